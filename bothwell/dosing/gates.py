@@ -1,0 +1,294 @@
+"""Everything that must be true before a dose, checked one by one, each answer with its reason and evidence.
+
+It never opens a gate itself and never says why another session is open: no gate tells one partner's care
+about the other's beyond that single sentence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from enum import StrEnum
+
+from bothwell.decision import Decision
+from bothwell.pathway.eligibility import Pressure, pressure_below_hold
+from bothwell.pathway.protocol import Number, Protocol, Route
+from bothwell.pathway.steps import CourseState, Phase, Role, State, words
+
+
+class Gate(StrEnum):
+    """The gates, in the order in which a nurse walks through them."""
+
+    PROTOCOL_SIGNED = "protocol_signed"
+    COURSE_ACTIVE = "course_active"
+    DECISION_SIGNED = "decision_signed"
+    CONSENTS_IN_FORCE = "consents_in_force"
+    ORDER_SIGNED = "order_signed"
+    PARTNER_NOT_IN_SESSION = "partner_not_in_session"
+    CONSENT_REAFFIRMED = "consent_reaffirmed"
+    SUICIDE_RESCREENED = "suicide_rescreened"
+    WEIGHT_RECORDED = "weight_recorded"
+    BLOOD_PRESSURE = "blood_pressure"
+    FASTING = "fasting"
+    ANTIEMETIC = "antiemetic"
+    ESCORT = "escort"
+
+
+class Antiemetic(StrEnum):
+    """What became of the antiemetic; unasked is None."""
+
+    OFFERED = "offered"
+    GIVEN = "given"
+    DECLINED = "declined"
+
+
+DECIDERS = (Role.PRESCRIBER, Role.COUPLES_THERAPIST, Role.PARTNER)
+"""Who must have signed the joint decision to go on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Override:
+    """A prescriber's written reason to go on although blood pressure holds; valid for readings up to
+    `decided_at`.
+    """
+
+    role: Role
+    reason: str
+    decided_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Before:
+    """What is known just before a dose. Whatever is None or empty was not recorded, and its gate stays shut.
+
+    `day_began_at` is the clinic's local midnight: what must be of today is at or after it and not after
+    `now`.
+    """
+
+    now: datetime
+    day_began_at: datetime
+    route: Route
+    course: CourseState
+    protocol_signed_at: datetime | None = None
+    decision_signed_by: frozenset[Role] = frozenset()
+    consents_needed: frozenset[str] = frozenset()
+    consents_in_force: frozenset[str] = frozenset()
+    order_signed_at: datetime | None = None
+    order_in_range: Decision | None = None
+    is_other_session_open: bool | None = None
+    consent_reaffirmed_at: datetime | None = None
+    suicide_rescreened_at: datetime | None = None
+    suicide_risk_found: bool | None = None
+    weight_kg: Decimal | None = None
+    pressures: tuple[Pressure, ...] = ()
+    pressure_override: Override | None = None
+    fasting_confirmed: bool = False
+    last_food_at: datetime | None = None
+    last_drink_at: datetime | None = None
+    antiemetic: Antiemetic | None = None
+    is_escort_named: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class GateResult:
+    """One gate: passed or not, why in one sentence, and on what evidence."""
+
+    name: Gate
+    passed: bool
+    reason: str
+    evidence: str = ""
+
+
+def gates(before: Before, protocol: Protocol) -> list[GateResult]:
+    """Every gate in order, passed or not. None is left out, so that a missing answer cannot look like a
+    passed gate.
+    """
+    return [_result(gate, *check(before, protocol)) for gate, check in _CHECKS.items()]
+
+
+def may_start(results: Iterable[GateResult]) -> Decision:
+    """Whether the first dose may be given: every gate must be there, and every one passed."""
+    found = list(results)
+    shut = [one.reason for one in found if not one.passed]
+    absent = [words(gate) for gate in Gate if gate not in {one.name for one in found}]
+    if absent:
+        return Decision.no(f"Not checked: {', '.join(absent)}.")
+    if shut:
+        return Decision.no(" ".join(shut))
+    return Decision.yes("Every gate is passed.")
+
+
+Checked = tuple[Decision, str]
+
+
+def _result(gate: Gate, decision: Decision, evidence: str) -> GateResult:
+    return GateResult(gate, decision.allowed, decision.reason, evidence)
+
+
+def _said(is_true: bool, yes: str, no: str, evidence: str = "") -> Checked:
+    return (Decision.yes(yes) if is_true else Decision.no(no)), evidence if is_true else ""
+
+
+def _is_past(at: datetime | None, before: Before) -> bool:
+    return at is not None and at <= before.now
+
+
+def _is_today(at: datetime | None, before: Before) -> bool:
+    return at is not None and before.day_began_at <= at <= before.now
+
+
+def _protocol_signed(before: Before, protocol: Protocol) -> Checked:
+    return _said(
+        _is_past(before.protocol_signed_at, before) and before.route in protocol.routes,
+        "The protocol is signed and covers this route.",
+        "The medical director has not signed a protocol that covers this route.",
+        f"{protocol.name} {protocol.version}, signed {_at(before.protocol_signed_at)}",
+    )
+
+
+def _course_active(before: Before, _: Protocol) -> Checked:
+    course = before.course
+    if course.state is not State.ACTIVE:
+        return Decision.no(f"The course is {words(course.state)}."), ""
+    return _said(
+        course.phase in (Phase.PREPARATION, Phase.DOSING_SERIES),
+        f"The course is active, in {words(course.phase)}.",
+        f"The course is in {words(course.phase)}, not in preparation or the dosing series.",
+    )
+
+
+def _decision_signed(before: Before, _: Protocol) -> Checked:
+    unsigned = [words(role) for role in DECIDERS if role not in before.decision_signed_by]
+    return _said(
+        not unsigned,
+        "Prescriber, couples therapist and the person have signed to go on.",
+        f"The joint decision still waits for: {', '.join(unsigned)}.",
+    )
+
+
+def _consents(before: Before, _: Protocol) -> Checked:
+    if not before.consents_needed:
+        return Decision.no("Which consents are needed has not been said."), ""
+    lacking = sorted(before.consents_needed - before.consents_in_force)
+    return _said(
+        not lacking,
+        "Every consent needed is in force.",
+        f"Not in force: {', '.join(words(name) for name in lacking)}.",
+        ", ".join(words(name) for name in sorted(before.consents_needed)),
+    )
+
+
+def _order_signed(before: Before, _: Protocol) -> Checked:
+    if not _is_past(before.order_signed_at, before):
+        return Decision.no("The prescriber has not signed an order for this session."), ""
+    checked = before.order_in_range or Decision.no("The order has not been checked against the protocol.")
+    return checked, f"Signed {_at(before.order_signed_at)}" if checked else ""
+
+
+def _partner(before: Before, _: Protocol) -> Checked:
+    if before.is_other_session_open is None:
+        return Decision.no("Whether another session is open has not been checked."), ""
+    return _said(
+        not before.is_other_session_open,
+        "No other session in this couple's care is open.",
+        "Another session in this couple's care is open.",
+    )
+
+
+def _consent_today(before: Before, _: Protocol) -> Checked:
+    return _said(
+        _is_today(before.consent_reaffirmed_at, before),
+        "The person said today that they want this session.",
+        "The person has not been asked today whether they want this session.",
+        _at(before.consent_reaffirmed_at),
+    )
+
+
+def _suicide(before: Before, _: Protocol) -> Checked:
+    if not _is_today(before.suicide_rescreened_at, before) or before.suicide_risk_found is None:
+        return Decision.no("Suicide risk has not been asked about today."), ""
+    return _said(
+        not before.suicide_risk_found,
+        "Suicide risk was asked about today; nothing holds the dose.",
+        "Today's answer about suicide risk holds the dose; call the prescriber.",
+        _at(before.suicide_rescreened_at),
+    )
+
+
+def _weight(before: Before, _: Protocol) -> Checked:
+    weight = before.weight_kg
+    is_known = weight is not None and weight.is_finite() and weight > 0
+    return _said(is_known, "Weight is recorded.", "Weight is not recorded.", f"{weight} kg")
+
+
+def _blood_pressure(before: Before, protocol: Protocol) -> Checked:
+    today = tuple(one for one in before.pressures if _is_today(one.observed_at, before))
+    below = pressure_below_hold(today, protocol.hold_bp)
+    evidence = "; ".join(f"{one} {_at(one.observed_at)}" for one in today)
+    if below or not today:
+        return below, evidence
+    override = before.pressure_override
+    if override and _overrides(override, today, before):
+        return Decision.yes(f"{below.reason} The prescriber decided to go on, with a reason."), evidence
+    return below, evidence
+
+
+def _overrides(override: Override, readings: tuple[Pressure, ...], before: Before) -> bool:
+    newest = max(one.observed_at for one in readings)
+    is_reasoned = override.role is Role.PRESCRIBER and bool(override.reason.strip())
+    return is_reasoned and newest <= override.decided_at <= before.now
+
+
+def _fasting(before: Before, protocol: Protocol) -> Checked:
+    plan = protocol.routes.get(before.route)
+    if plan is None or not before.fasting_confirmed:
+        return Decision.no("Fasting has not been confirmed."), ""
+    for what, at, needed in (
+        ("food", before.last_food_at, plan.fasting_food_minutes),
+        ("drink", before.last_drink_at, plan.fasting_clear_liquid_minutes),
+    ):
+        if at is not None and before.now - at < _minutes(needed):
+            return Decision.no(f"The last {what} was less than {needed.value} min ago."), ""
+    return Decision.yes(
+        "Fasting is confirmed."
+    ), f"food {_at(before.last_food_at)}, drink {_at(before.last_drink_at)}"
+
+
+def _antiemetic(before: Before, _: Protocol) -> Checked:
+    return _said(
+        before.antiemetic is not None,
+        f"Antiemetic {before.antiemetic}.",
+        "An antiemetic was neither offered, given nor declined.",
+    )
+
+
+def _escort(before: Before, _: Protocol) -> Checked:
+    return _said(before.is_escort_named, "An escort is named.", "No escort is named.")
+
+
+_CHECKS: dict[Gate, Callable[[Before, Protocol], Checked]] = {
+    Gate.PROTOCOL_SIGNED: _protocol_signed,
+    Gate.COURSE_ACTIVE: _course_active,
+    Gate.DECISION_SIGNED: _decision_signed,
+    Gate.CONSENTS_IN_FORCE: _consents,
+    Gate.ORDER_SIGNED: _order_signed,
+    Gate.PARTNER_NOT_IN_SESSION: _partner,
+    Gate.CONSENT_REAFFIRMED: _consent_today,
+    Gate.SUICIDE_RESCREENED: _suicide,
+    Gate.WEIGHT_RECORDED: _weight,
+    Gate.BLOOD_PRESSURE: _blood_pressure,
+    Gate.FASTING: _fasting,
+    Gate.ANTIEMETIC: _antiemetic,
+    Gate.ESCORT: _escort,
+}
+
+
+def _minutes(number: Number) -> timedelta:
+    return timedelta(minutes=float(number.value))
+
+
+def _at(at: datetime | None) -> str:
+    """A time as ISO 8601 to the minute; the screen turns it into the clinic's clock."""
+    return at.isoformat(timespec="minutes") if at else "not recorded"

@@ -1,0 +1,192 @@
+"""A prescriber's order checked against the signed protocol: is the dose inside the published range, and what
+volume is it?
+
+It never suggests a dose: it says where an ordered one lies, shows its working, and asks for a second
+signature outside.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import ROUND_HALF_UP, Decimal
+
+from bothwell.decision import Decision
+from bothwell.pathway.protocol import DoseRange, Number, Protocol, Route, Status
+
+ML = Decimal("0.01")
+"""Volumes are drawn to a hundredth of a millilitre."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """One comparison with the protocol: the value, the range it was held against, and where that range is
+    from.
+    """
+
+    what: str
+    value: Decimal
+    unit: str
+    low: Decimal
+    high: Decimal
+    is_inside: bool
+    source: str
+    status: Status
+    allowed: tuple[Decimal, ...] = ()
+
+    @property
+    def words(self) -> str:
+        """The comparison as one sentence, with units."""
+        if self.allowed:
+            place = "one of" if self.is_inside else "not one of"
+            listed = ", ".join(_shown(one) for one in self.allowed)
+            value = f"{_shown(self.value)} {self.unit}"
+            return f"{self.what} {value} is {place} {listed} {self.unit} ({self.source})."
+        place = "inside" if self.is_inside else "outside"
+        return (
+            f"{self.what} {_shown(self.value)} {self.unit} is {place} "
+            f"{_shown(self.low)} to {_shown(self.high)} {self.unit} ({self.source})."
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class RangeCheck:
+    """What the check of one order found. `decision` is no while a second signature or a correction is
+    wanting.
+    """
+
+    decision: Decision
+    needs_second_signature: bool
+    bounds: tuple[Bound, ...]
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Volume:
+    """How much to draw, in mL, with its working in words."""
+
+    ml: Decimal
+    working: str
+
+
+def check_dose(
+    protocol: Protocol,
+    *,
+    route: Route,
+    dose_mg: Decimal,
+    weight_kg: Decimal | None,
+    infusion_minutes: Decimal | None = None,
+    bmi: Decimal | None = None,
+    ordered_by: str = "",
+    second_signature_by: str = "",
+    out_of_range_reason: str = "",
+) -> RangeCheck:
+    """Where a dose (mg) and an infusion time (min) lie in the protocol's ranges for this weight (kg).
+
+    Inside: yes. Outside: no, until a reason is written and somebody other than the prescriber has signed too.
+    An order that makes no sense (no weight, no dose, a route not in the protocol) no signature can carry.
+    """
+    if refusal := _senseless(protocol, route, dose_mg, weight_kg, infusion_minutes):
+        return RangeCheck(Decision.no(refusal), False, ())
+    dose = protocol.routes[route].dose
+    bounds = _bounds(dose, dose_mg, weight_kg or Decimal(1), infusion_minutes)
+    notes = _notes(protocol, bmi)
+    outside = [bound.words for bound in bounds if not bound.is_inside]
+    if not outside:
+        return RangeCheck(Decision.yes(" ".join(bound.words for bound in bounds)), False, bounds, notes)
+    decision = _outside(" ".join(outside), ordered_by, second_signature_by, out_of_range_reason)
+    return RangeCheck(decision, True, bounds, notes)
+
+
+def volume(dose_mg: Decimal, mg_per_ml: Decimal) -> Volume:
+    """The volume (mL, to 0.01) that holds this dose at this concentration. ValueError when either is not
+    above nought.
+    """
+    if not _is_positive(dose_mg) or not _is_positive(mg_per_ml):
+        raise ValueError("A volume needs a dose and a concentration above nought.")
+    exact = dose_mg / mg_per_ml
+    ml = exact.quantize(ML, ROUND_HALF_UP)
+    sign = "=" if exact == ml else "≈"
+    return Volume(ml, f"{_shown(dose_mg)} mg ÷ {_shown(mg_per_ml)} mg/mL {sign} {ml} mL")
+
+
+def devices(dose: DoseRange, dose_mg: Decimal) -> int | None:
+    """How many nasal devices make up this dose, or None where devices are not how it is given or do not add
+    up.
+    """
+    if dose.mg_per_device is None or dose_mg % dose.mg_per_device.value:
+        return None
+    return int(dose_mg / dose.mg_per_device.value)
+
+
+def _senseless(
+    protocol: Protocol, route: Route, dose_mg: Decimal, weight_kg: Decimal | None, minutes: Decimal | None
+) -> str:
+    if route not in protocol.routes:
+        return "This route is not in the signed protocol."
+    if not _is_positive(dose_mg):
+        return "A dose above nought is needed."
+    dose = protocol.routes[route].dose
+    if not _is_positive(weight_kg) and dose.mg_per_kg_maximum:
+        return "The weight is not recorded, and the range for this route is by weight."
+    if dose.infusion_minutes_maximum and not _is_positive(minutes):
+        return "The duration of the infusion is not given."
+    if dose.mg_per_device and devices(dose, dose_mg) is None:
+        return f"{_shown(dose_mg)} mg is not a whole number of {_shown(dose.mg_per_device.value)} mg devices."
+    return ""
+
+
+def _bounds(
+    dose: DoseRange, dose_mg: Decimal, weight_kg: Decimal, minutes: Decimal | None
+) -> tuple[Bound, ...]:
+    per_kg = dose_mg / weight_kg
+    ranges = (
+        ("Dose by weight", per_kg, "mg/kg", dose.mg_per_kg_minimum, dose.mg_per_kg_maximum),
+        ("Dose", dose_mg, "mg", dose.mg_minimum, dose.mg_maximum),
+        ("Infusion", minutes, "min", dose.infusion_minutes_minimum, dose.infusion_minutes_maximum),
+    )
+    found = [
+        _bound(what, value, unit, low, high)
+        for what, value, unit, low, high in ranges
+        if value is not None and high is not None
+    ]
+    return (*found, *_allowed(dose, dose_mg))
+
+
+def _bound(what: str, value: Decimal, unit: str, low: Number | None, high: Number) -> Bound:
+    least = low.value if low else Decimal(0)
+    return Bound(what, value, unit, least, high.value, least <= value <= high.value, high.source, high.status)
+
+
+def _allowed(dose: DoseRange, dose_mg: Decimal) -> list[Bound]:
+    if not dose.mg_allowed:
+        return []
+    values = tuple(one.value for one in dose.mg_allowed)
+    rule, inside = dose.mg_allowed[0], dose_mg in values
+    low, high = min(values), max(values)
+    return [Bound("Dose", dose_mg, "mg", low, high, inside, rule.source, rule.status, values)]
+
+
+def _outside(words: str, ordered_by: str, second_by: str, reason: str) -> Decision:
+    if not reason.strip():
+        return Decision.no(f"{words} A written reason and a second signature are needed.")
+    if not second_by or not ordered_by:
+        return Decision.no(f"{words} A second signature is needed.")
+    if second_by == ordered_by:
+        return Decision.no(f"{words} The second signature must be another person's.")
+    return Decision.yes(f"{words} Ordered with a reason and a second signature.")
+
+
+def _notes(protocol: Protocol, bmi: Decimal | None) -> tuple[str, ...]:
+    limit = protocol.eligibility.bmi_ideal_weight_from
+    if bmi is None or bmi < limit.value:
+        return ()
+    return (f"BMI {_shown(bmi)}: consider ideal body weight ({limit.source}).",)
+
+
+def _is_positive(value: Decimal | None) -> bool:
+    return value is not None and value.is_finite() and value > 0
+
+
+def _shown(value: Decimal) -> str:
+    """To three decimals at most, without trailing zeros: a person reads 0.5, not 0.5000."""
+    return f"{round(value, 3).normalize():f}"

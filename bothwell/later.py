@@ -1,0 +1,20 @@
+"""Work that follows a write: a job deferred in this same transaction, or a word to open pages when it commits.
+
+Both carry identifiers only, never what was written: the job table and NOTIFY lie outside row-level security.
+"""
+
+from uuid import UUID
+
+from django.db import connection
+from procrastinate.contrib.django import app
+
+
+def later(task: str, **ids: UUID | str | int) -> None:
+    """Defer `task` (a name registered in `bothwell/jobs`) with identifiers; it exists only if this transaction commits."""
+    app.configure_task(name=task).defer(**{name: str(value) for name, value in ids.items()})
+
+
+def tell(topic: str, about: UUID) -> None:
+    """At commit, every open page that follows `topic:about` looks again. Topics: room, board, person, couple."""
+    with connection.cursor() as cursor:
+        cursor.execute("select pg_notify('bothwell', %s)", [f"{topic}:{about}"])

@@ -1,0 +1,198 @@
+"""What goes into the watch over one quantity, what comes out of it, and what it remembers in between.
+
+Values only: nothing here decides anything. The memory is plain JSON, so that it can lie in a database row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any
+
+from bothwell.monitoring.limits import Priority
+
+
+class Kind(StrEnum):
+    """What becomes of an alarm; each happens at most once to one alarm number."""
+
+    RAISED = "raised"
+    ACKNOWLEDGED = "acknowledged"
+    ESCALATED = "escalated"
+    OVER = "over"
+
+
+@dataclass(frozen=True, slots=True)
+class AlarmReading:
+    """A plausible value in our unit: when observed, when it came, and a key if two can share a time."""
+
+    value: Decimal
+    observed_at: datetime
+    received_at: datetime
+    key: str = ""
+
+    @property
+    def ordered_at(self) -> datetime:
+        """Its place in source time; never later than its arrival."""
+        return min(self.observed_at, self.received_at)
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """Nothing but the time: at least every two seconds for a continuous channel."""
+
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class AlarmEvent:
+    """Something that happened to the alarm with this number; text in clinical words, without names."""
+
+    kind: Kind
+    number: int
+    priority: Priority
+    at: datetime
+    text: str
+    observed_at: datetime | None = None
+    is_late: bool = False
+    by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """An alarm that is to be seen: its condition goes on, or nobody has acknowledged it yet."""
+
+    number: int
+    priority: Priority
+    text: str
+    raised_at: datetime
+    observed_at: datetime | None = None
+    is_over: bool = False
+    escalated_at: datetime | None = None
+    acknowledged_at: datetime | None = None
+    acknowledged_by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """Which rules hold after a reading, and since when those that must last have been crossed."""
+
+    at: datetime | None = None
+    active: tuple[str, ...] = ()
+    since: tuple[tuple[str, datetime], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A stretch of source time already announced at a priority."""
+
+    start: datetime
+    end: datetime
+    priority: Priority
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelState:
+    """What is remembered of a channel. `level` is the condition now, whatever was acknowledged."""
+
+    window: tuple[AlarmReading, ...] = ()
+    before: Condition = field(default_factory=Condition)
+    spans: tuple[Span, ...] = ()
+    level: Priority | None = None
+    standing: tuple[Standing, ...] = ()
+    signal: Standing | None = None
+    heard_at: datetime | None = None
+    last_number: int = 0
+
+
+# ── as JSON ──
+
+
+def to_json(state: ChannelState) -> dict[str, Any]:
+    """The state as plain JSON values; `from_json` gives the same state back."""
+    return {
+        "window": [
+            [str(one.value), one.observed_at.isoformat(), one.received_at.isoformat(), one.key]
+            for one in state.window
+        ],
+        "before": {
+            "at": _when(state.before.at),
+            "active": list(state.before.active),
+            "since": [[name, at.isoformat()] for name, at in state.before.since],
+        },
+        "spans": [
+            [span.start.isoformat(), span.end.isoformat(), span.priority.value] for span in state.spans
+        ],
+        "level": state.level.value if state.level else None,
+        "standing": [_standing_to_json(alarm) for alarm in state.standing],
+        "signal": _standing_to_json(state.signal) if state.signal else None,
+        "heard_at": _when(state.heard_at),
+        "last_number": state.last_number,
+    }
+
+
+def from_json(data: Mapping[str, Any]) -> ChannelState:
+    """The state that `to_json` wrote; an empty mapping is a channel that has heard nothing."""
+    if not data:
+        return ChannelState()
+    before = data["before"]
+    return ChannelState(
+        window=tuple(
+            AlarmReading(
+                Decimal(value), datetime.fromisoformat(observed), datetime.fromisoformat(received), key
+            )
+            for value, observed, received, key in data["window"]
+        ),
+        before=Condition(
+            _time(before["at"]),
+            tuple(before["active"]),
+            tuple((name, datetime.fromisoformat(at)) for name, at in before["since"]),
+        ),
+        spans=tuple(
+            Span(datetime.fromisoformat(start), datetime.fromisoformat(end), Priority(priority))
+            for start, end, priority in data["spans"]
+        ),
+        level=Priority(data["level"]) if data["level"] else None,
+        standing=tuple(_standing_from_json(alarm) for alarm in data["standing"]),
+        signal=_standing_from_json(data["signal"]) if data["signal"] else None,
+        heard_at=_time(data["heard_at"]),
+        last_number=data["last_number"],
+    )
+
+
+def _standing_to_json(alarm: Standing) -> dict[str, Any]:
+    return {
+        "number": alarm.number,
+        "priority": alarm.priority.value,
+        "text": alarm.text,
+        "raised_at": alarm.raised_at.isoformat(),
+        "observed_at": _when(alarm.observed_at),
+        "is_over": alarm.is_over,
+        "escalated_at": _when(alarm.escalated_at),
+        "acknowledged_at": _when(alarm.acknowledged_at),
+        "acknowledged_by": alarm.acknowledged_by,
+    }
+
+
+def _standing_from_json(data: Mapping[str, Any]) -> Standing:
+    return Standing(
+        number=data["number"],
+        priority=Priority(data["priority"]),
+        text=data["text"],
+        raised_at=datetime.fromisoformat(data["raised_at"]),
+        observed_at=_time(data["observed_at"]),
+        is_over=data["is_over"],
+        escalated_at=_time(data["escalated_at"]),
+        acknowledged_at=_time(data["acknowledged_at"]),
+        acknowledged_by=data["acknowledged_by"],
+    )
+
+
+def _when(at: datetime | None) -> str | None:
+    return at.isoformat() if at else None
+
+
+def _time(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None

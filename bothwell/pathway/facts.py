@@ -1,0 +1,169 @@
+"""The questions of the medical work-up and what a yes to each of them means, as data a clinician can review.
+
+It judges nobody: eligibility weighs the answers. Violence and coercion screening is not among these
+questions, on
+purpose; it is sealed elsewhere and leaves no trace here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+
+from bothwell.pathway.schema import Status
+
+Value = bool | Decimal | str | None
+
+
+class Severity(StrEnum):
+    """What a finding means for going on."""
+
+    ABSOLUTE = "absolute"
+    HOLD = "hold"
+    CAUTION = "caution"
+    CLEAR = "clear"
+    MISSING = "missing"
+
+
+class Answer(StrEnum):
+    """How a fact is answered on the form."""
+
+    YES_NO = "yes_no"
+    NUMBER = "number"
+    TEXT = "text"
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One recorded answer with its evidence. `value` None means: asked, not known. Corrected facts are left
+    out.
+    """
+
+    code: str
+    value: Value
+    recorded_by: str
+    observed_at: datetime
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FactSpec:
+    """One question of the work-up, from which its form is made.
+
+    `only_if` names a yes/no fact: the question is asked unless that one is answered no.
+    `lifetime` marks what cannot become untrue: two answers that disagree are never settled by the newer one
+    alone.
+    """
+
+    code: str
+    title: str
+    question: str
+    answer: Answer = Answer.YES_NO
+    unit: str = ""
+    only_if: str = ""
+    lifetime: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What a yes to a fact means."""
+
+    code: str
+    kind: Severity
+    reason: str
+    source: str
+    citation: str
+    status: Status
+
+
+_N = Answer.NUMBER
+
+FACTS: tuple[FactSpec, ...] = (
+    FactSpec("systolic_mmhg", "Blood pressure at rest", "Systolic pressure, sitting, after rest", _N, "mmHg"),
+    FactSpec("diastolic_mmhg", "Blood pressure at rest", "Diastolic pressure, same reading", _N, "mmHg"),
+    FactSpec("weight_kg", "Weight", "Weight today", _N, "kg"),
+    FactSpec("bmi", "Body mass index", "Body mass index", _N, "kg/m2"),
+    FactSpec("asa_class", "ASA class", "ASA physical status class, 1 to 5", _N, ""),
+    FactSpec("aneurysm_or_avm", "Aneurysm, AV malformation",
+             "Aneurysmal vascular disease (aorta, intracranial, peripheral) or arteriovenous malformation?",
+             lifetime=True),
+    FactSpec("intracerebral_haemorrhage", "Intracerebral haemorrhage", "Ever a bleed in the brain?",
+             lifetime=True),
+    FactSpec("hypersensitivity", "Hypersensitivity", "Ever allergic to ketamine, esketamine or an excipient?",
+             lifetime=True),
+    FactSpec("psychosis_or_mania", "Psychosis, mania", "Active or unstable psychosis, or mania?"),
+    FactSpec("acute_suicide_risk", "Acute suicide risk",
+             "Acute suicide risk, in your judgement after asking?"),
+    FactSpec("pregnancy_possible", "Pregnancy possible", "Could this person be or become pregnant?"),
+    FactSpec("pregnant", "Pregnancy", "Pregnancy test positive, or pregnant?", only_if="pregnancy_possible"),
+    FactSpec("breastfeeding", "Breastfeeding", "Breastfeeding?", only_if="pregnancy_possible"),
+    FactSpec("uncontrolled_hypertension", "Uncontrolled hypertension",
+             "Hypertension that is not controlled?"),
+    FactSpec("arrhythmia", "Arrhythmia", "Arrhythmia, in history or on the ECG?"),
+    FactSpec("unstable_cardiac_or_cerebrovascular", "Heart and vessels of the brain",
+             "Unstable cardiac or cerebrovascular disease?"),
+    FactSpec("recent_myocardial_infarction", "Recent myocardial infarction",
+             "A recent myocardial infarction?"),
+    FactSpec("severe_hepatic_impairment", "Liver", "Severe hepatic impairment (Child-Pugh C)?"),
+    FactSpec("lorazepam_equivalent_mg_per_day", "Benzodiazepines",
+             "Benzodiazepines a day, as lorazepam equivalent; 0 if none", _N, "mg/day"),
+    FactSpec("opioids_or_depressants", "Opioids, other depressants", "Opioids or other CNS depressants?"),
+    FactSpec("psychostimulants", "Psychostimulants", "Psychostimulants?"),
+    FactSpec("maoi", "MAO inhibitor", "A monoamine oxidase inhibitor?"),
+    FactSpec("cyp_inhibitors", "CYP3A4 or CYP2B6 inhibitor", "A CYP3A4 or CYP2B6 inhibitor?"),
+    FactSpec("effect_modifiers", "Effect modifiers", "Lamotrigine, naltrexone or clonidine?"),
+    FactSpec("raised_intracranial_pressure", "Intracranial pressure", "Raised intracranial pressure?"),
+    FactSpec("raised_intraocular_pressure", "Intraocular pressure", "Raised intraocular pressure?"),
+    FactSpec("porphyria", "Porphyria", "Porphyria?", lifetime=True),
+    FactSpec("uncontrolled_hyperthyroidism", "Thyroid", "Hyperthyroidism that is not controlled?"),
+    FactSpec("severe_untreated_sleep_apnoea", "Sleep apnoea", "Severe sleep apnoea without treatment?"),
+    FactSpec("cystitis", "Bladder", "Cystitis or unexplained urinary symptoms?"),
+    FactSpec("ketamine_or_pcp_misuse", "Ketamine or PCP misuse", "Misuse of ketamine or PCP, ever?"),
+    FactSpec("active_substance_use_disorder", "Substance use", "An active substance use disorder?"),
+)  # fmt: skip
+"""Every question of the work-up, in the order of the form."""
+
+SPECS: dict[str, FactSpec] = {spec.code: spec for spec in FACTS}
+
+_LABEL = ("Esketamine label", "oncologynurseadvisor.com/drug/spravato", Status.PUBLISHED)
+_TRIAL = ("Trial exclusion", "PMC10812090", Status.PUBLISHED)
+_FIELD = ("Field practice", "to be confirmed by the medical director", Status.DEFAULT)
+_H, _C = Severity.HOLD, Severity.CAUTION
+
+RULES: tuple[Rule, ...] = (
+    Rule("aneurysm_or_avm", Severity.ABSOLUTE, "A rise in blood pressure could rupture the vessel.", *_LABEL),
+    Rule("intracerebral_haemorrhage", Severity.ABSOLUTE,
+         "A rise in blood pressure could cause another bleed.", *_LABEL),
+    Rule("hypersensitivity", Severity.ABSOLUTE, "The drug or its excipients could cause a severe reaction.",
+         *_LABEL),
+    Rule("severe_hepatic_impairment", _H, "Not recommended in severe hepatic impairment.", *_LABEL),
+    Rule("psychosis_or_mania", _H, "Ketamine can worsen psychosis or mania; trials exclude it.", *_TRIAL),
+    Rule("pregnant", _H, "Trials exclude pregnancy.", *_TRIAL),
+    Rule("breastfeeding", _H, "Trials exclude breastfeeding.", *_TRIAL),
+    Rule("uncontrolled_hypertension", _H, "Ketamine raises blood pressure; trials exclude it.", *_TRIAL),
+    Rule("arrhythmia", _H, "Trials exclude it; ask cardiology.", *_TRIAL),
+    Rule("unstable_cardiac_or_cerebrovascular", _H, "Trials exclude it; ask cardiology.", *_TRIAL),
+    Rule("recent_myocardial_infarction", _H, "Ketamine adds load to the heart; ask cardiology.", *_FIELD),
+    Rule("acute_suicide_risk", _H, "Acute risk is answered first, with a safety plan and in person.",
+         "Evaluation of suicidality before treatment, Sanacora 2017", "10.1001/jamapsychiatry.2017.0080",
+         Status.DEFAULT),
+    Rule("opioids_or_depressants", _C, "Adds to sedation and respiratory depression.",
+         "Esketamine label, boxed warning", "spravatohcp.com", Status.PUBLISHED),
+    Rule("psychostimulants", _C, "May add to the rise in blood pressure.",
+         "Esketamine safety programme form", "manualspro.net/445029", Status.PUBLISHED),
+    Rule("maoi", _C, "May add to the rise in blood pressure.",
+         "Esketamine safety programme form", "manualspro.net/445029", Status.PUBLISHED),
+    Rule("cyp_inhibitors", _C, "May raise exposure to ketamine.", "Li 2015", "Li 2015", Status.PUBLISHED),
+    Rule("effect_modifiers", _C, "May change the effect; recorded so that it is known.", *_FIELD),
+    Rule("raised_intracranial_pressure", _C, "Pressure may rise further.", *_FIELD),
+    Rule("raised_intraocular_pressure", _C, "Pressure may rise further.", *_FIELD),
+    Rule("porphyria", _C, "An attack may be set off.", *_FIELD),
+    Rule("uncontrolled_hyperthyroidism", _C, "Heart rate and blood pressure may rise more.", *_FIELD),
+    Rule("severe_untreated_sleep_apnoea", _C, "Sedation may obstruct the airway.", *_FIELD),
+    Rule("cystitis", _C, "Repeated ketamine can harm the bladder.", *_FIELD),
+    Rule("ketamine_or_pcp_misuse", _C, "Repeated dosing may feed misuse.", *_FIELD),
+    Rule("active_substance_use_disorder", _C, "Repeated dosing may feed misuse.", *_FIELD),
+)  # fmt: skip
+"""What a yes means. A fact without a rule here is weighed by a number, or only has to be known."""

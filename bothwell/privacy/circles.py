@@ -1,0 +1,357 @@
+"""Who may see what: the table, and the two questions asked of it, `may_see` and `may_share`.
+
+Pure. It never reads a database: the SQL in `policies.sql` says the same in its own words, and a test that draws
+worlds demands that the two agree. `docs/privacy.md` is the same table for people, asserted equal as well.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Final
+from uuid import UUID
+
+from bothwell.decision import Decision
+
+
+class Relation(StrEnum):
+    """What a viewer is to the subject of an item, at this moment."""
+
+    SELF = "self"
+    PARTNER = "partner"
+    EX_PARTNER = "ex_partner"
+    PRESCRIBER = "prescriber"
+    NURSE = "nurse"
+    INDIVIDUAL_THERAPIST = "individual_therapist"
+    COUPLES_THERAPIST = "couples_therapist"
+    LEAD = "lead"
+    SAFETY = "safety"
+    COORDINATOR = "coordinator"
+
+
+COLUMNS: Final = tuple(Relation)
+
+# Cells.  Y sees · G only by the subject's grant · R:class only under that signed, current release
+# B by break-glass · D on a day with a dosing session · C what both had seen before they parted · - never
+_READS: Final = """
+kind                 self partner ex prescriber            nurse individual              couples                 lead safety coordinator
+person.name          Y    Y       Y  Y                     Y     Y                       Y                       Y    Y      Y
+person.contact       Y    -       -  Y                     Y     -                       Y                       Y    Y      Y
+care_team            Y    -       -  Y                     Y     Y                       Y                       Y    Y      Y
+care_team.sealed     -    -       -  -                     -     -                       -                       Y    Y      -
+medical              Y    -       -  Y                     Y     R:medical_summary       R:medical_summary       B    -      -
+preparation          Y    -       -  Y                     Y     Y                       R:medical_summary       B    -      -
+dosing.time          Y    G       -  Y                     Y     Y                       R:dosing_summary        Y    -      Y
+dosing.busy          Y    Y       -  Y                     Y     Y                       Y                       Y    -      Y
+dosing.flowsheet     Y    -       -  Y                     Y     R:dosing_summary        -                       B    -      -
+dosing.summary       Y    G       -  Y                     Y     Y                       R:dosing_summary        B    -      -
+measure.individual   Y    G       -  Y                     -     Y                       R:individual_scores     B    -      -
+measure.predose      Y    G       -  Y                     Y     Y                       R:individual_scores     B    -      -
+measure.relationship Y    G       -  R:relationship_scores -     R:relationship_scores   R:relationship_scores   B    -      -
+screen.suicide       Y    -       -  Y                     D     Y                       R:suicide_reason,B      B    -      -
+suicide.flag         -    -       -  Y                     D     Y                       R:suicide_reason,B      B    -      -
+screen.violence      -    -       -  -                     -     -                       -                       -    Y      -
+insight              Y    G       -  -                     -     G                       G                       -    -      -
+decision             Y    -       -  Y                     Y     Y                       Y                       Y    -      -
+decision.status      Y    G       -  Y                     Y     Y                       Y                       Y    -      -
+pathway              Y    -       -  Y                     Y     Y                       Y                       Y    -      -
+consent              Y    -       -  Y                     Y     Y                       -                       Y    -      -
+consent.couples      Y    -       -  Y                     Y     Y                       Y                       Y    -      -
+access               Y    -       -  -                     -     -                       -                       Y    -      -
+access.sealed        -    -       -  -                     -     -                       -                       -    Y      -
+couple.link          Y    Y       Y  Y                     Y     Y                       Y                       Y    Y      Y
+couple.shared        Y    Y       C  -                     -     R:couple_work           Y                       B    -      -
+couple.progress      -    -       -  -                     -     -                       Y                       B    -      -
+disclosure           Y    Y       Y  Y                     -     Y                       Y                       Y    -      -
+process_note         -    -       -  -                     -     -                       -                       -    -      -
+"""
+
+# Who may add a row of a kind. Everyone writes in their own name; the database checks that too.
+_WRITES: Final = """
+kind                 who
+person.name          self lead coordinator
+person.contact       self lead coordinator
+care_team            lead coordinator
+care_team.sealed     lead
+medical              prescriber nurse
+preparation          self prescriber nurse individual_therapist
+order                prescriber
+dosing.time          prescriber nurse coordinator
+dosing.flowsheet     prescriber nurse
+dosing.summary       prescriber nurse individual_therapist
+measure              self
+request              prescriber individual_therapist couples_therapist coordinator
+suicide.flag         self
+suicide.closed       prescriber individual_therapist
+insight              self
+decision             prescriber couples_therapist
+decision.signature   self prescriber couples_therapist
+pathway              prescriber nurse individual_therapist couples_therapist coordinator
+consent              self
+consent.reaffirmed   self prescriber nurse
+grant                self
+couple.link          lead coordinator
+couple.shared        couples_therapist
+couple.doing         self partner couples_therapist
+couple.progress      couples_therapist
+disclosure           couples_therapist
+disclosure.signature self partner
+process_note         couples_therapist individual_therapist
+break_glass          lead couples_therapist
+"""
+
+
+def _parse_reads() -> Mapping[str, Mapping[Relation, tuple[str, ...]]]:
+    lines = [line.split() for line in _READS.strip().splitlines()[1:]]
+    return {
+        kind: {
+            relation: () if cell == "-" else tuple(cell.split(","))
+            for relation, cell in zip(COLUMNS, cells, strict=True)
+        }
+        for kind, *cells in lines
+    }
+
+
+READS: Final = _parse_reads()
+"""kind -> relation -> the ways that relation may see items of that kind."""
+
+WRITES: Final[Mapping[str, frozenset[Relation]]] = {
+    kind: frozenset(Relation(who) for who in rest)
+    for kind, *rest in (line.split() for line in _WRITES.strip().splitlines()[1:])
+}
+
+COUPLE_KINDS: Final = frozenset({"couple.link", "couple.shared", "couple.progress", "disclosure"})
+"""Kinds that are about a couple; all others are about one person."""
+
+FROZEN_BY_PARTING: Final = frozenset(
+    {"couple.shared", "couple.doing", "couple.progress", "disclosure", "disclosure.signature"}
+)
+"""Kinds that take no new row once a couple has parted."""
+
+CLINIC_WIDE: Final = frozenset({Relation.LEAD, Relation.COORDINATOR})
+NEEDS_BOTH_RELEASES: Final = frozenset({"couple.shared"})
+"""What two people made together is released only by both (AAMFT code 2.2, clinical.md 5.1)."""
+
+
+@dataclass(frozen=True)
+class Assigned:
+    staff: UUID
+    role: Relation
+    subject: UUID | None
+    couple: UUID | None
+    since: datetime
+    until: datetime | None = None
+
+    def holds_at(self, now: datetime) -> bool:
+        return self.since <= now and (self.until is None or now < self.until)
+
+
+@dataclass(frozen=True)
+class Pair:
+    id: UUID
+    partners: tuple[UUID, UUID]
+    parted_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Granted:
+    item: UUID
+    kind: str
+    giver: UUID
+    audience: Relation
+    couple: UUID | None
+    opens_at: datetime
+    revoked_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Released:
+    giver: UUID
+    data_class: str
+    to: Relation
+    withdrawn_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Glass:
+    viewer: UUID
+    subject: UUID | None
+    couple: UUID | None
+    expires_at: datetime
+
+
+@dataclass(frozen=True)
+class World:
+    """Everything the table needs to know, as it stands at `now`."""
+
+    now: datetime
+    clinic_of: Mapping[UUID, UUID]
+    pairs: tuple[Pair, ...] = ()
+    assigned: tuple[Assigned, ...] = ()
+    clinic_roles: frozenset[tuple[UUID, Relation]] = frozenset()
+    granted: tuple[Granted, ...] = ()
+    released: tuple[Released, ...] = ()
+    broken_glass: tuple[Glass, ...] = ()
+    opened: frozenset[tuple[UUID, UUID]] = frozenset()
+    dosing_days: frozenset[tuple[UUID, date]] = frozenset()
+    today: date = field(default=date.min)
+
+    def pair(self, couple: UUID | None) -> Pair | None:
+        return next((pair for pair in self.pairs if pair.id == couple), None)
+
+    def intimates(self, person: UUID) -> frozenset[UUID]:
+        """The person and everyone they are or were a couple with: no role opens these charts to them."""
+        return frozenset({person, *(p for pair in self.pairs if person in pair.partners for p in pair.partners)})
+
+
+@dataclass(frozen=True)
+class Item:
+    """One row as the rules see it."""
+
+    id: UUID
+    kind: str
+    clinic: UUID
+    subject: UUID | None = None
+    couple: UUID | None = None
+    author: UUID | None = None
+    is_draft: bool = False
+
+
+def relations_to_person(world: World, viewer: UUID, subject: UUID) -> frozenset[Relation]:
+    """What `viewer` is to `subject` now. Partners, present and past, hold no role for each other."""
+    if world.clinic_of[viewer] != world.clinic_of[subject]:
+        return frozenset()
+    if viewer == subject:
+        return frozenset({Relation.SELF})
+    intimate = {
+        Relation.PARTNER if pair.parted_at is None else Relation.EX_PARTNER
+        for pair in world.pairs
+        if viewer in pair.partners and subject in pair.partners
+    }
+    if intimate:
+        return frozenset({Relation.PARTNER} if Relation.PARTNER in intimate else intimate)
+    return frozenset(_roles(world, viewer, subject))
+
+
+def _roles(world: World, viewer: UUID, subject: UUID) -> Iterator[Relation]:
+    yield from (role for who, role in world.clinic_roles if who == viewer)
+    for assigned in world.assigned:
+        if assigned.staff != viewer or not assigned.holds_at(world.now):
+            continue
+        pair = world.pair(assigned.couple)
+        if assigned.subject == subject or (pair and pair.parted_at is None and subject in pair.partners):
+            yield assigned.role
+
+
+def relations_to_couple(world: World, viewer: UUID, pair: Pair) -> frozenset[Relation]:
+    """What `viewer` is to a couple now: a member, or whoever cares for one of the two or for both."""
+    if world.clinic_of[viewer] != world.clinic_of[pair.partners[0]]:
+        return frozenset()
+    if viewer in pair.partners:
+        return frozenset({Relation.SELF if pair.parted_at is None else Relation.EX_PARTNER})
+    if world.intimates(viewer) & frozenset(pair.partners):
+        return frozenset()
+    held = [a for a in world.assigned if a.staff == viewer and a.holds_at(world.now)]
+    return frozenset(
+        {role for who, role in world.clinic_roles if who == viewer}
+        | {a.role for a in held if a.couple == pair.id or a.subject in pair.partners}
+    )
+
+
+def may_see(world: World, viewer: UUID, item: Item) -> Decision:
+    """Whether `viewer` may see `item` at `world.now`, with the reason in words."""
+    if world.clinic_of[viewer] != item.clinic:
+        return Decision.no("another clinic")
+    if item.is_draft:
+        return Decision.yes("own draft") if viewer == item.subject else Decision.no("a draft is its author's")
+    if item.kind == "process_note":
+        return Decision.yes("its author") if viewer == item.author else Decision.no("a process note is its author's")
+    for relation in sorted(_relations(world, viewer, item)):
+        for way in READS[item.kind][relation]:
+            if _open(world, viewer, relation, way, item):
+                return Decision.yes(f"{relation}: {way}")
+    return Decision.no("nothing opens it")
+
+
+def _relations(world: World, viewer: UUID, item: Item) -> frozenset[Relation]:
+    if item.kind in COUPLE_KINDS:
+        pair = world.pair(item.couple)
+        return relations_to_couple(world, viewer, pair) if pair else frozenset()
+    return relations_to_person(world, viewer, item.subject) if item.subject else frozenset()
+
+
+def _open(world: World, viewer: UUID, relation: Relation, way: str, item: Item) -> bool:
+    match way.split(":"):
+        case ["Y"]:
+            return True
+        case ["G"]:
+            return any(_grant_holds(world, grant, relation, item) for grant in world.granted)
+        case ["R", data_class]:
+            return _released(world, relation, data_class, item)
+        case ["B"]:
+            return any(_glass_opens(world, glass, viewer, item) for glass in world.broken_glass)
+        case ["D"]:
+            return item.subject is not None and (item.subject, world.today) in world.dosing_days
+        case ["C"]:
+            pair = world.pair(item.couple)
+            return pair is not None and (
+                item.author == viewer or all((partner, item.id) in world.opened for partner in pair.partners)
+            )
+        case _:
+            raise ValueError(f"no such way: {way}")
+
+
+def _grant_holds(world: World, grant: Granted, relation: Relation, item: Item) -> bool:
+    if grant.item != item.id or grant.giver != item.subject or grant.audience != relation:
+        return False
+    if grant.opens_at > world.now or grant.revoked_at is not None:
+        return False
+    if relation == Relation.INDIVIDUAL_THERAPIST:
+        return True
+    pair = world.pair(grant.couple)
+    return pair is not None and pair.parted_at is None and grant.giver in pair.partners
+
+
+def _released(world: World, relation: Relation, data_class: str, item: Item) -> bool:
+    givers = {
+        r.giver for r in world.released if r.data_class == data_class and r.to == relation and r.withdrawn_at is None
+    }
+    if item.kind in NEEDS_BOTH_RELEASES:
+        pair = world.pair(item.couple)
+        return pair is not None and set(pair.partners) <= givers
+    return item.subject in givers
+
+
+def _glass_opens(world: World, glass: Glass, viewer: UUID, item: Item) -> bool:
+    about = glass.couple == item.couple if item.kind in COUPLE_KINDS else glass.subject == item.subject
+    return glass.viewer == viewer and about and world.now < glass.expires_at
+
+
+def may_write(world: World, viewer: UUID, kind: str, *, clinic: UUID, subject: UUID | None, couple: UUID | None) -> Decision:
+    """Whether `viewer` may add a row of `kind` about this person or couple, in their own name."""
+    if world.clinic_of[viewer] != clinic:
+        return Decision.no("another clinic")
+    pair = world.pair(couple)
+    if kind in FROZEN_BY_PARTING and (pair is None or pair.parted_at is not None):
+        return Decision.no("the couple's chart is closed to new entries")
+    if kind in FROZEN_BY_PARTING or kind == "couple.link":
+        relations = relations_to_couple(world, viewer, pair) if pair else frozenset()
+    else:
+        relations = relations_to_person(world, viewer, subject) if subject else frozenset()
+    allowed = relations & WRITES[kind]
+    return Decision.yes(", ".join(sorted(allowed))) if allowed else Decision.no("not theirs to write")
+
+
+def may_share(world: World, by: UUID, item: Item, to: Relation) -> Decision:
+    """Whether `by` may open `item` to the audience `to`, with the reason in words a person can read."""
+    if item.subject != by:
+        return Decision.no("Only the person it belongs to can share this.")
+    if item.is_draft:
+        return Decision.no("Send or save it first; a draft stays with you.")
+    if "G" not in READS.get(item.kind, {}).get(to, ()):
+        return Decision.no("This is not something that can be shared this way.")
+    if to == Relation.INDIVIDUAL_THERAPIST:
+        return Decision.yes("Your individual therapist will see it.")
+    if not any(by in pair.partners and pair.parted_at is None for pair in world.pairs):
+        return Decision.no("You are not in a couple in care here, so there is nobody to share it with.")
+    return Decision.yes("They will see it from the next page they open.")

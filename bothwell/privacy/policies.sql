@@ -1,0 +1,823 @@
+-- Who may see and write which row. Applied whole after every migration: this file is the truth.
+--
+-- Read `docs/privacy.md` first: door.reads() and door.writes_by() below are its table. The pure rule in `circles.py`
+-- says the same in Python, and a test that draws worlds demands that both agree, for every viewer.
+--
+-- How it is kept fast: each leaf of a policy is `(select door.f())` or `= any(array(select door.f()))`, so that a
+-- function runs once a query, not once a row. How it is kept closed: no viewer named, no row.
+
+------------------------------------------------------------------------------------------------ a clean slate
+do $$
+declare p record;
+begin
+  for p in select schemaname, tablename, policyname from pg_policies where schemaname = 'public' loop
+    execute format('drop policy %I on %I.%I', p.policyname, p.schemaname, p.tablename);
+  end loop;
+end $$;
+
+drop schema if exists door cascade;
+create schema door;
+grant create on schema door to bothwell_rules;
+grant usage on schema door to bothwell_viewer, bothwell_web, bothwell_work, bothwell_rules, bothwell_loader;
+grant usage on schema public to bothwell_viewer, bothwell_web, bothwell_work, bothwell_rules, bothwell_loader;
+revoke all on all tables in schema public from bothwell_viewer, bothwell_web, bothwell_work, bothwell_rules, bothwell_loader;
+
+---------------------------------------------------------------------------------------------- whose eyes these are
+-- The token is `person.expiry.signature`; the signature is HMAC-SHA256 with a key only the web process and
+-- this function know. Text injected into a query cannot make another person of the viewer.
+create function door.me() returns uuid language plpgsql stable security definer set search_path = public as $$
+declare
+  token text := nullif(current_setting('bothwell.viewer', true), '');
+  signed text;
+  key record;
+begin
+  if token is null or token !~ '^[0-9a-f-]{36}\.[0-9]{1,12}\.[0-9a-f]{64}$' then
+    return null;
+  end if;
+  signed := split_part(token, '.', 1) || '.' || split_part(token, '.', 2);
+  select inner_ as i, outer_ as o into key from (select "inner" as inner_, "outer" as outer_ from bothwell_doorkey where id = 1) k;
+  if key.i is null
+     or encode(sha256(key.o || sha256(key.i || convert_to(signed, 'UTF8'))), 'hex') <> split_part(token, '.', 3)
+     or to_timestamp(split_part(token, '.', 2)::bigint) < clock_timestamp() then
+    return null;
+  end if;
+  return split_part(token, '.', 1)::uuid;
+end $$;
+
+create function door.clinic() returns uuid language sql stable security definer set search_path = public as $$
+  select clinic_id from bothwell_person where id = door.me()
+$$;
+
+-- The viewer, and everyone they are or were a couple with: no role opens these charts to them.
+create function door.intimates() returns setof uuid language sql stable security definer set search_path = public as $$
+  select door.me()
+  union
+  select them.person_id from bothwell_membership mine join bothwell_membership them using (couple_id)
+  where mine.person_id = door.me()
+$$;
+
+------------------------------------------------------------------------------------------------------- the table
+create function door.reads() returns table (kind text, relation text, way text, class text) language sql immutable as $$
+  values
+  ('person.name','self','Y',''), ('person.name','partner','Y',''), ('person.name','ex_partner','Y',''),
+  ('person.name','prescriber','Y',''), ('person.name','nurse','Y',''), ('person.name','individual_therapist','Y',''),
+  ('person.name','couples_therapist','Y',''), ('person.name','lead','Y',''), ('person.name','safety','Y',''),
+  ('person.name','coordinator','Y',''),
+  ('person.contact','self','Y',''), ('person.contact','prescriber','Y',''), ('person.contact','nurse','Y',''),
+  ('person.contact','couples_therapist','Y',''), ('person.contact','lead','Y',''), ('person.contact','safety','Y',''),
+  ('person.contact','coordinator','Y',''),
+  ('care_team','self','Y',''), ('care_team','prescriber','Y',''), ('care_team','nurse','Y',''),
+  ('care_team','individual_therapist','Y',''), ('care_team','couples_therapist','Y',''), ('care_team','lead','Y',''),
+  ('care_team','safety','Y',''), ('care_team','coordinator','Y',''),
+  ('care_team.sealed','lead','Y',''), ('care_team.sealed','safety','Y',''),
+  ('medical','self','Y',''), ('medical','prescriber','Y',''), ('medical','nurse','Y',''),
+  ('medical','individual_therapist','R','medical_summary'), ('medical','couples_therapist','R','medical_summary'),
+  ('medical','lead','B',''),
+  ('preparation','self','Y',''), ('preparation','prescriber','Y',''), ('preparation','nurse','Y',''),
+  ('preparation','individual_therapist','Y',''), ('preparation','couples_therapist','R','medical_summary'),
+  ('preparation','lead','B',''),
+  ('dosing.time','self','Y',''), ('dosing.time','partner','G',''), ('dosing.time','prescriber','Y',''),
+  ('dosing.time','nurse','Y',''), ('dosing.time','individual_therapist','Y',''),
+  ('dosing.time','couples_therapist','R','dosing_summary'), ('dosing.time','lead','Y',''),
+  ('dosing.time','coordinator','Y',''),
+  ('dosing.busy','self','Y',''), ('dosing.busy','partner','Y',''), ('dosing.busy','prescriber','Y',''),
+  ('dosing.busy','nurse','Y',''), ('dosing.busy','individual_therapist','Y',''),
+  ('dosing.busy','couples_therapist','Y',''), ('dosing.busy','lead','Y',''), ('dosing.busy','coordinator','Y',''),
+  ('dosing.flowsheet','self','Y',''), ('dosing.flowsheet','prescriber','Y',''), ('dosing.flowsheet','nurse','Y',''),
+  ('dosing.flowsheet','individual_therapist','R','dosing_summary'), ('dosing.flowsheet','lead','B',''),
+  ('dosing.summary','self','Y',''), ('dosing.summary','partner','G',''), ('dosing.summary','prescriber','Y',''),
+  ('dosing.summary','nurse','Y',''), ('dosing.summary','individual_therapist','Y',''),
+  ('dosing.summary','couples_therapist','R','dosing_summary'), ('dosing.summary','lead','B',''),
+  ('measure.individual','self','Y',''), ('measure.individual','partner','G',''),
+  ('measure.individual','prescriber','Y',''), ('measure.individual','individual_therapist','Y',''),
+  ('measure.individual','couples_therapist','R','individual_scores'), ('measure.individual','lead','B',''),
+  ('measure.predose','self','Y',''), ('measure.predose','partner','G',''), ('measure.predose','prescriber','Y',''),
+  ('measure.predose','nurse','Y',''), ('measure.predose','individual_therapist','Y',''),
+  ('measure.predose','couples_therapist','R','individual_scores'), ('measure.predose','lead','B',''),
+  ('measure.relationship','self','Y',''), ('measure.relationship','partner','G',''),
+  ('measure.relationship','prescriber','R','relationship_scores'),
+  ('measure.relationship','individual_therapist','R','relationship_scores'),
+  ('measure.relationship','couples_therapist','R','relationship_scores'), ('measure.relationship','lead','B',''),
+  ('screen.suicide','self','Y',''), ('screen.suicide','prescriber','Y',''), ('screen.suicide','nurse','D',''),
+  ('screen.suicide','individual_therapist','Y',''), ('screen.suicide','couples_therapist','R','suicide_reason'),
+  ('screen.suicide','couples_therapist','B',''), ('screen.suicide','lead','B',''),
+  ('suicide.flag','prescriber','Y',''), ('suicide.flag','nurse','D',''), ('suicide.flag','individual_therapist','Y',''),
+  ('suicide.flag','couples_therapist','R','suicide_reason'), ('suicide.flag','couples_therapist','B',''),
+  ('suicide.flag','lead','B',''),
+  ('screen.violence','safety','Y',''),
+  ('insight','self','Y',''), ('insight','partner','G',''), ('insight','individual_therapist','G',''),
+  ('insight','couples_therapist','G',''),
+  ('decision','self','Y',''), ('decision','prescriber','Y',''), ('decision','nurse','Y',''),
+  ('decision','individual_therapist','Y',''), ('decision','couples_therapist','Y',''), ('decision','lead','Y',''),
+  ('decision.status','self','Y',''), ('decision.status','partner','G',''), ('decision.status','prescriber','Y',''),
+  ('decision.status','nurse','Y',''), ('decision.status','individual_therapist','Y',''),
+  ('decision.status','couples_therapist','Y',''), ('decision.status','lead','Y',''),
+  ('pathway','self','Y',''), ('pathway','prescriber','Y',''), ('pathway','nurse','Y',''),
+  ('pathway','individual_therapist','Y',''), ('pathway','couples_therapist','Y',''), ('pathway','lead','Y',''),
+  ('consent','self','Y',''), ('consent','prescriber','Y',''), ('consent','nurse','Y',''),
+  ('consent','individual_therapist','Y',''), ('consent','lead','Y',''),
+  ('consent.couples','self','Y',''), ('consent.couples','prescriber','Y',''), ('consent.couples','nurse','Y',''),
+  ('consent.couples','individual_therapist','Y',''), ('consent.couples','couples_therapist','Y',''),
+  ('consent.couples','lead','Y',''),
+  ('access','self','Y',''), ('access','lead','Y',''),
+  ('access.sealed','safety','Y',''),
+  ('couple.link','self','Y',''), ('couple.link','partner','Y',''), ('couple.link','ex_partner','Y',''),
+  ('couple.link','prescriber','Y',''), ('couple.link','nurse','Y',''), ('couple.link','individual_therapist','Y',''),
+  ('couple.link','couples_therapist','Y',''), ('couple.link','lead','Y',''), ('couple.link','safety','Y',''),
+  ('couple.link','coordinator','Y',''),
+  ('couple.shared','self','Y',''), ('couple.shared','partner','Y',''), ('couple.shared','ex_partner','C',''),
+  ('couple.shared','individual_therapist','R','couple_work'), ('couple.shared','couples_therapist','Y',''),
+  ('couple.shared','lead','B',''),
+  ('couple.progress','couples_therapist','Y',''), ('couple.progress','lead','B',''),
+  ('disclosure','self','Y',''), ('disclosure','partner','Y',''), ('disclosure','ex_partner','Y',''),
+  ('disclosure','prescriber','Y',''), ('disclosure','individual_therapist','Y',''),
+  ('disclosure','couples_therapist','Y',''), ('disclosure','lead','Y','')
+$$;
+
+create function door.writes_by() returns table (kind text, relation text) language sql immutable as $$
+  select k, unnest(string_to_array(who, ' ')) from (values
+  ('person.name', 'self lead coordinator'),
+  ('person.contact', 'self lead coordinator'),
+  ('care_team', 'lead coordinator'),
+  ('care_team.sealed', 'lead'),
+  ('medical', 'prescriber nurse'),
+  ('preparation', 'self prescriber nurse individual_therapist'),
+  ('order', 'prescriber'),
+  ('dosing.time', 'prescriber nurse coordinator'),
+  ('dosing.flowsheet', 'prescriber nurse'),
+  ('dosing.summary', 'prescriber nurse individual_therapist'),
+  ('measure', 'self'),
+  ('request', 'prescriber individual_therapist couples_therapist coordinator'),
+  ('suicide.flag', 'self'),
+  ('suicide.closed', 'prescriber individual_therapist'),
+  ('insight', 'self'),
+  ('decision', 'prescriber couples_therapist'),
+  ('decision.signature', 'self prescriber couples_therapist'),
+  ('pathway', 'prescriber nurse individual_therapist couples_therapist coordinator'),
+  ('consent', 'self'),
+  ('consent.reaffirmed', 'self prescriber nurse'),
+  ('grant', 'self'),
+  ('couple.link', 'lead coordinator'),
+  ('couple.shared', 'couples_therapist'),
+  ('couple.doing', 'self partner couples_therapist'),
+  ('couple.progress', 'couples_therapist'),
+  ('disclosure', 'couples_therapist'),
+  ('disclosure.signature', 'self partner'),
+  ('process_note', 'couples_therapist individual_therapist'),
+  ('break_glass', 'lead couples_therapist')
+  ) as w (k, who)
+$$;
+
+------------------------------------------------------------------------------------- what the viewer is to others
+-- Roles held towards a person now, by an assignment to them or to the couple they are in; never towards an intimate.
+create function door.held() returns table (role text, subject uuid) language sql stable security definer set search_path = public as $$
+  select a.role::text, a.subject_id from bothwell_assignment a
+  where a.staff_id = door.me() and a.subject_id is not null and a.since <= now() and (a.until is null or a.until > now())
+    and a.subject_id not in (select door.intimates())
+  union
+  select a.role::text, m.person_id from bothwell_assignment a
+  join bothwell_couple c on c.id = a.couple_id and c.parted_at is null
+  join bothwell_membership m on m.couple_id = c.id
+  where a.staff_id = door.me() and a.since <= now() and (a.until is null or a.until > now())
+    and m.person_id not in (select door.intimates())
+$$;
+
+create function door.clinic_roles() returns setof text language sql stable security definer set search_path = public as $$
+  select role::text from bothwell_staffrole
+  where person_id = door.me() and role in ('lead', 'coordinator') and since <= now() and (until is null or until > now())
+$$;
+
+create function door.partners(together boolean) returns setof uuid language sql stable security definer set search_path = public as $$
+  select them.person_id from bothwell_membership mine
+  join bothwell_membership them on them.couple_id = mine.couple_id and them.person_id <> mine.person_id
+  join bothwell_couple c on c.id = mine.couple_id
+  where mine.person_id = door.me() and (c.parted_at is null) = together
+$$;
+
+-- Roles held towards a couple now, by an assignment to it or to one of the two; never towards one's own.
+create function door.held_couples() returns table (role text, couple uuid) language sql stable security definer set search_path = public as $$
+  select a.role::text, coalesce(a.couple_id, m.couple_id) from bothwell_assignment a
+  left join bothwell_membership m on m.person_id = a.subject_id
+  where a.staff_id = door.me() and a.since <= now() and (a.until is null or a.until > now())
+    and coalesce(a.couple_id, m.couple_id) is not null
+    and not exists (select 1 from bothwell_membership n where n.couple_id = coalesce(a.couple_id, m.couple_id)
+                    and n.person_id in (select door.intimates()))
+$$;
+
+------------------------------------------------------------------------------------------------ the leaves: reading
+-- People whose items of this kind the viewer sees by relation, release, dosing day or break-glass.
+create function door.subjects(wanted text) returns setof uuid language plpgsql stable security definer set search_path = public as $$
+declare
+  viewer uuid := door.me();
+begin
+  if viewer is null then return; end if;
+  return query
+  with ways as materialized (select r.relation, r.way, r.class from door.reads() r where r.kind = wanted),
+  held as materialized (select h.role, h.subject from door.held() h)
+  select viewer from ways w where w.relation = 'self' and w.way = 'Y'
+  union
+  select p from ways w, door.partners(true) p where w.relation = 'partner' and w.way = 'Y'
+  union
+  select p from ways w, door.partners(false) p
+  where w.relation = 'ex_partner' and w.way = 'Y' and p not in (select door.partners(true))
+  union
+  select h.subject from held h join ways w on w.relation = h.role and w.way = 'Y'
+  union
+  select h.subject from held h join ways w on w.relation = h.role and w.way = 'R'
+  join bothwell_consent k on k.subject_id = h.subject and k.release_class = w.class and k.release_to = h.role
+                         and k.withdrawn_at is null
+  union
+  select h.subject from held h join ways w on w.relation = h.role and w.way = 'D'
+  join bothwell_dosingsession s on s.subject_id = h.subject
+  join bothwell_clinic c on c.id = s.clinic_id
+  where (s.scheduled_at at time zone c.timezone)::date = (now() at time zone c.timezone)::date
+  union
+  select g.subject_id from bothwell_breakglass g join ways w on w.way = 'B'
+  where g.author_id = viewer and g.expires_at > now() and g.subject_id is not null
+    and g.subject_id not in (select door.intimates())
+    and (w.relation in (select door.clinic_roles())
+         or exists (select 1 from held h where h.role = w.relation and h.subject = g.subject_id));
+end $$;
+
+-- Whether a role held in the clinic as a whole shows items of this kind (of anyone but intimates).
+create function door.everywhere(wanted text) returns boolean language sql stable security definer set search_path = public as $$
+  select exists (select 1 from door.reads() r where r.kind = wanted and r.way = 'Y'
+                 and r.relation in (select door.clinic_roles()))
+$$;
+
+-- Items of this kind that a grant opens to the viewer now.
+create function door.granted(wanted text) returns setof uuid language plpgsql stable security definer set search_path = public as $$
+declare
+  viewer uuid := door.me();
+begin
+  if viewer is null then return; end if;
+  return query
+  with ways as materialized (select r.relation from door.reads() r where r.kind = wanted and r.way = 'G'),
+  held as materialized (select h.role, h.subject from door.held() h)
+  select g.item_id from bothwell_grant g
+  join ways w on w.relation = g.audience
+  join bothwell_couple c on c.id = g.couple_id and c.parted_at is null
+  where g.audience = 'partner' and g.item_kind = wanted and g.revoked_at is null and g.opens_at <= now()
+    and g.subject_id in (select door.partners(true))
+    and exists (select 1 from bothwell_membership m where m.couple_id = g.couple_id and m.person_id = viewer)
+    and exists (select 1 from bothwell_membership m where m.couple_id = g.couple_id and m.person_id = g.subject_id)
+  union
+  select g.item_id from bothwell_grant g
+  join ways w on w.relation = g.audience
+  join held h on h.role = g.audience and h.subject = g.subject_id
+  left join bothwell_couple c on c.id = g.couple_id
+  where g.audience <> 'partner' and g.item_kind = wanted and g.revoked_at is null and g.opens_at <= now()
+    and (g.audience = 'individual_therapist' or (c.id is not null and c.parted_at is null
+         and exists (select 1 from bothwell_membership m where m.couple_id = c.id and m.person_id = g.subject_id)));
+end $$;
+
+create function door.couples(wanted text) returns setof uuid language plpgsql stable security definer set search_path = public as $$
+declare
+  viewer uuid := door.me();
+begin
+  if viewer is null then return; end if;
+  return query
+  with ways as materialized (select r.relation, r.way, r.class from door.reads() r where r.kind = wanted),
+  held as materialized (select h.role, h.couple from door.held_couples() h)
+  select m.couple_id from bothwell_membership m join bothwell_couple c on c.id = m.couple_id
+  join ways w on w.way = 'Y' and w.relation = case when c.parted_at is null then 'self' else 'ex_partner' end
+  where m.person_id = viewer
+  union
+  select h.couple from held h join ways w on w.relation = h.role and w.way = 'Y'
+  union
+  select h.couple from held h join ways w on w.relation = h.role and w.way = 'R'
+  where 2 = (select count(distinct k.subject_id) from bothwell_membership m
+             join bothwell_consent k on k.subject_id = m.person_id and k.release_class = w.class
+              and k.release_to = h.role and k.withdrawn_at is null
+             where m.couple_id = h.couple)
+  union
+  select g.couple_id from bothwell_breakglass g join ways w on w.way = 'B'
+  where g.author_id = viewer and g.expires_at > now() and g.couple_id is not null
+    and not exists (select 1 from bothwell_membership n where n.couple_id = g.couple_id
+                    and n.person_id in (select door.intimates()))
+    and (w.relation in (select door.clinic_roles())
+         or exists (select 1 from held h where h.role = w.relation and h.couple = g.couple_id));
+end $$;
+
+-- Couples that had the viewer in them, as far as `C` reaches: what they wrote themselves …
+create function door.parted_couples() returns setof uuid language sql stable security definer set search_path = public as $$
+  select m.couple_id from bothwell_membership m join bothwell_couple c on c.id = m.couple_id
+  where m.person_id = door.me() and c.parted_at is not null
+$$;
+
+-- … and what both had opened before they parted.
+create function door.seen_by_both() returns setof uuid language sql stable security definer set search_path = public as $$
+  select mine.item_id from bothwell_receipt mine
+  join bothwell_receipt theirs on theirs.item_id = mine.item_id
+  where mine.author_id = door.me() and theirs.author_id in (select door.partners(false))
+$$;
+
+------------------------------------------------------------------------------------------------ the leaves: writing
+create function door.writes(wanted text) returns setof uuid language plpgsql stable security definer set search_path = public as $$
+declare
+  viewer uuid := door.me();
+begin
+  if viewer is null then return; end if;
+  return query
+  with who as materialized (select w.relation from door.writes_by() w where w.kind = wanted)
+  select viewer from who where relation = 'self'
+  union
+  select p from who, door.partners(true) p where relation = 'partner'
+  union
+  select h.subject from door.held() h join who on relation = h.role;
+end $$;
+
+create function door.writes_couples(wanted text, may_be_parted boolean) returns setof uuid language plpgsql stable security definer set search_path = public as $$
+declare
+  viewer uuid := door.me();
+begin
+  if viewer is null then return; end if;
+  return query
+  with who as materialized (select w.relation from door.writes_by() w where w.kind = wanted),
+  reach as (
+    select m.couple_id as couple from who, bothwell_membership m where relation = 'self' and m.person_id = viewer
+    union
+    select h.couple from door.held_couples() h join who on relation = h.role
+  )
+  select r.couple from reach r join bothwell_couple c on c.id = r.couple where may_be_parted or c.parted_at is null;
+end $$;
+
+create function door.writes_everywhere(wanted text) returns boolean language sql stable security definer set search_path = public as $$
+  select exists (select 1 from door.writes_by() w where w.kind = wanted and w.relation in (select door.clinic_roles()))
+$$;
+
+-- What everyone may know without the row: a partner's blocked time, without content.
+create function door.busy() returns table (subject uuid, starts_at timestamptz, is_open boolean)
+language sql stable security definer set search_path = public as $$
+  select s.subject_id, s.scheduled_at, s.arrived_at is not null and s.ended_at is null
+  from bothwell_dosingsession s
+  where s.clinic_id = door.clinic() and s.outcome <> 'cancelled'
+    and (s.subject_id in (select door.subjects('dosing.busy'))
+         or (door.everywhere('dosing.busy') and s.subject_id not in (select door.intimates())))
+$$;
+
+-- Whether a session of the viewer's couple-mate, or of the couple of somebody they treat, is open now: yes or no.
+create function door.couple_has_open_session(of_couple uuid, but_not uuid) returns boolean
+language sql stable security definer set search_path = public as $$
+  select exists (select 1 from bothwell_dosingsession s
+                 where s.couple_id = of_couple and s.subject_id <> but_not
+                   and s.couple_id in (select door.couples('couple.link'))
+                   and s.arrived_at is not null and s.ended_at is null)
+$$;
+
+-- "Decided" or "not yet", opened by the person it concerns.
+create function door.decided(decision uuid) returns boolean language sql stable security definer set search_path = public as $$
+  select (select count(*) = 3 and bool_and(g.verdict = 'proceed') from bothwell_decisionsignature g where g.decision_id = d.id)
+  from bothwell_jointdecision d
+  where d.id = decision and (d.subject_id in (select door.subjects('decision.status'))
+                             or d.id in (select door.granted('decision.status')))
+$$;
+
+------------------------------------------------------------------------------------------------- policies, by table
+-- One template. `reading`: `person:<kind>` or `couple:<kind>`, several joined by commas when the row's own column
+-- `kind` chooses; `writing` likewise (`-`: the viewer never inserts); `author`: who the row must name as its author.
+create function door.leaf(about text, kind text) returns text language sql immutable as $$
+  select case about
+    when 'person' then format(
+      '(subject_id = any(array(select door.subjects(%1$L)))'
+      || case when exists (select 1 from door.reads() r where r.kind = $2 and r.way = 'Y' and r.relation in ('lead', 'coordinator'))
+         then ' or ((select door.everywhere(%1$L)) and subject_id <> all(array(select door.intimates())))' else '' end
+      || case when exists (select 1 from door.reads() r where r.kind = $2 and r.way = 'G')
+         then ' or id = any(array(select door.granted(%1$L)))' else '' end
+      || ')', kind)
+    else format(
+      '(couple_id = any(array(select door.couples(%1$L)))'
+      || case when exists (select 1 from door.reads() r where r.kind = $2 and r.way = 'Y' and r.relation in ('lead', 'coordinator'))
+         then ' or ((select door.everywhere(%1$L)) and couple_id <> all(array(select door.own_couples())))' else '' end
+      || case when exists (select 1 from door.reads() r where r.kind = $2 and r.way = 'C')
+         then ' or (couple_id = any(array(select door.parted_couples())) and (author_id = (select door.me()) or id = any(array(select door.seen_by_both()))))'
+         else '' end
+      || ')', kind)
+  end
+$$;
+
+create function door.own_couples() returns setof uuid language sql stable security definer set search_path = public as $$
+  select n.couple_id from bothwell_membership n where n.person_id in (select door.intimates())
+$$;
+
+create function door.write_leaf(about text, kind text) returns text language sql immutable as $$
+  select case about
+    when 'person' then format(
+      '(subject_id = any(array(select door.writes(%1$L))) or ((select door.writes_everywhere(%1$L)) and subject_id <> all(array(select door.intimates()))))', kind)
+    when 'couple' then format('couple_id = any(array(select door.writes_couples(%1$L, false)))', kind)
+    else format(
+      '(couple_id = any(array(select door.writes_couples(%1$L, true))) or ((select door.writes_everywhere(%1$L)) and couple_id <> all(array(select door.own_couples()))))', kind)
+  end
+$$;
+
+do $$
+declare
+  t record;
+  reading text;
+  writing text;
+begin
+  for t in
+    select * from (values
+    -- table,                      about,    read as,              written as,           update as,  columns that may change
+    ('bothwell_contact',              'person', 'person.contact',     'person.contact',     'full_name,born_on,safe_email,safe_phone,may_leave_message,call_me,changed_at'),
+    ('bothwell_consentreaffirmation', 'person', 'consent',            'consent.reaffirmed', ''),
+    ('bothwell_medicalfact',          'person', 'medical',            'medical',            ''),
+    ('bothwell_resolution',           'person', 'medical',            'order',              ''),
+    ('bothwell_order',                'person', 'medical',            'order',              ''),
+    ('bothwell_preparation',          'person', 'preparation',        'preparation',        ''),
+    ('bothwell_course',               'person', 'pathway',            'pathway',            'route,phase,state,sessions_planned,steps_taken'),
+    ('bothwell_step',                 'person', 'pathway',            'pathway',            ''),
+    ('bothwell_jointdecision',        'person', 'decision',           'decision',           ''),
+    ('bothwell_decisionsignature',    'person', 'decision',           'decision.signature', ''),
+    ('bothwell_dosingsession',        'person', 'dosing.time',        'dosing.time',        'order_id,room_id,scheduled_at,arrived_at,started_at,ended_at,outcome'),
+    ('bothwell_gatecheck',            'person', 'dosing.flowsheet',   'dosing.flowsheet',   ''),
+    ('bothwell_administration',       'person', 'dosing.flowsheet',   'dosing.flowsheet',   ''),
+    ('bothwell_discharge',            'person', 'dosing.flowsheet',   'dosing.flowsheet',   ''),
+    ('bothwell_sessionsummary',       'person', 'dosing.summary',     'dosing.summary',     ''),
+    ('bothwell_binding',              'person', 'dosing.flowsheet',   'dosing.flowsheet',   'until'),
+    ('bothwell_sample',               'person', 'dosing.flowsheet',   'dosing.flowsheet',   ''),
+    ('bothwell_note',                 'person', 'dosing.flowsheet',   'dosing.flowsheet',   ''),
+    ('bothwell_channel',              'person', 'dosing.flowsheet',   'dosing.flowsheet',   'state'),
+    ('bothwell_alarm',                'person', 'dosing.flowsheet',   'dosing.flowsheet',   ''),
+    ('bothwell_alarmevent',           'person', 'dosing.flowsheet',   'dosing.flowsheet',   ''),
+    ('bothwell_adverseevent',         'person', 'dosing.flowsheet',   'dosing.flowsheet',   ''),
+    ('bothwell_safetyflag',           'person', 'suicide.flag',       'suicide.flag',       ''),
+    ('bothwell_safetyflagclosed',     'person', 'suicide.flag',       'suicide.closed',     ''),
+    ('bothwell_insight',              'person', 'insight',            'insight',            'set_aside_at'),
+    ('bothwell_insightversion',       'person', 'insight',            'insight',            ''),
+    ('bothwell_couplesession',        'couple', 'couple.shared',      'couple.shared',      'at,minutes,state,place'),
+    ('bothwell_sharedsummary',        'couple', 'couple.shared',      'couple.shared',      ''),
+    ('bothwell_exercisegiven',        'couple', 'couple.shared',      'couple.shared',      'until'),
+    ('bothwell_exercisedone',         'couple', 'couple.shared',      'couple.doing',       ''),
+    ('bothwell_progressnote',         'couple', 'couple.progress',    'couple.progress',    ''),
+    ('bothwell_insightdiscussed',     'couple', 'couple.progress',    'couple.progress',    ''),
+    ('bothwell_disclosureagreement',  'couple', 'disclosure',         'disclosure',         ''),
+    ('bothwell_disclosuresignature',  'couple', 'disclosure',         'disclosure.signature', '')
+    ) as c (name, about, reads, writes, updates)
+  loop
+    reading := door.leaf(t.about, t.reads);
+    writing := door.write_leaf(t.about, t.writes);
+    execute format('create policy seen on %I for select to bothwell_viewer using (clinic_id = (select door.clinic()) and %s)', t.name, reading);
+    execute format('create policy added on %I for insert to bothwell_viewer with check (clinic_id = (select door.clinic()) and %s and %s)',
+      t.name, writing,
+      case when t.name in ('bothwell_contact') then 'true'
+           when t.name in ('bothwell_channel', 'bothwell_alarm', 'bothwell_alarmevent') then '(author_id is null or author_id = (select door.me()))'
+           else 'author_id = (select door.me())' end);
+    execute format('grant select, insert on %I to bothwell_viewer', t.name);
+    if t.updates <> '' then
+      execute format('create policy changed on %I for update to bothwell_viewer using (clinic_id = (select door.clinic()) and %s) with check (clinic_id = (select door.clinic()) and %s)',
+        t.name, writing, writing);
+      execute format('grant update (%s) on %I to bothwell_viewer', (select string_agg(quote_ident(u), ', ') from unnest(string_to_array(t.updates, ',')) u), t.name);
+    end if;
+  end loop;
+end $$;
+
+-- An insight that is granted shows its words (the version), never the sheet it lies in, nor versions not shown.
+drop policy seen on bothwell_insight;
+create policy seen on bothwell_insight for select to bothwell_viewer
+  using (clinic_id = (select door.clinic()) and subject_id = (select door.me()));
+
+-- People. Staff names are known in their clinic; a partner's name to those around them.
+create policy seen on bothwell_person for select to bothwell_viewer using (
+  clinic_id = (select door.clinic()) and (
+    kind = 'staff'
+    or id = any(array(select door.subjects('person.name')))
+    or ((select door.everywhere('person.name')) and id <> all(array(select door.intimates())))));
+create policy added on bothwell_person for insert to bothwell_viewer with check (
+  clinic_id = (select door.clinic()) and (select door.writes_everywhere('person.name')));
+create policy changed on bothwell_person for update to bothwell_viewer
+  using (clinic_id = (select door.clinic()) and (id = (select door.me()) or ((select door.writes_everywhere('person.name')) and id <> all(array(select door.intimates())))))
+  with check (clinic_id = (select door.clinic()));
+grant select, insert, update (name_used, pronouns, title) on bothwell_person to bothwell_viewer;
+
+create policy seen on bothwell_clinic for select to bothwell_viewer using (id = (select door.clinic()));
+create policy changed on bothwell_clinic for update to bothwell_viewer
+  using (id = (select door.clinic()) and 'lead' = any(array(select door.clinic_roles())))
+  with check (id = (select door.clinic()));
+grant select, update (name, timezone, country, crisis_lines, set_up_at) on bothwell_clinic to bothwell_viewer;
+
+-- Staff roles, credentials, rooms, devices, protocols and consent texts: the clinic's own, no person's record.
+do $$
+declare t record;
+begin
+  for t in
+    select * from (values
+    ('bothwell_staffrole',       'lead',                         'until'),
+    ('bothwell_credential',      'lead',                         ''),
+    ('bothwell_room',            'lead coordinator',             'name'),
+    ('bothwell_device',          'lead coordinator',             'name,room_id,is_retired'),
+    ('bothwell_protocolversion', 'lead',                         'signed_by_id,signed_at,signed_name'),
+    ('bothwell_consenttext',     'lead',                         '')
+    ) as c (name, writers, updates)
+  loop
+    execute format('create policy seen on %I for select to bothwell_viewer using (clinic_id = (select door.clinic()))', t.name);
+    execute format('create policy added on %I for insert to bothwell_viewer with check (clinic_id = (select door.clinic()) and array(select door.clinic_roles()) && string_to_array(%L, '' ''))', t.name, t.writers);
+    execute format('grant select, insert on %I to bothwell_viewer', t.name);
+    if t.updates <> '' then
+      execute format('create policy changed on %I for update to bothwell_viewer using (clinic_id = (select door.clinic()) and array(select door.clinic_roles()) && string_to_array(%L, '' '')) with check (clinic_id = (select door.clinic()))', t.name, t.writers);
+      execute format('grant update (%s) on %I to bothwell_viewer', t.updates, t.name);
+    end if;
+  end loop;
+end $$;
+
+-- Couples.
+create policy seen on bothwell_couple for select to bothwell_viewer using (
+  clinic_id = (select door.clinic()) and (id = any(array(select door.couples('couple.link')))
+    or ((select door.everywhere('couple.link')) and id <> all(array(select door.own_couples())))));
+create policy added on bothwell_couple for insert to bothwell_viewer with check (
+  clinic_id = (select door.clinic()) and (select door.writes_everywhere('couple.link')));
+create policy changed on bothwell_couple for update to bothwell_viewer
+  using (clinic_id = (select door.clinic()) and (id = any(array(select door.writes_couples('couple.shared', true)))
+    or ((select door.writes_everywhere('couple.link')) and id <> all(array(select door.own_couples())))))
+  with check (clinic_id = (select door.clinic()));
+grant select, insert, update (parted_at, distinguished_by) on bothwell_couple to bothwell_viewer;
+
+create policy seen on bothwell_membership for select to bothwell_viewer using (
+  clinic_id = (select door.clinic()) and (couple_id = any(array(select door.couples('couple.link')))
+    or ((select door.everywhere('couple.link')) and couple_id <> all(array(select door.own_couples())))));
+create policy added on bothwell_membership for insert to bothwell_viewer with check (
+  clinic_id = (select door.clinic()) and (select door.writes_everywhere('couple.link')));
+create policy changed on bothwell_membership for update to bothwell_viewer
+  using (clinic_id = (select door.clinic()) and (couple_id = any(array(select door.writes_couples('couple.shared', true)))
+    or ((select door.writes_everywhere('couple.link')) and couple_id <> all(array(select door.own_couples())))))
+  with check (clinic_id = (select door.clinic()));
+grant select, insert, update (until) on bothwell_membership to bothwell_viewer;
+
+-- Care teams. An assignment to the safety circle is sealed: the person it concerns does not see it.
+create policy seen on bothwell_assignment for select to bothwell_viewer using (
+  clinic_id = (select door.clinic()) and (
+    staff_id = (select door.me())
+    or (role <> 'safety' and (subject_id = any(array(select door.subjects('care_team')))
+        or couple_id = any(array(select door.couples('couple.link')))
+        or ((select door.everywhere('care_team')) and (subject_id <> all(array(select door.intimates())) or couple_id <> all(array(select door.own_couples()))))))
+    or (role = 'safety' and (subject_id = any(array(select door.subjects('care_team.sealed')))
+        or ((select door.everywhere('care_team.sealed')) and subject_id <> all(array(select door.intimates())))))));
+create policy added on bothwell_assignment for insert to bothwell_viewer with check (
+  clinic_id = (select door.clinic())
+  and (subject_id is null or subject_id <> all(array(select door.intimates())))
+  and (couple_id is null or couple_id <> all(array(select door.own_couples())))
+  and case when role = 'safety' then (select door.writes_everywhere('care_team.sealed')) else (select door.writes_everywhere('care_team')) end);
+create policy changed on bothwell_assignment for update to bothwell_viewer
+  using (clinic_id = (select door.clinic())
+    and case when role = 'safety' then (select door.writes_everywhere('care_team.sealed')) else (select door.writes_everywhere('care_team')) end)
+  with check (clinic_id = (select door.clinic()));
+grant select, insert, update (until) on bothwell_assignment to bothwell_viewer;
+
+-- Questionnaires: the row's own kind chooses. A draft is seen by the one who writes it, and by nobody else.
+do $$
+declare reading text; requested text;
+begin
+  select string_agg(format('(kind = %L and %s)', k, door.leaf('person', k)), ' or '),
+         string_agg(format('(kind = %L and subject_id = any(array(select door.subjects(%L))))', k, k), ' or ')
+    into reading, requested
+  from unnest(array['measure.individual', 'measure.predose', 'measure.relationship', 'screen.suicide', 'screen.violence']) k;
+  execute format('create policy seen on bothwell_response for select to bothwell_viewer using (clinic_id = (select door.clinic())
+    and ((status = ''draft'' and subject_id = (select door.me())) or (status = ''sent'' and (%s))))', reading);
+  execute format('create policy seen on bothwell_request for select to bothwell_viewer using (clinic_id = (select door.clinic())
+    and ((kind <> ''screen.violence'' and subject_id = (select door.me())) or author_id = (select door.me()) or %s))', requested);
+end $$;
+create policy added on bothwell_response for insert to bothwell_viewer with check (
+  clinic_id = (select door.clinic()) and author_id = (select door.me()) and subject_id = any(array(select door.writes('measure'))));
+create policy changed on bothwell_response for update to bothwell_viewer
+  using (clinic_id = (select door.clinic()) and status = 'draft' and subject_id = (select door.me()))
+  with check (clinic_id = (select door.clinic()) and subject_id = (select door.me()));
+grant select, insert, update (answers, revision, status, sent_at, total, band, flags, instrument_version) on bothwell_response to bothwell_viewer;
+create policy added on bothwell_request for insert to bothwell_viewer with check (
+  clinic_id = (select door.clinic()) and author_id = (select door.me())
+  and (subject_id = any(array(select door.writes('request'))) or ((select door.writes_everywhere('request')) and subject_id <> all(array(select door.intimates())))));
+grant select, insert on bothwell_request to bothwell_viewer;
+
+-- Consents. The couples therapist sees those that concern them.
+do $$
+begin
+  execute format('create policy seen on bothwell_consent for select to bothwell_viewer using (clinic_id = (select door.clinic())
+    and (%s or (release_to = ''couples_therapist'' and %s)))', door.leaf('person', 'consent'), door.leaf('person', 'consent.couples'));
+end $$;
+create policy added on bothwell_consent for insert to bothwell_viewer with check (
+  clinic_id = (select door.clinic()) and subject_id = (select door.me()) and author_id = (select door.me()));
+create policy changed on bothwell_consent for update to bothwell_viewer
+  using (clinic_id = (select door.clinic()) and subject_id = (select door.me()) and withdrawn_at is null)
+  with check (clinic_id = (select door.clinic()) and subject_id = (select door.me()));
+grant select, insert, update (withdrawn_at) on bothwell_consent to bothwell_viewer;
+
+-- Holds: the reason is medical, or about safety.
+do $$
+begin
+  execute format('create policy seen on bothwell_holdreason for select to bothwell_viewer using (clinic_id = (select door.clinic())
+    and ((kind = ''medical'' and %s) or (kind = ''screen.suicide'' and %s)))', door.leaf('person', 'medical'), door.leaf('person', 'suicide.flag'));
+end $$;
+create policy added on bothwell_holdreason for insert to bothwell_viewer with check (
+  clinic_id = (select door.clinic()) and author_id = (select door.me()) and subject_id = any(array(select door.writes('pathway'))));
+grant select, insert on bothwell_holdreason to bothwell_viewer;
+
+-- Grants: the giver's; whoever sees the item sees to whom else it is open. Receipts: the reader's own.
+create policy seen on bothwell_grant for select to bothwell_viewer using (
+  clinic_id = (select door.clinic()) and (subject_id = (select door.me())
+    or (revoked_at is null and opens_at <= (select now()) and item_id = any(array(select door.granted('insight'))))));
+create policy added on bothwell_grant for insert to bothwell_viewer with check (
+  clinic_id = (select door.clinic()) and subject_id = (select door.me()) and author_id = (select door.me()));
+create policy changed on bothwell_grant for update to bothwell_viewer
+  using (clinic_id = (select door.clinic()) and subject_id = (select door.me()) and revoked_at is null)
+  with check (clinic_id = (select door.clinic()) and subject_id = (select door.me()));
+grant select, insert, update (revoked_at, opens_at) on bothwell_grant to bothwell_viewer;
+
+create policy seen on bothwell_receipt for select to bothwell_viewer using (
+  clinic_id = (select door.clinic()) and author_id = (select door.me()));
+create policy added on bothwell_receipt for insert to bothwell_viewer with check (
+  clinic_id = (select door.clinic()) and author_id = (select door.me()));
+grant select, insert on bothwell_receipt to bothwell_viewer;
+
+-- A process note: its author's alone.
+create policy seen on bothwell_processnote for select to bothwell_viewer using (
+  clinic_id = (select door.clinic()) and author_id = (select door.me()));
+create policy added on bothwell_processnote for insert to bothwell_viewer with check (
+  clinic_id = (select door.clinic()) and author_id = (select door.me())
+  and (subject_id = any(array(select door.writes('process_note'))) or couple_id = any(array(select door.writes_couples('process_note', true)))));
+grant select, insert on bothwell_processnote to bothwell_viewer;
+
+-- Break-glass: opened by the lead (or the couples therapist of this person) for one hour; the subject's log shows it.
+create policy seen on bothwell_breakglass for select to bothwell_viewer using (
+  clinic_id = (select door.clinic()) and (author_id = (select door.me()) or 'lead' = any(array(select door.clinic_roles()))));
+create policy added on bothwell_breakglass for insert to bothwell_viewer with check (
+  clinic_id = (select door.clinic()) and author_id = (select door.me()) and expires_at <= (select now()) + interval '1 hour'
+  and (subject_id = any(array(select door.writes('break_glass')))
+       or couple_id = any(array(select door.writes_couples('break_glass', true)))
+       or ((select door.writes_everywhere('break_glass'))
+           and (subject_id is null or subject_id <> all(array(select door.intimates())))
+           and (couple_id is null or couple_id <> all(array(select door.own_couples()))))));
+grant select, insert on bothwell_breakglass to bothwell_viewer;
+
+-- The log of who saw what. The safety circle's entries are sealed from everyone else, the lead included.
+create policy seen on bothwell_auditentry for select to bothwell_viewer using (
+  clinic_id = (select door.clinic()) and (
+    (not sealed and (subject_id = (select door.me())
+        or ((select door.everywhere('access')) and (subject_id is null or subject_id <> all(array(select door.intimates()))))))
+    or (sealed and subject_id = any(array(select door.subjects('access.sealed'))))));
+create policy added on bothwell_auditentry for insert to bothwell_viewer with check (
+  clinic_id = (select door.clinic()) and actor_id = (select door.me()));
+grant select, insert on bothwell_auditentry to bothwell_viewer;
+
+-- Invitations are made behind the door and used before it.
+create policy seen on bothwell_invitation for select to bothwell_viewer using (
+  clinic_id = (select door.clinic()) and (select door.writes_everywhere('person.name')));
+create policy added on bothwell_invitation for insert to bothwell_viewer with check (
+  clinic_id = (select door.clinic()) and made_by_id = (select door.me()) and (select door.writes_everywhere('person.name')));
+grant select, insert on bothwell_invitation to bothwell_viewer;
+create policy before_the_door on bothwell_invitation for select to bothwell_web using (true);
+create policy used on bothwell_invitation for update to bothwell_web using (used_at is null) with check (true);
+grant select, update (used_at) on bothwell_invitation to bothwell_web;
+
+-- Logins: made and read before the door. Behind it, one learns only whether somebody has a login.
+create policy before_the_door on bothwell_user for all to bothwell_web using (true) with check (true);
+grant select, insert, update on bothwell_user to bothwell_web;
+create policy seen on bothwell_user for select to bothwell_viewer using (
+  person_id = (select door.me()) or (select door.writes_everywhere('person.name')));
+grant select (id, person_id, is_active) on bothwell_user to bothwell_viewer;
+
+---------------------------------------------------------------------------------------------------- other eyes
+-- The functions above see what they need for an answer, and return identifiers only.
+do $$
+declare t text;
+begin
+  foreach t in array array['bothwell_person', 'bothwell_clinic', 'bothwell_membership', 'bothwell_couple', 'bothwell_assignment',
+      'bothwell_staffrole', 'bothwell_consent', 'bothwell_breakglass', 'bothwell_grant', 'bothwell_receipt',
+      'bothwell_dosingsession', 'bothwell_jointdecision', 'bothwell_decisionsignature', 'bothwell_auditentry', 'bothwell_auditlink'] loop
+    execute format('create policy for_the_rules on %I for select to bothwell_rules using (true)', t);
+    execute format('grant select on %I to bothwell_rules', t);
+  end loop;
+end $$;
+create policy for_the_rules on bothwell_doorkey for select to bothwell_rules using (true);
+grant select on bothwell_doorkey to bothwell_rules;
+create policy chained on bothwell_auditlink for insert to bothwell_rules with check (true);
+grant insert on bothwell_auditlink to bothwell_rules;
+
+-- Jobs and feeds: the device listener and the mailer, each no more than its work. They act for no person.
+do $$
+declare t text;
+begin
+  foreach t in array array['bothwell_clinic', 'bothwell_device', 'bothwell_binding', 'bothwell_dosingsession', 'bothwell_course',
+      'bothwell_protocolversion', 'bothwell_sample', 'bothwell_channel', 'bothwell_alarm', 'bothwell_alarmevent',
+      'bothwell_invitation', 'bothwell_contact'] loop
+    execute format('create policy for_the_feed on %I for select to bothwell_work using (true)', t);
+  end loop;
+  foreach t in array array['bothwell_sample', 'bothwell_channel', 'bothwell_alarm', 'bothwell_alarmevent'] loop
+    execute format('create policy fed on %I for insert to bothwell_work with check (author_id is null)', t);
+    execute format('grant select, insert on %I to bothwell_work', t);
+  end loop;
+end $$;
+create policy folded on bothwell_channel for update to bothwell_work using (true) with check (true);
+grant update (state) on bothwell_channel to bothwell_work;
+grant select on bothwell_clinic, bothwell_device, bothwell_binding, bothwell_course, bothwell_protocolversion, bothwell_invitation to bothwell_work;
+grant select (id, clinic_id, subject_id, couple_id, course_id, room_id, arrived_at, started_at, ended_at) on bothwell_dosingsession to bothwell_work;
+grant select (id, clinic_id, subject_id, safe_email) on bothwell_contact to bothwell_work;
+create policy logged on bothwell_auditentry for insert to bothwell_work with check (actor_id is null and service <> '');
+grant insert on bothwell_auditentry to bothwell_work;
+
+create function door.has_demo() returns boolean language sql stable security definer set search_path = public as $$
+  select exists (select 1 from bothwell_clinic where is_demo)
+$$;
+
+-- The loader writes into clinics that are invented, or that nobody has set up yet; nowhere else.
+create function door.loadable() returns setof uuid language sql stable security definer set search_path = public as $$
+  select id from bothwell_clinic where is_demo or set_up_at is null
+$$;
+do $$
+declare t record;
+begin
+  for t in select c.table_name::text as name from information_schema.columns c join information_schema.tables k using (table_schema, table_name)
+           where c.table_schema = 'public' and c.column_name = 'clinic_id' and c.table_name like 'bothwell\_%' and k.table_type = 'BASE TABLE' loop
+    execute format('create policy invented on %I for all to bothwell_loader using (clinic_id = any(array(select door.loadable()))) with check (clinic_id = any(array(select door.loadable())))', t.name);
+    execute format('grant select, insert, update on %I to bothwell_loader', t.name);
+  end loop;
+end $$;
+create policy invented on bothwell_clinic for all to bothwell_loader using (is_demo or set_up_at is null) with check (is_demo or set_up_at is null);
+create policy invented on bothwell_user for all to bothwell_loader using (person_id in (select id from bothwell_person)) with check (person_id in (select id from bothwell_person));
+grant select, insert, update on bothwell_clinic, bothwell_user to bothwell_loader;
+
+-- The web login, before the door: sessions, addresses, second factors.
+grant select, insert, update, delete on django_session, account_emailaddress, account_emailconfirmation, mfa_authenticator to bothwell_web;
+grant select on django_content_type, auth_permission to bothwell_web;
+grant usage on all sequences in schema public to bothwell_web, bothwell_viewer, bothwell_work;
+grant select, insert, update on account_emailaddress, mfa_authenticator to bothwell_loader;
+grant usage on all sequences in schema public to bothwell_loader;
+
+-- Jobs carry identifiers only. Whoever may act may defer one; only the worker takes them.
+grant select, insert on procrastinate_jobs, procrastinate_events to bothwell_viewer, bothwell_web;
+grant update on procrastinate_jobs to bothwell_viewer, bothwell_web;
+grant select, insert, update, delete on procrastinate_jobs, procrastinate_events, procrastinate_periodic_defers, procrastinate_workers to bothwell_work;
+
+grant execute on all functions in schema door to bothwell_viewer, bothwell_rules;
+revoke execute on all functions in schema door from public;
+grant execute on function door.me(), door.clinic() to bothwell_web;
+grant execute on function door.has_demo() to bothwell_web, bothwell_work;
+grant execute on function door.loadable() to bothwell_loader;
+
+------------------------------------------------------------------------------------------------- force, everywhere
+do $$
+declare t text;
+begin
+  for t in select tablename from pg_tables where schemaname = 'public' and tablename like 'bothwell\_%' loop
+    execute format('alter table %I enable row level security', t);
+    execute format('alter table %I force row level security', t);
+  end loop;
+end $$;
+
+----------------------------------------------------------------------------------------- invariants and the chain
+-- A couple is two people, counted when the transaction ends.
+create function door.count_partners() returns trigger language plpgsql security definer set search_path = public as $$
+begin
+  if (select count(*) from bothwell_membership where couple_id = new.id) <> 2 then
+    raise exception 'a couple has exactly two partners' using errcode = 'check_violation';
+  end if;
+  return null;
+end $$;
+create constraint trigger exactly_two after insert on bothwell_couple deferrable initially deferred
+  for each row execute function door.count_partners();
+
+-- What is on record stays on record: no row of a clinical table is deleted; the log is never changed either.
+create function door.refuse() returns trigger language plpgsql as $$
+begin
+  raise exception '% on % is refused: records are added to, never removed', tg_op, tg_table_name using errcode = 'insufficient_privilege';
+end $$;
+do $$
+declare t text;
+begin
+  for t in select tablename from pg_tables where schemaname = 'public' and tablename like 'bothwell\_%' and tablename <> 'bothwell_doorkey' loop
+    execute format('create trigger kept before delete on %I for each row execute function door.refuse()', t);
+  end loop;
+  foreach t in array array['bothwell_auditentry', 'bothwell_auditlink'] loop
+    execute format('create trigger never_changed before update on %I for each row execute function door.refuse()', t);
+    execute format('create trigger never_emptied before truncate on %I for each statement execute function door.refuse()', t);
+  end loop;
+end $$;
+
+-- The chain. At commit each new entry is linked to the one before it, one clinic at a time.
+-- `privacy/audit.py` computes the same text and hash in Python.
+create function door.link() returns trigger language plpgsql security definer set search_path = public as $$
+declare
+  last record;
+  body text;
+begin
+  perform pg_advisory_xact_lock(hashtextextended('audit ' || new.clinic_id::text, 0));
+  select number, hash into last from bothwell_auditlink where clinic_id = new.clinic_id order by number desc limit 1;
+  body := concat_ws(chr(31), coalesce(last.hash, ''), (coalesce(last.number, 0) + 1)::text, new.id::text, new.clinic_id::text,
+    (extract(epoch from new.at) * 1000000)::bigint::text, coalesce(new.actor_id::text, ''), new.service, new.action,
+    coalesce(new.subject_id::text, ''), coalesce(new.couple_id::text, ''), new.item_kind, coalesce(new.item_id::text, ''),
+    new.why, new.sealed::text);
+  insert into bothwell_auditlink (id, clinic_id, entry_id, number, before, hash)
+  values (gen_random_uuid(), new.clinic_id, new.id, coalesce(last.number, 0) + 1, coalesce(last.hash, ''),
+          encode(sha256(convert_to(body, 'UTF8')), 'hex'));
+  return null;
+end $$;
+create constraint trigger chained after insert on bothwell_auditentry deferrable initially deferred
+  for each row execute function door.link();
+
+-- Last, so that everything above exists: the functions belong to the role that may read what they need.
+do $$
+declare f record;
+begin
+  for f in select p.oid::regprocedure as name from pg_proc p join pg_namespace n on n.oid = p.pronamespace
+           where n.nspname = 'door' loop
+    execute format('alter function %s owner to bothwell_rules', f.name);
+  end loop;
+end $$;

@@ -1,0 +1,207 @@
+"""Saves the clinic's database and secrets in one file, and puts them back.
+
+Whoever holds the file holds everything in the clinic: it is readable by its owner only, and never
+overwritten. A restore happens whole or not at all, and replaces existing data only when told to.
+"""
+
+import io
+import json
+import os
+import subprocess
+import tarfile
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from dataclasses import replace as replaced
+from datetime import UTC, datetime
+from pathlib import Path
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+from bothwell.running import secrets as keys
+from bothwell.running.postgres import program
+from bothwell.running.roles import Logins
+from bothwell.running.serve import Wish, check_database, database, forget_stamps, prepare_logins
+from bothwell.running.trouble import CannotRun, disk_trouble
+
+FORMAT = "bothwell backup 1"
+MANIFEST, DUMP = "backup.json", "database.dump"
+
+# One transaction with the restore: what was there stays unless the whole backup came in.
+EMPTY_FIRST = """
+set client_min_messages = warning;
+do $$ declare name text; begin
+  for name in
+    select nspname from pg_namespace where nspname !~ '^pg_' and nspname <> 'information_schema'
+  loop
+    execute format('drop schema %I cascade', name);
+  end loop;
+end $$;
+create schema public;
+grant usage on schema public to public;
+"""
+COUNT_TABLES = """
+select count(*) from pg_class join pg_namespace on pg_namespace.oid = relnamespace
+where relkind in ('r', 'p') and nspname !~ '^pg_' and nspname <> 'information_schema'
+"""
+
+
+def save(wish: Wish, target: Path, environment: Mapping[str, str]) -> Path:
+    """Write a backup to `target` (0600) and return its absolute path; Bothwell may run meanwhile.
+
+    Raises CannotRun.
+    """
+    target = target.expanduser().absolute()
+    if target.exists():
+        raise CannotRun(f"{target} exists already; a backup never replaces a file. Choose another name.")
+    if not (wish.home / keys.FILE_NAME).exists():
+        raise CannotRun(f"There is nothing to save in {wish.home}: Bothwell has not run from it yet.")
+    try:
+        target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with (
+            _reaching(wish, environment, join=True) as logins,
+            tempfile.TemporaryDirectory(dir=target.parent) as draft,
+        ):
+            dump = Path(draft) / DUMP
+            _tool("pg_dump", logins.admin, "--format=custom", f"--file={dump}", what="The backup")
+            whole = Path(draft) / "whole"
+            _pack(whole, dump, wish.home / keys.FILE_NAME)
+            whole.rename(target)
+    except OSError as error:
+        raise disk_trouble(target.parent, error) from error
+    return target
+
+
+def restore(wish: Wish, source: Path, environment: Mapping[str, str], *, replace: bool) -> None:
+    """Put the backup in `source` into the database of `wish`, with its secret key. Raises CannotRun.
+
+    Bothwell must be stopped. A database that holds tables is left alone unless `replace`.
+    """
+    with tempfile.TemporaryDirectory(prefix="bothwell-restore-") as folder:
+        unpacked = unpack(source.expanduser(), Path(folder))
+        with _reaching(wish, environment, join=False) as logins:
+            tables = _tables(logins.admin)
+            if tables and not replace:
+                raise CannotRun(
+                    f"The database holds {tables} tables. To replace them with the backup, add --yes."
+                )
+            _replay(logins.admin, unpacked.dump)
+        # The cluster keeps its own passwords; what encrypts and signs must be what it was.
+        mine = keys.load(wish.home)
+        keys.write(replaced(mine, secret_key=unpacked.secrets.secret_key), wish.home / keys.FILE_NAME)
+        forget_stamps(wish.home)
+
+
+@dataclass(frozen=True)
+class Unpacked:
+    """A backup's parts, checked."""
+
+    dump: Path
+    secrets: keys.Secrets
+
+
+def unpack(source: Path, folder: Path) -> Unpacked:
+    """The parts of the backup at `source`, unpacked into `folder`. Raises CannotRun when it is not whole."""
+    try:
+        with tarfile.open(source) as tar:
+            for name in (MANIFEST, DUMP, keys.FILE_NAME):
+                tar.extract(tar.getmember(name), folder, filter="data")
+        manifest = json.loads((folder / MANIFEST).read_text())
+    except FileNotFoundError:
+        raise CannotRun(f"There is no file {source}.") from None
+    except (tarfile.TarError, KeyError, ValueError, EOFError):
+        raise CannotRun(f"{source} is not a Bothwell backup, or not a whole one.") from None
+    except OSError as error:
+        raise disk_trouble(source, error) from error
+    if manifest.get("format") != FORMAT:
+        raise CannotRun(
+            f"{source} was made by another version of Bothwell, in a form this one does not know."
+        )
+    return Unpacked(folder / DUMP, keys.parse(folder / keys.FILE_NAME))
+
+
+@contextmanager
+def _reaching(wish: Wish, environment: Mapping[str, str], *, join: bool) -> Iterator[Logins]:
+    """The DSNs of the clinic's database, running already (only if `join`) or started for the while."""
+    if url := environment.get("DATABASE_URL"):
+        check_database(url)
+    secrets = keys.load(wish.home)
+    with database(wish, secrets, environment, join=join) as server:
+        yield prepare_logins(server.dsn, secrets, environment)
+
+
+def _pack(target: Path, dump: Path, secrets: Path) -> None:
+    made_at = datetime.now(UTC).isoformat(timespec="seconds")
+    manifest = json.dumps({"format": FORMAT, "made_at": made_at}).encode()
+    with os.fdopen(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        with tarfile.open(fileobj=file, mode="w") as tar:
+            entry = tarfile.TarInfo(MANIFEST)
+            entry.size = len(manifest)
+            tar.addfile(entry, io.BytesIO(manifest))
+            tar.add(dump, DUMP)
+            tar.add(secrets, keys.FILE_NAME)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _tables(dsn: str) -> int:
+    with psycopg.connect(dsn) as connection:
+        row = connection.execute(COUNT_TABLES).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def _replay(dsn: str, dump: Path) -> None:
+    script = dump.with_suffix(".sql")
+    _tool("pg_restore", None, "--file", str(script), str(dump), what="The restore")
+    first = dump.with_name("first.sql")
+    first.write_text(EMPTY_FIRST)
+    _tool(
+        *(
+            "psql",
+            dsn,
+            "--quiet",
+            "--no-psqlrc",
+            "--single-transaction",
+            "--set=ON_ERROR_STOP=1",
+            "--output=/dev/null",
+        ),
+        *("--file", str(first), "--file", str(script)),
+        what="The restore",
+    )
+
+
+def _tool(name: str, dsn: str | None, *words: str, what: str) -> None:
+    """Run one of PostgreSQL's programs on `dsn`; the password is in its environment, not its command line."""
+    environment = dict(os.environ)
+    address: tuple[str, ...] = ()
+    if dsn is not None:
+        parts = conninfo_to_dict(dsn)
+        environment["PGPASSWORD"] = str(parts.pop("password", ""))
+        address = ("--dbname", make_conninfo("", **parts))
+    done = subprocess.run(
+        (program(name), *address, *words),
+        env=environment,
+        capture_output=True,
+        stdin=subprocess.DEVNULL,
+        check=False,
+    )
+    if done.returncode != 0:
+        raise _tool_trouble(what, name, done.stderr.decode(errors="replace"))
+
+
+def _tool_trouble(what: str, name: str, words: str) -> CannotRun:
+    """The sentence for a program that failed. Its own words are not shown: they may quote rows."""
+    known = {
+        "No space left": "the disk is full. Free some space and try again",
+        "row-level security": "the user of DATABASE_URL sees only part of the data. It needs BYPASSRLS",
+        "version mismatch": "the server is newer than our programs. Point POSTGRES_BINDIR at its own",
+        "does not support SSL": "our programs speak no TLS. Point POSTGRES_BINDIR at programs that do",
+        "sslmode": "our programs speak no TLS. Point POSTGRES_BINDIR at programs that do",
+        "permission denied": "the user of DATABASE_URL has too few rights",
+        "must be owner": "the user of DATABASE_URL has too few rights",
+    }
+    reason = next((told for sign, told in known.items() if sign in words), f"{name} gave up")
+    return CannotRun(f"{what} was not done; nothing has changed: {reason}.")

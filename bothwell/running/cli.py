@@ -1,0 +1,190 @@
+"""The `bothwell` command: open the clinic, look after its data, or pass a word on to Django's own commands.
+
+Never shows a password, and ends with a sentence and an exit code other than 0 when it could not do what
+was asked.
+"""
+
+import argparse
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from django.core.management import CommandError, call_command, execute_from_command_line
+
+from bothwell.running import backup
+from bothwell.running.postgres import running_socket
+from bothwell.running.roles import place
+from bothwell.running.secrets import FILE_NAME, load
+from bothwell.running.serve import (
+    Process,
+    Role,
+    Wish,
+    answers,
+    check,
+    check_database,
+    child_environment,
+    database,
+    prepare_logins,
+    serve,
+    wish_from,
+)
+from bothwell.running.trouble import CannotRun
+
+OURS = {"serve", "work", "listen", "verify-audit", "backup", "restore", "status", "-h", "--help"}
+NOT_RUNNING = 3  # as service managers expect of `status`
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Do what the words ask; ends with 0, 1 (a sentence on standard error), 2 (usage) or 3 (not running)."""
+    try:
+        sys.exit(_run(list(sys.argv[1:] if arguments is None else arguments)))
+    except CannotRun as trouble:
+        print(f"bothwell: {trouble}", file=sys.stderr)
+        sys.exit(1)
+    except CommandError as trouble:
+        print(f"bothwell: {trouble}", file=sys.stderr)
+        sys.exit(trouble.returncode)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def _run(words: list[str]) -> int:
+    if words and words[0] not in OURS:
+        with told(Role.OWNER):
+            execute_from_command_line(["bothwell", *words])
+        return 0
+    asked = _parser().parse_args(words or ["--help"])
+    match asked.command:
+        case "serve":
+            serve(_wish(asked), os.environ)
+        case "backup":
+            print(f"Saved to {backup.save(wish_from(os.environ), asked.file, os.environ)}")
+        case "restore":
+            backup.restore(wish_from(os.environ), asked.file, os.environ, replace=asked.yes)
+            print("Restored. Start Bothwell with: bothwell serve")
+        case "status":
+            return _status(_wish(asked))
+        case "work":
+            _django(Role.WORK, "procrastinate", "worker")
+        case "listen":
+            _django(Role.WORK, "listen", "--host", asked.host, "--port", str(asked.port))
+        case "verify-audit":
+            _django(Role.OWNER, "verify_audit")
+    return 0
+
+
+def _django(role: Role, *words: str) -> None:
+    with told(role):
+        call_command(*words)
+
+
+@contextmanager
+def told(role: Role) -> Iterator[None]:
+    """Give this process what a child of `serve` is given, starting the database for the while if need be."""
+    if "BOTHWELL_DSN" in os.environ:
+        os.environ.setdefault("DJANGO_SETTINGS_MODULE", "bothwell.settings")
+        _set_up()
+        yield
+        return
+    wish = wish_from(os.environ)
+    # A port is no matter here, only the settings, the disk and the database.
+    wish = Wish(home=wish.home, demo=wish.demo, only=frozenset({Process.WORK}))
+    check(wish, os.environ)
+    secrets = load(wish.home)
+    with database(wish, secrets, os.environ, join=True) as server:
+        logins = prepare_logins(server.dsn, secrets, os.environ)
+        settings = child_environment(role, wish, secrets, logins, os.environ)
+        os.environ.clear()
+        os.environ.update(settings)
+        _set_up()
+        yield
+
+
+def _set_up() -> None:
+    import django
+
+    django.setup()
+
+
+def _wish(asked: argparse.Namespace) -> Wish:
+    base = wish_from(os.environ, demo=getattr(asked, "demo", False))
+    return Wish(
+        home=base.home,
+        demo=base.demo,
+        host=asked.host,
+        port=asked.port,
+        device_host=asked.device_host,
+        device_port=asked.device_port,
+        only=frozenset(Process(each) for each in getattr(asked, "only", None) or ()),
+    )
+
+
+def _status(wish: Wish) -> int:
+    """Say what is there and what runs; 0 when the pages answer, else 3."""
+    open_now = answers(wish.host, wish.port)
+    lines: dict[str, Any] = {
+        "data folder": wish.home if (wish.home / FILE_NAME).exists() else f"{wish.home} (not used yet)",
+        "database": _database_word(wish),
+        "pages": f"open at {wish.host}:{wish.port}" if open_now else "closed",
+        "bedside monitors": "listening" if answers(wish.device_host, wish.device_port) else "not listening",
+        "last backup here": max((each.name for each in (wish.home / "backups").glob("*")), default="none"),
+    }
+    for name, value in lines.items():
+        print(f"{name:<17} {value}")
+    return 0 if open_now else NOT_RUNNING
+
+
+def _database_word(wish: Wish) -> str:
+    if url := os.environ.get("DATABASE_URL"):
+        check_database(url)
+        return f"answers at {place(url)}"
+    return "running" if running_socket(wish.home / "postgres") else "stopped"
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="bothwell",
+        description="Run a clinic's Bothwell. Its data lie in BOTHWELL_HOME (default: var), "
+        "or in the PostgreSQL server that DATABASE_URL names.",
+        epilog="Any other word is passed on to Django, for instance: bothwell createsuperuser",
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="command")
+    serving = commands.add_parser("serve", help="open the clinic: database, pages, jobs, device feeds")
+    serving.add_argument("--demo", action="store_true", help="a made-up clinic, in a folder of its own")
+    serving.add_argument(
+        "--only",
+        action="append",
+        choices=[each.value for each in Process],
+        help="only this process; may be repeated",
+    )
+    for each in (serving, commands.add_parser("status", help="say what runs")):
+        each.add_argument(
+            "--host", default="127.0.0.1", help="where the pages answer (default: this machine only)"
+        )
+        each.add_argument("--port", type=_port, default=8000)
+        each.add_argument("--device-host", default="127.0.0.1", help="where bedside monitors connect")
+        each.add_argument("--device-port", type=_port, default=2575)
+    # For the list of words only: it is passed on with its options.
+    commands.add_parser("migrate", help="bring the database's tables up to date")
+    commands.add_parser("work", help="do the jobs that wait")
+    listening = commands.add_parser("listen", help="take readings from bedside monitors (HL7 v2 over MLLP)")
+    listening.add_argument("--host", default="127.0.0.1")
+    listening.add_argument("--port", type=_port, default=2575)
+    commands.add_parser("verify-audit", help="check that the record of who saw what is unbroken")
+    commands.add_parser("backup", help="save database and secrets in one file").add_argument(
+        "file", type=Path
+    )
+    restoring = commands.add_parser("restore", help="put a backup back; Bothwell must be stopped")
+    restoring.add_argument("file", type=Path)
+    restoring.add_argument("--yes", action="store_true", help="replace what is in the database now")
+    return parser
+
+
+def _port(word: str) -> int:
+    number = int(word)
+    if not 1 <= number <= 65535:
+        raise argparse.ArgumentTypeError("a port is a number from 1 to 65535")
+    return number

@@ -1,0 +1,42 @@
+"""Where each person can go: a few places, by what they are here."""
+
+from dataclasses import dataclass
+
+from django.http import HttpRequest
+
+from bothwell.couples.models import Person, Role, StaffRole, open_at
+from django.utils import timezone
+
+
+@dataclass(frozen=True)
+class Place:
+    label: str
+    href: str
+    active: bool
+
+
+PARTNER = (("Today", "/today"), ("My insights", "/insights"), ("Us", "/us"), ("Access", "/access"))
+STAFF: tuple[tuple[str, str, frozenset[Role]], ...] = (
+    ("Today", "/today", frozenset(Role)),
+    ("Board", "/board", frozenset({Role.NURSE, Role.PRESCRIBER})),
+    ("People", "/people", frozenset(Role) - {Role.RESEARCHER, Role.SAFETY}),
+    ("Couples", "/couples", frozenset({Role.COUPLES_THERAPIST})),
+    ("Clinic", "/clinic", frozenset({Role.LEAD})),
+    ("Access", "/access", frozenset(Role)),
+)
+
+
+def roles_of(person: Person) -> frozenset[Role]:
+    """The roles a member of staff holds now."""
+    held = StaffRole.objects.filter(open_at(timezone.now()), person=person).values_list("role", flat=True)
+    return frozenset(Role(role) for role in held)
+
+
+def places(request: HttpRequest, viewer: Person) -> list[Place]:
+    """The entries of the navigation, the current one marked."""
+    if viewer.is_staff_member:
+        roles = roles_of(viewer)
+        shown = [(label, href) for label, href, who in STAFF if who & roles]
+    else:
+        shown = list(PARTNER)
+    return [Place(label, href, request.path.startswith(href)) for label, href in shown]

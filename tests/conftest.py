@@ -1,0 +1,44 @@
+"""One database for the whole run, with the roles of a real clinic; most tests do not touch it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import psycopg
+import pytest
+
+from tests.conftest_postgres import start
+
+LOGINS = start()
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_blocker: object) -> None:
+    """Migrate as the owner, then look at everything as the web login does: owning nothing."""
+    from django.core.management import call_command
+    from django.db import connection
+    from psycopg.conninfo import conninfo_to_dict
+
+    with django_db_blocker.unblock():  # type: ignore[attr-defined]
+        call_command("migrate", verbosity=0)
+        connection.close()
+        web = conninfo_to_dict(LOGINS.web)
+        connection.settings_dict |= {"USER": web["user"], "PASSWORD": web["password"]}
+    with psycopg.connect(LOGINS.admin, autocommit=True) as admin:
+        # Tests build their people on the connection that then looks at them. The web login inherits nothing
+        # from this; it takes a deliberate SET ROLE (see `loading`).
+        admin.execute("grant bothwell_loader to bothwell_web")
+
+
+@contextmanager
+def loading() -> Iterator[None]:
+    """Inside: the loader of invented clinics, to lay out people and rows. Outside: the bare web login again."""
+    from django.db import connection
+
+    with connection.cursor() as cursor:
+        cursor.execute("set role bothwell_loader")
+    try:
+        yield
+    finally:
+        if not connection.needs_rollback:
+            with connection.cursor() as cursor:
+                cursor.execute("reset role")
