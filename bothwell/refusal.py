@@ -1,7 +1,7 @@
 """What an action raises when something may not be done: a sentence for the person who asked.
 
-    Refused            the rule says no; the sentence helps
-    └── Stale          somebody else was first; look again
+Refused            the rule says no; the sentence helps
+└── Stale          somebody else was first; look again
 """
 
 from bothwell.decision import Decision

@@ -139,7 +139,9 @@ class Couple(Row):
     formed_at = models.DateTimeField(default=timezone.now)
     parted_at = models.DateTimeField(null=True, blank=True)
     distinguished_by = models.CharField(
-        max_length=80, blank=True, help_text="only if the couple says so; empty means the two are interchangeable"
+        max_length=80,
+        blank=True,
+        help_text="only if the couple says so; empty means the two are interchangeable",
     )
 
     @property
@@ -165,7 +167,9 @@ class Membership(Row):
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["clinic", "couple", "side"], name="one_partner_a_side"),
-            models.UniqueConstraint(fields=["clinic", "couple", "person"], name="nobody_is_their_own_partner"),
+            models.UniqueConstraint(
+                fields=["clinic", "couple", "person"], name="nobody_is_their_own_partner"
+            ),
             models.UniqueConstraint(
                 fields=["clinic", "person"],
                 condition=Q(until__isnull=True),
@@ -198,7 +202,8 @@ class Assignment(Row):
             ),
             models.CheckConstraint(name="nobody_cares_for_themselves", condition=~Q(staff=F("subject"))),
             models.CheckConstraint(
-                name="assignment_ends_after_it_began", condition=Q(until__isnull=True) | Q(until__gte=F("since"))
+                name="assignment_ends_after_it_began",
+                condition=Q(until__isnull=True) | Q(until__gte=F("since")),
             ),
             models.UniqueConstraint(
                 fields=["clinic", "staff", "role", "subject"],

@@ -1,6 +1,6 @@
 """The text form of an HL7 v2 message: its segments, fields and components, and its special characters.
 
-It never knows what a field means and never raises: bytes that cannot be read become a refusal without content.
+It never knows what a field means and never raises: bytes that cannot be read are refused, without content.
 """
 
 from __future__ import annotations

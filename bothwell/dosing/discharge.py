@@ -1,5 +1,4 @@
-"""Whether somebody may go home after a session: every criterion of the protocol, met or not, each with its
-reason.
+"""Whether somebody may go home after a session: every criterion of the protocol, met or not, with its reason.
 
 It never discharges anybody: a clinician signs. A criterion that was not checked counts as not met.
 """
@@ -30,9 +29,7 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """A discharge scale of five items, 0 to 2 points each. `preset` are points that a ketamine clinic never
-    varies.
-    """
+    """A discharge scale of five items, 0 to 2 points; `preset` items answer themselves unless changed."""
 
     code: str
     title: str

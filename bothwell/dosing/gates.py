@@ -50,9 +50,7 @@ DECIDERS = (Role.PRESCRIBER, Role.COUPLES_THERAPIST, Role.PARTNER)
 
 @dataclass(frozen=True, slots=True)
 class Override:
-    """A prescriber's written reason to go on although blood pressure holds; valid for readings up to
-    `decided_at`.
-    """
+    """A prescriber's written reason to go on although pressure holds, for readings up to `decided_at`."""
 
     role: Role
     reason: str
@@ -63,8 +61,7 @@ class Override:
 class Before:
     """What is known just before a dose. Whatever is None or empty was not recorded, and its gate stays shut.
 
-    `day_began_at` is the clinic's local midnight: what must be of today is at or after it and not after
-    `now`.
+    `day_began_at` is the clinic's local midnight: what must be of today lies between it and `now`.
     """
 
     now: datetime
@@ -102,9 +99,7 @@ class GateResult:
 
 
 def gates(before: Before, protocol: Protocol) -> list[GateResult]:
-    """Every gate in order, passed or not. None is left out, so that a missing answer cannot look like a
-    passed gate.
-    """
+    """Every gate in order, passed or not; none is left out, so a missing answer cannot look like a pass."""
     return [_result(gate, *check(before, protocol)) for gate, check in _CHECKS.items()]
 
 

@@ -1,8 +1,7 @@
-"""A prescriber's order checked against the signed protocol: is the dose inside the published range, and what
-volume is it?
+"""An order checked against the signed protocol: is the dose inside the published range, what volume is it?
 
-It never suggests a dose: it says where an ordered one lies, shows its working, and asks for a second
-signature outside.
+It never suggests a dose: it says where an ordered one lies and shows its working; outside the range it asks
+for a second signature.
 """
 
 from __future__ import annotations
@@ -19,9 +18,7 @@ ML = Decimal("0.01")
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """One comparison with the protocol: the value, the range it was held against, and where that range is
-    from.
-    """
+    """One comparison with the protocol: the value, the range it was held against, and its source."""
 
     what: str
     value: Decimal
@@ -50,9 +47,7 @@ class Bound:
 
 @dataclass(frozen=True, slots=True)
 class RangeCheck:
-    """What the check of one order found. `decision` is no while a second signature or a correction is
-    wanting.
-    """
+    """What the check of an order found: `decision` is no while a signature or a correction is wanting."""
 
     decision: Decision
     needs_second_signature: bool
@@ -98,9 +93,7 @@ def check_dose(
 
 
 def volume(dose_mg: Decimal, mg_per_ml: Decimal) -> Volume:
-    """The volume (mL, to 0.01) that holds this dose at this concentration. ValueError when either is not
-    above nought.
-    """
+    """The volume (mL, to 0.01) of this dose at this concentration; ValueError unless both exceed nought."""
     if not _is_positive(dose_mg) or not _is_positive(mg_per_ml):
         raise ValueError("A volume needs a dose and a concentration above nought.")
     exact = dose_mg / mg_per_ml
@@ -110,9 +103,7 @@ def volume(dose_mg: Decimal, mg_per_ml: Decimal) -> Volume:
 
 
 def devices(dose: DoseRange, dose_mg: Decimal) -> int | None:
-    """How many nasal devices make up this dose, or None where devices are not how it is given or do not add
-    up.
-    """
+    """How many nasal devices make up this dose; None where none are used, or where they do not add up."""
     if dose.mg_per_device is None or dose_mg % dose.mg_per_device.value:
         return None
     return int(dose_mg / dose.mg_per_device.value)

@@ -151,6 +151,9 @@ def _rule(code: str, name: str, given: Any, inclusive: bool) -> Rule:
 
 
 def _number(code: str, name: str, given: Any) -> Decimal:
+    # A protocol gives each number with its source and how far it may be trusted: {value, source, status}.
+    if isinstance(given, Mapping):
+        given = given.get("value")
     if isinstance(given, bool) or not isinstance(given, int | float | Decimal):
         raise UnreadableLimits(f"The limit {name!r} of {code} is not a number")
     return Decimal(str(given))

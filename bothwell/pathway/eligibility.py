@@ -1,11 +1,8 @@
-"""The medical work-up: each recorded fact weighed by a published or confirmed rule, with its reason and its
-evidence.
+"""The medical work-up: each recorded fact weighed by a rule, with its reason and its evidence.
 
 It never clears anybody by silence: what is missing, too old or contradictory is a finding of its own.
-Violence and
-coercion screening never appears here, not as a fact, a finding, a count or a gap: it is sealed elsewhere, and
-this
-page must look the same whatever it says.
+Violence and coercion screening never appears here, not as a fact, a finding, a count or a gap: it is sealed elsewhere,
+and this page must look the same whatever it says.
 """
 
 from __future__ import annotations
@@ -56,9 +53,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Resolution:
-    """A prescriber's reasoned decision about one finding that holds, valid for the evidence known at
-    `decided_at`.
-    """
+    """A prescriber's reasoned decision about one hold, valid for the evidence known at `decided_at`."""
 
     code: str
     decided_by: str
@@ -96,9 +91,7 @@ def above(reading: Pressure, hold: HoldPressure) -> bool:
 
 
 def pressure_below_hold(readings: Sequence[Pressure], hold: HoldPressure) -> Decision:
-    """Whether resting pressure lets a dose go on: the newest reading counts, and one above needs a second,
-    waited for.
-    """
+    """Whether resting pressure lets a dose go on: the newest reading counts; one above calls for a second."""
     if not readings:
         return Decision.no("Blood pressure at rest has not been measured.")
     ordered = sorted(readings, key=lambda one: one.observed_at)
@@ -119,9 +112,7 @@ def pressure_below_hold(readings: Sequence[Pressure], hold: HoldPressure) -> Dec
 
 
 def assess(facts: Iterable[Fact], protocol: Protocol, now: datetime) -> list[Finding]:
-    """One finding for every question that applies, the gravest first. Missing or stale evidence is never a
-    pass.
-    """
+    """One finding for every question that applies, the gravest first. Missing or stale is never a pass."""
     recorded = [fact for fact in facts if fact.code in SPECS]
     findings = [_pressure(recorded, protocol, now)]
     for spec in FACTS:
@@ -133,9 +124,7 @@ def assess(facts: Iterable[Fact], protocol: Protocol, now: datetime) -> list[Fin
 
 
 def may_clear(findings: Iterable[Finding], resolutions: Iterable[Resolution] = ()) -> Decision:
-    """Whether the prescriber may clear this person. Holds need a reasoned decision; absolutes cannot be
-    decided away.
-    """
+    """Whether this person may be cleared: holds need a reasoned decision, absolutes stay absolute."""
     found, decided = list(findings), list(resolutions)
     if not found:
         return Decision.no("Nothing has been assessed.")
@@ -185,8 +174,7 @@ def _weigh(spec: FactSpec, facts: list[Fact], protocol: Protocol, now: datetime)
 
 
 def _once_yes(spec: FactSpec, rule: Rule, facts: list[Fact]) -> Finding:
-    # What cannot become untrue stays, however old; a later no must correct the earlier record, not outvote
-    # it.
+    # What cannot become untrue stays, however old; a later no must correct the earlier yes, not outvote it.
     disagree = any(fact.value is False for fact in facts)
     note = f"{rule.reason} Another record says no: correct the one that is wrong." if disagree else ""
     return _said(spec, rule, rule.kind, "Yes", tuple(facts), note)
@@ -309,9 +297,7 @@ def _is_stale(fact: Fact, protocol: Protocol, now: datetime) -> bool:
 
 
 def _newest(facts: list[Fact]) -> list[Fact]:
-    """The facts of the newest moment: more than one when two people recorded at once, and then the worst
-    counts.
-    """
+    """The facts of the newest moment: several when two people recorded at once, and then the worst counts."""
     newest = max((fact.observed_at for fact in facts), default=None)
     return [fact for fact in facts if fact.observed_at == newest]
 

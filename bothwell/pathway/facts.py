@@ -1,8 +1,7 @@
 """The questions of the medical work-up and what a yes to each of them means, as data a clinician can review.
 
-It judges nobody: eligibility weighs the answers. Violence and coercion screening is not among these
-questions, on
-purpose; it is sealed elsewhere and leaves no trace here.
+It judges nobody: eligibility weighs the answers. Violence and coercion screening is left out on purpose; it
+is sealed elsewhere and leaves no trace here.
 """
 
 from __future__ import annotations
@@ -37,9 +36,7 @@ class Answer(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """One recorded answer with its evidence. `value` None means: asked, not known. Corrected facts are left
-    out.
-    """
+    """One recorded answer with its evidence. `value` None: asked, not known. Corrected facts are left out."""
 
     code: str
     value: Value
@@ -53,8 +50,7 @@ class FactSpec:
     """One question of the work-up, from which its form is made.
 
     `only_if` names a yes/no fact: the question is asked unless that one is answered no.
-    `lifetime` marks what cannot become untrue: two answers that disagree are never settled by the newer one
-    alone.
+    `lifetime` marks what cannot become untrue: a newer no never settles an older yes.
     """
 
     code: str
@@ -147,7 +143,7 @@ RULES: tuple[Rule, ...] = (
     Rule("unstable_cardiac_or_cerebrovascular", _H, "Trials exclude it; ask cardiology.", *_TRIAL),
     Rule("recent_myocardial_infarction", _H, "Ketamine adds load to the heart; ask cardiology.", *_FIELD),
     Rule("acute_suicide_risk", _H, "Acute risk is answered first, with a safety plan and in person.",
-         "Evaluation of suicidality before treatment, Sanacora 2017", "10.1001/jamapsychiatry.2017.0080",
+         "Evaluation of suicidality before treatment, Sanacora 2017", "JAMA Psychiatry 2017",
          Status.DEFAULT),
     Rule("opioids_or_depressants", _C, "Adds to sedation and respiratory depression.",
          "Esketamine label, boxed warning", "spravatohcp.com", Status.PUBLISHED),

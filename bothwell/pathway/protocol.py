@@ -265,7 +265,7 @@ def _contradictory_limits(content: Content) -> Iterator[tuple[str, str]]:
     for quantity, limits in content.limits.items():
         for low, high in (
             ("alarm_low", "warn_low"), ("warn_low", "warn_high"), ("warn_high", "alarm_high"),
-            ("alarm_low", "alarm_high"), ("rise_warn", "rise_alarm"),
+            ("alarm_low", "alarm_high"), ("rise_warn", "rise_alarm"), ("fall_warn", "fall_alarm"),
         ):  # fmt: skip
             below, above = getattr(limits, low), getattr(limits, high)
             if below and above and below.value >= above.value:

@@ -1,8 +1,6 @@
-"""What a treatment protocol is made of: doses, limits, intervals and rules, each number with where it came
-from.
+"""What a treatment protocol is made of: doses, limits, intervals and rules, each number with its source.
 
-It holds no number itself and chooses none; the numbers live in the protocol files, for a medical director to
-sign.
+It holds no number itself and chooses none; the numbers live in files that a medical director signs.
 """
 
 from __future__ import annotations
@@ -76,7 +74,7 @@ class Sustained:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Vital limits of one quantity. A reading at the limit counts as beyond it, the more careful reading."""
+    """Vital limits of one quantity; `rise` and `fall` are distances from the person's own baseline."""
 
     warn_low: Number | None = None
     warn_high: Number | None = None
@@ -84,6 +82,8 @@ class Limits:
     alarm_high: Number | None = None
     rise_warn: Number | None = None
     rise_alarm: Number | None = None
+    fall_warn: Number | None = None
+    fall_alarm: Number | None = None
     alarm_low_sustained: Sustained | None = None
 
 
@@ -226,14 +226,12 @@ class Content:
 
 @dataclass(frozen=True, slots=True)
 class Protocol(Content):
-    """A protocol that was read without fault, with the SHA-256 of its text (what a signature is given for)."""
+    """A protocol read without fault, with the SHA-256 of its text (what a signature is given for)."""
 
     sha256: str = ""
 
     def limits_values(self) -> dict[str, dict[str, Any]]:
-        """Plain limits by quantity for the alarms: whole numbers as int, others as Decimal, sources left
-        out.
-        """
+        """Plain limits by quantity for the alarms: whole numbers as int, others as Decimal, no sources."""
         return {str(quantity): _plain(limits) for quantity, limits in self.limits.items()}
 
     def unconfirmed(self) -> list[tuple[str, Decimal | bool, str]]:
@@ -249,7 +247,7 @@ class Protocol(Content):
         return self.phases[phase].also_needs if phase in self.phases else ()
 
     def evidence_max_days(self, code: str) -> Number:
-        """How old (days) the evidence for this fact may be; the protocol's `default` where nothing is said."""
+        """How old (days) the evidence for this fact may be; the `default` where nothing is said."""
         return self.evidence_days.get(code, self.evidence_days["default"])
 
 

@@ -1,7 +1,6 @@
 """The road of one person's care, phase by phase: who may take which step, and what must be true first.
 
-It never moves a course by itself: no step is taken by a clock, every step is one person's, and a refused step
-says why.
+It never moves a course by itself: no step is taken by a clock, every step is a person's, a refusal says why.
 """
 
 from __future__ import annotations
@@ -110,9 +109,7 @@ class CourseState:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """What one person asks: `to` picks among several ways on; `gates_met` are the gates found true just
-    now.
-    """
+    """What one person asks: `to` picks among several ways on; `gates_met` are the gates found true."""
 
     kind: Kind
     by: Role
@@ -244,9 +241,7 @@ def step(state: CourseState, event: Event, also_needs: Iterable[str] = ()) -> Ou
 
 
 def fold(events: Iterable[Event], start: CourseState | None = None) -> Outcome:
-    """Where these events lead from `start`, up to the first that is refused; the outcome carries that
-    refusal.
-    """
+    """Where these events lead, up to the first that is refused; the outcome carries that refusal."""
     outcome = Outcome(Decision.yes("Nothing was asked."), start or CourseState())
     for event in events:
         outcome = step(outcome.state, event)

@@ -38,12 +38,23 @@ def log(
     ).save(force_insert=True)
 
 
-def log_service(service: str, action: str, *, clinic: UUID, subject: UUID | None = None, item_id: UUID | None = None) -> None:
+def log_service(
+    service: str, action: str, *, clinic: UUID, subject: UUID | None = None, item_id: UUID | None = None
+) -> None:
     """Add one entry for a named job or feed."""
-    AuditEntry(clinic_id=clinic, service=service, action=action, subject_id=subject, item_id=item_id).save(force_insert=True)
+    AuditEntry(clinic_id=clinic, service=service, action=action, subject_id=subject, item_id=item_id).save(
+        force_insert=True
+    )
 
 
-def viewed(by: Person, subject: Person | UUID | None = None, couple: Couple | UUID | None = None, what: str = "", why: str = "", sealed: bool = False) -> None:
+def viewed(
+    by: Person,
+    subject: Person | UUID | None = None,
+    couple: Couple | UUID | None = None,
+    what: str = "",
+    why: str = "",
+    sealed: bool = False,
+) -> None:
     """Log that `by` looked at a chart, or at a part of it (`what`)."""
     log("viewed", by=by, subject=subject, couple=couple, item_kind=what, why=why, sealed=sealed)
 

@@ -59,7 +59,13 @@ def no_demo_in_earnest(**_: Any) -> list[Error]:
 def a_secret_of_its_own(**_: Any) -> list[Error]:
     if settings.SECRET_KEY_IS_SET:
         return []
-    return [Error("BOTHWELL_SECRET_KEY is not set.", hint="`bothwell serve` makes and keeps one.", id="bothwell.E003")]
+    return [
+        Error(
+            "BOTHWELL_SECRET_KEY is not set.",
+            hint="`bothwell serve` makes and keeps one.",
+            id="bothwell.E003",
+        )
+    ]
 
 
 @register(Tags.database, deploy=True)

@@ -86,7 +86,7 @@ suicide.closed       prescriber individual_therapist
 insight              self
 decision             prescriber couples_therapist
 decision.signature   self prescriber couples_therapist
-pathway              prescriber nurse individual_therapist couples_therapist coordinator
+pathway              self prescriber nurse individual_therapist couples_therapist lead coordinator
 consent              self
 consent.reaffirmed   self prescriber nurse
 grant                self
@@ -201,7 +201,9 @@ class World:
 
     def intimates(self, person: UUID) -> frozenset[UUID]:
         """The person and everyone they are or were a couple with: no role opens these charts to them."""
-        return frozenset({person, *(p for pair in self.pairs if person in pair.partners for p in pair.partners)})
+        return frozenset(
+            {person, *(p for pair in self.pairs if person in pair.partners for p in pair.partners)}
+        )
 
 
 @dataclass(frozen=True)
@@ -265,7 +267,11 @@ def may_see(world: World, viewer: UUID, item: Item) -> Decision:
     if item.is_draft:
         return Decision.yes("own draft") if viewer == item.subject else Decision.no("a draft is its author's")
     if item.kind == "process_note":
-        return Decision.yes("its author") if viewer == item.author else Decision.no("a process note is its author's")
+        return (
+            Decision.yes("its author")
+            if viewer == item.author
+            else Decision.no("a process note is its author's")
+        )
     for relation in sorted(_relations(world, viewer, item)):
         for way in READS[item.kind][relation]:
             if _open(world, viewer, relation, way, item):
@@ -314,7 +320,9 @@ def _grant_holds(world: World, grant: Granted, relation: Relation, item: Item) -
 
 def _released(world: World, relation: Relation, data_class: str, item: Item) -> bool:
     givers = {
-        r.giver for r in world.released if r.data_class == data_class and r.to == relation and r.withdrawn_at is None
+        r.giver
+        for r in world.released
+        if r.data_class == data_class and r.to == relation and r.withdrawn_at is None
     }
     if item.kind in NEEDS_BOTH_RELEASES:
         pair = world.pair(item.couple)
@@ -327,7 +335,9 @@ def _glass_opens(world: World, glass: Glass, viewer: UUID, item: Item) -> bool:
     return glass.viewer == viewer and about and world.now < glass.expires_at
 
 
-def may_write(world: World, viewer: UUID, kind: str, *, clinic: UUID, subject: UUID | None, couple: UUID | None) -> Decision:
+def may_write(
+    world: World, viewer: UUID, kind: str, *, clinic: UUID, subject: UUID | None, couple: UUID | None
+) -> Decision:
     """Whether `viewer` may add a row of `kind` about this person or couple, in their own name."""
     if world.clinic_of[viewer] != clinic:
         return Decision.no("another clinic")

@@ -57,7 +57,9 @@ class Invitation(Row):
     used_at = models.DateTimeField(null=True)
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["clinic", "token_hash"], name="one_invitation_a_token")]
+        constraints = [
+            models.UniqueConstraint(fields=["clinic", "token_hash"], name="one_invitation_a_token")
+        ]
 
 
 class DoorKey(models.Model):
@@ -98,7 +100,9 @@ class Grant(Private):
     class Meta:
         constraints = [
             models.UniqueConstraint(
-                fields=["clinic", "item_id", "audience"], condition=Q(revoked_at__isnull=True), name="one_open_grant"
+                fields=["clinic", "item_id", "audience"],
+                condition=Q(revoked_at__isnull=True),
+                name="one_open_grant",
             )
         ]
         indexes = [models.Index(fields=["subject"]), models.Index(fields=["couple"])]
@@ -204,7 +208,9 @@ class DisclosureSignature(Private):
     signed_name = models.CharField(max_length=120)
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["clinic", "agreement", "author"], name="one_signature_each")]
+        constraints = [
+            models.UniqueConstraint(fields=["clinic", "agreement", "author"], name="one_signature_each")
+        ]
 
 
 class BreakGlass(Private):

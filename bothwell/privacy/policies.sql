@@ -153,7 +153,7 @@ create function door.writes_by() returns table (kind text, relation text) langua
   ('insight', 'self'),
   ('decision', 'prescriber couples_therapist'),
   ('decision.signature', 'self prescriber couples_therapist'),
-  ('pathway', 'prescriber nurse individual_therapist couples_therapist coordinator'),
+  ('pathway', 'self prescriber nurse individual_therapist couples_therapist lead coordinator'),
   ('consent', 'self'),
   ('consent.reaffirmed', 'self prescriber nurse'),
   ('grant', 'self'),
@@ -363,6 +363,25 @@ language sql stable security definer set search_path = public as $$
                  where s.couple_id = of_couple and s.subject_id <> but_not
                    and s.couple_id in (select door.couples('couple.link'))
                    and s.arrived_at is not null and s.ended_at is null)
+$$;
+
+-- Tells the open pages of exactly those a grant of the viewer's own is for; on taking back, only those who had
+-- opened the item: to anyone else even the moment of a change would say that there was something.
+create function door.tell_audience(granted uuid, only_who_opened boolean) returns void
+language sql security definer set search_path = public as $$
+  select pg_notify('bothwell', 'person:' || who.id::text)
+  from bothwell_grant g
+  join lateral (
+    select m.person_id as id from bothwell_membership m
+    where g.audience = 'partner' and m.couple_id = g.couple_id and m.person_id <> g.subject_id
+    union
+    select a.staff_id from bothwell_assignment a
+    where a.role = g.audience and a.since <= now() and (a.until is null or a.until > now())
+      and (a.subject_id = g.subject_id or a.couple_id = g.couple_id)
+  ) who on true
+  where g.id = granted and g.subject_id = door.me() and g.opens_at <= now()
+    and (not only_who_opened
+         or exists (select 1 from bothwell_receipt r where r.author_id = who.id and r.item_id = g.item_id))
 $$;
 
 -- "Decided" or "not yet", opened by the person it concerns.

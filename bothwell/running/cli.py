@@ -27,6 +27,7 @@ from bothwell.running.serve import (
     check_database,
     child_environment,
     database,
+    pages_answer,
     prepare_logins,
     serve,
     wish_from,
@@ -124,7 +125,7 @@ def _wish(asked: argparse.Namespace) -> Wish:
 
 def _status(wish: Wish) -> int:
     """Say what is there and what runs; 0 when the pages answer, else 3."""
-    open_now = answers(wish.host, wish.port)
+    open_now = pages_answer(wish.host, wish.port)
     lines: dict[str, Any] = {
         "data folder": wish.home if (wish.home / FILE_NAME).exists() else f"{wish.home} (not used yet)",
         "database": _database_word(wish),

@@ -16,6 +16,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from enum import StrEnum
+from http.client import HTTPConnection, HTTPException
 from importlib import metadata
 from pathlib import Path
 
@@ -217,12 +218,13 @@ def _bring_up_to_date(wish: Wish, secrets: Secrets, logins: Logins, environment:
     """Migrate, collect, and load the demonstration, each only when what it depends on has changed."""
     told = child_environment(Role.OWNER, wish, secrets, logins, environment)
     here = database_mark(logins.admin)
-    code = _digest("*.py", "*.sql", "*.toml", "*.json")
+    # The database keeps a key made from the secret one: after a restore it must be written anew.
+    code = _digest(secrets.secret_key, "*.py", "*.sql", "*.toml", "*.json")
     with stamped(wish.home, "migrated", f"{here} {code}") as due:
         if due:
             run_once(Part("migrate", (*MANAGE, "migrate", "--no-input", "-v", "0"), told))
     if Process.WEB in wish.processes:
-        with stamped(wish.home, "collected", _digest("static/**/*")) as due:
+        with stamped(wish.home, "collected", _digest("", "static/**/*")) as due:
             if due or not (wish.home / "static" / "staticfiles.json").exists():
                 collecting = {**told, "BOTHWELL_COLLECTING": "1"}
                 run_once(Part("static", (*MANAGE, "collectstatic", "--no-input", "-v", "0"), collecting))
@@ -230,6 +232,11 @@ def _bring_up_to_date(wish: Wish, secrets: Secrets, logins: Logins, environment:
         with stamped(wish.home, "loaded", here) as due:
             if due:
                 run_once(Part("demo", (*MANAGE, "load_demo"), told))
+    if Process.WEB in wish.processes:
+        # Asked as the web login itself, at every start: rights and data may have changed by hand since.
+        asking = child_environment(Role.WEB, wish, secrets, logins, environment)
+        words = ("check", "--deploy", "--database", "default", "--fail-level", "ERROR")
+        run_once(Part("check", (*MANAGE, *words), asking), quiet=True)
 
 
 @contextmanager
@@ -256,9 +263,9 @@ def database_mark(dsn: str) -> str:
     return f"{place(dsn)} {row[0]}"
 
 
-def _digest(*patterns: str) -> str:
-    """Changes whenever one of our files or an installed package does."""
-    sums = hashlib.sha256()
+def _digest(salt: str, *patterns: str) -> str:
+    """Changes whenever `salt`, one of our files or an installed package does."""
+    sums = hashlib.sha256(salt.encode())
     for each in sorted(metadata.distributions(), key=lambda found: found.name or ""):
         sums.update(f"{each.name} {each.version}\n".encode())
     for path in sorted({path for pattern in patterns for path in PACKAGE.rglob(pattern) if path.is_file()}):
@@ -300,18 +307,33 @@ def _web_command(wish: Wish) -> tuple[str, ...]:
 def _tell_when_open(wish: Wish) -> None:
     address = f"http://{'localhost' if is_loopback(wish.host) else wish.host}:{wish.port}"
     for _ in range(600):
-        if answers(wish.host, wish.port):
+        if pages_answer(wish.host, wish.port):
             say("bothwell", f"open at {address} (Ctrl-C stops it)")
             return
         time.sleep(0.1)
 
 
+def pages_answer(host: str, port: int) -> bool:
+    """Whether a page comes back: the port is held before the first page can be made."""
+    connection = HTTPConnection(_reachable(host), port, timeout=5)
+    try:
+        connection.request("HEAD", "/", headers={"Host": "localhost"})
+        return connection.getresponse().status < 500
+    except (OSError, HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
 def answers(host: str, port: int) -> bool:
     """Whether something accepts connections there."""
-    target = "127.0.0.1" if host == "0.0.0.0" else host
-    with suppress(OSError), socket.create_connection((target, port), timeout=1):
+    with suppress(OSError), socket.create_connection((_reachable(host), port), timeout=1):
         return True
     return False
+
+
+def _reachable(host: str) -> str:
+    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
 
 
 def wish_from(environment: Mapping[str, str], *, demo: bool = False) -> Wish:

@@ -112,16 +112,23 @@ def keep_running(parts: tuple[Part, ...], database: Watched | None) -> None:
             keeper.await_end(until_s)
 
 
-def run_once(part: Part) -> None:
-    """Run `part` to its end, its lines shown. Raises CannotRun when it fails."""
+def run_once(part: Part, *, quiet: bool = False) -> None:
+    """Run `part` to its end, its lines shown; `quiet`: only if it fails. Raises CannotRun when it does."""
     process = _spawn(part)
+    assert process.stdout is not None
+    kept: list[str] = []
     try:
-        _relay(part.name, process.stdout)
+        with process.stdout as lines:
+            for line in lines:
+                word = line.decode(errors="replace").rstrip()
+                kept.append(word) if quiet else say(part.name, word)
         code = process.wait()
     finally:
         _signal_group(process, signal.SIGKILL)
         process.wait()
     if code != 0:
+        for word in kept:
+            say(part.name, word)
         raise CannotRun(f"{part.name} failed (code {code}); its last lines are above.")
 
 

@@ -39,5 +39,7 @@ class SessionGuard:
         if settings.DEMO or not user.must_have_second_factor or request.path.startswith(FREE):
             return False
         if not request.session.get(ENROLLED):
-            request.session[ENROLLED] = Authenticator.objects.filter(user=user, type__in=["totp", "webauthn"]).exists()
+            request.session[ENROLLED] = Authenticator.objects.filter(
+                user=user, type__in=["totp", "webauthn"]
+            ).exists()
         return not request.session[ENROLLED]

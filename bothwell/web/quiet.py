@@ -10,7 +10,9 @@ class NoContent(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
         if record.exc_info and record.exc_info[0]:
             kind, _, trace = record.exc_info
-            frames = " < ".join(f"{f.filename.rpartition('/')[2]}:{f.lineno}" for f in reversed(traceback.extract_tb(trace)))
+            frames = " < ".join(
+                f"{f.filename.rpartition('/')[2]}:{f.lineno}" for f in reversed(traceback.extract_tb(trace))
+            )
             record.msg, record.args = f"{kind.__name__} at {frames}", ()
             record.exc_info = record.exc_text = None
         return True

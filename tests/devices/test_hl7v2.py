@@ -92,7 +92,10 @@ def test_a_reading_carries_its_value_unit_time_device_and_place() -> None:
 
 
 EVERY_DEVICE_CODE = [
-    (quantity.code, term, unit.term) for quantity in QUANTITIES for term in quantity.terms for unit in quantity.units
+    (quantity.code, term, unit.term)
+    for quantity in QUANTITIES
+    for term in quantity.terms
+    for unit in quantity.units
 ]
 
 
@@ -169,7 +172,8 @@ def test_what_cannot_be_kept_is_named_by_its_reason(segment: str, kind: ProblemK
 
 
 @pytest.mark.parametrize(
-    ("sent", "status"), [("F", Status.FINAL), ("R", Status.RAW), ("P", Status.RAW), ("", Status.RAW), ("C", Status.CORRECTED)]
+    ("sent", "status"),
+    [("F", Status.FINAL), ("R", Status.RAW), ("P", Status.RAW), ("", Status.RAW), ("C", Status.CORRECTED)],
 )
 def test_statuses_that_leave_a_value(sent: str, status: Status) -> None:
     assert only_reading(obx(status=sent)).status == status
@@ -181,7 +185,10 @@ def test_a_questionable_value_is_kept_and_marked() -> None:
 
 def test_one_bad_observation_does_not_take_the_others_with_it() -> None:
     message = taken(HEADER, ORDER, obx("119"), obx(value="?"), obx("121"))
-    assert [(reading.value, reading.source_ref) for reading in message.readings] == [(119, "id-7#1"), (121, "id-7#3")]
+    assert [(reading.value, reading.source_ref) for reading in message.readings] == [
+        (119, "id-7#1"),
+        (121, "id-7#3"),
+    ]
     assert [(problem.observation, problem.code) for problem in message.problems] == [(2, "systolic")]
 
 
@@ -228,7 +235,14 @@ def test_a_metric_without_device_takes_that_of_its_part_of_the_tree() -> None:
         HEADER,
         ORDER,
         obx("", "69837^MDC_DEV_METER_PHYSIO_MULTI_PARAM_MDS^MDC", "", kind="", place="1.0.0.0"),
-        obx("", "69837^MDC_DEV_METER_PHYSIO_MULTI_PARAM_MDS^MDC", "", kind="", place="2.0.0.0", device=f"{other}^^{other}^EUI-64"),
+        obx(
+            "",
+            "69837^MDC_DEV_METER_PHYSIO_MULTI_PARAM_MDS^MDC",
+            "",
+            kind="",
+            place="2.0.0.0",
+            device=f"{other}^^{other}^EUI-64",
+        ),
         obx("120", place="1.1.1.1", device=""),
         obx("130", place="2.1.1.1", device=""),
         obx("140", place="3.1.1.1", device=""),
@@ -236,7 +250,9 @@ def test_a_metric_without_device_takes_that_of_its_part_of_the_tree() -> None:
     assert [reading.device_id for reading in message.readings] == [DEVICE, other, "sender:GATE/WARD"]
 
 
-@pytest.mark.parametrize("sent", ["00-a0-b0-ff-fe-c0-d0-01", f"MON^X^{DEVICE}^EUI-64", f"{DEVICE}^^^EUI-64", DEVICE])
+@pytest.mark.parametrize(
+    "sent", ["00-a0-b0-ff-fe-c0-d0-01", f"MON^X^{DEVICE}^EUI-64", f"{DEVICE}^^^EUI-64", DEVICE]
+)
 def test_an_eui64_is_found_where_senders_put_it(sent: str) -> None:
     assert only_reading(obx(device=sent)).device_id == DEVICE
 
@@ -253,14 +269,22 @@ def test_the_location_is_where_the_monitor_says_it_stands() -> None:
 
 
 def test_declared_delimiters_are_used() -> None:
-    odd = lines(HEADER, ORDER, obx(site="1^Arm \\T\\ hand^SCT")).decode().translate(str.maketrans("|^~\\&", "#!;$%"))
+    odd = (
+        lines(HEADER, ORDER, obx(site="1^Arm \\T\\ hand^SCT"))
+        .decode()
+        .translate(str.maketrans("|^~\\&", "#!;$%"))
+    )
     message = read(odd.encode(), NOW, CHICAGO)
     assert isinstance(message, Message)
     assert message.readings[0].body_site == "Arm % hand"
 
 
 def test_the_declared_character_set_is_used() -> None:
-    latin = lines(HEADER.replace("UNICODE UTF-8", "8859/1"), ORDER, obx(site="1^Höhe^L")).decode().encode("latin-1")
+    latin = (
+        lines(HEADER.replace("UNICODE UTF-8", "8859/1"), ORDER, obx(site="1^Höhe^L"))
+        .decode()
+        .encode("latin-1")
+    )
     message = read(latin, NOW, CHICAGO)
     assert isinstance(message, Message)
     assert message.readings[0].body_site == "Höhe"
@@ -325,7 +349,9 @@ def test_the_patient_is_never_read_out() -> None:
     message = taken(HEADER, patient, "PV1||I|W^1^1||||Drfoo", ORDER, obx(), obx(value="?"))
     refusal = refused(lines(HEADER.replace("|P|", "|D|"), patient, ORDER, obx()))
     for shown in (repr(message), repr(refusal), repr(ack(refusal, at=NOW, control_id="1"))):
-        assert not any(secret in shown for secret in ("4711", "Quixotic", "Zebedee", "1970", "Hidden", "Drfoo"))
+        assert not any(
+            secret in shown for secret in ("4711", "Quixotic", "Zebedee", "1970", "Hidden", "Drfoo")
+        )
 
 
 # ── fuzz ──
@@ -338,7 +364,26 @@ def test_no_bytes_make_it_raise(message: bytes) -> None:
 
 pieces = st.lists(
     st.one_of(
-        st.sampled_from(["|", "^", "~", "\\", "&", "\r", "OBX", "OBR", "PID", "PV1", "MSH", "NM", SYSTOLIC, MMHG, "X", "F"]),
+        st.sampled_from(
+            [
+                "|",
+                "^",
+                "~",
+                "\\",
+                "&",
+                "\r",
+                "OBX",
+                "OBR",
+                "PID",
+                "PV1",
+                "MSH",
+                "NM",
+                SYSTOLIC,
+                MMHG,
+                "X",
+                "F",
+            ]
+        ),
         st.text(max_size=6),
     ),
     max_size=60,

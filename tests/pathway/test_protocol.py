@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bothwell.monitoring.limits import default_limits
 from bothwell.pathway.facts import SPECS
 from bothwell.pathway.protocol import (
     SHIPPED,
@@ -68,12 +69,13 @@ def test_what_must_be_confirmed_is_listed_and_what_was_published_is_not() -> Non
     assert listed["limits.spo2.alarm_low_sustained.seconds"][0] == Decimal(60)
     assert "hold_bp.systolic_above_mmhg" not in listed
     assert "limits.systolic.rise_alarm" not in listed
-    assert len(listed) == TEXT.count(f'status = "{Status.DEFAULT}"') + 1 - 1 + _doubled()
+    assert len(listed) == _defaults_in_the_text()
 
 
-def _doubled() -> int:
-    """A sustained limit counts twice (value, seconds); the legend in the comment counts once too much."""
-    return TEXT.count("seconds = 60") - 1
+def _defaults_in_the_text() -> int:
+    """The legend counts once too much, the one sustained limit (value and seconds) once too little."""
+    legend, sustained = 1, TEXT.count(", seconds = ")
+    return TEXT.count(f'status = "{Status.DEFAULT}"') - legend + sustained
 
 
 def test_plain_limits_for_the_alarms() -> None:
@@ -84,6 +86,12 @@ def test_plain_limits_for_the_alarms() -> None:
         "warn_low": 93, "alarm_low": 90, "alarm_low_sustained": {"value": 92, "seconds": 60}
     }  # fmt: skip
     assert limits["sedation"] == {"warn_low": 3, "alarm_low": 2}
+
+
+def test_the_alarms_understand_every_limit_in_the_file() -> None:
+    understood = default_limits(PROTOCOL.limits_values())
+    for code, limits in PROTOCOL.limits_values().items():
+        assert {rule.name for rule in understood[code].rules} == set(limits)
 
 
 def test_the_published_doses_are_kept_exactly() -> None:

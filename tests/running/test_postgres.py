@@ -221,3 +221,20 @@ def test_a_half_made_database_is_made_anew(home: Path) -> None:
     with Cluster(home, "only for tests", fast=True).running() as dsn:
         assert scalar(dsn, "select 1") == 1
     assert not (home / "postgres.new").exists()
+
+
+def test_root_on_a_machine_without_user_namespaces_is_told(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    refusing = tmp_path / "unshare"
+    refusing.write_text("#!/bin/sh\nexit 1\n")
+    refusing.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    with pytest.raises(CannotRun, match=r"forbids user namespaces.*DATABASE_URL"):
+        postgres.unprivileged.__wrapped__()
+
+
+def test_other_users_need_no_namespace(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    assert postgres.unprivileged.__wrapped__() == ()

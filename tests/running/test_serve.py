@@ -3,7 +3,10 @@
 import shutil
 import socket
 from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from threading import Thread
 from types import SimpleNamespace
 
 import pytest
@@ -19,6 +22,7 @@ from bothwell.running.serve import (
     child_environment,
     forget_stamps,
     keep_apart,
+    pages_answer,
     part_of,
     stamped,
     wish_from,
@@ -167,3 +171,28 @@ def test_a_step_is_due_until_it_succeeded_for_this_mark(home: Path) -> None:
 def test_whether_something_answers(taken: int, free: int) -> None:
     assert answers("127.0.0.1", taken)
     assert not answers("127.0.0.1", free)
+
+
+@contextmanager
+def speaking(status: int) -> Iterator[int]:
+    """The port of a server whose every page has this status."""
+
+    class Speaker(BaseHTTPRequestHandler):
+        def do_HEAD(self) -> None:
+            self.send_response(status)
+            self.end_headers()
+
+        def log_message(self, *words: object) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Speaker) as server:
+        Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+        yield server.server_port
+        server.shutdown()
+
+
+@pytest.mark.parametrize(("status", "is_open"), [(200, True), (302, True), (404, True), (503, False)])
+def test_the_clinic_is_open_once_a_page_comes_back(status: int, is_open: bool) -> None:
+    with speaking(status) as port:
+        assert pages_answer("127.0.0.1", port) is is_open
+    assert not pages_answer("127.0.0.1", port)

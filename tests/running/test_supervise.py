@@ -170,3 +170,11 @@ def test_a_step_that_fails_shows_its_lines_and_is_told(capfd: pytest.CaptureFixt
     assert "step | one thing is missing" in capfd.readouterr().err
     run_once(part("step", "print('all there')"))
     assert "step | all there" in capfd.readouterr().err
+
+
+def test_a_quiet_step_speaks_only_when_it_fails(capfd: pytest.CaptureFixture[str]) -> None:
+    run_once(part("look", "print('a warning')"), quiet=True)
+    assert capfd.readouterr().err == ""
+    with pytest.raises(CannotRun, match="look failed"):
+        run_once(part("look", "print('the login is a superuser'); raise SystemExit(1)"), quiet=True)
+    assert "look | the login is a superuser" in capfd.readouterr().err

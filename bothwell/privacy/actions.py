@@ -1,0 +1,352 @@
+"""Sharing and taking back, consenting and withdrawing, breaking the glass: the only writers of these rows.
+
+None of these decides who may see; they record what a person chose, and the policies do the rest at the next request.
+"""
+
+import hashlib
+from datetime import datetime, timedelta
+from typing import Protocol
+from uuid import UUID
+
+from django.db import IntegrityError, ProgrammingError, connection, transaction
+from django.db.models import Q
+from django.utils import timezone
+
+from bothwell.couples.models import Assignment, Couple, Membership, Person, Role, open_at
+from bothwell.later import tell
+from bothwell.privacy import audit
+from bothwell.privacy.circles import READS, Relation
+from bothwell.privacy.models import (
+    Audience,
+    BreakGlass,
+    Consent,
+    ConsentReaffirmation,
+    ConsentText,
+    DisclosureAgreement,
+    DisclosureSignature,
+    Grant,
+    Receipt,
+    ReleaseClass,
+)
+from bothwell.refusal import Refused, Stale
+
+GLASS_STAYS_BROKEN = timedelta(hours=1)
+
+
+class Item(Protocol):
+    """Any private row."""
+
+    id: UUID
+    clinic_id: UUID
+    subject_id: UUID | None
+
+
+def couple_of(person: Person) -> Couple | None:
+    """The couple this person is in now, as the viewer may see it."""
+    membership = (
+        Membership.objects.select_related("couple")
+        .filter(person=person, until__isnull=True, couple__parted_at__isnull=True)
+        .first()
+    )
+    return membership.couple if membership else None
+
+
+@transaction.atomic
+def share(*, by: Person, item_kind: str, item: Item, to: Audience, opens_at: datetime | None = None) -> Grant:
+    """Open one item of one's own to one further audience, now or from `opens_at` on. Sharing twice changes nothing.
+
+    Raises Refused when the item is not theirs, is not of a kind that can be shared this way, or there is nobody.
+    """
+    if item.subject_id != by.id:
+        raise Refused("Only the person it belongs to can share this.")
+    if "G" not in READS.get(item_kind, {}).get(Relation(to), ()):
+        raise Refused("This cannot be shared this way.")
+    if getattr(item, "status", "sent") == "draft":
+        raise Refused("Send or save it first; a draft stays with you.")
+    couple = couple_of(by)
+    if couple is None and to != Audience.INDIVIDUAL_THERAPIST:
+        raise Refused("You are not in a couple in care here, so there is nobody to share it with.")
+    already = Grant.objects.filter(subject=by, item_id=item.id, audience=to, revoked_at__isnull=True).first()
+    if already:
+        if opens_at is None and already.opens_at > timezone.now():
+            Grant.objects.filter(id=already.id, revoked_at__isnull=True).update(opens_at=timezone.now())
+            already.refresh_from_db()
+            _tell_audience(already)
+        return already
+    grant = Grant(
+        clinic_id=by.clinic_id,
+        subject=by,
+        author=by,
+        couple=couple,
+        item_kind=item_kind,
+        item_id=item.id,
+        audience=to,
+        opens_at=opens_at or timezone.now(),
+    )
+    try:
+        with transaction.atomic():
+            grant.save(force_insert=True)
+    except IntegrityError:
+        return Grant.objects.get(subject=by, item_id=item.id, audience=to, revoked_at__isnull=True)
+    audit.log(
+        "shared", by=by, subject=by, item_kind=item_kind, item_id=item.id, why=f"with {Audience(to).label}"
+    )
+    _tell_audience(grant)
+    return grant
+
+
+@transaction.atomic
+def revoke(*, by: Person, grant_id: UUID) -> None:
+    """Take one grant back; its audience loses the item with the next request. Taking back twice changes nothing."""
+    grant = Grant.objects.select_related("couple").filter(id=grant_id, subject=by).first()
+    if grant is None:
+        raise Refused("There is no such share of yours.")
+    if not Grant.objects.filter(id=grant_id, subject=by, revoked_at__isnull=True).update(
+        revoked_at=timezone.now()
+    ):
+        return
+    audit.log(
+        "took back",
+        by=by,
+        subject=by,
+        item_kind=grant.item_kind,
+        item_id=grant.item_id,
+        why=f"from {Audience(grant.audience).label}",
+    )
+    _tell_audience(grant, only_who_opened=True)
+
+
+def _tell_audience(grant: Grant, *, only_who_opened: bool = False) -> None:
+    """Wake the open pages of the grant's receivers, and of nobody else: timing would tell."""
+    with connection.cursor() as cursor:
+        cursor.execute("select door.tell_audience(%s, %s)", [grant.id, only_who_opened])
+
+
+def tell_couple(couple: Couple) -> None:
+    """Wake the pages of both partners and of their couples therapists, for what is theirs in common."""
+    for person in Membership.objects.filter(couple=couple).values_list("person", flat=True):
+        tell("person", person)
+    now = timezone.now()
+    for staff in Assignment.objects.filter(open_at(now), couple=couple).values_list("staff", flat=True):
+        tell("person", staff)
+
+
+@transaction.atomic
+def receive(*, by: Person, item_kind: str, item: Item) -> None:
+    """Note that `by` has opened somebody else's item. The first time counts."""
+    if item.subject_id == by.id or Receipt.objects.filter(author=by, item_id=item.id).exists():
+        return
+    try:
+        with transaction.atomic():
+            Receipt(
+                clinic_id=by.clinic_id,
+                subject_id=item.subject_id,
+                author=by,
+                item_kind=item_kind,
+                item_id=item.id,
+            ).save(force_insert=True)
+    except IntegrityError:
+        return
+    audit.log("opened", by=by, subject=item.subject_id, item_kind=item_kind, item_id=item.id)
+
+
+def publish_text(
+    *, by: Person, kind: ConsentText.Kind, code: str, version: int, title: str, body: str
+) -> ConsentText:
+    """A new version of a text to sign; its hash goes into every signature."""
+    text = ConsentText(
+        clinic_id=by.clinic_id,
+        kind=kind,
+        code=code,
+        version=version,
+        title=title,
+        body=body,
+        sha256=hashlib.sha256(body.encode()).hexdigest(),
+    )
+    text.save(force_insert=True)
+    audit.log("published a text", by=by, item_kind=f"{kind}:{code}", item_id=text.id)
+    return text
+
+
+@transaction.atomic
+def sign_consent(*, by: Person, text_id: UUID, signed_name: str, release_to: str = "") -> Consent:
+    """Sign one text in one's own name. A release also names the role that may then see. Signing twice changes nothing."""
+    text = ConsentText.objects.filter(id=text_id).first()
+    if text is None:
+        raise Refused("This text is no longer there. Open the list again.")
+    if not signed_name.strip():
+        raise Refused("Type your name to sign.")
+    is_release = text.kind == ConsentText.Kind.RELEASE
+    if is_release and release_to not in (Role.PRESCRIBER, Role.INDIVIDUAL_THERAPIST, Role.COUPLES_THERAPIST):
+        raise Refused(
+            "Say who may see it: your prescriber, your individual therapist or your couples therapist."
+        )
+    consent = Consent(
+        clinic_id=by.clinic_id,
+        subject=by,
+        author=by,
+        couple=couple_of(by),
+        text=text,
+        sha256=text.sha256,
+        release_class=ReleaseClass(text.code) if is_release else "",
+        release_to=release_to if is_release else "",
+        signed_name=signed_name.strip()[:120],
+    )
+    open_one = Consent.objects.filter(
+        subject=by, text=text, release_to=consent.release_to, withdrawn_at__isnull=True
+    ).first()
+    if open_one:
+        return open_one
+    consent.save(force_insert=True)
+    audit.log("signed", by=by, subject=by, item_kind=f"{text.kind}:{text.code}", item_id=consent.id)
+    return consent
+
+
+@transaction.atomic
+def withdraw_consent(*, by: Person, consent_id: UUID) -> None:
+    """Withdraw; its effect ends with the next request of anyone. Withdrawing twice changes nothing."""
+    consent = Consent.objects.select_related("text").filter(id=consent_id, subject=by).first()
+    if consent is None:
+        raise Refused("There is no such signature of yours.")
+    if Consent.objects.filter(id=consent_id, subject=by, withdrawn_at__isnull=True).update(
+        withdrawn_at=timezone.now()
+    ):
+        text = consent.text
+        audit.log("withdrew", by=by, subject=by, item_kind=f"{text.kind}:{text.code}", item_id=consent.id)
+        _tell_staff(by)
+
+
+def _tell_staff(person: Person) -> None:
+    """Wake the pages of those who care for this person: what they may see has changed."""
+    now = timezone.now()
+    mine = Q(subject=person) | Q(couple__memberships__person=person)
+    for staff in (
+        Assignment.objects.filter(open_at(now), mine)
+        .exclude(role=Role.SAFETY)
+        .values_list("staff", flat=True)
+    ):
+        tell("access", staff)
+
+
+@transaction.atomic
+def reaffirm(*, by: Person, consent: Consent, on_day: datetime) -> ConsentReaffirmation:
+    """On the day of a dose: the person says yes again, recorded by them or by who is with them."""
+    row = ConsentReaffirmation(
+        clinic_id=by.clinic_id,
+        subject_id=consent.subject_id,
+        author=by,
+        consent=consent,
+        on_day=on_day.date(),
+    )
+    row.save(force_insert=True)
+    audit.log(
+        "reaffirmed consent", by=by, subject=consent.subject_id, item_kind="consent", item_id=consent.id
+    )
+    return row
+
+
+@transaction.atomic
+def propose_agreement(*, by: Person, couple: Couple, mode: DisclosureAgreement.Mode) -> DisclosureAgreement:
+    """The couples therapist puts a (new version of the) disclosure agreement before both partners."""
+    text = (
+        ConsentText.objects.filter(kind=ConsentText.Kind.DISCLOSURE, code=mode).order_by("-version").first()
+    )
+    if text is None:
+        raise Refused("The clinic has no text for this agreement yet. The clinic lead publishes it.")
+    if not couple.is_together:
+        raise Refused("This couple has parted; its chart takes no new entries.")
+    last = DisclosureAgreement.objects.filter(couple=couple).order_by("-version").first()
+    agreement = DisclosureAgreement(
+        clinic_id=by.clinic_id,
+        couple=couple,
+        author=by,
+        mode=mode,
+        version=last.version + 1 if last else 1,
+        text=text,
+        sha256=text.sha256,
+    )
+    try:
+        with transaction.atomic():
+            agreement.save(force_insert=True)
+    except IntegrityError as error:
+        raise Stale("Somebody else has just proposed a version. Look at it first.") from error
+    audit.log("proposed an agreement", by=by, couple=couple, item_kind="disclosure", item_id=agreement.id)
+    tell_couple(couple)
+    return agreement
+
+
+@transaction.atomic
+def sign_agreement(*, by: Person, agreement_id: UUID, signed_name: str) -> DisclosureSignature:
+    """One partner signs; the agreement is in force once both have. Signing twice changes nothing."""
+    agreement = DisclosureAgreement.objects.select_related("couple").filter(id=agreement_id).first()
+    if agreement is None or agreement.couple is None:
+        raise Refused("This agreement is no longer there. Open the page again.")
+    if not agreement.couple.is_together:
+        raise Refused("This couple has parted; its chart takes no new entries.")
+    if not signed_name.strip():
+        raise Refused("Type your name to sign.")
+    signed = DisclosureSignature.objects.filter(agreement=agreement, author=by).first()
+    if signed:
+        return signed
+    signature = DisclosureSignature(
+        clinic_id=by.clinic_id,
+        couple=agreement.couple,
+        subject=by,
+        author=by,
+        agreement=agreement,
+        signed_name=signed_name.strip()[:120],
+    )
+    signature.save(force_insert=True)
+    audit.log(
+        "signed", by=by, subject=by, couple=agreement.couple, item_kind="disclosure", item_id=agreement.id
+    )
+    tell_couple(agreement.couple)
+    return signature
+
+
+def agreement_in_force(couple: Couple) -> DisclosureAgreement | None:
+    """The newest version that both partners have signed."""
+    for agreement in (
+        DisclosureAgreement.objects.filter(couple=couple)
+        .prefetch_related("signatures")
+        .order_by("-version")[:10]
+    ):
+        if len({signature.author_id for signature in agreement.signatures.all()}) == 2:
+            return agreement
+    return None
+
+
+@transaction.atomic
+def break_glass(
+    *, by: Person, reason: str, subject: Person | None = None, couple: Couple | None = None
+) -> BreakGlass:
+    """One hour of access for a written reason. It never opens insights, safety or process notes.
+
+    The subject's log shows it, and the lead's; nobody is asked first.
+    """
+    if len(reason.strip()) < 10:
+        raise Refused("Write why, in a sentence: it will stand in the person's own log.")
+    glass = BreakGlass(
+        clinic_id=by.clinic_id,
+        subject=subject,
+        couple=couple,
+        author=by,
+        reason=reason.strip(),
+        expires_at=timezone.now() + GLASS_STAYS_BROKEN - timedelta(seconds=5),
+    )
+    try:
+        with transaction.atomic():
+            glass.save(force_insert=True)
+    except ProgrammingError as error:  # row-level security refused the insert
+        raise Refused("You may not open this record this way.") from error
+    for who in [subject] if subject else _members(couple):
+        audit.log("broke the glass", by=by, subject=who, couple=couple, why=reason.strip())
+    return glass
+
+
+def _members(couple: Couple | None) -> list[Person]:
+    return (
+        [m.person for m in Membership.objects.select_related("person").filter(couple=couple)]
+        if couple
+        else []
+    )

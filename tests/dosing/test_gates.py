@@ -1,0 +1,158 @@
+"""Gates before a dose: each one shuts by itself, a missing answer never opens one."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bothwell.decision import Decision
+from bothwell.dosing.gates import DECIDERS, Antiemetic, Before, Gate, GateResult, Override, gates, may_start
+from bothwell.pathway.eligibility import Pressure
+from bothwell.pathway.protocol import SHIPPED, Route, load
+from bothwell.pathway.steps import CourseState, Phase, Role, State
+
+PROTOCOL = load(SHIPPED / "couples-kat-1.toml")
+NOW = datetime(2026, 11, 24, 15, 0, tzinfo=UTC)
+MORNING = datetime(2026, 11, 24, 5, 0, tzinfo=UTC)
+LONG_AGO = NOW - timedelta(days=9)
+
+
+def _bp(systolic: int, diastolic: int, minutes_ago: int) -> Pressure:
+    return Pressure(Decimal(systolic), Decimal(diastolic), NOW - timedelta(minutes=minutes_ago))
+
+
+READY = Before(
+    now=NOW,
+    day_began_at=MORNING,
+    route=Route.IV,
+    course=CourseState(Phase.PREPARATION),
+    protocol_signed_at=LONG_AGO,
+    decision_signed_by=frozenset(DECIDERS),
+    consents_needed=frozenset({"treatment_iv", "touch"}),
+    consents_in_force=frozenset({"treatment_iv", "touch", "recording"}),
+    order_signed_at=LONG_AGO,
+    order_in_range=Decision.yes("Inside the range."),
+    is_other_session_open=False,
+    consent_reaffirmed_at=NOW,
+    suicide_rescreened_at=NOW,
+    suicide_risk_found=False,
+    weight_kg=Decimal(68),
+    pressures=(_bp(128, 78, 20),),
+    fasting_confirmed=True,
+    last_food_at=NOW - timedelta(hours=9),
+    last_drink_at=NOW - timedelta(hours=3),
+    antiemetic=Antiemetic.GIVEN,
+    is_escort_named=True,
+)
+
+
+def _shut(**changed: Any) -> dict[Gate, str]:
+    return {one.name: one.reason for one in gates(replace(READY, **changed), PROTOCOL) if not one.passed}
+
+
+def test_when_all_is_ready_the_dose_may_start() -> None:
+    results = gates(READY, PROTOCOL)
+    assert [one.name for one in results] == list(Gate)
+    assert all(one.passed and one.reason for one in results)
+    assert may_start(results)
+
+
+def test_when_nothing_is_recorded_every_gate_but_the_courses_own_is_shut() -> None:
+    bare = Before(NOW, MORNING, Route.IV, CourseState(Phase.PREPARATION))
+    shut = {one.name for one in gates(bare, PROTOCOL) if not one.passed}
+    assert shut == set(Gate) - {Gate.COURSE_ACTIVE}
+
+
+@pytest.mark.parametrize(
+    ("gate", "changed"),
+    [
+        (Gate.PROTOCOL_SIGNED, {"protocol_signed_at": None}),
+        (Gate.PROTOCOL_SIGNED, {"protocol_signed_at": NOW + timedelta(minutes=1)}),
+        (Gate.COURSE_ACTIVE, {"course": CourseState(Phase.PREPARATION, State.ON_HOLD)}),
+        (Gate.COURSE_ACTIVE, {"course": CourseState(Phase.DOSING_SERIES, State.STOPPED)}),
+        (Gate.COURSE_ACTIVE, {"course": CourseState(Phase.CONSENT)}),
+        (Gate.DECISION_SIGNED, {"decision_signed_by": frozenset({Role.PRESCRIBER, Role.COUPLES_THERAPIST})}),
+        (Gate.CONSENTS_IN_FORCE, {"consents_in_force": frozenset({"touch"})}),
+        (Gate.CONSENTS_IN_FORCE, {"consents_needed": frozenset()}),
+        (Gate.ORDER_SIGNED, {"order_signed_at": None}),
+        (Gate.ORDER_SIGNED, {"order_in_range": None}),
+        (Gate.ORDER_SIGNED, {"order_in_range": Decision.no("Outside.")}),
+        (Gate.PARTNER_NOT_IN_SESSION, {"is_other_session_open": True}),
+        (Gate.PARTNER_NOT_IN_SESSION, {"is_other_session_open": None}),
+        (Gate.CONSENT_REAFFIRMED, {"consent_reaffirmed_at": MORNING - timedelta(seconds=1)}),
+        (Gate.CONSENT_REAFFIRMED, {"consent_reaffirmed_at": NOW + timedelta(seconds=1)}),
+        (Gate.SUICIDE_RESCREENED, {"suicide_rescreened_at": MORNING - timedelta(seconds=1)}),
+        (Gate.SUICIDE_RESCREENED, {"suicide_risk_found": None}),
+        (Gate.SUICIDE_RESCREENED, {"suicide_risk_found": True}),
+        (Gate.WEIGHT_RECORDED, {"weight_kg": None}),
+        (Gate.WEIGHT_RECORDED, {"weight_kg": Decimal(0)}),
+        (Gate.WEIGHT_RECORDED, {"weight_kg": Decimal("NaN")}),
+        (Gate.BLOOD_PRESSURE, {"pressures": ()}),
+        (Gate.BLOOD_PRESSURE, {"pressures": (_bp(128, 78, 60 * 24),)}),
+        (Gate.BLOOD_PRESSURE, {"pressures": (_bp(152, 94, 20),)}),
+        (Gate.BLOOD_PRESSURE, {"pressures": (_bp(152, 94, 20), _bp(150, 92, 10))}),
+        (Gate.FASTING, {"fasting_confirmed": False}),
+        (Gate.FASTING, {"last_food_at": NOW - timedelta(minutes=479)}),
+        (Gate.FASTING, {"last_drink_at": NOW - timedelta(minutes=119)}),
+        (Gate.ANTIEMETIC, {"antiemetic": None}),
+        (Gate.ESCORT, {"is_escort_named": False}),
+    ],
+)
+def test_each_gate_shuts_by_itself_and_no_other(gate: Gate, changed: dict[str, Any]) -> None:
+    assert set(_shut(**changed)) == {gate}
+    assert not may_start(gates(replace(READY, **changed), PROTOCOL))
+
+
+@given(st.sets(st.sampled_from(list(Gate)), min_size=1))
+def test_a_gate_that_was_not_checked_is_not_passed(left_out: set[Gate]) -> None:
+    assert not may_start([one for one in gates(READY, PROTOCOL) if one.name not in left_out])
+
+
+@given(st.sets(st.sampled_from(list(Gate))))
+def test_the_dose_may_start_exactly_when_every_gate_is_passed(shut: set[Gate]) -> None:
+    results = [GateResult(gate, gate not in shut, f"{gate}.") for gate in Gate]
+    decision = may_start(results)
+    assert bool(decision) is (not shut)
+    assert all(f"{gate}." in decision.reason for gate in shut)
+
+
+def test_another_open_session_is_said_in_one_sentence_and_nothing_more() -> None:
+    result = next(one for one in gates(replace(READY, is_other_session_open=True), PROTOCOL)
+                  if one.name is Gate.PARTNER_NOT_IN_SESSION)  # fmt: skip
+    assert (result.reason, result.evidence) == ("Another session in this couple's care is open.", "")
+
+
+def test_a_second_lower_reading_after_five_minutes_opens_the_gate() -> None:
+    assert not _shut(pressures=(_bp(152, 94, 20), _bp(138, 88, 15)))
+    assert _shut(pressures=(_bp(152, 94, 20), _bp(138, 88, 16)))
+
+
+def test_the_prescriber_may_go_on_with_a_reason_given_after_the_last_reading() -> None:
+    high = (_bp(152, 94, 20), _bp(150, 92, 10))
+    good = Override(Role.PRESCRIBER, "Known white-coat pressure.", NOW - timedelta(minutes=5))
+    assert not _shut(pressures=high, pressure_override=good)
+    for changed in (
+        {"role": Role.NURSE},
+        {"reason": " "},
+        {"decided_at": NOW - timedelta(minutes=11)},
+        {"decided_at": NOW + timedelta(minutes=1)},
+    ):
+        assert _shut(pressures=high, pressure_override=replace(good, **changed))  # type: ignore[arg-type]
+
+
+def test_an_override_cannot_stand_in_for_a_reading() -> None:
+    good = Override(Role.PRESCRIBER, "a reason", NOW)
+    assert set(_shut(pressures=(), pressure_override=good)) == {Gate.BLOOD_PRESSURE}
+
+
+def test_the_nasal_route_has_its_own_fasting_times() -> None:
+    eaten = {"last_food_at": NOW - timedelta(hours=2), "last_drink_at": NOW - timedelta(minutes=30)}
+    assert not _shut(route=Route.IN, **eaten)
+    assert Gate.FASTING in _shut(route=Route.IV, **eaten)
+    assert Gate.FASTING in _shut(route=Route.IN, **{**eaten, "last_food_at": NOW - timedelta(minutes=119)})

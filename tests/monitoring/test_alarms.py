@@ -1,0 +1,341 @@
+"""An alarm is raised once for what it is about, by hand-made courses of readings a nurse would know."""
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+import pytest
+
+from bothwell.monitoring.alarms import (
+    AlarmEvent,
+    AlarmReading,
+    ChannelState,
+    Kind,
+    Limits,
+    Priority,
+    Tick,
+    UnreadableLimits,
+    acknowledge,
+    default_limits,
+    foremost,
+    from_json,
+    step,
+    to_json,
+    with_baseline,
+)
+
+NOON = datetime(2026, 3, 5, 12, tzinfo=UTC)
+PROTOCOL = {
+    "systolic": {"warn_high": 160, "alarm_high": 180, "rise_warn": 30, "rise_alarm": 40},
+    "diastolic": {"warn_high": 100, "alarm_high": 110, "rise_alarm": 25},
+    "heart_rate": {"warn_low": 50, "warn_high": 110, "alarm_low": 40, "alarm_high": 130},
+    "spo2": {"warn_low": 93, "alarm_low": 90, "alarm_low_sustained": {"value": 92, "seconds": 60}},
+    "sedation": {"warn_low": 3, "alarm_low": 2},
+}
+LIMITS = default_limits(PROTOCOL)
+PRESSURE = with_baseline(LIMITS["systolic"], Decimal(128))
+
+
+def after(seconds: float) -> datetime:
+    return NOON + timedelta(seconds=seconds)
+
+
+def reading(value: float, observed: float, received: float | None = None) -> AlarmReading:
+    return AlarmReading(
+        Decimal(str(value)), after(observed), after(observed if received is None else received)
+    )
+
+
+class Watch:
+    """A channel with everything that happened on it; each state goes through JSON on the way."""
+
+    def __init__(self, limits: Limits) -> None:
+        self.limits = limits
+        self.state = ChannelState()
+        self.events: list[AlarmEvent] = []
+
+    def _keep(self, outcome: tuple[ChannelState, tuple[AlarmEvent, ...]]) -> list[str]:
+        self.state, events = from_json(to_json(outcome[0])), outcome[1]
+        self.events += events
+        return [f"{event.kind} {event.priority} {event.number}" for event in events]
+
+    def see(self, value: float, observed: float, received: float | None = None) -> list[str]:
+        return self._keep(step(self.limits, self.state, reading(value, observed, received)))
+
+    def wait(self, at: float) -> list[str]:
+        return self._keep(step(self.limits, self.state, Tick(after(at))))
+
+    def acknowledge(self, number: int, at: float) -> list[str]:
+        return self._keep(acknowledge(self.state, number=number, by="nurse-1", at=after(at)))
+
+
+# ── limits ──
+
+
+def test_the_words_name_the_limit_and_the_distance_from_baseline() -> None:
+    watch = Watch(PRESSURE)
+    watch.see(164, 0)
+    assert watch.events[0].text == "Systolic 164 mmHg: over the limit of 160, and 36 over baseline"
+
+
+@pytest.mark.parametrize(
+    ("code", "baseline", "value", "said"),
+    [
+        ("systolic", None, 160, "medium Systolic 160 mmHg: at the limit of 160"),
+        ("systolic", None, 159, None),
+        ("systolic", None, 181, "high Systolic 181 mmHg: over the limit of 180"),
+        ("systolic", 110, 140, "medium Systolic 140 mmHg: 30 over baseline"),
+        ("systolic", 110, 139, None),
+        ("systolic", 110, 150, "high Systolic 150 mmHg: 40 over baseline"),
+        ("diastolic", 70, 95, "high Diastolic 95 mmHg: 25 over baseline"),
+        ("heart_rate", None, 110, None),
+        ("heart_rate", None, 111, "medium Heart rate 111 /min: over the limit of 110"),
+        ("heart_rate", None, 50, None),
+        ("heart_rate", None, 39, "high Heart rate 39 /min: under the limit of 40"),
+        ("spo2", None, 94, None),
+        ("spo2", None, 93, "medium SpO₂ 93 %: at the limit of 93"),
+        ("spo2", None, 90, "high SpO₂ 90 %: at the limit of 90"),
+        ("sedation", None, 3, "medium Sedation (MOAA/S) 3: at the limit of 3"),
+        ("sedation", None, 1, "high Sedation (MOAA/S) 1: under the limit of 2"),
+    ],
+)
+def test_each_limit_of_the_protocol(code: str, baseline: int | None, value: int, said: str | None) -> None:
+    watch = Watch(with_baseline(LIMITS[code], None if baseline is None else Decimal(baseline)))
+    watch.see(value, 0)
+    assert [f"{event.priority} {event.text}" for event in watch.events] == ([said] if said else [])
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        {"temperature": {"warn_high": 38}},
+        {"systolic": {"warn_hihg": 160}},
+        {"systolic": {"warn_high": "160"}},
+        {"systolic": {"warn_high": True}},
+        {"spo2": {"alarm_low_sustained": 92}},
+        {"spo2": {"alarm_low_sustained": {"value": 92}}},
+        {"systolic": {"rise": 30}},
+    ],
+)
+def test_a_limit_that_is_not_understood_is_never_left_out(table) -> None:
+    with pytest.raises(UnreadableLimits):
+        default_limits(table)
+
+
+def test_without_a_baseline_only_absolute_limits_hold() -> None:
+    watch = Watch(LIMITS["systolic"])
+    assert watch.see(159, 0) == []
+
+
+# ── lasting, hysteresis ──
+
+
+def test_a_low_saturation_must_last_a_minute_to_become_high() -> None:
+    watch = Watch(LIMITS["spo2"])
+    assert watch.see(92, 0) == ["raised medium 1"]
+    assert [watch.see(92, at) for at in range(2, 60, 2)] == [[]] * 29
+    assert watch.see(91, 60) == ["over medium 1", "raised high 2"]
+    assert watch.events[-1].text == "SpO₂ 91 %: 92 or less for 60 seconds"
+
+
+def test_a_breath_between_starts_the_minute_anew() -> None:
+    watch = Watch(LIMITS["spo2"])
+    watch.see(92, 0)
+    watch.see(93, 30)
+    watch.see(92, 32)
+    assert watch.see(92, 91) == []
+    assert watch.see(92, 92) == ["over medium 1", "raised high 2"]
+
+
+def test_a_value_hovering_at_the_limit_is_one_alarm() -> None:
+    watch = Watch(PRESSURE)
+    assert watch.see(160, 0) == ["raised medium 1"]
+    assert [watch.see(value, at) for at, value in enumerate((159, 160, 159, 161), 1)] == [[]] * 4
+    assert watch.state.level == Priority.MEDIUM
+    assert watch.see(155, 60) == ["over medium 1"]
+
+
+# ── acknowledging, latching, rising ──
+
+
+def test_an_alarm_nobody_acknowledged_stays_to_be_seen_when_it_is_over() -> None:
+    watch = Watch(PRESSURE)
+    watch.see(164, 0)
+    watch.see(120, 600)
+    assert foremost(watch.state).is_over
+    assert watch.acknowledge(1, 610) == ["acknowledged medium 1"]
+    assert foremost(watch.state) is None
+
+
+def test_an_acknowledged_alarm_goes_when_it_is_over_and_the_next_is_new() -> None:
+    watch = Watch(PRESSURE)
+    watch.see(164, 0)
+    assert watch.acknowledge(1, 5) == ["acknowledged medium 1"]
+    assert foremost(watch.state).acknowledged_by == "nurse-1"
+    assert watch.see(166, 600) == []
+    assert watch.see(130, 1200) == ["over medium 1"]
+    assert foremost(watch.state) is None
+    assert watch.see(165, 1800) == ["raised medium 2"]
+
+
+def test_without_latching_an_alarm_goes_with_its_condition() -> None:
+    watch = Watch(default_limits({"systolic": {"warn_high": 160, "latching": False}})["systolic"])
+    watch.see(164, 0)
+    assert watch.see(120, 600) == ["over medium 1"]
+    assert foremost(watch.state) is None
+
+
+def test_rising_further_raises_anew_though_acknowledged() -> None:
+    watch = Watch(LIMITS["spo2"])
+    watch.see(93, 0)
+    watch.acknowledge(1, 1)
+    assert watch.see(89, 2) == ["over medium 1", "raised high 2"]
+    watch.acknowledge(2, 3)
+    assert watch.see(92, 4) == []
+    assert watch.see(89, 6) == ["over high 2", "raised high 3"]
+
+
+def test_a_lesser_alarm_does_not_hide_a_worse_one_nobody_saw() -> None:
+    watch = Watch(LIMITS["spo2"])
+    watch.see(88, 0)
+    watch.see(98, 2)
+    assert watch.see(93, 4) == ["raised medium 2"]
+    assert foremost(watch.state).priority == Priority.HIGH
+    watch.acknowledge(1, 5)
+    assert foremost(watch.state).number == 2
+
+
+def test_an_acknowledgement_made_before_something_worse_came_silences_nothing() -> None:
+    watch = Watch(LIMITS["spo2"])
+    watch.see(93, 0)
+    watch.see(89, 2)
+    assert watch.acknowledge(1, 3) == []
+    assert foremost(watch.state).acknowledged_at is None
+    assert watch.acknowledge(2, 4) == ["acknowledged high 2"]
+    assert watch.acknowledge(2, 5) == []
+    assert foremost(watch.state).acknowledged_at == after(4)
+
+
+def test_an_alarm_nobody_answers_goes_further_once() -> None:
+    watch = Watch(default_limits({"systolic": {"warn_high": 160, "escalate_after_seconds": 100}})["systolic"])
+    watch.see(164, 0)
+    assert watch.wait(99) == []
+    assert watch.wait(100) == ["escalated medium 1"]
+    assert watch.wait(200) == []
+
+
+# ── order and repetition ──
+
+
+def test_a_repeat_changes_nothing_at_all() -> None:
+    watch = Watch(PRESSURE)
+    watch.see(164, 0)
+    before = watch.state
+    assert watch.see(164, 0, received=30) == []
+    assert watch.state == before
+
+
+def test_a_late_normal_reading_ends_nothing() -> None:
+    watch = Watch(PRESSURE)
+    watch.see(164, 600)
+    assert watch.see(120, 0, received=700) == []
+    assert watch.state.level == Priority.MEDIUM
+
+
+def test_a_late_reading_beyond_a_limit_is_raised_as_late_and_over() -> None:
+    watch = Watch(PRESSURE)
+    watch.see(120, 600)
+    assert watch.see(185, 300, received=700) == ["raised high 1", "over high 1"]
+    assert watch.events[0].is_late
+    assert watch.events[0].observed_at == after(300)
+    assert watch.state.level is None
+    assert foremost(watch.state).number == 1
+
+
+def test_a_late_reading_inside_an_announced_run_is_not_new() -> None:
+    watch = Watch(PRESSURE)
+    watch.see(164, 0)
+    watch.see(165, 600)
+    assert watch.see(166, 300, received=700) == []
+
+
+def test_a_reading_older_than_the_window_is_judged_alone_and_only_once() -> None:
+    watch = Watch(LIMITS["spo2"])
+    for at in range(0, 400, 2):
+        watch.see(98, at)
+    assert watch.see(95, 11, received=401) == []
+    assert watch.see(88, 11, received=402) == ["raised high 1", "over high 1"]
+    assert watch.see(88, 11, received=403) == []
+
+
+def test_an_old_reading_of_an_alarm_long_announced_is_not_new() -> None:
+    watch = Watch(LIMITS["spo2"])
+    watch.see(88, 0)
+    watch.see(88, 2)
+    for at in range(4, 400, 2):
+        watch.see(98, at)
+    assert watch.see(88, 2, received=401) == []
+    assert watch.see(89, 1, received=402) == []
+
+
+def test_a_correction_can_end_an_alarm_and_bring_one_back() -> None:
+    watch = Watch(PRESSURE)
+    watch.see(164, 0)
+    watch.acknowledge(1, 1)
+    assert watch.see(134, 0, received=60) == ["over medium 1"]
+    assert watch.see(165, 0, received=90) == ["raised medium 2"]
+
+
+def test_a_fast_clock_cannot_hold_the_condition_still() -> None:
+    watch = Watch(PRESSURE)
+    watch.see(120, 5000, received=0)
+    assert watch.see(185, 600, received=600) == ["raised high 1"]
+    assert watch.state.level == Priority.HIGH
+
+
+# ── the signal ──
+
+
+def test_silence_on_a_continuous_channel_is_a_technical_alarm_within_ten_seconds() -> None:
+    watch = Watch(LIMITS["spo2"])
+    watch.see(98, 0)
+    raised = [at for at in range(2, 12, 2) if watch.wait(at)]
+    assert raised == [8]
+    assert (watch.events[-1].priority, watch.events[-1].text) == (
+        Priority.TECHNICAL,
+        "SpO₂: no reading for 8 seconds. Watch the monitor itself",
+    )
+    assert watch.see(98, 20) == ["over technical 1"]
+    assert watch.state.signal is None
+
+
+def test_a_channel_that_never_speaks_is_missed_too() -> None:
+    watch = Watch(LIMITS["heart_rate"])
+    assert watch.wait(0) == []
+    assert watch.wait(9) == ["raised technical 1"]
+    assert watch.acknowledge(1, 10) == ["acknowledged technical 1"]
+    assert watch.wait(60) == []
+
+
+def test_old_news_is_no_signal() -> None:
+    watch = Watch(LIMITS["spo2"])
+    watch.see(98, 10)
+    watch.see(98, 4, received=15)
+    watch.see(98, 10, received=16)
+    assert watch.wait(18) == ["raised technical 1"]
+
+
+def test_the_cuff_is_silent_between_its_measurements_unless_the_protocol_says_how_long() -> None:
+    watch = Watch(LIMITS["systolic"])
+    watch.see(120, 0)
+    assert watch.wait(3600) == []
+    patient = Watch(default_limits({"systolic": {"warn_high": 160, "lost_after_seconds": 900}})["systolic"])
+    patient.see(120, 0)
+    assert patient.wait(900) == ["raised technical 1"]
+
+
+def test_a_lost_signal_does_not_end_a_clinical_alarm() -> None:
+    watch = Watch(LIMITS["spo2"])
+    watch.see(88, 0)
+    assert watch.wait(8) == ["raised technical 2"]
+    assert watch.state.level == Priority.HIGH
+    assert foremost(watch.state).number == 1
