@@ -83,7 +83,7 @@ node_modules/.built: package.json package-lock.json $(wildcard frontend/*)
 	@touch $@
 
 chromium:
-	@command -v chromium chromium-browser google-chrome >/dev/null || { $(call apt,chromium); }
+	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || { $(call apt,chromium); }
 
 define apt
 if ! command -v apt-get >/dev/null || { [ "$$(id -u)" != 0 ] && [ -z "$(SUDO)" ]; }; then \

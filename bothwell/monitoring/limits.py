@@ -104,7 +104,8 @@ def default_limits(protocol_limits: Mapping[str, Mapping[str, Any]]) -> dict[str
     Per quantity: `{note,warn,alarm}_{high,low}` in our unit, `{rise,fall}_{note,warn,alarm}` as a distance
     from baseline, any absolute one with `_sustained` as `{value, seconds}`; and the settings `hysteresis`,
     `lost_after_seconds` (0: not watched), `escalate_after_seconds`, `window_seconds`, `latching`,
-    `inclusive`. Raises UnreadableLimits for an unknown quantity or key, or a value that is not a number.
+    `inclusive`. A number may come with its source, as `{value, source, status}`. Raises UnreadableLimits for
+    an unknown quantity or key, or a value that is not a number.
     """
     return {code: _limits(code, table) for code, table in protocol_limits.items()}
 
@@ -132,21 +133,16 @@ def _limits(code: str, table: Mapping[str, Any]) -> Limits:
 def _rule(code: str, name: str, given: Any, inclusive: bool) -> Rule:
     match name.split("_"):
         case [priority, "high" | "low" as side] if priority in _PRIORITIES:
-            return Rule(
-                name, _PRIORITIES[priority], side == "high", _number(code, name, given), False, inclusive
-            )
-        case [priority, "high" | "low" as side, "sustained"] if priority in _PRIORITIES and isinstance(
-            given, Mapping
-        ):
-            value, seconds = (
-                _number(code, name, given.get("value")),
-                _number(code, name, given.get("seconds")),
-            )
-            return Rule(name, _PRIORITIES[priority], side == "high", value, False, inclusive, int(seconds))
+            value = _number(code, name, given)
+            return Rule(name, _PRIORITIES[priority], side == "high", value, False, inclusive)
+        case [priority, "high" | "low" as side, "sustained"] if priority in _PRIORITIES:
+            lasting = given.get("seconds") if isinstance(given, Mapping) else None
+            seconds = int(_number(code, name, lasting))
+            value = _number(code, name, given)
+            return Rule(name, _PRIORITIES[priority], side == "high", value, False, inclusive, seconds)
         case ["rise" | "fall" as side, priority] if priority in _PRIORITIES:
-            return Rule(
-                name, _PRIORITIES[priority], side == "rise", _number(code, name, given), is_relative=True
-            )
+            value = _number(code, name, given)
+            return Rule(name, _PRIORITIES[priority], side == "rise", value, is_relative=True)
     raise UnreadableLimits(f"The limit {name!r} of {code} is not understood")
 
 
@@ -156,7 +152,10 @@ def _number(code: str, name: str, given: Any) -> Decimal:
         given = given.get("value")
     if isinstance(given, bool) or not isinstance(given, int | float | Decimal):
         raise UnreadableLimits(f"The limit {name!r} of {code} is not a number")
-    return Decimal(str(given))
+    number = Decimal(str(given))
+    if not number.is_finite():
+        raise UnreadableLimits(f"The limit {name!r} of {code} is not a number")
+    return number
 
 
 def with_baseline(limits: Limits, baseline: Decimal | None) -> Limits:

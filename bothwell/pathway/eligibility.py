@@ -1,8 +1,8 @@
 """The medical work-up: each recorded fact weighed by a rule, with its reason and its evidence.
 
 It never clears anybody by silence: what is missing, too old or contradictory is a finding of its own.
-Violence and coercion screening never appears here, not as a fact, a finding, a count or a gap: it is sealed elsewhere,
-and this page must look the same whatever it says.
+Violence and coercion screening never appears here, not as a fact, a finding, a count or a gap: it is sealed
+elsewhere, and this page must look the same whatever it says.
 """
 
 from __future__ import annotations
@@ -99,11 +99,10 @@ def pressure_below_hold(readings: Sequence[Pressure], hold: HoldPressure) -> Dec
     minutes = _number(hold.second_reading_after_minutes.value)
     line = f"{_number(hold.systolic_above_mmhg.value)}/{_number(hold.diastolic_above_mmhg.value)}"
     high = [one for one in ordered if above(one, hold)]
-    # Two devices or two people at the same instant: the higher one counts.
-    if above(last, hold) or (high and high[-1].observed_at == last.observed_at):
-        if any(last.observed_at - one.observed_at >= wait for one in high[:-1]):
-            return Decision.no(f"{high[-1]} is above {line} on readings {minutes} min or more apart.")
-        return Decision.no(f"{high[-1]} is above {line}. Measure again after {minutes} min.")
+    if above(last, hold):
+        if any(last.observed_at - one.observed_at >= wait for one in high):
+            return Decision.no(f"{last} is above {line} on readings {minutes} min or more apart.")
+        return Decision.no(f"{last} is above {line}. Measure again after {minutes} min.")
     if high and last.observed_at - high[-1].observed_at < wait:
         return Decision.no(
             f"{last} came less than {minutes} min after {high[-1]}. Measure again after {minutes} min."

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import django
 from django.core.management import CommandError, call_command, execute_from_command_line
 
 from bothwell.running import backup
@@ -105,7 +106,6 @@ def told(role: Role) -> Iterator[None]:
 
 
 def _set_up() -> None:
-    import django
 
     django.setup()
 

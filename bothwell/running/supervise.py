@@ -22,6 +22,7 @@ STOP_PATIENCE_S = 5.0  # the web server gives open streams three seconds of thes
 FIRST_WAIT_S, LONGEST_WAIT_S = 1.0, 30.0
 SETTLED_AFTER_S = 30.0  # a process that lived this long starts its waits anew
 FASTEST_ENDS = 5  # so many short lives in a row of an essential process end everything
+ENDING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 _writing = threading.Lock()
 
@@ -165,14 +166,14 @@ def say(name: str, line: str) -> None:
 
 @contextmanager
 def signals_as_interrupts() -> Iterator[None]:
-    """SIGTERM and Ctrl-C end the block once, as KeyboardInterrupt; more of them do not disturb its end."""
+    """SIGTERM, Ctrl-C or a closed terminal end the block, once, as KeyboardInterrupt."""
 
     def interrupt(number: int, frame: object) -> None:
-        for each in (signal.SIGTERM, signal.SIGINT):
+        for each in ENDING:
             signal.signal(each, signal.SIG_IGN)
         raise KeyboardInterrupt
 
-    before = {each: signal.signal(each, interrupt) for each in (signal.SIGTERM, signal.SIGINT)}
+    before = {each: signal.signal(each, interrupt) for each in ENDING}
     try:
         yield
     finally:

@@ -27,7 +27,7 @@ SYSTOLIC = "150021^MDC_PRESS_BLD_NONINV_SYS^MDC"
 MMHG = "266016^MDC_DIM_MMHG^MDC"
 
 
-def obx(  # noqa: PLR0913
+def obx(
     value: str = "164",
     code: str = SYSTOLIC,
     unit: str = MMHG,
@@ -111,7 +111,8 @@ def test_the_codes_are_those_of_the_reference_table() -> None:
     assert spoken == {
         (150021, "systolic"), (150022, "diastolic"), (150023, "mean_pressure"), (150456, "spo2"),
         (149530, "heart_rate"), (149546, "heart_rate"), (147842, "heart_rate"),
-        (151594, "respiratory_rate"), (151578, "respiratory_rate"), (151562, "respiratory_rate"), (151708, "etco2"),
+        (151594, "respiratory_rate"), (151578, "respiratory_rate"), (151562, "respiratory_rate"),
+        (151708, "etco2"),
     }  # fmt: skip
 
 
@@ -277,6 +278,14 @@ def test_declared_delimiters_are_used() -> None:
     message = read(odd.encode(), NOW, CHICAGO)
     assert isinstance(message, Message)
     assert message.readings[0].body_site == "Arm % hand"
+
+
+def test_a_delimiter_inside_a_value_makes_it_several_values() -> None:
+    """A sign that is also a delimiter must not be read as a sign."""
+    segments = [HEADER, ORDER, obx("+120", at="20260305083001")]
+    assert len(taken(*segments).readings) == 1
+    message = taken(*(segment.replace("^", "+") for segment in segments))
+    assert [problem.kind for problem in message.problems] == [ProblemKind.VALUE]
 
 
 def test_the_declared_character_set_is_used() -> None:
@@ -466,7 +475,7 @@ def test_acknowledgements_echo_the_control_id_and_pass_a_strict_validator(bad: b
 
 
 def test_reading_keeps_up_with_a_ward() -> None:
-    """Twenty monitors at one message a second need far less than one second; the bound is loose on purpose."""
+    """Twenty monitors at one message a second need far less than a second; the bound is loose on purpose."""
     message = sent([Shown("spo2", 0.0, Decimal(97)), Shown("heart_rate", 0.0, Decimal(70))])
     begun = datetime.now(UTC)
     for _ in itertools.repeat(None, 200):

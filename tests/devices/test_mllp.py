@@ -1,5 +1,7 @@
 """Whole messages come out of a stream however it is cut, and nothing else does."""
 
+from itertools import pairwise
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -14,7 +16,7 @@ noise = st.binary(max_size=20).map(lambda raw: raw.replace(b"\x0b", b""))
 def feed_in_pieces(framer: Framer, stream: bytes, cuts: list[int]) -> list[bytes]:
     places = [0, *sorted(min(cut, len(stream)) for cut in cuts), len(stream)]
     found: list[bytes] = []
-    for start, stop in zip(places, places[1:], strict=False):
+    for start, stop in pairwise(places):
         found += framer.feed(stream[start:stop])
     return found
 
@@ -45,6 +47,15 @@ def test_any_bytes_cut_anyhow_give_the_same_messages_and_never_raise(pieces: lis
 @given(st.text("ab\x0b\x1c\x0d", max_size=60).map(str.encode), st.lists(st.integers(0, 60), max_size=9))
 def test_streams_dense_with_marks_do_not_depend_on_the_cuts(stream: bytes, cuts: list[int]) -> None:
     assert feed_in_pieces(Framer(6), stream, cuts) == Framer(6).feed(stream)
+
+
+def test_a_message_that_comes_byte_by_byte_is_whole() -> None:
+    framer = Framer()
+    stream = frame(b"one") + frame(b"two")
+    assert [message for at in range(len(stream)) for message in framer.feed(stream[at : at + 1])] == [
+        b"one",
+        b"two",
+    ]
 
 
 def test_a_start_mark_inside_a_frame_begins_the_message_again() -> None:

@@ -20,7 +20,7 @@ Reply = Callable[[int, Message], bytes | None]
 
 
 class Listener:
-    """Takes one connection after another; the reply says what is answered, or none to hang up without a word."""
+    """Takes one connection after another; the reply is what is answered, or none to hang up."""
 
     def __init__(self, reply: Reply) -> None:
         self.reply = reply
@@ -164,6 +164,6 @@ def test_it_runs_as_a_process_of_its_own() -> None:
             "--interval",
             "0.05",
         ]
-        done = subprocess.run([sys.executable, *command], timeout=30, capture_output=True, check=False)  # noqa: S603
+        done = subprocess.run([sys.executable, *command], timeout=30, capture_output=True, check=False)
     assert (done.returncode, done.stderr) == (0, b"")
     assert len(listener.received) == 2

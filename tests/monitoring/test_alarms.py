@@ -1,5 +1,6 @@
 """An alarm is raised once for what it is about, by hand-made courses of readings a nurse would know."""
 
+import tomllib
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
@@ -9,7 +10,6 @@ from bothwell.monitoring.alarms import (
     AlarmEvent,
     AlarmReading,
     ChannelState,
-    Kind,
     Limits,
     Priority,
     Tick,
@@ -22,6 +22,7 @@ from bothwell.monitoring.alarms import (
     to_json,
     with_baseline,
 )
+from bothwell.pathway.protocol import load, shipped
 
 NOON = datetime(2026, 3, 5, 12, tzinfo=UTC)
 PROTOCOL = {
@@ -114,11 +115,24 @@ def test_each_limit_of_the_protocol(code: str, baseline: int | None, value: int,
         {"spo2": {"alarm_low_sustained": 92}},
         {"spo2": {"alarm_low_sustained": {"value": 92}}},
         {"systolic": {"rise": 30}},
+        {"systolic": {"warn_high": float("nan")}},
+        {"systolic": {"warn_high": {"source": "nowhere"}}},
     ],
 )
 def test_a_limit_that_is_not_understood_is_never_left_out(table) -> None:
     with pytest.raises(UnreadableLimits):
         default_limits(table)
+
+
+def test_the_shipped_protocol_gives_the_same_limits_with_and_without_its_sources() -> None:
+    (path,) = shipped()
+    sourced = default_limits(tomllib.loads(path.read_text("utf-8"))["limits"])
+    plain = default_limits(load(path).limits_values())
+    for code, limits in sourced.items():
+        assert set(limits.rules) == set(plain[code].rules)
+    assert set(sourced) == set(plain) >= set(LIMITS)
+    for code in ("systolic", "diastolic", "heart_rate", "spo2", "sedation"):
+        assert set(sourced[code].rules) == set(LIMITS[code].rules)
 
 
 def test_without_a_baseline_only_absolute_limits_hold() -> None:
@@ -147,11 +161,12 @@ def test_a_breath_between_starts_the_minute_anew() -> None:
 
 
 def test_a_value_hovering_at_the_limit_is_one_alarm() -> None:
-    watch = Watch(PRESSURE)
-    assert watch.see(160, 0) == ["raised medium 1"]
-    assert [watch.see(value, at) for at, value in enumerate((159, 160, 159, 161), 1)] == [[]] * 4
-    assert watch.state.level == Priority.MEDIUM
-    assert watch.see(155, 60) == ["over medium 1"]
+    high, low = Watch(LIMITS["systolic"]), Watch(LIMITS["spo2"])
+    assert high.see(160, 0) == low.see(93, 0) == ["raised medium 1"]
+    assert [high.see(value, at) for at, value in enumerate((159, 160, 158, 161), 1)] == [[]] * 4
+    assert [low.see(value, at) for at, value in enumerate((94, 93, 94), 1)] == [[]] * 3
+    assert high.state.level == low.state.level == Priority.MEDIUM
+    assert high.see(157, 60) == low.see(95, 60) == ["over medium 1"]
 
 
 # ── acknowledging, latching, rising ──
@@ -277,6 +292,15 @@ def test_an_old_reading_of_an_alarm_long_announced_is_not_new() -> None:
     assert watch.see(89, 1, received=402) == []
 
 
+def test_a_late_reading_that_continues_a_run_from_before_the_window_is_not_new() -> None:
+    watch = Watch(LIMITS["spo2"])
+    watch.see(88, 0)
+    for at in range(10, 126, 5):
+        watch.see(98, at)
+    assert watch.state.before.at == after(0)
+    assert watch.see(88, 5, received=126) == []
+
+
 def test_a_correction_can_end_an_alarm_and_bring_one_back() -> None:
     watch = Watch(PRESSURE)
     watch.see(164, 0)
@@ -321,6 +345,7 @@ def test_old_news_is_no_signal() -> None:
     watch.see(98, 10)
     watch.see(98, 4, received=15)
     watch.see(98, 10, received=16)
+    watch.see(97, 10, received=17)
     assert watch.wait(18) == ["raised technical 1"]
 
 

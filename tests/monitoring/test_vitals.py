@@ -62,8 +62,8 @@ def test_a_time_may_be_ahead_by_a_clock_but_not_by_more() -> None:
 
 @pytest.mark.parametrize(
     ("code", "value", "shown"),
-    [("systolic", "164.00", "164 mmHg"), ("spo2", "97", "97 %"), ("etco2", "38.25", "38.3 mmHg"), ("sedation", "5", "5"),
-     ("heart_rate", "100", "100 /min")],
+    [("systolic", "164.00", "164 mmHg"), ("spo2", "97", "97 %"), ("etco2", "38.25", "38.3 mmHg"),
+     ("sedation", "5", "5"), ("heart_rate", "100", "100 /min")],
 )  # fmt: skip
 def test_values_are_shown_with_their_unit(code: str, value: str, shown: str) -> None:
     assert vitals.format_value(code, Decimal(value)) == shown

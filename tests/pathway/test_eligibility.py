@@ -228,6 +228,7 @@ def _bp(systolic: int, diastolic: int, minute: float) -> Pressure:
         ([(152, 94, 0), (138, 88, 4)], False),  # too soon after the one above
         ([(138, 88, 0), (152, 94, 5)], False),  # the newest counts
         ([(138, 88, 0), (152, 94, 0)], False),  # at the same moment the higher counts
+        ([(152, 94, 0), (138, 88, 0)], False),
         ([(152, 94, 5), (138, 88, 0)], False),  # whatever the order they come in
     ],
 )
@@ -262,6 +263,17 @@ def test_the_newest_reading_above_the_limit_always_holds(readings: list[tuple[in
 def test_a_systolic_without_its_diastolic_is_no_reading() -> None:
     known = [fact for fact in _healthy() if fact.code != "diastolic_mmhg"]
     assert _found(known, "blood_pressure").kind is Severity.MISSING
+
+
+def test_halves_of_two_readings_do_not_make_one() -> None:
+    halves = [_fact("systolic_mmhg", 128, days_ago=1), _fact("diastolic_mmhg", 78, days_ago=2)]
+    assert _found(halves, "blood_pressure").kind is Severity.MISSING
+
+
+def test_a_reading_from_the_future_is_missing_and_one_too_old_is_too() -> None:
+    for days_ago in (-1, 31):
+        known = [_fact("systolic_mmhg", 128, days_ago), _fact("diastolic_mmhg", 78, days_ago)]
+        assert _found(known, "blood_pressure").kind is Severity.MISSING
 
 
 def test_high_pressure_is_a_hold_that_the_prescriber_may_decide() -> None:

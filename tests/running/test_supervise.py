@@ -87,7 +87,7 @@ def supervisor(folder: Path) -> Iterator[tuple[subprocess.Popen[str], list[int]]
         process.communicate()
 
 
-@pytest.mark.parametrize("which", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("which", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_a_signal_stops_all_of_them_in_seconds(tmp_path: Path, which: signal.Signals) -> None:
     with supervisor(tmp_path) as (process, numbers):
         started_s = time.monotonic()

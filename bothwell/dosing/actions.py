@@ -1,0 +1,497 @@
+"""Everything written about a dosing session, from the order to the signed discharge.
+
+Nothing here decides: `order`, `gates` and `discharge` do, and the database refuses two partners at once. Blood
+pressures come from the monitoring slice, which is built on this one, so they are handed in.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from datetime import datetime, time
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from django.db import IntegrityError, connection, transaction
+from django.utils import timezone
+
+from bothwell.couples.models import Person, Room
+from bothwell.dosing import discharge as discharging
+from bothwell.dosing import gates as gating
+from bothwell.dosing import order as ordering
+from bothwell.dosing.models import (
+    Administration,
+    Discharge,
+    DosingSession,
+    GateCheck,
+    Order,
+    SessionSummary,
+)
+from bothwell.later import tell
+from bothwell.pathway import actions as pathway
+from bothwell.pathway import steps
+from bothwell.pathway.eligibility import Pressure
+from bothwell.pathway.models import Course
+from bothwell.pathway.schema import Route
+from bothwell.privacy import audit
+from bothwell.privacy.models import Consent
+from bothwell.refusal import Refused, Stale
+
+SENTENCES = {
+    "never_both_partners_at_once": (
+        "Another session in this couple's care is open. It must be signed off before this one can begin."
+    ),
+    "one_session_a_person_at_a_time": "This person has another session open. Sign that one off first.",
+    "one_session_a_room_at_a_time": "This room is taken. Choose another room.",
+}
+
+
+# --------------------------------------------------------------------------------------------------------- orders
+
+
+@transaction.atomic
+def order(
+    *,
+    by: Person,
+    course: Course,
+    dose_mg: Decimal,
+    weight_kg: Decimal,
+    minutes: int | None,
+    product: str,
+    concentration_mg_per_ml: Decimal | None,
+    antiemetic: str = "",
+    out_of_range_reason: str = "",
+    second_signature: Person | None = None,
+) -> Order:
+    """A prescriber signs the order for the next session. Out of range needs a reason and a second signature."""
+    if not course.route:
+        raise Refused("The joint decision names the route; there is none yet.")
+    check = ordering.check_dose(
+        pathway.protocol_of(course.protocol),
+        Route(course.route),
+        dose_mg,
+        weight_kg,
+        Decimal(minutes) if minutes else None,
+        ordered_by=str(by.id),
+        second_signature_by=str(second_signature.id) if second_signature else "",
+        out_of_range_reason=out_of_range_reason,
+    )
+    Refused.unless(check.decision)
+    row = Order(
+        clinic_id=by.clinic_id, subject_id=course.subject_id, couple_id=course.couple_id, author=by, course=course,
+        route=course.route, dose_mg=dose_mg, weight_kg=weight_kg, minutes=minutes, product=product.strip()[:120],
+        concentration_mg_per_ml=concentration_mg_per_ml, antiemetic=antiemetic.strip()[:120],
+        out_of_range_reason=out_of_range_reason.strip(), second_signature=second_signature,
+    )  # fmt: skip
+    row.save(force_insert=True)
+    audit.log("ordered", by=by, subject=course.subject_id, item_kind="medical", item_id=row.id)
+    return row
+
+
+def newest_order(course: Course) -> Order | None:
+    return course.orders.order_by("-recorded_at").first()
+
+
+# ------------------------------------------------------------------------------------------------------- sessions
+
+
+@transaction.atomic
+def schedule(*, by: Person, course: Course, at: datetime, room: Room | None = None) -> DosingSession:
+    """Put one session of a course on the calendar."""
+    if course.state != steps.State.ACTIVE:
+        raise Refused(f"This course is {steps.words(course.state)}; nothing is scheduled in it.")
+    session = DosingSession(
+        clinic_id=by.clinic_id, subject_id=course.subject_id, couple_id=course.couple_id, author=by, course=course,
+        number=course.sessions.exclude(outcome="cancelled").count() + 1, scheduled_at=at, room=room,
+    )  # fmt: skip
+    session.save(force_insert=True)
+    audit.log(
+        "scheduled a session", by=by, subject=course.subject_id, item_kind="dosing.time", item_id=session.id
+    )
+    _tell(session)
+    return session
+
+
+@transaction.atomic
+def cancel(*, by: Person, session_id: UUID) -> None:
+    """Take a session that nobody arrived for off the calendar."""
+    session = _session(session_id)
+    if not DosingSession.objects.filter(id=session_id, arrived_at__isnull=True, outcome="").update(
+        outcome="cancelled"
+    ):
+        raise Stale("This session has begun, or was cancelled already.")
+    audit.log(
+        "cancelled a session", by=by, subject=session.subject_id, item_kind="dosing.time", item_id=session_id
+    )
+    _tell(session)
+
+
+@transaction.atomic
+def arrive(*, by: Person, session_id: UUID, room: Room) -> DosingSession:
+    """The person is here, in this room: from now until signed discharge no other session of the couple can open."""
+    session = _session(session_id)
+    _update(session, {"arrived_at": None, "outcome": ""}, arrived_at=timezone.now(), room=room)
+    audit.log("arrived", by=by, subject=session.subject_id, item_kind="dosing.time", item_id=session.id)
+    _tell(session)
+    return _session(session_id)
+
+
+def _update(session: DosingSession, still: Mapping[str, Any], **changes: Any) -> None:
+    """Compare and set; the database's own refusals become sentences."""
+    expected = {
+        f"{name}__isnull" if value is None else name: value is None or value for name, value in still.items()
+    }
+    try:
+        with transaction.atomic():
+            changed = DosingSession.objects.filter(id=session.id, **expected).update(**changes)
+    except IntegrityError as error:
+        name = getattr(getattr(error.__cause__, "diag", None), "constraint_name", "") or ""
+        raise Refused(SENTENCES.get(name, "This session cannot be changed that way now.")) from error
+    if not changed:
+        raise Stale("Somebody else has just changed this session. Look at it again.")
+
+
+def _session(session_id: UUID) -> DosingSession:
+    session = (
+        DosingSession.objects.select_related(
+            "course", "course__protocol", "couple", "room", "order", "subject"
+        )
+        .filter(id=session_id)
+        .first()
+    )
+    if session is None:
+        raise Refused("There is no such session.")
+    return session
+
+
+def _tell(session: DosingSession) -> None:
+    tell("room", session.id)
+    tell("board", session.clinic_id)
+
+
+# ---------------------------------------------------------------------------------------------------- before a dose
+
+CHECKS = (
+    "consent_reaffirmed",
+    "suicide_rescreened",
+    "weight",
+    "fasting",
+    "antiemetic",
+    "escort",
+    "pressure_override",
+)
+
+
+@transaction.atomic
+def check(
+    *, by: Person, session_id: UUID, name: str, value: Any, note: str = "", request_id: UUID | None = None
+) -> GateCheck:
+    """One item of the checklist, answered by a person. Answering again is a new row; the newest counts."""
+    session = _session(session_id)
+    if name not in CHECKS:
+        raise Refused("This is not an item of the checklist.")
+    _must_be_open(session)
+    if name == "pressure_override":
+        if steps.Role.PRESCRIBER not in pathway.roles_towards(by, session.subject_id, session.couple_id):
+            raise Refused("Only the prescriber may decide to go on above the hold limit.")
+        if len(str(value).strip()) < 10:
+            raise Refused("Write the reason in a sentence; it stands in the record.")
+    if request_id and (earlier := GateCheck.objects.filter(session=session, request_id=request_id).first()):
+        return earlier
+    row = GateCheck(
+        **_row(by, session), request_id=request_id, name=name, value=value, note=note.strip()[:300]
+    )
+    row.save(force_insert=True)
+    audit.log(
+        f"checked {name}", by=by, subject=session.subject_id, item_kind="dosing.flowsheet", item_id=session.id
+    )
+    tell("room", session.id)
+    return row
+
+
+def _row(by: Person, session: DosingSession) -> dict[str, Any]:
+    return {
+        "clinic_id": session.clinic_id,
+        "subject_id": session.subject_id,
+        "couple_id": session.couple_id,
+        "author": by,
+        "session": session,
+    }
+
+
+def _must_be_open(session: DosingSession) -> None:
+    if session.arrived_at is None:
+        raise Refused("The person has not arrived yet.")
+    if session.ended_at is not None:
+        raise Refused("This session is signed off; nothing more is added to it.")
+
+
+def day_began_at(session: DosingSession, now: datetime) -> datetime:
+    """The clinic's local midnight before `now`."""
+    zone = ZoneInfo(session.clinic.timezone)
+    return datetime.combine(now.astimezone(zone).date(), time.min, zone)
+
+
+def checks_of(session: DosingSession) -> dict[str, GateCheck]:
+    """The newest answer to each item of the checklist."""
+    rows = GateCheck.objects.filter(session=session).select_related("author").order_by("recorded_at")
+    return {row.name: row for row in rows}
+
+
+def before(
+    session: DosingSession, pressures: Sequence[Pressure], now: datetime | None = None
+) -> gating.Before:
+    """What is known just before a dose, from the rows the viewer may see."""
+    now = now or timezone.now()
+    course = session.course
+    checks = checks_of(session)
+    decision = pathway.decision_of(course)
+    signed = {s.signs_as for s in decision.signatures.all() if s.verdict == "proceed"} if decision else set()
+    consents = Consent.objects.filter(
+        subject_id=session.subject_id, withdrawn_at__isnull=True, text__kind="treatment"
+    )
+    newest = newest_order(course)
+    suicide, override = checks.get("suicide_rescreened"), checks.get("pressure_override")
+    fasting, antiemetic = checks.get("fasting"), checks.get("antiemetic")
+    return gating.Before(
+        now=now,
+        day_began_at=day_began_at(session, now),
+        route=Route(course.route) if course.route else Route.IV,
+        course=pathway.state_of(course),
+        protocol_signed_at=course.protocol.signed_at,
+        decision_signed_by=frozenset(steps.Role(role) for role in signed),
+        consents_needed=frozenset({f"treatment:{course.route}"}),
+        consents_in_force=frozenset(
+            f"treatment:{code}" for code in consents.values_list("text__code", flat=True)
+        ),
+        order_signed_at=newest.recorded_at if newest else None,
+        order_in_range=_order_check(course, newest),
+        is_other_session_open=_other_session_open(session),
+        consent_reaffirmed_at=checks["consent_reaffirmed"].recorded_at
+        if "consent_reaffirmed" in checks
+        else None,
+        suicide_rescreened_at=suicide.recorded_at if suicide else None,
+        suicide_risk_found=bool(suicide.value.get("risk")) if suicide else None,
+        weight_kg=_weight(checks.get("weight")),
+        pressures=tuple(pressures),
+        pressure_override=gating.Override(steps.Role.PRESCRIBER, str(override.value), override.recorded_at)
+        if override
+        else None,
+        fasting_confirmed=bool(fasting and fasting.value.get("confirmed")),
+        last_food_at=_instant(fasting, "food_at"),
+        last_drink_at=_instant(fasting, "drink_at"),
+        antiemetic=gating.Antiemetic(antiemetic.value) if antiemetic else None,
+        is_escort_named=bool("escort" in checks and str(checks["escort"].value).strip()),
+    )
+
+
+def _order_check(course: Course, row: Order | None) -> Any:
+    if row is None:
+        return None
+    return ordering.check_dose(
+        pathway.protocol_of(course.protocol),
+        Route(row.route),
+        row.dose_mg,
+        row.weight_kg,
+        Decimal(row.minutes) if row.minutes else None,
+        ordered_by=str(row.author_id),
+        second_signature_by=str(row.second_signature_id or ""),
+        out_of_range_reason=row.out_of_range_reason,
+    ).decision
+
+
+def _other_session_open(session: DosingSession) -> bool:
+    if session.couple_id is None:
+        return False
+    with connection.cursor() as cursor:
+        cursor.execute("select door.couple_has_open_session(%s, %s)", [session.couple_id, session.subject_id])
+        return bool(cursor.fetchone()[0])
+
+
+def _weight(row: GateCheck | None) -> Decimal | None:
+    return Decimal(str(row.value)) if row else None
+
+
+def _instant(row: GateCheck | None, name: str) -> datetime | None:
+    value = row.value.get(name) if row else None
+    return datetime.fromisoformat(value) if value else None
+
+
+def gates_of(session: DosingSession, pressures: Sequence[Pressure]) -> list[gating.GateResult]:
+    """Every gate before a dose, passed or not, with its reason."""
+    return gating.gates(before(session, pressures), pathway.protocol_of(session.course.protocol))
+
+
+# ------------------------------------------------------------------------------------------------- during and after
+
+
+@transaction.atomic
+def start(*, by: Person, session_id: UUID, pressures: Sequence[Pressure], request_id: UUID) -> DosingSession:
+    """The first dose of the order is given now: every gate must be passed. A repeated post changes nothing."""
+    session = _session(session_id)
+    if Administration.objects.filter(session=session, request_id=request_id).exists():
+        return session
+    _must_be_open(session)
+    if session.started_at is not None:
+        raise Refused("The dose has been started already.")
+    Refused.unless(gating.may_start(gates_of(session, pressures)))
+    ordered = newest_order(session.course)
+    if ordered is None:
+        raise Refused("The prescriber has not signed an order for this session.")
+    now = timezone.now()
+    _update(session, {"started_at": None, "ended_at": None}, started_at=now, order=ordered)
+    event = Administration.Event.START if ordered.minutes else Administration.Event.GIVEN
+    Administration(
+        **_row(by, session), request_id=request_id, event=event, substance=ordered.product, dose_mg=ordered.dose_mg,
+        route=ordered.route, at=now,
+    ).save(force_insert=True)  # fmt: skip
+    audit.log(
+        "gave the first dose",
+        by=by,
+        subject=session.subject_id,
+        item_kind="dosing.flowsheet",
+        item_id=session.id,
+    )
+    if session.course.phase == steps.Phase.PREPARATION:
+        pathway.take_step(
+            by=by, course_id=session.course_id, kind=steps.Kind.ADVANCE, to=steps.Phase.DOSING_SERIES
+        )
+    _tell(session)
+    return _session(session_id)
+
+
+@transaction.atomic
+def administer(
+    *,
+    by: Person,
+    session_id: UUID,
+    event: Administration.Event,
+    substance: str,
+    request_id: UUID,
+    dose_mg: Decimal | None = None,
+    route: str = "",
+    at: datetime | None = None,
+    note: str = "",
+) -> Administration:
+    """Something given, paused, resumed or stopped. A repeated post changes nothing."""
+    session = _session(session_id)
+    if earlier := Administration.objects.filter(session=session, request_id=request_id).first():
+        return earlier
+    _must_be_open(session)
+    if event != Administration.Event.GIVEN and session.started_at is None:
+        raise Refused("Nothing is running: the dose has not been started.")
+    now = timezone.now()
+    if at and (at > now or at < session.arrived_at):
+        raise Refused("The time must lie between the arrival and now.")
+    row = Administration(
+        **_row(by, session), request_id=request_id, event=event, substance=substance.strip()[:120], dose_mg=dose_mg,
+        route=route, at=at or now, note=note.strip()[:300],
+    )  # fmt: skip
+    row.save(force_insert=True)
+    audit.log(
+        f"infusion: {event}", by=by, subject=session.subject_id, item_kind="dosing.flowsheet", item_id=row.id
+    )
+    tell("room", session.id)
+    return row
+
+
+def is_running(session: DosingSession) -> bool:
+    """Whether a dose is running now: started and neither stopped nor past its ordered minutes."""
+    if session.started_at is None or session.ended_at is not None:
+        return False
+    last = Administration.objects.filter(session=session).exclude(event="given").order_by("at").last()
+    if last is None or last.event in ("stop", "pause"):
+        return False
+    minutes = session.order.minutes if session.order else None
+    return bool(minutes and (timezone.now() - session.started_at).total_seconds() < minutes * 60)
+
+
+def discharge_criteria(
+    session: DosingSession, condition: discharging.Condition
+) -> list[discharging.Criterion]:
+    """Every criterion of the signed protocol for going home, met or not."""
+    return discharging.criteria(condition, pathway.protocol_of(session.course.protocol))
+
+
+@transaction.atomic
+def sign_discharge(
+    *, by: Person, session_id: UUID, condition: discharging.Condition, signed_name: str
+) -> Discharge:
+    """A clinician signs that every criterion is met: the session is over, and the person may go with their escort."""
+    session = _session(session_id)
+    if earlier := Discharge.objects.filter(session=session).first():
+        return earlier
+    _must_be_open(session)
+    found = discharge_criteria(session, condition)
+    Refused.unless(discharging.may_discharge(found))
+    return _end(by, session, "discharged", found, "", signed_name)
+
+
+@transaction.atomic
+def leave_early(*, by: Person, session_id: UUID, reason: str, signed_name: str) -> Discharge:
+    """The person leaves before the criteria are met, against advice: documented, never silent."""
+    session = _session(session_id)
+    if earlier := Discharge.objects.filter(session=session).first():
+        return earlier
+    _must_be_open(session)
+    if session.started_at is None:
+        raise Refused("No dose was given. Turn back instead.")
+    if len(reason.strip()) < 10:
+        raise Refused("Write what happened and what was advised, in a sentence.")
+    return _end(by, session, "left_early", [], reason, signed_name)
+
+
+@transaction.atomic
+def turn_back(*, by: Person, session_id: UUID, reason: str, signed_name: str) -> Discharge:
+    """Arrived, but no dose today: everything recorded is kept, and the course steps back to preparation."""
+    session = _session(session_id)
+    if earlier := Discharge.objects.filter(session=session).first():
+        return earlier
+    _must_be_open(session)
+    if session.started_at is not None:
+        raise Refused("A dose was given; this session ends with a discharge.")
+    if len(reason.strip()) < 10:
+        raise Refused("Write why, in a sentence: the next person who prepares reads it.")
+    return _end(by, session, "turned_back", [], reason, signed_name)
+
+
+def _end(
+    by: Person,
+    session: DosingSession,
+    outcome: str,
+    found: Sequence[discharging.Criterion],
+    reason: str,
+    signed_name: str,
+) -> Discharge:
+    if not signed_name.strip():
+        raise Refused("Type your name to sign.")
+    row = Discharge(
+        **_row(by, session), outcome=outcome, criteria=[asdict(criterion) for criterion in found],
+        reason=reason.strip(), signed_name=signed_name.strip()[:120],
+    )  # fmt: skip
+    row.save(force_insert=True)
+    _update(session, {"ended_at": None}, ended_at=timezone.now(), outcome=outcome)
+    audit.log(outcome, by=by, subject=session.subject_id, item_kind="dosing.flowsheet", item_id=session.id)
+    course = Course.objects.get(id=session.course_id)
+    if course.state == steps.State.ACTIVE and outcome == "turned_back":
+        pathway.take_step(by=by, course_id=course.id, kind=steps.Kind.STEP_BACK, why=reason)
+    elif course.state == steps.State.ACTIVE and course.phase == steps.Phase.DOSING_SERIES:
+        pathway.take_step(
+            by=by, course_id=course.id, kind=steps.Kind.ADVANCE, to=steps.Phase.INDIVIDUAL_INTEGRATION
+        )
+    _tell(session)
+    return row
+
+
+@transaction.atomic
+def summarise(*, by: Person, session_id: UUID, text: str) -> SessionSummary:
+    """How it went, in a few sentences for the care team and the person. A later one stands beside the earlier."""
+    session = _session(session_id)
+    if not text.strip():
+        raise Refused("Write a sentence or two.")
+    row = SessionSummary(**_row(by, session), text=text.strip())
+    row.save(force_insert=True)
+    audit.log(
+        "summarised a session", by=by, subject=session.subject_id, item_kind="dosing.summary", item_id=row.id
+    )
+    return row
