@@ -49,13 +49,6 @@ WORDS: Final = {
     ClinicRole.RESEARCHER: "researcher",
 }
 
-SIGNS_WITH: Final = {
-    CareRole.PRESCRIBER: frozenset({"licence", "ketamine"}),
-    CareRole.COUPLES_THERAPIST: frozenset({"licence", "couples"}),
-}
-"""Credentials on file without which a role should not sign a joint decision. Clinic policy, not a law's text."""
-
-
 @dataclass(frozen=True, slots=True)
 class Candidate:
     """What pairing needs to know about one person."""
@@ -111,6 +104,28 @@ class Clinician:
     intimates: frozenset[UUID] = frozenset()
 
 
+class StartedBy(StrEnum):
+    """Who asked for care first; never shown to the partners."""
+
+    A = "a"
+    B = "b"
+    BOTH = "both"
+    REFERRER = "referrer"
+
+
+def how_it_began(started_by: StartedBy, side: str) -> str:
+    """Why a person's course was opened, in words that do not speak of the other's wishes."""
+    match started_by:
+        case StartedBy.BOTH:
+            return "Enrolled; both asked for it."
+        case StartedBy.REFERRER:
+            return "Enrolled on a referral."
+        case _ if started_by == side:
+            return "Enrolled; asked for it."
+        case _:
+            return "Enrolled with the partner."
+
+
 def may_assign(by_roles: Collection[str], who: Clinician, to: Post) -> Decision:
     """Whether somebody with `by_roles` may put `who` on the care team at `to`."""
     needed = {ClinicRole.LEAD} if to.role is CareRole.SAFETY else {ClinicRole.LEAD, ClinicRole.COORDINATOR}
@@ -161,14 +176,6 @@ class OnFile:
 def valid_kinds(credentials: Iterable[OnFile], on: date) -> frozenset[str]:
     """The kinds of credential that hold on this day."""
     return frozenset(credential.kind for credential in credentials if credential.is_valid(on))
-
-
-def may_sign_as(role: CareRole, credentials: Iterable[OnFile], on: date) -> Decision:
-    """Whether the credentials on file carry a signature in this role on this day."""
-    missing = SIGNS_WITH.get(role, frozenset()) - valid_kinds(credentials, on)
-    if missing:
-        return Decision.no(f"Missing on file, or run out: {', '.join(sorted(missing))}.")
-    return Decision.yes("The credentials on file are valid.")
 
 
 class Link(StrEnum):

@@ -1,0 +1,81 @@
+// The little that pages do by themselves: theme, popovers, sheets, and a word when the network fails.
+// It holds no one's data and decides nothing.
+(() => {
+  "use strict";
+  const root = document.documentElement;
+  const YEAR_S = 31536000;
+
+  // ── theme: system, unless chosen; the choice is a cookie so that the next page is drawn right from the start ──
+  function shownTheme() {
+    return root.dataset.theme || (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light");
+  }
+
+  function chooseTheme(theme) {
+    root.dataset.theme = theme;
+    const secure = location.protocol === "https:" ? "; Secure" : "";
+    document.cookie = `theme=${theme}; Path=/; Max-Age=${YEAR_S}; SameSite=Lax${secure}`;
+  }
+
+  // ── popovers: one open at a time; Escape or a tap elsewhere closes, and focus returns to the badge ──
+  const POPOVERS = "details.badge, details.me";
+
+  function closeOthers(kept) {
+    for (const details of document.querySelectorAll(`:is(${POPOVERS})[open]`)) {
+      if (details !== kept) details.open = false;
+    }
+  }
+
+  function keepInView(details) {
+    const pop = details.querySelector(".pop");
+    if (!pop) return;
+    details.classList.remove("end");
+    if (pop.getBoundingClientRect().right > root.clientWidth - 8) details.classList.add("end");
+  }
+
+  document.addEventListener("toggle", (event) => {
+    if (!(event.target instanceof Element) || !event.target.matches(POPOVERS) || !event.target.open) return;
+    closeOthers(event.target);
+    keepInView(event.target);
+  }, true);
+
+  document.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape") return;
+    const open = document.activeElement?.closest?.(`:is(${POPOVERS})[open]`);
+    closeOthers(null);
+    open?.querySelector("summary").focus();
+  });
+
+  document.addEventListener("click", (event) => {
+    const target = event.target instanceof Element ? event.target : null;
+    if (!target) return;
+    closeOthers(target.closest(POPOVERS));
+    if (target.closest("[data-theme-toggle]")) chooseTheme(shownTheme() === "dark" ? "light" : "dark");
+    if (target.closest("[data-print]")) window.print();
+    const opener = target.closest("[data-opens]");
+    if (opener) document.getElementById(opener.dataset.opens)?.showModal();
+    if (target.closest("[data-closes]") || target.matches("dialog.sheet")) target.closest("dialog")?.close();
+  });
+
+  // A sheet that came as a fragment opens as soon as it is there.
+  document.addEventListener("htmx:load", (event) => {
+    const sheet = event.target.matches?.("dialog[data-open]") ? event.target : event.target.querySelector?.("dialog[data-open]");
+    if (sheet && !sheet.open) sheet.showModal();
+  });
+
+  // ── network: what was typed stays; say so ──
+  function tell(words) {
+    const place = document.getElementById("messages");
+    if (!place) return;
+    const line = document.createElement("p");
+    line.className = "message";
+    line.textContent = words;
+    place.replaceChildren(line);
+  }
+
+  document.addEventListener("htmx:sendError", () => tell("No connection just now. What you typed is still here; please try again."));
+  document.addEventListener("htmx:responseError", (event) => {
+    const status = event.detail.xhr.status;
+    if (status === 401 || status === 403) tell("You were signed out, or this page is too old. Open it again; what you typed is still here.");
+    else tell("That did not work, and nothing was changed. Please try again.");
+  });
+})();

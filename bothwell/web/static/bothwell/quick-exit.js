@@ -1,0 +1,39 @@
+// Leaves a page at once: the Leave button, or Escape twice within a second. What was on the screen is blanked first,
+// this entry of the history is replaced, and the session is closed behind, so that Back finds a login and no words.
+// It never asks, never waits for an answer, and stores nothing.
+(() => {
+  "use strict";
+  const button = document.querySelector("[data-leave]");
+  if (!button) return;
+  const TWICE_WITHIN_MS = 1000;
+  let pressedAt = -Infinity;
+
+  function closeSession() {
+    const url = button.dataset.leaveCloses;
+    if (!url) return;
+    const headers = { "X-CSRFToken": button.dataset.leaveToken };
+    fetch(url, { method: "POST", keepalive: true, credentials: "same-origin", redirect: "manual", headers }).catch(() => {});
+  }
+
+  function leave() {
+    document.documentElement.hidden = true;
+    document.title = "";
+    closeSession();
+    location.replace(button.href);
+  }
+
+  button.addEventListener("click", (event) => {
+    event.preventDefault();
+    leave();
+  });
+  // On the window and in the capturing phase: no dialog or field can keep the key to itself.
+  window.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape" || event.repeat) return;
+    if (event.timeStamp - pressedAt < TWICE_WITHIN_MS) leave();
+    pressedAt = event.timeStamp;
+  }, true);
+  // Pages are sent no-store; a browser that kept one all the same asks for it anew.
+  window.addEventListener("pageshow", (event) => {
+    if (event.persisted) location.reload();
+  });
+})();
