@@ -59,6 +59,7 @@ consent              Y    -       -  Y                     Y     Y              
 consent.couples      Y    -       -  Y                     Y     Y                       Y                       Y    -      -
 access               Y    -       -  -                     -     -                       -                       Y    -      -
 access.sealed        -    -       -  -                     -     -                       -                       -    Y      -
+break_glass          -    -       -  -                     -     -                       -                       Y    -      -
 couple.link          Y    Y       Y  Y                     Y     Y                       Y                       Y    Y      Y
 couple.shared        Y    Y       C  -                     -     R:couple_work           Y                       B    -      -
 couple.progress      -    -       -  -                     -     -                       Y                       B    -      -
@@ -87,10 +88,12 @@ insight              self
 decision             prescriber couples_therapist
 decision.signature   self prescriber couples_therapist
 pathway              self prescriber nurse individual_therapist couples_therapist lead coordinator
+hold.reason          prescriber nurse individual_therapist couples_therapist
 consent              self
 consent.reaffirmed   self prescriber nurse
 grant                self
 couple.link          lead coordinator
+couple.parting       couples_therapist lead coordinator
 couple.shared        couples_therapist
 couple.doing         self partner couples_therapist
 couple.progress      couples_therapist
@@ -124,9 +127,12 @@ COUPLE_KINDS: Final = frozenset({"couple.link", "couple.shared", "couple.progres
 """Kinds that are about a couple; all others are about one person."""
 
 FROZEN_BY_PARTING: Final = frozenset(
-    {"couple.shared", "couple.doing", "couple.progress", "disclosure", "disclosure.signature"}
+    {"couple.parting", "couple.shared", "couple.doing", "couple.progress", "disclosure", "disclosure.signature"}
 )
-"""Kinds that take no new row once a couple has parted."""
+"""Kinds that take no new row, and no change, once a couple has parted."""
+
+AUTHORS_OWN: Final = frozenset({"process_note", "break_glass"})
+"""Kinds that stay visible to whoever wrote them."""
 
 CLINIC_WIDE: Final = frozenset({Relation.LEAD, Relation.COORDINATOR})
 NEEDS_BOTH_RELEASES: Final = frozenset({"couple.shared"})
@@ -266,12 +272,8 @@ def may_see(world: World, viewer: UUID, item: Item) -> Decision:
         return Decision.no("another clinic")
     if item.is_draft:
         return Decision.yes("own draft") if viewer == item.subject else Decision.no("a draft is its author's")
-    if item.kind == "process_note":
-        return (
-            Decision.yes("its author")
-            if viewer == item.author
-            else Decision.no("a process note is its author's")
-        )
+    if item.kind in AUTHORS_OWN and viewer == item.author:
+        return Decision.yes("its author")
     for relation in sorted(_relations(world, viewer, item)):
         for way in READS[item.kind][relation]:
             if _open(world, viewer, relation, way, item):
@@ -280,10 +282,21 @@ def may_see(world: World, viewer: UUID, item: Item) -> Decision:
 
 
 def _relations(world: World, viewer: UUID, item: Item) -> frozenset[Relation]:
-    if item.kind in COUPLE_KINDS:
+    if item.kind in COUPLE_KINDS or (item.couple and not item.subject):
         pair = world.pair(item.couple)
         return relations_to_couple(world, viewer, pair) if pair else frozenset()
-    return relations_to_person(world, viewer, item.subject) if item.subject else frozenset()
+    if item.subject:
+        return relations_to_person(world, viewer, item.subject)
+    return frozenset(role for who, role in world.clinic_roles if who == viewer)
+
+
+def may_see_request(world: World, viewer: UUID, item: Item) -> Decision:
+    """Whether `viewer` may see that answers were asked for: like the answers, and who asked while it is theirs to ask."""
+    if seen := may_see(world, viewer, item):
+        return seen
+    if item.author != viewer:
+        return seen
+    return may_write(world, viewer, "request", clinic=item.clinic, subject=item.subject, couple=None)
 
 
 def _open(world: World, viewer: UUID, relation: Relation, way: str, item: Item) -> bool:
@@ -308,7 +321,7 @@ def _open(world: World, viewer: UUID, relation: Relation, way: str, item: Item) 
 
 
 def _grant_holds(world: World, grant: Granted, relation: Relation, item: Item) -> bool:
-    if grant.item != item.id or grant.giver != item.subject or grant.audience != relation:
+    if (grant.item, grant.kind, grant.giver, grant.audience) != (item.id, item.kind, item.subject, relation):
         return False
     if grant.opens_at > world.now or grant.revoked_at is not None:
         return False
@@ -344,10 +357,10 @@ def may_write(
     pair = world.pair(couple)
     if kind in FROZEN_BY_PARTING and (pair is None or pair.parted_at is not None):
         return Decision.no("the couple's chart is closed to new entries")
-    if kind in FROZEN_BY_PARTING or kind == "couple.link":
-        relations = relations_to_couple(world, viewer, pair) if pair else frozenset()
-    else:
-        relations = relations_to_person(world, viewer, subject) if subject else frozenset()
+    about_couple = kind in FROZEN_BY_PARTING or (subject is None and pair is not None)
+    relations = _relations(
+        world, viewer, Item(viewer, kind, clinic, None if about_couple else subject, pair.id if pair else None)
+    )
     allowed = relations & WRITES[kind]
     return Decision.yes(", ".join(sorted(allowed))) if allowed else Decision.no("not theirs to write")
 

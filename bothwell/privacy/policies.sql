@@ -120,6 +120,7 @@ create function door.reads() returns table (kind text, relation text, way text, 
   ('consent.couples','individual_therapist','Y',''), ('consent.couples','couples_therapist','Y',''),
   ('consent.couples','lead','Y',''),
   ('access','self','Y',''), ('access','lead','Y',''),
+  ('break_glass','lead','Y',''),
   ('access.sealed','safety','Y',''),
   ('couple.link','self','Y',''), ('couple.link','partner','Y',''), ('couple.link','ex_partner','Y',''),
   ('couple.link','prescriber','Y',''), ('couple.link','nurse','Y',''), ('couple.link','individual_therapist','Y',''),
@@ -154,10 +155,12 @@ create function door.writes_by() returns table (kind text, relation text) langua
   ('decision', 'prescriber couples_therapist'),
   ('decision.signature', 'self prescriber couples_therapist'),
   ('pathway', 'self prescriber nurse individual_therapist couples_therapist lead coordinator'),
+  ('hold.reason', 'prescriber nurse individual_therapist couples_therapist'),
   ('consent', 'self'),
   ('consent.reaffirmed', 'self prescriber nurse'),
   ('grant', 'self'),
   ('couple.link', 'lead coordinator'),
+  ('couple.parting', 'couples_therapist lead coordinator'),
   ('couple.shared', 'couples_therapist'),
   ('couple.doing', 'self partner couples_therapist'),
   ('couple.progress', 'couples_therapist'),
@@ -192,6 +195,11 @@ create function door.partners(together boolean) returns setof uuid language sql 
   join bothwell_membership them on them.couple_id = mine.couple_id and them.person_id <> mine.person_id
   join bothwell_couple c on c.id = mine.couple_id
   where mine.person_id = door.me() and (c.parted_at is null) = together
+$$;
+
+create function door.couples_now() returns setof uuid language sql stable security definer set search_path = public as $$
+  select m.couple_id from bothwell_membership m join bothwell_couple c on c.id = m.couple_id and c.parted_at is null
+  where m.person_id = door.me()
 $$;
 
 -- Roles held towards a couple now, by an assignment to it or to one of the two; never towards one's own.
@@ -230,7 +238,7 @@ begin
   select h.subject from held h join ways w on w.relation = h.role and w.way = 'D'
   join bothwell_dosingsession s on s.subject_id = h.subject
   join bothwell_clinic c on c.id = s.clinic_id
-  where (s.scheduled_at at time zone c.timezone)::date = (now() at time zone c.timezone)::date
+  where (s.scheduled_at at time zone c.timezone)::date = (now() at time zone c.timezone)::date and s.outcome <> 'cancelled'
   union
   select g.subject_id from bothwell_breakglass g join ways w on w.way = 'B'
   where g.author_id = viewer and g.expires_at > now() and g.subject_id is not null
@@ -346,12 +354,14 @@ create function door.writes_everywhere(wanted text) returns boolean language sql
   select exists (select 1 from door.writes_by() w where w.kind = wanted and w.relation in (select door.clinic_roles()))
 $$;
 
--- What everyone may know without the row: a partner's blocked time, without content.
+-- What everyone may know without the row: a partner's blocked time, without content. Only what lies ahead, or is
+-- open now: the past would be a count.
 create function door.busy() returns table (subject uuid, starts_at timestamptz, is_open boolean)
 language sql stable security definer set search_path = public as $$
   select s.subject_id, s.scheduled_at, s.arrived_at is not null and s.ended_at is null
   from bothwell_dosingsession s
   where s.clinic_id = door.clinic() and s.outcome <> 'cancelled'
+    and (s.scheduled_at > now() - interval '1 day' or (s.arrived_at is not null and s.ended_at is null))
     and (s.subject_id in (select door.subjects('dosing.busy'))
          or (door.everywhere('dosing.busy') and s.subject_id not in (select door.intimates())))
 $$;
@@ -361,8 +371,13 @@ create function door.couple_has_open_session(of_couple uuid, but_not uuid) retur
 language sql stable security definer set search_path = public as $$
   select exists (select 1 from bothwell_dosingsession s
                  where s.couple_id = of_couple and s.subject_id <> but_not
-                   and s.couple_id in (select door.couples('couple.link'))
                    and s.arrived_at is not null and s.ended_at is null)
+     and (of_couple in (select h.couple from door.held_couples() h
+                        join door.reads() r on r.kind = 'dosing.busy' and r.relation = h.role and r.way = 'Y')
+          or exists (select 1 from bothwell_membership m join bothwell_couple c on c.id = m.couple_id
+                     where m.person_id = door.me() and m.couple_id = of_couple and c.parted_at is null)
+          or (door.everywhere('dosing.busy') and of_couple not in (select door.own_couples())
+              and of_couple in (select k.id from bothwell_couple k where k.clinic_id = door.clinic())))
 $$;
 
 -- Tells the open pages of exactly those a grant of the viewer's own is for; on taking back, only those who had
@@ -373,6 +388,7 @@ language sql security definer set search_path = public as $$
   from bothwell_grant g
   join lateral (
     select m.person_id as id from bothwell_membership m
+    join bothwell_couple c on c.id = m.couple_id and c.parted_at is null
     where g.audience = 'partner' and m.couple_id = g.couple_id and m.person_id <> g.subject_id
     union
     select a.staff_id from bothwell_assignment a
@@ -546,8 +562,8 @@ create policy seen on bothwell_couple for select to bothwell_viewer using (
 create policy added on bothwell_couple for insert to bothwell_viewer with check (
   clinic_id = (select door.clinic()) and (select door.writes_everywhere('couple.link')));
 create policy changed on bothwell_couple for update to bothwell_viewer
-  using (clinic_id = (select door.clinic()) and (id = any(array(select door.writes_couples('couple.shared', true)))
-    or ((select door.writes_everywhere('couple.link')) and id <> all(array(select door.own_couples())))))
+  using (clinic_id = (select door.clinic()) and parted_at is null and (id = any(array(select door.writes_couples('couple.parting', false)))
+    or ((select door.writes_everywhere('couple.parting')) and id <> all(array(select door.own_couples())))))
   with check (clinic_id = (select door.clinic()));
 grant select, insert, update (parted_at, distinguished_by) on bothwell_couple to bothwell_viewer;
 
@@ -555,10 +571,11 @@ create policy seen on bothwell_membership for select to bothwell_viewer using (
   clinic_id = (select door.clinic()) and (couple_id = any(array(select door.couples('couple.link')))
     or ((select door.everywhere('couple.link')) and couple_id <> all(array(select door.own_couples())))));
 create policy added on bothwell_membership for insert to bothwell_viewer with check (
-  clinic_id = (select door.clinic()) and (select door.writes_everywhere('couple.link')));
+  clinic_id = (select door.clinic()) and (select door.writes_everywhere('couple.link'))
+  and person_id <> all(array(select door.intimates())) and couple_id <> all(array(select door.own_couples())));
 create policy changed on bothwell_membership for update to bothwell_viewer
-  using (clinic_id = (select door.clinic()) and (couple_id = any(array(select door.writes_couples('couple.shared', true)))
-    or ((select door.writes_everywhere('couple.link')) and couple_id <> all(array(select door.own_couples())))))
+  using (clinic_id = (select door.clinic()) and until is null and (couple_id = any(array(select door.writes_couples('couple.parting', true)))
+    or ((select door.writes_everywhere('couple.parting')) and couple_id <> all(array(select door.own_couples())))))
   with check (clinic_id = (select door.clinic()));
 grant select, insert, update (until) on bothwell_membership to bothwell_viewer;
 
@@ -578,11 +595,15 @@ create policy added on bothwell_assignment for insert to bothwell_viewer with ch
   and case when role = 'safety' then (select door.writes_everywhere('care_team.sealed')) else (select door.writes_everywhere('care_team')) end);
 create policy changed on bothwell_assignment for update to bothwell_viewer
   using (clinic_id = (select door.clinic())
+    and (subject_id is null or subject_id <> all(array(select door.intimates())))
+    and (couple_id is null or couple_id <> all(array(select door.own_couples())))
     and case when role = 'safety' then (select door.writes_everywhere('care_team.sealed')) else (select door.writes_everywhere('care_team')) end)
   with check (clinic_id = (select door.clinic()));
 grant select, insert, update (until) on bothwell_assignment to bothwell_viewer;
 
--- Questionnaires: the row's own kind chooses. A draft is seen by the one who writes it, and by nobody else.
+-- Questionnaires: the row's own kind chooses. A draft is seen by the one who writes it, and by nobody else. The
+-- screen about violence is still seen by them in the very transaction that sends it (an UPDATE must see its new row),
+-- and never again. A request is seen by who asked for as long as it is theirs to ask.
 do $$
 declare reading text; requested text;
 begin
@@ -591,15 +612,17 @@ begin
     into reading, requested
   from unnest(array['measure.individual', 'measure.predose', 'measure.relationship', 'screen.suicide', 'screen.violence']) k;
   execute format('create policy seen on bothwell_response for select to bothwell_viewer using (clinic_id = (select door.clinic())
-    and ((status = ''draft'' and subject_id = (select door.me())) or (status = ''sent'' and (%s))))', reading);
+    and ((status = ''draft'' and subject_id = (select door.me())) or (status = ''sent'' and (%s))
+         or (kind = ''screen.violence'' and subject_id = (select door.me()) and sent_at >= (select now()))))', reading);
   execute format('create policy seen on bothwell_request for select to bothwell_viewer using (clinic_id = (select door.clinic())
-    and ((kind <> ''screen.violence'' and subject_id = (select door.me())) or author_id = (select door.me()) or %s))', requested);
+    and ((kind <> ''screen.violence'' and subject_id = (select door.me())) or (author_id = (select door.me()) and %s) or %s))', door.write_leaf('person', 'request'), requested);
 end $$;
 create policy added on bothwell_response for insert to bothwell_viewer with check (
-  clinic_id = (select door.clinic()) and author_id = (select door.me()) and subject_id = any(array(select door.writes('measure'))));
+  clinic_id = (select door.clinic()) and author_id = (select door.me()) and subject_id = any(array(select door.writes('measure')))
+  and (sent_at is null or sent_at <= clock_timestamp()));
 create policy changed on bothwell_response for update to bothwell_viewer
   using (clinic_id = (select door.clinic()) and status = 'draft' and subject_id = (select door.me()))
-  with check (clinic_id = (select door.clinic()) and subject_id = (select door.me()));
+  with check (clinic_id = (select door.clinic()) and subject_id = (select door.me()) and (sent_at is null or sent_at <= clock_timestamp()));
 grant select, insert, update (answers, revision, status, sent_at, total, band, flags, instrument_version) on bothwell_response to bothwell_viewer;
 create policy added on bothwell_request for insert to bothwell_viewer with check (
   clinic_id = (select door.clinic()) and author_id = (select door.me())
@@ -626,15 +649,27 @@ begin
     and ((kind = ''medical'' and %s) or (kind = ''screen.suicide'' and %s)))', door.leaf('person', 'medical'), door.leaf('person', 'suicide.flag'));
 end $$;
 create policy added on bothwell_holdreason for insert to bothwell_viewer with check (
-  clinic_id = (select door.clinic()) and author_id = (select door.me()) and subject_id = any(array(select door.writes('pathway'))));
+  clinic_id = (select door.clinic()) and author_id = (select door.me()) and subject_id = any(array(select door.writes('hold.reason'))));
 grant select, insert on bothwell_holdreason to bothwell_viewer;
 
--- Grants: the giver's; whoever sees the item sees to whom else it is open. Receipts: the reader's own.
+-- Grants: the giver's. Whoever sees the item sees whether the partner does too; a partner learns of no other audience.
+-- Given is one's own, as the table allows it, and nothing else: then no constraint on grants tells of another's.
 create policy seen on bothwell_grant for select to bothwell_viewer using (
   clinic_id = (select door.clinic()) and (subject_id = (select door.me())
-    or (revoked_at is null and opens_at <= (select now()) and item_id = any(array(select door.granted('insight'))))));
+    or (revoked_at is null and opens_at <= (select now()) and item_id = any(array(select door.granted('insight')))
+        and (audience = 'partner' or subject_id <> all(array(select door.intimates()))))));
 create policy added on bothwell_grant for insert to bothwell_viewer with check (
-  clinic_id = (select door.clinic()) and subject_id = (select door.me()) and author_id = (select door.me()));
+  clinic_id = (select door.clinic()) and subject_id = (select door.me()) and author_id = (select door.me())
+  and (item_kind, audience) in (select r.kind, r.relation from door.reads() r where r.way = 'G')
+  and (couple_id = any(array(select door.couples_now())) or (couple_id is null and audience = 'individual_therapist'))
+  and case item_kind
+    when 'insight' then exists (select 1 from bothwell_insightversion i where i.id = item_id and i.subject_id = (select door.me()))
+    when 'dosing.time' then exists (select 1 from bothwell_dosingsession i where i.id = item_id and i.subject_id = (select door.me()))
+    when 'dosing.summary' then exists (select 1 from bothwell_sessionsummary i where i.id = item_id and i.subject_id = (select door.me()))
+    when 'decision.status' then exists (select 1 from bothwell_jointdecision i where i.id = item_id and i.subject_id = (select door.me()))
+    else exists (select 1 from bothwell_response i where i.id = item_id and i.subject_id = (select door.me())
+                 and i.status = 'sent' and i.kind = item_kind)
+  end);
 create policy changed on bothwell_grant for update to bothwell_viewer
   using (clinic_id = (select door.clinic()) and subject_id = (select door.me()) and revoked_at is null)
   with check (clinic_id = (select door.clinic()) and subject_id = (select door.me()));
@@ -643,7 +678,16 @@ grant select, insert, update (revoked_at, opens_at) on bothwell_grant to bothwel
 create policy seen on bothwell_receipt for select to bothwell_viewer using (
   clinic_id = (select door.clinic()) and author_id = (select door.me()));
 create policy added on bothwell_receipt for insert to bothwell_viewer with check (
-  clinic_id = (select door.clinic()) and author_id = (select door.me()));
+  clinic_id = (select door.clinic()) and author_id = (select door.me()) and (
+    exists (select 1 from bothwell_insightversion i where i.id = item_id)
+    or exists (select 1 from bothwell_response i where i.id = item_id)
+    or exists (select 1 from bothwell_dosingsession i where i.id = item_id)
+    or exists (select 1 from bothwell_sessionsummary i where i.id = item_id)
+    or exists (select 1 from bothwell_couplesession i where i.id = item_id)
+    or exists (select 1 from bothwell_sharedsummary i where i.id = item_id)
+    or exists (select 1 from bothwell_exercisegiven i where i.id = item_id)
+    or exists (select 1 from bothwell_exercisedone i where i.id = item_id)
+    or item_id = any(array(select door.granted('decision.status')))));
 grant select, insert on bothwell_receipt to bothwell_viewer;
 
 -- A process note: its author's alone.
@@ -656,9 +700,13 @@ grant select, insert on bothwell_processnote to bothwell_viewer;
 
 -- Break-glass: opened by the lead (or the couples therapist of this person) for one hour; the subject's log shows it.
 create policy seen on bothwell_breakglass for select to bothwell_viewer using (
-  clinic_id = (select door.clinic()) and (author_id = (select door.me()) or 'lead' = any(array(select door.clinic_roles()))));
+  clinic_id = (select door.clinic()) and (author_id = (select door.me())
+    or ((select door.everywhere('break_glass'))
+        and (subject_id is null or subject_id <> all(array(select door.intimates())))
+        and (couple_id is null or couple_id <> all(array(select door.own_couples()))))));
 create policy added on bothwell_breakglass for insert to bothwell_viewer with check (
   clinic_id = (select door.clinic()) and author_id = (select door.me()) and expires_at <= (select now()) + interval '1 hour'
+  and num_nonnulls(subject_id, couple_id) = 1
   and (subject_id = any(array(select door.writes('break_glass')))
        or couple_id = any(array(select door.writes_couples('break_glass', true)))
        or ((select door.writes_everywhere('break_glass'))
@@ -670,17 +718,20 @@ grant select, insert on bothwell_breakglass to bothwell_viewer;
 create policy seen on bothwell_auditentry for select to bothwell_viewer using (
   clinic_id = (select door.clinic()) and (
     (not sealed and (subject_id = (select door.me())
-        or ((select door.everywhere('access')) and (subject_id is null or subject_id <> all(array(select door.intimates()))))))
+        or ((select door.everywhere('access')) and (subject_id is null or subject_id <> all(array(select door.intimates())))
+            and (couple_id is null or couple_id <> all(array(select door.own_couples()))))))
     or (sealed and subject_id = any(array(select door.subjects('access.sealed'))))));
 create policy added on bothwell_auditentry for insert to bothwell_viewer with check (
-  clinic_id = (select door.clinic()) and actor_id = (select door.me()));
+  clinic_id = (select door.clinic()) and actor_id = (select door.me())
+  and (sealed or item_kind <> all(array['screen.violence', 'care_team.sealed', 'access.sealed'])));
 grant select, insert on bothwell_auditentry to bothwell_viewer;
 
 -- Invitations are made behind the door and used before it.
 create policy seen on bothwell_invitation for select to bothwell_viewer using (
   clinic_id = (select door.clinic()) and (select door.writes_everywhere('person.name')));
 create policy added on bothwell_invitation for insert to bothwell_viewer with check (
-  clinic_id = (select door.clinic()) and made_by_id = (select door.me()) and (select door.writes_everywhere('person.name')));
+  clinic_id = (select door.clinic()) and made_by_id = (select door.me()) and (select door.writes_everywhere('person.name'))
+  and person_id <> all(array(select door.intimates())));
 grant select, insert on bothwell_invitation to bothwell_viewer;
 create policy before_the_door on bothwell_invitation for select to bothwell_web using (true);
 create policy used on bothwell_invitation for update to bothwell_web using (used_at is null) with check (true);
@@ -690,7 +741,9 @@ grant select, update (used_at) on bothwell_invitation to bothwell_web;
 create policy before_the_door on bothwell_user for all to bothwell_web using (true) with check (true);
 grant select, insert, update on bothwell_user to bothwell_web;
 create policy seen on bothwell_user for select to bothwell_viewer using (
-  person_id = (select door.me()) or (select door.writes_everywhere('person.name')));
+  person_id = (select door.me())
+  or ((select door.writes_everywhere('person.name')) and person_id = any(array(select p.id from bothwell_person p))
+      and person_id <> all(array(select door.intimates()))));
 grant select (id, person_id, is_active) on bothwell_user to bothwell_viewer;
 
 ---------------------------------------------------------------------------------------------------- other eyes
@@ -761,8 +814,8 @@ grant select, insert, update on account_emailaddress, mfa_authenticator to bothw
 grant usage on all sequences in schema public to bothwell_loader;
 
 -- Jobs carry identifiers only. Whoever may act may defer one; only the worker takes them.
-grant select, insert on procrastinate_jobs, procrastinate_events to bothwell_viewer, bothwell_web;
-grant update on procrastinate_jobs to bothwell_viewer, bothwell_web;
+grant insert on procrastinate_jobs, procrastinate_events to bothwell_viewer, bothwell_web;
+grant select (id) on procrastinate_jobs to bothwell_viewer, bothwell_web;
 grant select, insert, update, delete on procrastinate_jobs, procrastinate_events, procrastinate_periodic_defers, procrastinate_workers to bothwell_work;
 
 grant execute on all functions in schema door to bothwell_viewer, bothwell_rules;
@@ -830,6 +883,87 @@ begin
 end $$;
 create constraint trigger chained after insert on bothwell_auditentry deferrable initially deferred
   for each row execute function door.link();
+
+-- A row hangs together: what it names is of its own clinic, its couple is its subject's, and its parent is about the
+-- same person or couple. Without this a key or a unique constraint would tell of rows that nobody showed, and a
+-- nurse could sign off another person's session. Whatever is wrong, the answer is row-level security's own sentence.
+create function door.hangs_together() returns trigger language plpgsql security definer set search_path = public as $$
+declare
+  mine jsonb := to_jsonb(new);
+  about uuid := (mine ->> 'subject_id')::uuid;
+  pair uuid := (mine ->> 'couple_id')::uuid;
+  parent record;
+  n int := 0;
+begin
+  if about is not null and pair is not null
+     and not exists (select 1 from bothwell_membership m where m.couple_id = pair and m.person_id = about) then
+    perform door.refuse_row(tg_table_name);
+  end if;
+  -- Arguments come in threes: column, parent table, whether the parent has a subject and a couple.
+  while n < tg_nargs loop
+    if mine ->> tg_argv[n] is not null then
+      execute format('select clinic_id, %s from %I where id = $1',
+                     case when tg_argv[n + 2] = 'private' then 'subject_id, couple_id' else 'null::uuid as subject_id, null::uuid as couple_id' end,
+                     tg_argv[n + 1])
+        into parent using (mine ->> tg_argv[n])::uuid;
+      if parent.clinic_id is distinct from (mine ->> 'clinic_id')::uuid then
+        perform door.refuse_row(tg_table_name);
+      elsif tg_argv[n + 2] = 'private' and not door.same_chart(about, pair, parent.subject_id, parent.couple_id) then
+        perform door.refuse_row(tg_table_name);
+      end if;
+    end if;
+    n := n + 3;
+  end loop;
+  return new;
+end $$;
+
+create function door.same_chart(subject uuid, couple uuid, parents_subject uuid, parents_couple uuid) returns boolean
+language sql stable security definer set search_path = public as $$
+  select case
+    when subject is not null and parents_subject is not null then subject = parents_subject
+    when subject is null and parents_subject is null then couple is not distinct from parents_couple
+    when parents_subject is null and couple is not null then couple = parents_couple
+    else exists (select 1 from bothwell_membership m where m.person_id = coalesce(subject, parents_subject)
+                 and m.couple_id = coalesce(case when subject is null then couple end, parents_couple))
+  end
+$$;
+
+create function door.refuse_row(named text) returns void language plpgsql as $$
+begin
+  raise exception 'new row violates row-level security policy for table "%"', named using errcode = 'insufficient_privilege';
+end $$;
+
+do $$
+declare t record; c record; seen text[] := '{}';
+begin
+  for t in
+    select child.relname::text as name,
+           string_agg(format('%L, %L, %L', a.attname, parent.relname,
+             case when exists (select 1 from pg_attribute x where x.attrelid = parent.oid and x.attname = 'couple_id')
+                   and exists (select 1 from pg_attribute x where x.attrelid = parent.oid and x.attname = 'subject_id')
+                  then 'private' else 'common' end), ', ' order by a.attname) as arguments,
+           array_agg(distinct parent.relname::text) as parents
+    from pg_constraint k
+    join pg_class child on child.oid = k.conrelid join pg_class parent on parent.oid = k.confrelid
+    join pg_attribute a on a.attrelid = child.oid and a.attnum = k.conkey[1]
+    where k.contype = 'f' and child.relnamespace = 'public'::regnamespace and child.relname like 'bothwell\_%'
+      and parent.relname like 'bothwell\_%' and parent.relname <> 'bothwell_clinic'
+      and child.relname not in ('bothwell_auditentry', 'bothwell_auditlink', 'bothwell_user')
+    group by child.relname
+  loop
+    execute format('create trigger hangs_together before insert on %I for each row execute function door.hangs_together(%s)', t.name, t.arguments);
+    seen := seen || t.parents;
+  end loop;
+  -- To compare them, the rules read the identifiers of the rows named; of those tables nothing else.
+  for c in select k.table_name::text as name, string_agg(k.column_name, ', ') as columns from information_schema.columns k
+           where k.table_schema = 'public' and k.table_name = any(seen) and k.column_name in ('id', 'clinic_id', 'subject_id', 'couple_id')
+           group by k.table_name loop
+    execute format('grant select (%s) on %I to bothwell_rules', c.columns, c.name);
+    if not exists (select 1 from pg_policies p where p.tablename = c.name and p.policyname = 'for_the_rules') then
+      execute format('create policy for_the_rules on %I for select to bothwell_rules using (true)', c.name);
+    end if;
+  end loop;
+end $$;
 
 -- Last, so that everything above exists: the functions belong to the role that may read what they need.
 do $$

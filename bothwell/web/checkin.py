@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from django import forms
+from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import URLPattern, path
@@ -216,7 +217,7 @@ def sent(request: HttpRequest, request_id: UUID) -> HttpResponse:
     return render(request, "checkin/sent.html", context)
 
 
-def due(who: Person):  # type: ignore[no-untyped-def]
+def due(who: Person) -> QuerySet[Request]:
     """The requests this person has not answered to the end, by the day they are due."""
     return (
         Request.objects.select_related("response")
