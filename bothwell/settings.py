@@ -192,6 +192,7 @@ TIME_ZONE = "UTC"
 
 STATIC_URL = "/static/"
 STATIC_ROOT = HOME / "static"
+STATICFILES_DIRS = [PACKAGE / "web" / "static"]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {
@@ -216,6 +217,7 @@ EMAIL_USE_TLS = True
 DEFAULT_FROM_EMAIL = os.environ.get("BOTHWELL_MAIL_FROM", "appointments@localhost")
 
 PROCRASTINATE_ON_APP_READY = None
+PROCRASTINATE_IMPORT_PATHS = ["bothwell.jobs.mail"]
 
 # Nothing a person wrote and nobody's name goes into a log: requests by path pattern only, errors by type.
 LOGGING = {

@@ -136,7 +136,9 @@ def enrol_couple(
 
 def enrolled(couple_id: UUID) -> Enrolled:
     """An enrolment as it was made, read back. Raises Refused when there is none the viewer may see."""
-    members = list(Membership.objects.select_related("couple", "person").filter(couple_id=couple_id).order_by("side"))
+    members = list(
+        Membership.objects.select_related("couple", "person").filter(couple_id=couple_id).order_by("side")
+    )
     if len(members) != pairing.PARTNERS_IN_A_COUPLE:
         raise Refused("There is no such couple here.")
     newest = newest_invitations(member.person_id for member in members)
@@ -149,10 +151,14 @@ def pair(*, by: Person, one: Person, other: Person, request_id: UUID, distinguis
     """Two people already in care here become a couple; a couple that parted and comes back gets a new chart."""
     _need(by, Role.LEAD, Role.COORDINATOR)
     together = set(
-        Membership.objects.filter(person__in=[one, other], until__isnull=True).values_list("person_id", flat=True)
+        Membership.objects.filter(person__in=[one, other], until__isnull=True).values_list(
+            "person_id", flat=True
+        )
     )
     candidates = [pairing.Candidate(p.id, p.clinic_id, p.id in together) for p in (one, other)]
-    couple = Couple(id=_made_once(by, request_id), clinic_id=by.clinic_id, distinguished_by=distinguished_by[:80])
+    couple = Couple(
+        id=_made_once(by, request_id), clinic_id=by.clinic_id, distinguished_by=distinguished_by[:80]
+    )
     already = Couple.objects.filter(id=couple.id).first()
     if already:
         return already
@@ -191,7 +197,11 @@ def add_person(*, by: Person, new: NewPartner, request_id: UUID, send_mail: bool
 
 
 def _keep_person(
-    by: Person, new: NewPartner, key: UUID | None = None, kind: PersonKind = PersonKind.PARTNER, title: str = ""
+    by: Person,
+    new: NewPartner,
+    key: UUID | None = None,
+    kind: PersonKind = PersonKind.PARTNER,
+    title: str = "",
 ) -> Person:
     if not new.name_used.strip():
         raise Refused("Every person needs a name to be called by.")
@@ -223,10 +233,16 @@ def change_contact(
         raise Refused("Every person needs a name to be called by.")
     now = timezone.now()
     if seen_at is None and not Contact.objects.filter(subject=subject).exists():
-        Contact(clinic_id=by.clinic_id, subject=subject, changed_at=now, **vars(reach)).save(force_insert=True)
-    elif not Contact.objects.filter(subject=subject, changed_at=seen_at).update(changed_at=now, **vars(reach)):
+        Contact(clinic_id=by.clinic_id, subject=subject, changed_at=now, **vars(reach)).save(
+            force_insert=True
+        )
+    elif not Contact.objects.filter(subject=subject, changed_at=seen_at).update(
+        changed_at=now, **vars(reach)
+    ):
         raise Stale("Somebody has changed this since you opened it. Compare, then save again.")
-    Person.objects.filter(id=subject.id).update(name_used=name_used.strip()[:120], pronouns=pronouns.strip()[:40])
+    Person.objects.filter(id=subject.id).update(
+        name_used=name_used.strip()[:120], pronouns=pronouns.strip()[:40]
+    )
     audit.log("changed contact details", by=by, subject=subject, item_kind="contact")
 
 
@@ -238,7 +254,9 @@ def invite(*, by: Person, person: Person, send_mail: bool = True) -> Invitation:
     """A new link for somebody who has no login yet; the one before stops working. Mailed only to a safe address."""
     _need(by, *((Role.LEAD,) if person.is_staff_member else (Role.LEAD, Role.COORDINATOR)))
     if has_login(person):
-        raise Refused("They have a login already. “Forgot your password?” on the login page makes a new password.")
+        raise Refused(
+            "They have a login already. “Forgot your password?” on the login page makes a new password."
+        )
     return _invite(by, person, send_mail)
 
 
@@ -308,7 +326,9 @@ def accept_invitation(*, token: str, email: str, password: str) -> User:
     if invitation is None:
         raise Stale(DEAD_LINK)
     now = timezone.now()
-    if not Invitation.objects.filter(id=invitation.id, used_at__isnull=True, expires_at__gt=now).update(used_at=now):
+    if not Invitation.objects.filter(id=invitation.id, used_at__isnull=True, expires_at__gt=now).update(
+        used_at=now
+    ):
         raise Stale(DEAD_LINK)
     user = User(email=email.strip().lower(), person_id=invitation.person_id)
     user.set_password(password)
@@ -321,7 +341,9 @@ def accept_invitation(*, token: str, email: str, password: str) -> User:
             user.save(force_insert=True)
             EmailAddress(user=user, email=user.email, verified=True, primary=True).save(force_insert=True)
     except IntegrityError as error:
-        raise Refused("This e-mail address cannot be used here. Choose another, or ask the clinic.") from error
+        raise Refused(
+            "This e-mail address cannot be used here. Choose another, or ask the clinic."
+        ) from error
     return user
 
 
@@ -490,13 +512,26 @@ def end_staff_role(*, by: Person, role_id: UUID) -> None:
     caring = Assignment.objects.filter(open_at(now), staff=row.person, role=row.role).count()
     Refused.unless(pairing.may_end_role(row.role, leads, caring))
     if StaffRole.objects.filter(id=role_id, until__isnull=True).update(until=now):
-        audit.log("ended a role", by=by, subject=row.person, item_kind="role", item_id=row.id, why=row.get_role_display())
+        audit.log(
+            "ended a role",
+            by=by,
+            subject=row.person,
+            item_kind="role",
+            item_id=row.id,
+            why=row.get_role_display(),
+        )
         tell("access", row.person_id)
 
 
 @transaction.atomic
 def file_credential(
-    *, by: Person, person: Person, kind: Credential.Kind, reference: str, expires_on: date | None, request_id: UUID
+    *,
+    by: Person,
+    person: Person,
+    kind: Credential.Kind,
+    reference: str,
+    expires_on: date | None,
+    request_id: UUID,
 ) -> Credential:
     """Put a licence or certificate on file; signatures carry those valid on their day."""
     _need(by, Role.LEAD)
@@ -518,7 +553,14 @@ def file_credential(
             row.save(force_insert=True)
     except IntegrityError:
         return Credential.objects.get(id=row.id)
-    audit.log("filed a credential", by=by, subject=person, item_kind="credential", item_id=row.id, why=row.get_kind_display())
+    audit.log(
+        "filed a credential",
+        by=by,
+        subject=person,
+        item_kind="credential",
+        item_id=row.id,
+        why=row.get_kind_display(),
+    )
     return row
 
 
@@ -533,7 +575,9 @@ def found(*, clinic_name: str, lead_name: str, title: str = "") -> tuple[Clinic,
     """
     clinic = Clinic(name=clinic_name.strip()[:200])
     clinic.save(force_insert=True)
-    lead = Person(clinic=clinic, kind=PersonKind.STAFF, name_used=lead_name.strip()[:120], title=title.strip()[:80])
+    lead = Person(
+        clinic=clinic, kind=PersonKind.STAFF, name_used=lead_name.strip()[:120], title=title.strip()[:80]
+    )
     lead.save(force_insert=True)
     for role in (Role.LEAD, Role.COORDINATOR):
         StaffRole(clinic=clinic, person=lead, role=role).save(force_insert=True)
@@ -543,14 +587,20 @@ def found(*, clinic_name: str, lead_name: str, title: str = "") -> tuple[Clinic,
 
 def found_again(clinic: Clinic) -> Invitation | None:
     """A new link for the lead of a clinic not set up yet, when the first was lost; None once the lead has a login."""
-    lead = StaffRole.objects.filter(clinic=clinic, role=Role.LEAD, until__isnull=True).select_related("person").first()
+    lead = (
+        StaffRole.objects.filter(clinic=clinic, role=Role.LEAD, until__isnull=True)
+        .select_related("person")
+        .first()
+    )
     if lead is None or has_login(lead.person):
         return None
     return _new_invitation(clinic.id, lead.person, None)
 
 
 @transaction.atomic
-def set_up_clinic(*, by: Person, name: str, timezone_name: str, country: str, crisis_lines: list[dict[str, str]]) -> None:
+def set_up_clinic(
+    *, by: Person, name: str, timezone_name: str, country: str, crisis_lines: list[dict[str, str]]
+) -> None:
     """The clinic's own details, and whom a partner can call in a crisis: shown to every partner on every page."""
     _need(by, Role.LEAD)
     if not crisis_lines:

@@ -1,4 +1,4 @@
-"""The secret link in an invitation: made from its number and the site's key, so that it can be made again for the mail.
+"""The secret link in an invitation: made from its number and the site's key, so the mail can make it again.
 
 Only its hash is kept. It never says whom it is for.
 """

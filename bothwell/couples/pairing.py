@@ -49,6 +49,7 @@ WORDS: Final = {
     ClinicRole.RESEARCHER: "researcher",
 }
 
+
 @dataclass(frozen=True, slots=True)
 class Candidate:
     """What pairing needs to know about one person."""
@@ -65,7 +66,9 @@ def may_pair(one: Candidate, other: Candidate) -> Decision:
     if one.clinic != other.clinic:
         return Decision.no("Both partners must be in the care of the same clinic.")
     if one.is_in_a_couple or other.is_in_a_couple:
-        return Decision.no("One of the two already belongs to a couple in care here. That couple must part first.")
+        return Decision.no(
+            "One of the two already belongs to a couple in care here. That couple must part first."
+        )
     return Decision.yes("Two people, neither in another couple.")
 
 
@@ -140,7 +143,9 @@ def may_assign(by_roles: Collection[str], who: Clinician, to: Post) -> Decision:
     if who.intimates & to.partners:
         return Decision.no("Nobody cares for their own partner, present or past.")
     if to.role not in who.qualified_as:
-        return Decision.no(f"This colleague is not on file as {WORDS[to.role]}. The clinic lead can add the role.")
+        return Decision.no(
+            f"This colleague is not on file as {WORDS[to.role]}. The clinic lead can add the role."
+        )
     return Decision.yes(f"On file as {WORDS[to.role]}.")
 
 

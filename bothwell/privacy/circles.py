@@ -287,6 +287,10 @@ def _relations(world: World, viewer: UUID, item: Item) -> frozenset[Relation]:
         return relations_to_couple(world, viewer, pair) if pair else frozenset()
     if item.subject:
         return relations_to_person(world, viewer, item.subject)
+    return _clinic_roles(world, viewer)
+
+
+def _clinic_roles(world: World, viewer: UUID) -> frozenset[Relation]:
     return frozenset(role for who, role in world.clinic_roles if who == viewer)
 
 
@@ -351,16 +355,18 @@ def _glass_opens(world: World, glass: Glass, viewer: UUID, item: Item) -> bool:
 def may_write(
     world: World, viewer: UUID, kind: str, *, clinic: UUID, subject: UUID | None, couple: UUID | None
 ) -> Decision:
-    """Whether `viewer` may add a row of `kind` about this person or couple, in their own name."""
+    """Whether `viewer` may add a row of `kind` in their own name: about this person, this couple, or (neither) the clinic."""
     if world.clinic_of[viewer] != clinic:
         return Decision.no("another clinic")
     pair = world.pair(couple)
     if kind in FROZEN_BY_PARTING and (pair is None or pair.parted_at is not None):
         return Decision.no("the couple's chart is closed to new entries")
-    about_couple = kind in FROZEN_BY_PARTING or (subject is None and pair is not None)
-    relations = _relations(
-        world, viewer, Item(viewer, kind, clinic, None if about_couple else subject, pair.id if pair else None)
-    )
+    if kind in FROZEN_BY_PARTING or (pair and subject is None):
+        relations = relations_to_couple(world, viewer, pair) if pair else frozenset()
+    elif subject:
+        relations = relations_to_person(world, viewer, subject)
+    else:
+        relations = _clinic_roles(world, viewer)
     allowed = relations & WRITES[kind]
     return Decision.yes(", ".join(sorted(allowed))) if allowed else Decision.no("not theirs to write")
 

@@ -197,6 +197,10 @@ create function door.partners(together boolean) returns setof uuid language sql 
   where mine.person_id = door.me() and (c.parted_at is null) = together
 $$;
 
+create function door.own_couples() returns setof uuid language sql stable security definer set search_path = public as $$
+  select n.couple_id from bothwell_membership n where n.person_id in (select door.intimates())
+$$;
+
 create function door.couples_now() returns setof uuid language sql stable security definer set search_path = public as $$
   select m.couple_id from bothwell_membership m join bothwell_couple c on c.id = m.couple_id and c.parted_at is null
   where m.person_id = door.me()
@@ -429,10 +433,6 @@ create function door.leaf(about text, kind text) returns text language sql immut
          else '' end
       || ')', kind)
   end
-$$;
-
-create function door.own_couples() returns setof uuid language sql stable security definer set search_path = public as $$
-  select n.couple_id from bothwell_membership n where n.person_id in (select door.intimates())
 $$;
 
 create function door.write_leaf(about text, kind text) returns text language sql immutable as $$
