@@ -43,10 +43,16 @@ def person(clinic: Clinic, name: str, kind: str = "partner", *roles: str) -> Per
     """One person with a login (password `correct-horse-battery`) and, for staff, their roles."""
     who = Person.objects.create(clinic=clinic, kind=kind, name_used=name)
     since = timezone.now() - timedelta(days=200)
-    StaffRole.objects.bulk_create([StaffRole(clinic=clinic, person=who, role=role, since=since) for role in roles])
+    StaffRole.objects.bulk_create(
+        [StaffRole(clinic=clinic, person=who, role=role, since=since) for role in roles]
+    )
     if kind == "partner":
-        Contact.objects.create(clinic=clinic, subject=who, full_name=f"{name} Full", safe_email=f"{who.id}@example.org")
-    User.objects.create(email=f"{who.id}@example.org", person=who, password="!", must_have_second_factor=False)
+        Contact.objects.create(
+            clinic=clinic, subject=who, full_name=f"{name} Full", safe_email=f"{who.id}@example.org"
+        )
+    User.objects.create(
+        email=f"{who.id}@example.org", person=who, password="!", must_have_second_factor=False
+    )
     return who
 
 
@@ -58,7 +64,9 @@ def pair(clinic: Clinic, a: Person, b: Person) -> Couple:
     return couple
 
 
-def assign(staff: Person, role: str, *, subject: Person | None = None, couple: Couple | None = None) -> Assignment:
+def assign(
+    staff: Person, role: str, *, subject: Person | None = None, couple: Couple | None = None
+) -> Assignment:
     """Put a clinician on a care team, since 100 days."""
     since = timezone.now() - timedelta(days=100)
     return Assignment.objects.create(

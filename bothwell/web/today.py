@@ -1,5 +1,312 @@
-"""To be filled."""
+"""Today: what needs me, and how am I? For a partner their own page; for staff their day and the tasks waiting for them.
 
-from django.urls import URLPattern
+A partner's page is made from their own rows and what was given to them; nothing on it is computed over both.
+"""
 
-urlpatterns: list[URLPattern] = []
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django import forms
+from django.contrib import messages
+from django.db.models import Q
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import URLPattern, path
+from django.utils import timezone
+from django.views.decorators.http import require_GET, require_http_methods
+
+from bothwell.couples.models import Assignment, Membership, Person, Role, open_at
+from bothwell.dosing.models import DosingSession
+from bothwell.instruments.catalogue import load
+from bothwell.instruments.models import Request, SafetyFlag
+from bothwell.integration import actions
+from bothwell.integration.models import CoupleSession, Insight, InsightVersion
+from bothwell.pathway.actions import is_prepared
+from bothwell.pathway.models import DecisionSignature, JointDecision, Preparation
+from bothwell.privacy.models import DisclosureAgreement
+from bothwell.refusal import Refused
+from bothwell.web.around import Nearby, local_now, nearby
+from bothwell.web.asking import require_partner, viewer
+from bothwell.web.checkin import due
+from bothwell.web.insights import sheets
+from bothwell.web.nav import roles_of
+
+SHOWN_AHEAD = timedelta(days=7)
+PREPARE_AHEAD = timedelta(days=14)
+COMING_AHEAD = timedelta(days=60)
+READING_MINUTES = 3
+"""What we allow for reading and signing one page; an estimate of ours."""
+
+
+@dataclass(frozen=True)
+class Need:
+    """One thing that waits for the person, with an estimate in minutes."""
+
+    title: str
+    note: str
+    href: str
+    minutes: int
+
+
+@dataclass(frozen=True)
+class Visit:
+    """One appointment of one's own, or of the two."""
+
+    at: datetime
+    title: str
+    note: str
+
+
+@require_GET
+def today(request: HttpRequest) -> HttpResponse:
+    """The first page after the login."""
+    who = viewer(request)
+    return _staff(request, who) if who.is_staff_member else _partner(request, who)
+
+
+# ------------------------------------------------------------------------------------------------------- a partner
+
+
+def _partner(request: HttpRequest, who: Person) -> HttpResponse:
+    surroundings = nearby(who)
+    sessions = _sessions(who)
+    needs = [*_check_ins(who), *_signing(who, surroundings), *_preparing(who, sessions)]
+    last = Insight.objects.filter(subject=who, set_aside_at__isnull=True, kind=Insight.Kind.INSIGHT).order_by(
+        "-recorded_at", "-id"
+    )[:1]
+    context = {
+        "greeting": greeting(local_now(who)),
+        "now": local_now(who),
+        "needs": needs,
+        "minutes": sum(need.minutes for need in needs),
+        "sheet": next(iter(sheets(who, last, surroundings.around)), None),
+        "visits": _visits(sessions, surroundings),
+        "nearby": surroundings,
+        "given": _given(surroundings),
+    }
+    return render(request, "today/page.html", context)
+
+
+def greeting(now: datetime) -> str:
+    """`Good morning`, by the clock on the wall."""
+    return "Good morning" if 4 <= now.hour < 12 else "Good afternoon" if 12 <= now.hour < 18 else "Good evening"
+
+
+def _check_ins(who: Person) -> list[Need]:
+    rows: Sequence[Request] = due(who).filter(due_at__lte=timezone.now() + SHOWN_AHEAD)
+    return [_check_in(row) for row in rows]
+
+
+def _check_in(row: Request) -> Need:
+    instrument = load(row.instrument)
+    response = getattr(row, "response", None)
+    answered = len(response.answers) if response else 0
+    note = f"{len(instrument.items)} questions" + (f", {answered} already answered" if answered else "")
+    return Need(instrument.plain_title, note, f"/checkin/{row.id}", instrument.minutes)
+
+
+def _signing(who: Person, surroundings: Nearby) -> list[Need]:
+    partner_signed = Q(signatures__signs_as=DecisionSignature.As.PARTNER)
+    decisions = JointDecision.objects.filter(subject=who).exclude(partner_signed).order_by("recorded_at")
+    needs = [
+        Need("Read and decide", "What was worked out with you, in plain words", f"/decisions/{row.id}", READING_MINUTES)
+        for row in decisions
+    ]
+    if surroundings.couple:
+        last = (
+            DisclosureAgreement.objects.filter(couple=surroundings.couple)
+            .prefetch_related("signatures")
+            .order_by("-version")
+            .first()
+        )
+        if last and who.id not in {signature.author_id for signature in last.signatures.all()}:
+            note = "How what one of you says alone is handled"
+            needs.append(Need("Read and sign together", note, f"/agreement/{last.id}", READING_MINUTES))
+    return needs
+
+
+def _sessions(who: Person) -> list[DosingSession]:
+    """Own sessions ahead, soonest first."""
+    now = timezone.now()
+    return list(
+        DosingSession.objects.select_related("room")
+        .filter(subject=who, ended_at__isnull=True, scheduled_at__range=(now - timedelta(hours=12), now + COMING_AHEAD))
+        .exclude(outcome="cancelled")
+        .order_by("scheduled_at")
+    )
+
+
+def _preparing(who: Person, sessions: Sequence[DosingSession]) -> list[Need]:
+    soon = [row for row in sessions if row.scheduled_at <= timezone.now() + PREPARE_AHEAD]
+    if not soon:
+        return []
+    last = Preparation.objects.filter(subject=who, course=soon[0].course_id).order_by("recorded_at", "id").last()
+    if last and last.escort_name and last.fasting_explained:
+        return []
+    return [Need("Before your session", "Who comes with you, and what to eat and drink", "/today/prepare", 2)]
+
+
+def _visits(sessions: Sequence[DosingSession], surroundings: Nearby) -> list[Visit]:
+    visits = [Visit(row.scheduled_at, "Your session", row.room.name if row.room else "") for row in sessions]
+    if surroundings.couple:
+        around, now = surroundings.around, timezone.now()
+        together = f"{around.partner} and you"
+        if around.couples_therapists:
+            together += f", with {' and '.join(around.couples_therapists)}"
+        planned = CoupleSession.objects.filter(
+            couple=surroundings.couple,
+            state=CoupleSession.State.PLANNED,
+            at__range=(now - timedelta(hours=2), now + COMING_AHEAD),
+        )
+        visits += [Visit(row.at, together, row.place) for row in planned]
+    return sorted(visits, key=lambda visit: visit.at)[:6]
+
+
+def _given(surroundings: Nearby) -> InsightVersion | None:
+    """The newest words the partner gave, as far as the viewer may see them."""
+    if surroundings.partner is None:
+        return None
+    return InsightVersion.objects.filter(subject=surroundings.partner).order_by("-recorded_at", "-id").first()
+
+
+# ------------------------------------------------------------------------------------------------- before a session
+
+
+class PrepareForm(forms.Form):
+    """Who comes along, and that the instructions were read."""
+
+    escort_name = forms.CharField(
+        max_length=120, label="Who takes you home?", help_text="An adult who stays with you. You may not drive that day."
+    )
+    escort_phone = forms.CharField(max_length=40, label="Their telephone number")
+    fasting_read = forms.BooleanField(label="I have read what to eat and drink before")
+    note = forms.CharField(
+        required=False, label="Anything your team should know?", widget=forms.Textarea, help_text="Your care team reads this."
+    )
+
+
+@require_http_methods(["GET", "POST"])
+def prepare(request: HttpRequest) -> HttpResponse:
+    """Before a session: an intention for oneself, who comes along, food and drink, and the plan against sickness."""
+    who = require_partner(request)
+    sessions = _sessions(who)
+    if not sessions:
+        raise Http404
+    last = Preparation.objects.filter(subject=who, course=sessions[0].course_id).order_by("recorded_at", "id").last()
+    form = PrepareForm(request.POST or None, initial=_as_kept(last))
+    if request.method == "GET":
+        return _prepare(request, who, sessions[0], last, PrepareForm(initial=_as_kept(last)))
+    if not form.is_valid():
+        return _prepare(request, who, sessions[0], last, form, status=422)
+    try:
+        actions.prepare(by=who, course_id=sessions[0].course_id, **form.cleaned_data)
+    except Refused as refused:
+        return _prepare(request, who, sessions[0], last, form, refused.reason, 422)
+    messages.success(request, "Kept. Your care team can see it.")
+    return redirect("/today")
+
+
+def _as_kept(last: Preparation | None) -> dict[str, Any]:
+    if last is None:
+        return {}
+    return {
+        "escort_name": last.escort_name,
+        "escort_phone": last.escort_phone,
+        "fasting_read": last.fasting_explained,
+        "note": last.note,
+    }
+
+
+def _prepare(
+    request: HttpRequest,
+    who: Person,
+    session: DosingSession,
+    last: Preparation | None,
+    form: PrepareForm,
+    trouble: str = "",
+    status: int = 200,
+) -> HttpResponse:
+    around = nearby(who).around
+    intention = (
+        Insight.objects.filter(subject=who, kind=Insight.Kind.INTENTION, set_aside_at__isnull=True)
+        .order_by("-recorded_at", "-id")[:1]
+    )
+    context = {
+        "session": session,
+        "form": form,
+        "last": last,
+        "ready": is_prepared(last),
+        "intention": next(iter(sheets(who, intention, around)), None),
+        "trouble": trouble,
+    }
+    return render(request, "today/prepare.html", context, status=status)
+
+
+# ------------------------------------------------------------------------------------------------------------ staff
+
+
+def _staff(request: HttpRequest, who: Person) -> HttpResponse:
+    roles = roles_of(who)
+    context = {
+        "greeting": greeting(local_now(who)),
+        "now": local_now(who),
+        "roles": roles,
+        "sessions": _schedule(who) if roles & {Role.PRESCRIBER, Role.NURSE, Role.LEAD, Role.COORDINATOR} else None,
+        "together": _together(who) if Role.COUPLES_THERAPIST in roles else None,
+        "decisions": _to_sign(who) if roles & {Role.PRESCRIBER, Role.COUPLES_THERAPIST} else None,
+        "flags": _flags() if roles & {Role.PRESCRIBER, Role.NURSE, Role.INDIVIDUAL_THERAPIST} else None,
+    }
+    return render(request, "today/staff.html", context)
+
+
+def _schedule(who: Person) -> list[DosingSession]:
+    start = local_now(who).replace(hour=0, minute=0, second=0, microsecond=0)
+    return list(
+        DosingSession.objects.select_related("room", "subject")
+        .filter(scheduled_at__range=(start, start + timedelta(days=1)))
+        .exclude(outcome="cancelled")
+        .order_by("scheduled_at")
+    )
+
+
+def _together(who: Person) -> list[dict[str, Any]]:
+    """Couples sessions of the next days with the two names, in two queries."""
+    now = timezone.now()
+    mine = Assignment.objects.filter(open_at(now), staff=who, role=Role.COUPLES_THERAPIST).values("couple")
+    planned = list(
+        CoupleSession.objects.filter(
+            couple__in=mine,
+            state=CoupleSession.State.PLANNED,
+            at__range=(now - timedelta(hours=2), now + SHOWN_AHEAD),
+        ).order_by("at")
+    )
+    names: dict[Any, list[str]] = {}
+    for member in Membership.objects.select_related("person").filter(couple__in=[row.couple_id for row in planned]).order_by("side"):
+        names.setdefault(member.couple_id, []).append(member.person.name_used)
+    return [{"session": row, "names": " and ".join(names.get(row.couple_id, []))} for row in planned]
+
+
+def _to_sign(who: Person) -> list[JointDecision]:
+    """Decisions that wait for this clinician's signature, by what they are to the person."""
+    now = timezone.now()
+    held = Assignment.objects.filter(open_at(now), staff=who)
+    prescribed = held.filter(role=Role.PRESCRIBER).values("subject")
+    couples = held.filter(role=Role.COUPLES_THERAPIST).values("couple")
+    as_prescriber = Q(subject__in=prescribed) & ~Q(signatures__signs_as=DecisionSignature.As.PRESCRIBER)
+    as_therapist = Q(couple__in=couples) & ~Q(signatures__signs_as=DecisionSignature.As.COUPLES_THERAPIST)
+    return list(
+        JointDecision.objects.select_related("subject").filter(as_prescriber | as_therapist).order_by("recorded_at").distinct()
+    )
+
+
+def _flags() -> list[SafetyFlag]:
+    """Open flags this person may see; the policies choose them."""
+    return list(SafetyFlag.objects.select_related("subject").filter(closed__isnull=True).order_by("recorded_at"))
+
+
+urlpatterns: list[URLPattern] = [
+    path("today", today, name="today"),
+    path("today/prepare", prepare, name="prepare"),
+]
