@@ -76,7 +76,7 @@ class Enrolled:
     invitations: tuple[Invitation, Invitation]
 
 
-# ------------------------------------------------------------------------------------------------ who is asking
+# ---------------------------------------------------------------------------------------------- who is asking
 
 
 def roles_held(person: Person) -> frozenset[str]:
@@ -96,7 +96,7 @@ def _made_once(by: Person, request_id: UUID) -> UUID:
     return uuid5(by.id, str(request_id))
 
 
-# --------------------------------------------------------------------------------------------------- enrolment
+# -------------------------------------------------------------------------------------------------- enrolment
 
 
 @transaction.atomic
@@ -110,12 +110,13 @@ def enrol_couple(
     request_id: UUID,
     send_mail: bool = True,
 ) -> Enrolled:
-    """Two people enter care as a couple: their names, safe contacts, invitations, intake questions and courses.
+    """Two people enter care as a couple: names, safe contacts, invitations, intake questions, courses.
 
-    The same `request_id` again changes nothing. Raises Refused when `by` is not a coordinator, or no protocol is
-    signed yet though somebody is to be treated.
+    The same `request_id` again changes nothing. Raises Refused when `by` is not a coordinator, or
+    when no protocol is signed yet though somebody is to be treated.
     """
-    _need(by, Role.COORDINATOR)
+    if Role.COORDINATOR not in roles_held(by):
+        raise Refused("Enrolling is the coordinator's. A lead can take that role too, under Clinic, Staff.")
     couple_id = _made_once(by, request_id)
     couple = Couple(id=couple_id, clinic_id=by.clinic_id, distinguished_by=distinguished_by.strip()[:80])
     try:
@@ -142,13 +143,18 @@ def enrolled(couple_id: UUID) -> Enrolled:
     if len(members) != pairing.PARTNERS_IN_A_COUPLE:
         raise Refused("There is no such couple here.")
     newest = newest_invitations(member.person_id for member in members)
+    if len(newest) != pairing.PARTNERS_IN_A_COUPLE:
+        raise Refused("These two were not enrolled here by invitation.")
     one, other = (member.person for member in members)
     return Enrolled(members[0].couple, (one, other), (newest[one.id], newest[other.id]))
 
 
 @transaction.atomic
 def pair(*, by: Person, one: Person, other: Person, request_id: UUID, distinguished_by: str = "") -> Couple:
-    """Two people already in care here become a couple; a couple that parted and comes back gets a new chart."""
+    """Two people already in care here become a couple.
+
+    A couple that parted and comes back gets a new chart.
+    """
     _need(by, Role.LEAD, Role.COORDINATOR)
     together = set(
         Membership.objects.filter(person__in=[one, other], until__isnull=True).values_list(
@@ -223,8 +229,9 @@ def _keep_person(
 def change_contact(
     *, by: Person, subject: Person, name_used: str, pronouns: str, reach: Reach, seen_at: datetime | None
 ) -> None:
-    """Change how somebody is called and reached. `seen_at`: when the contact the form showed was last changed.
+    """Change how somebody is called and reached.
 
+    `seen_at`: when the contact the form showed was last changed.
     Raises Stale when it was changed since, Refused when it is not `by`'s to change.
     """
     if by.id != subject.id:
@@ -246,12 +253,15 @@ def change_contact(
     audit.log("changed contact details", by=by, subject=subject, item_kind="contact")
 
 
-# ------------------------------------------------------------------------------------------------- invitations
+# ------------------------------------------------------------------------------------------------ invitations
 
 
 @transaction.atomic
 def invite(*, by: Person, person: Person, send_mail: bool = True) -> Invitation:
-    """A new link for somebody who has no login yet; the one before stops working. Mailed only to a safe address."""
+    """A new link for somebody who has no login yet; the one before stops working.
+
+    Mailed only to a safe address.
+    """
     _need(by, *((Role.LEAD,) if person.is_staff_member else (Role.LEAD, Role.COORDINATOR)))
     if has_login(person):
         raise Refused(
@@ -300,7 +310,10 @@ def newest_invitations(people: Iterable[UUID]) -> dict[UUID, Invitation]:
 
 
 def open_invitation(token: str) -> Invitation | None:
-    """The invitation behind this link while it works: ours, in time, unused, the newest. Read before the door."""
+    """The invitation behind this link while it works: ours, in time, unused, the newest.
+
+    Read before the door.
+    """
     key = link.is_genuine(token, settings.SECRET_KEY)
     invitation = Invitation.objects.filter(id=key, token_hash=link.token_hash(token)).first()
     if invitation is None:
@@ -318,8 +331,9 @@ def open_invitation(token: str) -> Invitation | None:
 
 @transaction.atomic
 def accept_invitation(*, token: str, email: str, password: str) -> User:
-    """Set up a login from an invitation, as the web login before the door. Works once, also for two at the same time.
+    """Set up a login from an invitation, as the web login before the door.
 
+    Works once, also when two try at the same time.
     Raises Stale when the link is dead, Refused when the address cannot be used; then the link stays good.
     """
     invitation = open_invitation(token)
@@ -347,14 +361,17 @@ def accept_invitation(*, token: str, email: str, password: str) -> User:
     return user
 
 
-# -------------------------------------------------------------------------------------------------- care teams
+# ------------------------------------------------------------------------------------------------- care teams
 
 
 @transaction.atomic
 def assign(
     *, by: Person, staff: Person, role: Role, subject: Person | None = None, couple: Couple | None = None
 ) -> Assignment:
-    """Put a colleague on the care team of one person or one couple, from now on. Assigning twice changes nothing."""
+    """Put a colleague on the care team of one person or one couple, from now on.
+
+    Assigning twice changes nothing.
+    """
     partners = _partners_of(couple) if couple else [subject.id] if subject else []
     post = pairing.Post(
         role=pairing.CareRole(role),
@@ -391,7 +408,7 @@ def end_assignment(*, by: Person, assignment_id: UUID) -> None:
 
 
 def _log_assignment(action: str, by: Person, assignment: Assignment, partners: Iterable[UUID]) -> None:
-    """In the log of everyone it concerns. One to the safety circle is sealed: it must leave no trace outside."""
+    """In the log of everyone it concerns; one to the safety circle is sealed: it leaves no trace outside."""
     for person in partners:
         audit.log(
             action,
@@ -419,7 +436,7 @@ def _intimates_among(staff: Person, partners: Collection[UUID]) -> frozenset[UUI
 
 @transaction.atomic
 def part(*, by: Person, couple_id: UUID, reason: str) -> None:
-    """A couple parts: its chart closes to new entries, and what the two had opened to each other closes at once.
+    """A couple parts: its chart takes no new entries, and what the two had opened to each other closes.
 
     The reason stays in the clinic's log; the partners' own logs say only that the couple parted.
     """
@@ -448,7 +465,7 @@ def part(*, by: Person, couple_id: UUID, reason: str) -> None:
     tell("couple", couple.id)
 
 
-# ------------------------------------------------------------------------------------------------------- staff
+# ------------------------------------------------------------------------------------------------------ staff
 
 
 @transaction.atomic
@@ -564,12 +581,12 @@ def file_credential(
     return row
 
 
-# ------------------------------------------------------------------------------------------------------ clinic
+# ----------------------------------------------------------------------------------------------------- clinic
 
 
 @transaction.atomic
 def found(*, clinic_name: str, lead_name: str, title: str = "") -> tuple[Clinic, Invitation]:
-    """A clinic begins: itself, not yet set up, and its lead, who coordinates too until there is somebody for it.
+    """A clinic begins, not yet set up, with its lead, who coordinates too until somebody else does.
 
     Runs as the loader, before anyone can log in; so nobody is named as having done it.
     """
@@ -586,7 +603,10 @@ def found(*, clinic_name: str, lead_name: str, title: str = "") -> tuple[Clinic,
 
 
 def found_again(clinic: Clinic) -> Invitation | None:
-    """A new link for the lead of a clinic not set up yet, when the first was lost; None once the lead has a login."""
+    """A new link for the lead of a clinic not set up yet, when the first was lost.
+
+    None once the lead has a login.
+    """
     lead = (
         StaffRole.objects.filter(clinic=clinic, role=Role.LEAD, until__isnull=True)
         .select_related("person")
@@ -601,13 +621,18 @@ def found_again(clinic: Clinic) -> Invitation | None:
 def set_up_clinic(
     *, by: Person, name: str, timezone_name: str, country: str, crisis_lines: list[dict[str, str]]
 ) -> None:
-    """The clinic's own details, and whom a partner can call in a crisis: shown to every partner on every page."""
+    """The clinic's own details, and whom a partner can call in a crisis.
+
+    Shown to every partner on every page.
+    """
     _need(by, Role.LEAD)
     if not crisis_lines:
         raise Refused("Name at least one crisis line: a partner in distress must find somebody to call.")
-    Clinic.objects.filter(id=by.clinic_id).update(
+    changed = Clinic.objects.filter(id=by.clinic_id).update(
         name=name.strip()[:200], timezone=timezone_name, country=country, crisis_lines=crisis_lines
     )
+    if not changed:
+        raise Refused("Only the clinic lead can do this.")
     audit.log("changed the clinic's details", by=by, item_kind="clinic", item_id=by.clinic_id)
 
 

@@ -100,7 +100,10 @@ class Post:
 
 @dataclass(frozen=True, slots=True)
 class Clinician:
-    """What assigning needs to know about a member of staff. `intimates`: everyone they are or were a couple with."""
+    """What assigning needs to know about a member of staff.
+
+    `intimates`: those of the people concerned with whom they are or were a couple.
+    """
 
     id: UUID
     qualified_as: frozenset[str]
@@ -193,7 +196,10 @@ class Link(StrEnum):
 def link_state(
     *, now: datetime, expires_at: datetime, used_at: datetime | None, is_newest: bool, has_login: bool
 ) -> Link:
-    """An invitation opens a login once, in time, and only the newest one. Why it is dead is nobody's business."""
+    """An invitation opens a login once, in time, and only the newest one.
+
+    Why it is dead is nobody's business.
+    """
     is_open = used_at is None and now < expires_at and is_newest and not has_login
     return Link.OPEN if is_open else Link.DEAD
 

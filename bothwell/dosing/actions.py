@@ -1,22 +1,25 @@
 """Everything written about a dosing session, from the order to the signed discharge.
 
-Nothing here decides: `order`, `gates` and `discharge` do, and the database refuses two partners at once. Blood
-pressures come from the monitoring slice, which is built on this one, so they are handed in.
+Nothing here decides: `order`, `gates` and `discharge` do, and the database refuses two partners at once.
+Blood pressures come from the monitoring slice, which is built on this one, so they are handed in.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime, time
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from django.conf import settings
 from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
 from bothwell.couples.models import Person, Room
+from bothwell.decision import Decision
 from bothwell.dosing import discharge as discharging
+from bothwell.dosing import flowsheet
 from bothwell.dosing import gates as gating
 from bothwell.dosing import order as ordering
 from bothwell.dosing.models import (
@@ -34,6 +37,7 @@ from bothwell.pathway.eligibility import Pressure
 from bothwell.pathway.models import Course
 from bothwell.pathway.schema import Route
 from bothwell.privacy import audit
+from bothwell.privacy.actions import reaffirm
 from bothwell.privacy.models import Consent
 from bothwell.refusal import Refused, Stale
 
@@ -46,7 +50,7 @@ SENTENCES = {
 }
 
 
-# --------------------------------------------------------------------------------------------------------- orders
+# ── orders ─────────────────────────────────────────────────────────────────────────────────────────────
 
 
 @transaction.atomic
@@ -63,15 +67,15 @@ def order(
     out_of_range_reason: str = "",
     second_signature: Person | None = None,
 ) -> Order:
-    """A prescriber signs the order for the next session. Out of range needs a reason and a second signature."""
+    """A prescriber signs the order for the next session; out of range, with a reason and a second signature."""
     if not course.route:
         raise Refused("The joint decision names the route; there is none yet.")
     check = ordering.check_dose(
         pathway.protocol_of(course.protocol),
-        Route(course.route),
-        dose_mg,
-        weight_kg,
-        Decimal(minutes) if minutes else None,
+        route=Route(course.route),
+        dose_mg=dose_mg,
+        weight_kg=weight_kg,
+        infusion_minutes=Decimal(minutes) if minutes else None,
         ordered_by=str(by.id),
         second_signature_by=str(second_signature.id) if second_signature else "",
         out_of_range_reason=out_of_range_reason,
@@ -89,10 +93,19 @@ def order(
 
 
 def newest_order(course: Course) -> Order | None:
+    """The order signed last, whether it was given or not."""
     return course.orders.order_by("-recorded_at").first()
 
 
-# ------------------------------------------------------------------------------------------------------- sessions
+def order_for(session: DosingSession) -> Order | None:
+    """The order of this session: the one it was begun with, else the newest that no session has used yet."""
+    if session.order is not None:
+        return session.order
+    used = DosingSession.objects.filter(course_id=session.course_id, order__isnull=False).values("order_id")
+    return session.course.orders.exclude(id__in=used).order_by("-recorded_at").first()
+
+
+# ── sessions ───────────────────────────────────────────────────────────────────────────────────────────
 
 
 @transaction.atomic
@@ -128,12 +141,23 @@ def cancel(*, by: Person, session_id: UUID) -> None:
 
 @transaction.atomic
 def arrive(*, by: Person, session_id: UUID, room: Room) -> DosingSession:
-    """The person is here, in this room: from now until signed discharge no other session of the couple can open."""
+    """The person is here, in this room: until signed discharge no other session of the couple can open."""
     session = _session(session_id)
+    _may_chart(by, session)
+    if session.arrived_at is not None and session.ended_at is None and session.room_id == room.id:
+        return session
+    _one_after_another(f"couple {session.couple_id}", f"room {room.id}")
     _update(session, {"arrived_at": None, "outcome": ""}, arrived_at=timezone.now(), room=room)
     audit.log("arrived", by=by, subject=session.subject_id, item_kind="dosing.time", item_id=session.id)
     _tell(session)
     return _session(session_id)
+
+
+def _one_after_another(*keys: str) -> None:
+    """Two who arrive at once wait for each other, so that the second reads a sentence and not a deadlock."""
+    with connection.cursor() as cursor:
+        for key in sorted(keys):
+            cursor.execute("select pg_advisory_xact_lock(hashtextextended(%s, 0))", [key])
 
 
 def _update(session: DosingSession, still: Mapping[str, Any], **changes: Any) -> None:
@@ -154,7 +178,7 @@ def _update(session: DosingSession, still: Mapping[str, Any], **changes: Any) ->
 def _session(session_id: UUID) -> DosingSession:
     session = (
         DosingSession.objects.select_related(
-            "course", "course__protocol", "couple", "room", "order", "subject"
+            "clinic", "course", "course__protocol", "couple", "room", "order", "subject"
         )
         .filter(id=session_id)
         .first()
@@ -164,49 +188,126 @@ def _session(session_id: UUID) -> DosingSession:
     return session
 
 
+def _held(session_id: UUID) -> DosingSession:
+    """The session, its row held until the transaction ends: two of the same post wait for each other."""
+    DosingSession.objects.select_for_update().filter(id=session_id).values_list("id").first()
+    return _session(session_id)
+
+
+def may_chart(by: Person, session: DosingSession) -> bool:
+    """Whether `by` is this person's nurse or prescriber now."""
+    return bool(pathway.roles_towards(by, session.subject_id, session.couple_id) & CHART)
+
+
+def _may_chart(by: Person, session: DosingSession) -> None:
+    if not may_chart(by, session):
+        raise Refused("Only this person's nurse or prescriber can do this.")
+
+
 def _tell(session: DosingSession) -> None:
     tell("room", session.id)
     tell("board", session.clinic_id)
 
 
-# ---------------------------------------------------------------------------------------------------- before a dose
+# ── before a dose ──────────────────────────────────────────────────────────────────────────────────────
 
-CHECKS = (
-    "consent_reaffirmed",
-    "suicide_rescreened",
-    "weight",
-    "fasting",
-    "antiemetic",
-    "escort",
-    "pressure_override",
-)
+CHART = frozenset({steps.Role.NURSE, steps.Role.PRESCRIBER})
+"""Who writes on a flowsheet."""
+SUMMARISE = CHART | {steps.Role.INDIVIDUAL_THERAPIST}
+
+# A slip of the hand, not a clinical limit: what a scale for adults can show, in kg.
+WEIGHT_KG = (Decimal(20), Decimal(400))
 
 
 @transaction.atomic
 def check(
     *, by: Person, session_id: UUID, name: str, value: Any, note: str = "", request_id: UUID | None = None
 ) -> GateCheck:
-    """One item of the checklist, answered by a person. Answering again is a new row; the newest counts."""
-    session = _session(session_id)
-    if name not in CHECKS:
-        raise Refused("This is not an item of the checklist.")
+    """One item of the checklist, answered by a person. Answering again is a new row; the newest counts.
+
+    `value` by `name`: consent_reaffirmed bool · suicide_rescreened {risk: bool} · weight kg · fasting
+    {confirmed: bool, food_at, drink_at: ISO 8601} · antiemetic offered, given, declined · escort a name ·
+    pressure_override the prescriber's reason. Raises Refused with what would be taken.
+    """
+    session = _held(session_id)
     _must_be_open(session)
-    if name == "pressure_override":
-        if steps.Role.PRESCRIBER not in pathway.roles_towards(by, session.subject_id, session.couple_id):
-            raise Refused("Only the prescriber may decide to go on above the hold limit.")
-        if len(str(value).strip()) < 10:
-            raise Refused("Write the reason in a sentence; it stands in the record.")
     if request_id and (earlier := GateCheck.objects.filter(session=session, request_id=request_id).first()):
         return earlier
+    _may_chart(by, session)
+    clean = _answer(by, session, name, value)
     row = GateCheck(
-        **_row(by, session), request_id=request_id, name=name, value=value, note=note.strip()[:300]
+        **_row(by, session), request_id=request_id, name=name, value=clean, note=note.strip()[:300]
     )
     row.save(force_insert=True)
+    if name == "consent_reaffirmed" and clean:
+        _reaffirm(by, session)
     audit.log(
         f"checked {name}", by=by, subject=session.subject_id, item_kind="dosing.flowsheet", item_id=session.id
     )
-    tell("room", session.id)
+    _tell(session)
     return row
+
+
+def _answer(by: Person, session: DosingSession, name: str, value: Any) -> Any:
+    """The answer as it is kept, or Refused with what would be taken."""
+    match name, value:
+        case "consent_reaffirmed", bool():
+            return value
+        case "suicide_rescreened", {"risk": bool() as risk}:
+            return {"risk": risk}
+        case "weight", _:
+            return _weighed(value)
+        case "fasting", {"confirmed": bool() as confirmed}:
+            return {"confirmed": confirmed, **_fasted(value)}
+        case "antiemetic", str() if value in list(gating.Antiemetic):
+            return value
+        case "escort", str() if value.strip():
+            return value.strip()[:120]
+        case "pressure_override", str():
+            return _override(by, session, value)
+        case "escort", _:
+            raise Refused("Name who will take the person home.")
+    raise Refused("This is not an answer to an item of the checklist.")
+
+
+def _weighed(value: Any) -> str:
+    try:
+        kg = Decimal(str(value))
+    except InvalidOperation:
+        raise Refused("The weight is a number of kilograms.") from None
+    low, high = WEIGHT_KG
+    if not kg.is_finite() or not low <= kg <= high:
+        raise Refused(f"The weight can only be {low} to {high} kg. Check the number and the unit.")
+    return str(kg.quantize(Decimal("0.1")))
+
+
+def _fasted(value: Mapping[str, Any]) -> dict[str, str]:
+    """When food and drink were last taken. Fasting cannot be judged without both, nor by a time to come."""
+    times = {}
+    for name, words in (("food_at", "food"), ("drink_at", "drink")):
+        if not value.get(name):
+            raise Refused(f"When was the last {words}?")
+        at = datetime.fromisoformat(value[name])
+        if at > timezone.now():
+            raise Refused(f"The time of the last {words} has not come yet.")
+        times[name] = at.isoformat()
+    return times
+
+
+def _override(by: Person, session: DosingSession, value: str) -> str:
+    if steps.Role.PRESCRIBER not in pathway.roles_towards(by, session.subject_id, session.couple_id):
+        raise Refused("Only the prescriber may decide to go on above the hold limit.")
+    if len(value.strip()) < 10:
+        raise Refused("Write the reason in a sentence; it stands in the record.")
+    return value.strip()
+
+
+def _reaffirm(by: Person, session: DosingSession) -> None:
+    consent = pathway.consent_in_force(session.course)
+    if consent is None:
+        raise Refused("There is no signed treatment consent for this route to reaffirm.")
+    zone = ZoneInfo(session.clinic.timezone)
+    reaffirm(by=by, consent=consent, on_day=timezone.now().astimezone(zone))
 
 
 def _row(by: Person, session: DosingSession) -> dict[str, Any]:
@@ -224,6 +325,13 @@ def _must_be_open(session: DosingSession) -> None:
         raise Refused("The person has not arrived yet.")
     if session.ended_at is not None:
         raise Refused("This session is signed off; nothing more is added to it.")
+
+
+def _arrived_at(session: DosingSession) -> datetime:
+    if session.arrived_at is None:
+        raise Refused("The person has not arrived yet.")
+    arrived: datetime = session.arrived_at
+    return arrived
 
 
 def day_began_at(session: DosingSession, now: datetime) -> datetime:
@@ -250,7 +358,8 @@ def before(
     consents = Consent.objects.filter(
         subject_id=session.subject_id, withdrawn_at__isnull=True, text__kind="treatment"
     )
-    newest = newest_order(course)
+    ordered = order_for(session)
+    consented, weight = checks.get("consent_reaffirmed"), _weight(checks.get("weight"))
     suicide, override = checks.get("suicide_rescreened"), checks.get("pressure_override")
     fasting, antiemetic = checks.get("fasting"), checks.get("antiemetic")
     return gating.Before(
@@ -264,15 +373,14 @@ def before(
         consents_in_force=frozenset(
             f"treatment:{code}" for code in consents.values_list("text__code", flat=True)
         ),
-        order_signed_at=newest.recorded_at if newest else None,
-        order_in_range=_order_check(course, newest),
+        order_signed_at=ordered.recorded_at if ordered else None,
+        order_in_range=_order_check(course, ordered, weight),
         is_other_session_open=_other_session_open(session),
-        consent_reaffirmed_at=checks["consent_reaffirmed"].recorded_at
-        if "consent_reaffirmed" in checks
-        else None,
+        # A no is an answer too, and it opens nothing.
+        consent_reaffirmed_at=consented.recorded_at if consented and consented.value is True else None,
         suicide_rescreened_at=suicide.recorded_at if suicide else None,
         suicide_risk_found=bool(suicide.value.get("risk")) if suicide else None,
-        weight_kg=_weight(checks.get("weight")),
+        weight_kg=weight,
         pressures=tuple(pressures),
         pressure_override=gating.Override(steps.Role.PRESCRIBER, str(override.value), override.recorded_at)
         if override
@@ -285,15 +393,16 @@ def before(
     )
 
 
-def _order_check(course: Course, row: Order | None) -> Any:
+def _order_check(course: Course, row: Order | None, weight_kg: Decimal | None) -> Decision | None:
+    """The order against the protocol, by today's weight (kg) where it is known."""
     if row is None:
         return None
     return ordering.check_dose(
         pathway.protocol_of(course.protocol),
-        Route(row.route),
-        row.dose_mg,
-        row.weight_kg,
-        Decimal(row.minutes) if row.minutes else None,
+        route=Route(row.route),
+        dose_mg=row.dose_mg,
+        weight_kg=weight_kg or row.weight_kg,
+        infusion_minutes=Decimal(row.minutes) if row.minutes else None,
         ordered_by=str(row.author_id),
         second_signature_by=str(row.second_signature_id or ""),
         out_of_range_reason=row.out_of_range_reason,
@@ -322,28 +431,29 @@ def gates_of(session: DosingSession, pressures: Sequence[Pressure]) -> list[gati
     return gating.gates(before(session, pressures), pathway.protocol_of(session.course.protocol))
 
 
-# ------------------------------------------------------------------------------------------------- during and after
+# ── during and after ───────────────────────────────────────────────────────────────────────────────────
 
 
 @transaction.atomic
 def start(*, by: Person, session_id: UUID, pressures: Sequence[Pressure], request_id: UUID) -> DosingSession:
-    """The first dose of the order is given now: every gate must be passed. A repeated post changes nothing."""
-    session = _session(session_id)
+    """The first dose of the order is given now, every gate passed. A repeated post changes nothing."""
+    session = _held(session_id)
     if Administration.objects.filter(session=session, request_id=request_id).exists():
         return session
     _must_be_open(session)
+    _may_chart(by, session)
     if session.started_at is not None:
         raise Refused("The dose has been started already.")
     Refused.unless(gating.may_start(gates_of(session, pressures)))
-    ordered = newest_order(session.course)
+    ordered = order_for(session)
     if ordered is None:
         raise Refused("The prescriber has not signed an order for this session.")
     now = timezone.now()
     _update(session, {"started_at": None, "ended_at": None}, started_at=now, order=ordered)
     event = Administration.Event.START if ordered.minutes else Administration.Event.GIVEN
     Administration(
-        **_row(by, session), request_id=request_id, event=event, substance=ordered.product, dose_mg=ordered.dose_mg,
-        route=ordered.route, at=now,
+        **_row(by, session), request_id=request_id, event=event, substance=ordered.product,
+        dose_mg=ordered.dose_mg, route=ordered.route, at=now,
     ).save(force_insert=True)  # fmt: skip
     audit.log(
         "gave the first dose",
@@ -353,8 +463,14 @@ def start(*, by: Person, session_id: UUID, pressures: Sequence[Pressure], reques
         item_id=session.id,
     )
     if session.course.phase == steps.Phase.PREPARATION:
+        # The gates just passed say more than the preparation did: escort, fasting, antiemetic as they are
+        # today. That this dose was given is known here; other sessions may stand later in the calendar.
         pathway.take_step(
-            by=by, course_id=session.course_id, kind=steps.Kind.ADVANCE, to=steps.Phase.DOSING_SERIES
+            by=by,
+            course_id=session.course_id,
+            kind=steps.Kind.ADVANCE,
+            to=steps.Phase.DOSING_SERIES,
+            also_met=("preparation_recorded", "first_dose_given"),
         )
     _tell(session)
     return _session(session_id)
@@ -374,36 +490,66 @@ def administer(
     note: str = "",
 ) -> Administration:
     """Something given, paused, resumed or stopped. A repeated post changes nothing."""
-    session = _session(session_id)
+    session = _held(session_id)
     if earlier := Administration.objects.filter(session=session, request_id=request_id).first():
         return earlier
     _must_be_open(session)
-    if event != Administration.Event.GIVEN and session.started_at is None:
-        raise Refused("Nothing is running: the dose has not been started.")
+    _may_chart(by, session)
     now = timezone.now()
-    if at and (at > now or at < session.arrived_at):
+    if at and not _arrived_at(session) <= at <= now:
         raise Refused("The time must lie between the arrival and now.")
+    if event != Administration.Event.GIVEN:
+        _must_fit(session, event, now)
+    elif not substance.strip():
+        raise Refused("Say what was given.")
     row = Administration(
-        **_row(by, session), request_id=request_id, event=event, substance=substance.strip()[:120], dose_mg=dose_mg,
-        route=route, at=at or now, note=note.strip()[:300],
+        **_row(by, session), request_id=request_id, event=event, substance=substance.strip()[:120],
+        dose_mg=dose_mg, route=route, at=at or now, note=note.strip()[:300],
     )  # fmt: skip
     row.save(force_insert=True)
-    audit.log(
-        f"infusion: {event}", by=by, subject=session.subject_id, item_kind="dosing.flowsheet", item_id=row.id
-    )
-    tell("room", session.id)
+    words = "gave a medicine" if event == Administration.Event.GIVEN else f"infusion: {event}"
+    audit.log(words, by=by, subject=session.subject_id, item_kind="dosing.flowsheet", item_id=row.id)
+    _tell(session)
     return row
 
 
+def _must_fit(session: DosingSession, event: str, now: datetime) -> None:
+    """An infusion begins with the dose itself; it is paused or stopped while it runs, resumed after a pause."""
+    if session.started_at is None:
+        raise Refused("Nothing is running: the dose has not been started.")
+    state = infusion_of(session, now)
+    if state is None or event == Administration.Event.START:
+        raise Refused("There is no infusion to change.")
+    if event == Administration.Event.PAUSE and not state.is_running:
+        raise Refused("The infusion is not running.")
+    if event == Administration.Event.RESUME and not state.is_paused:
+        raise Refused("The infusion is not paused.")
+    if event == Administration.Event.STOP and state.is_over:
+        raise Refused("The infusion is over.")
+
+
+def given_in(session: DosingSession) -> list[Administration]:
+    """Everything given in a session, in order."""
+    return list(
+        Administration.objects.select_related("author").filter(session=session).order_by("at", "recorded_at")
+    )
+
+
+def infusion_of(
+    session: DosingSession, now: datetime, given: Sequence[Administration] | None = None
+) -> flowsheet.Infusion | None:
+    """How far this session's infusion has come; none where there is none."""
+    if session.started_at is None or session.order is None:
+        return None
+    return flowsheet.infusion(given_in(session) if given is None else given, session.order.minutes, now)
+
+
 def is_running(session: DosingSession) -> bool:
-    """Whether a dose is running now: started and neither stopped nor past its ordered minutes."""
+    """Whether a dose is being given: begun, neither stopped nor past its ordered minutes; a pause is not over."""
     if session.started_at is None or session.ended_at is not None:
         return False
-    last = Administration.objects.filter(session=session).exclude(event="given").order_by("at").last()
-    if last is None or last.event in ("stop", "pause"):
-        return False
-    minutes = session.order.minutes if session.order else None
-    return bool(minutes and (timezone.now() - session.started_at).total_seconds() < minutes * 60)
+    state = infusion_of(session, timezone.now())
+    return state is not None and not state.is_over
 
 
 def discharge_criteria(
@@ -417,11 +563,12 @@ def discharge_criteria(
 def sign_discharge(
     *, by: Person, session_id: UUID, condition: discharging.Condition, signed_name: str
 ) -> Discharge:
-    """A clinician signs that every criterion is met: the session is over, and the person may go with their escort."""
-    session = _session(session_id)
+    """A clinician signs that every criterion is met: the session is over, the person may go with their escort."""
+    session = _held(session_id)
     if earlier := Discharge.objects.filter(session=session).first():
         return earlier
     _must_be_open(session)
+    _may_chart(by, session)
     found = discharge_criteria(session, condition)
     Refused.unless(discharging.may_discharge(found))
     return _end(by, session, "discharged", found, "", signed_name)
@@ -430,10 +577,11 @@ def sign_discharge(
 @transaction.atomic
 def leave_early(*, by: Person, session_id: UUID, reason: str, signed_name: str) -> Discharge:
     """The person leaves before the criteria are met, against advice: documented, never silent."""
-    session = _session(session_id)
+    session = _held(session_id)
     if earlier := Discharge.objects.filter(session=session).first():
         return earlier
     _must_be_open(session)
+    _may_chart(by, session)
     if session.started_at is None:
         raise Refused("No dose was given. Turn back instead.")
     if len(reason.strip()) < 10:
@@ -444,10 +592,11 @@ def leave_early(*, by: Person, session_id: UUID, reason: str, signed_name: str) 
 @transaction.atomic
 def turn_back(*, by: Person, session_id: UUID, reason: str, signed_name: str) -> Discharge:
     """Arrived, but no dose today: everything recorded is kept, and the course steps back to preparation."""
-    session = _session(session_id)
+    session = _held(session_id)
     if earlier := Discharge.objects.filter(session=session).first():
         return earlier
     _must_be_open(session)
+    _may_chart(by, session)
     if session.started_at is not None:
         raise Refused("A dose was given; this session ends with a discharge.")
     if len(reason.strip()) < 10:
@@ -474,24 +623,38 @@ def _end(
     audit.log(outcome, by=by, subject=session.subject_id, item_kind="dosing.flowsheet", item_id=session.id)
     course = Course.objects.get(id=session.course_id)
     if course.state == steps.State.ACTIVE and outcome == "turned_back":
-        pathway.take_step(by=by, course_id=course.id, kind=steps.Kind.STEP_BACK, why=reason)
+        pathway.take_step(
+            by=by, course_id=course.id, kind=steps.Kind.STEP_BACK, why=reason, also_met=("no_dose_given",)
+        )
     elif course.state == steps.State.ACTIVE and course.phase == steps.Phase.DOSING_SERIES:
         pathway.take_step(
-            by=by, course_id=course.id, kind=steps.Kind.ADVANCE, to=steps.Phase.INDIVIDUAL_INTEGRATION
+            by=by,
+            course_id=course.id,
+            kind=steps.Kind.ADVANCE,
+            to=steps.Phase.INDIVIDUAL_INTEGRATION,
+            also_met=("discharge_signed",),
         )
     _tell(session)
     return row
 
 
 @transaction.atomic
-def summarise(*, by: Person, session_id: UUID, text: str) -> SessionSummary:
+def summarise(*, by: Person, session_id: UUID, text: str, request_id: UUID | None = None) -> SessionSummary:
     """How it went, in a few sentences for the care team and the person. A later one stands beside the earlier."""
     session = _session(session_id)
+    if not pathway.roles_towards(by, session.subject_id, session.couple_id) & SUMMARISE:
+        raise Refused("This is written by the person's nurse, prescriber or individual therapist.")
+    earlier = SessionSummary.objects.filter(session=session, request_id=request_id).first()
+    if request_id and earlier:
+        return earlier
     if not text.strip():
         raise Refused("Write a sentence or two.")
-    row = SessionSummary(**_row(by, session), text=text.strip())
+    if len(text) > settings.LONGEST_TEXT:
+        raise Refused(f"A summary holds up to {settings.LONGEST_TEXT} characters. Shorten it.")
+    row = SessionSummary(**_row(by, session), request_id=request_id, text=text.strip())
     row.save(force_insert=True)
     audit.log(
         "summarised a session", by=by, subject=session.subject_id, item_kind="dosing.summary", item_id=row.id
     )
+    _tell(session)
     return row

@@ -22,7 +22,9 @@ SUICIDE = "suicide"
 
 
 @transaction.atomic
-def ask(*, by: Person, subject: Person, instrument_ids: Iterable[str], wave: str, due_at: datetime) -> list[Request]:
+def ask(
+    *, by: Person, subject: Person, instrument_ids: Iterable[str], wave: str, due_at: datetime
+) -> list[Request]:
     """Ask one person to answer these instruments on one occasion; gives back the requests that are new.
 
     What was already asked for in this wave is left as it is. Raises Refused when it is not `by`'s to ask.

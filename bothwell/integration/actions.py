@@ -1,4 +1,4 @@
-"""Writing an insight, choosing who may know it, doing an exercise, preparing for a session: the only writers of these.
+"""Writing an insight, choosing who may know it, doing an exercise: the only writers of these rows.
 
 What is written stays its author's alone until the author opens it, and nothing here opens anything by itself.
 """
@@ -15,7 +15,6 @@ from django.utils import timezone
 from bothwell.couples.models import Person
 from bothwell.integration.insights import Part, Version, Words, latest_own
 from bothwell.integration.models import ExerciseDone, ExerciseGiven, Insight, InsightVersion
-from bothwell.pathway.models import Course, Preparation
 from bothwell.privacy import audit
 from bothwell.privacy.actions import revoke, share, tell_couple
 from bothwell.privacy.circles import Relation
@@ -34,7 +33,9 @@ def words_of(version: InsightVersion) -> Words:
 def current_version(insight: Insight) -> InsightVersion:
     """The author's own newest words; versions made to be given are a thing apart."""
     versions = {row.id: row for row in insight.versions.all()}
-    granted = Grant.objects.filter(subject_id=insight.subject_id, item_id__in=versions).values_list("item_id", flat=True)
+    granted = Grant.objects.filter(subject_id=insight.subject_id, item_id__in=versions).values_list(
+        "item_id", flat=True
+    )
     newest = latest_own([Version(row.id, row.number) for row in versions.values()], granted)
     if newest is None:
         raise Refused("There are no words here yet.")
@@ -42,7 +43,9 @@ def current_version(insight: Insight) -> InsightVersion:
 
 
 @transaction.atomic
-def write(*, by: Person, words: Words, kind: Insight.Kind = Insight.Kind.INSIGHT, request_id: UUID) -> Insight:
+def write(
+    *, by: Person, words: Words, kind: Insight.Kind = Insight.Kind.INSIGHT, request_id: UUID
+) -> Insight:
     """Keep something new, for its author alone. `request_id` comes from the form: posted twice, it is kept once."""
     _check(words)
     insight = Insight(id=request_id, clinic_id=by.clinic_id, subject=by, author=by, kind=kind)
@@ -81,7 +84,9 @@ def _check(words: Words) -> None:
     if not words.text.strip():
         raise Refused("Write a few words first.")
     if any(len(part) > settings.LONGEST_TEXT for part in (words.text, words.to_say, words.to_ask)):
-        raise Refused(f"This is longer than {settings.LONGEST_TEXT:,} characters. Keep the rest as a second one.")
+        raise Refused(
+            f"This is longer than {settings.LONGEST_TEXT:,} characters. Keep the rest as a second one."
+        )
     if len(words.feeling) > LONGEST_LINE:
         raise Refused(f"What you felt has room for {LONGEST_LINE} characters.")
 
@@ -125,7 +130,13 @@ def set_aside(*, by: Person, insight_id: UUID, aside: bool) -> None:
         set_aside_at=timezone.now() if aside else None
     )
     if changed:
-        audit.log("set aside" if aside else "brought back", by=by, subject=by, item_kind=insight.kind, item_id=insight.id)
+        audit.log(
+            "set aside" if aside else "brought back",
+            by=by,
+            subject=by,
+            item_kind=insight.kind,
+            item_id=insight.id,
+        )
 
 
 @transaction.atomic
@@ -172,7 +183,9 @@ def _given(by: Person, insight: Insight, words: Words) -> InsightVersion:
 
 def _open_grants(by: Person, insight: Insight) -> list[Grant]:
     versions = list(insight.versions.values_list("id", flat=True))
-    return list(Grant.objects.filter(subject=by, item_id__in=versions, revoked_at__isnull=True).order_by("id"))
+    return list(
+        Grant.objects.filter(subject=by, item_id__in=versions, revoked_at__isnull=True).order_by("id")
+    )
 
 
 @transaction.atomic
@@ -206,43 +219,8 @@ def do_exercise(*, by: Person, given_id: UUID, words: str, on_day: date) -> Exer
             done.save(force_insert=True)
     except IntegrityError:
         return ExerciseDone.objects.get(given=given, author=by, on_day=on_day)
-    audit.log("did an exercise", by=by, subject=by, couple=given.couple, item_kind="couple.shared", item_id=done.id)
+    audit.log(
+        "did an exercise", by=by, subject=by, couple=given.couple, item_kind="couple.shared", item_id=done.id
+    )
     tell_couple(given.couple)
     return done
-
-
-@transaction.atomic
-def prepare(
-    *, by: Person, course_id: UUID, escort_name: str, escort_phone: str, fasting_read: bool, note: str = ""
-) -> Preparation:
-    """Keep who comes along and that the fasting instructions were read. The newest row holds; the same twice is one.
-
-    The antiemetic plan is the care team's to write: it is carried over unchanged.
-    """
-    course = Course.objects.filter(id=course_id, subject=by).first()
-    if course is None:
-        raise Refused("There is no session of yours to prepare for.")
-    if len(escort_name.strip()) > 120 or len(escort_phone.strip()) > 40 or len(note.strip()) > settings.LONGEST_TEXT:
-        raise Refused("One of these is too long. Shorten it, then save again.")
-    last = course.preparations.order_by("recorded_at", "id").last()
-    row = Preparation(
-        clinic_id=by.clinic_id,
-        subject=by,
-        author=by,
-        course=course,
-        escort_name=escort_name.strip(),
-        escort_phone=escort_phone.strip(),
-        fasting_explained=fasting_read,
-        antiemetic_plan=last.antiemetic_plan if last else "",
-        note=note.strip() or (last.note if last else ""),
-    )
-    if last and _same(last, row):
-        return last
-    row.save(force_insert=True)
-    audit.log("prepared", by=by, subject=by, item_kind="preparation", item_id=row.id)
-    return row
-
-
-def _same(one: Preparation, other: Preparation) -> bool:
-    kept = ("escort_name", "escort_phone", "fasting_explained", "antiemetic_plan", "note")
-    return all(getattr(one, name) == getattr(other, name) for name in kept)

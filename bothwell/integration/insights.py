@@ -55,7 +55,9 @@ def latest_own(versions: Sequence[Version], ever_granted: Iterable[UUID]) -> Ver
     """The newest words of the author's own. Words made to be given are a version apart, unless nothing else is there."""
     given = set(ever_granted)
     newest_first = sorted(versions, key=lambda version: -version.number)
-    return next((version for version in newest_first if version.id not in given), next(iter(newest_first), None))
+    return next(
+        (version for version in newest_first if version.id not in given), next(iter(newest_first), None)
+    )
 
 
 # ------------------------------------------------------------------------------------------------ sleep on it

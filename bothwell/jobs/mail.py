@@ -1,6 +1,6 @@
 """Sends the few mails there are: neutral in subject and text, and only to an address called safe.
 
-None names a person, a clinic or a treatment; a mailbox may be shared, and a subject line is read over shoulders.
+None names a person, a clinic or a treatment: a mailbox may be shared, a subject line is read over shoulders.
 """
 
 from django.conf import settings

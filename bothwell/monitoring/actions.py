@@ -1,6 +1,6 @@
 """What people do at the bedside: enter, correct, acknowledge, put a monitor on a patient and take it off.
 
-It never overwrites a reading and never silences an alarm nobody has seen. What monitors say comes in by `feed`.
+It never overwrites a reading, nor silences an alarm nobody has seen. What monitors say comes in by `feed`.
 """
 
 from collections.abc import Mapping, Sequence

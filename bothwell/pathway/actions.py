@@ -9,15 +9,17 @@ from datetime import datetime
 from decimal import Decimal
 from functools import cache
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid5
 
 from django.apps import apps
-from django.db import IntegrityError, transaction
+from django.conf import settings
+from django.db import IntegrityError, ProgrammingError, transaction
 from django.db.models import Q
 from django.utils import timezone
 
 from bothwell.couples.models import Assignment, Couple, Credential, Membership, Person, StaffRole, open_at
 from bothwell.couples.models import Role as StaffIs
+from bothwell.decision import Decision
 from bothwell.later import tell
 from bothwell.pathway import eligibility, facts, steps
 from bothwell.pathway import protocol as protocols
@@ -35,6 +37,7 @@ from bothwell.pathway.models import (
 )
 from bothwell.privacy import audit
 from bothwell.privacy.actions import agreement_in_force
+from bothwell.privacy.circles import WRITES
 from bothwell.privacy.models import Consent, ConsentText
 from bothwell.refusal import Refused, Stale
 
@@ -51,6 +54,17 @@ ATTESTED = frozenset(steps.GATES) - {
     "sessions_remain",
 }
 """Gates that no row can prove: whoever takes the step says so, and their saying so is kept with the step."""
+
+
+def attestable(course: Course) -> frozenset[str]:
+    """The gates somebody may vouch for here: those no row can prove, and the clinic's own for leaving this phase."""
+    return ATTESTED | frozenset(protocol_of(course.protocol).also_needs(steps.Phase(course.phase)))
+
+
+def gate_words(course: Course, name: str) -> str:
+    """What must be true, as a sentence: from the table, or the clinic's own from its protocol."""
+    own = protocol_of(course.protocol).gates
+    return steps.GATES.get(name) or own.get(name) or f"{steps.words(name).capitalize()}."
 
 
 # ---------------------------------------------------------------------------------------------------- protocols
@@ -72,6 +86,8 @@ def protocol_of(version: ProtocolVersion) -> protocols.Protocol:
 @transaction.atomic
 def load_protocols(*, by: Person) -> list[ProtocolVersion]:
     """Put the protocol files that ship with Bothwell before the medical director; those known already stay as they are."""
+    if not _holds_in_clinic(by, StaffIs.LEAD):
+        raise Refused("Only the clinic lead loads a protocol.")
     known = {version.sha256: version for version in ProtocolVersion.objects.all()}
     loaded = []
     for path in protocols.shipped():
@@ -96,6 +112,8 @@ def sign_protocol(*, by: Person, protocol_id: UUID, signed_name: str) -> Protoco
     """The medical director signs one version; from then on new courses may begin under it."""
     if not signed_name.strip():
         raise Refused("Type your name to sign.")
+    if not _holds_in_clinic(by, StaffIs.LEAD):
+        raise Refused("Only the clinic's medical director or lead signs a protocol.")
     signed = ProtocolVersion.objects.filter(id=protocol_id, signed_at__isnull=True).update(
         signed_by=by, signed_at=timezone.now(), signed_name=signed_name.strip()[:120]
     )
@@ -104,9 +122,11 @@ def sign_protocol(*, by: Person, protocol_id: UUID, signed_name: str) -> Protoco
         raise Refused("There is no such protocol here.")
     if signed:
         audit.log("signed a protocol", by=by, item_kind="protocol", item_id=version.id)
-    if version.signed_at is None:
-        raise Refused("Only the clinic's medical director or lead signs a protocol.")
     return version
+
+
+def _holds_in_clinic(by: Person, role: StaffIs) -> bool:
+    return StaffRole.objects.filter(open_at(timezone.now()), person=by, role=role).exists()
 
 
 def protocol_in_use() -> ProtocolVersion | None:
@@ -138,6 +158,8 @@ def begin(*, by: Person, subject: Person, couple: Couple | None, why: str = "Enr
             course.save(force_insert=True)
     except IntegrityError as error:
         raise Refused("This person has an open course already.") from error
+    except ProgrammingError as error:  # row-level security refused the insert
+        raise Refused("You are not on this person's care team.") from error
     _keep_step(course, by, "begin", steps.Phase.REFERRAL, steps.CourseState(), 1, why)
     audit.log("began a course", by=by, subject=subject, couple=couple, item_kind="pathway", item_id=course.id)
     return course
@@ -148,7 +170,9 @@ def roles_towards(by: Person, subject_id: UUID, couple_id: UUID | None) -> froze
     if by.id == subject_id:
         return frozenset({steps.Role.PARTNER})
     now = timezone.now()
-    about = Q(subject_id=subject_id) | (Q(couple_id=couple_id) if couple_id else Q(pk__in=[]))
+    about = Q(subject_id=subject_id)
+    if couple_id:
+        about |= Q(couple_id=couple_id, couple__parted_at__isnull=True)
     held = set(Assignment.objects.filter(open_at(now), about, staff=by).values_list("role", flat=True))
     held |= set(
         StaffRole.objects.filter(
@@ -169,13 +193,35 @@ def open_steps(course: Course, by: Person) -> list[steps.Transition]:
     return list(found.values())
 
 
+def _check_length(*texts: str) -> None:
+    if any(len(text) > settings.LONGEST_TEXT for text in texts):
+        raise Refused(f"This is longer than {settings.LONGEST_TEXT:,} characters. Shorten it; nothing was lost.")
+
+
+def _kept_before(model: Any, by: Person, request_id: UUID | None) -> Any:
+    """The row that an earlier post of the same form made, if it did."""
+    return model.objects.filter(id=request_id, author=by).first() if request_id else None
+
+
+def _need(by: Person, subject_id: UUID, kind: str, sentence: str) -> None:
+    """Ask the table of `circles` who may add a row of this kind; refuse with a sentence that helps."""
+    couple_id = (
+        Membership.objects.filter(person_id=subject_id, couple__parted_at__isnull=True)
+        .values_list("couple_id", flat=True)
+        .first()
+    )
+    held = {"self" if role is steps.Role.PARTNER else role for role in roles_towards(by, subject_id, couple_id)}
+    if not held & WRITES[kind]:
+        raise Refused(sentence)
+
+
 def state_of(course: Course) -> steps.CourseState:
     return steps.CourseState(steps.Phase(course.phase), steps.State(course.state))
 
 
 def met_gates(course: Course) -> frozenset[str]:
     """The gates that rows visible to the viewer prove true now. What they may not see counts as not met."""
-    latest = course.sessions.order_by("-scheduled_at").first()
+    visit = latest_visit(course)
     found = {
         "workup_clear": lambda: bool(may_clear(course)),
         "joint_decision_signed": lambda: bool((d := decision_of(course)) and is_decided(d)),
@@ -184,17 +230,33 @@ def met_gates(course: Course) -> frozenset[str]:
             course.couple is None or agreement_in_force(course.couple) is not None
         ),
         "preparation_recorded": lambda: is_prepared(preparation_of(course)),
-        "first_dose_given": lambda: bool(latest and latest.started_at and latest.ended_at is None),
-        "no_dose_given": lambda: latest is None or latest.started_at is None,
-        "discharge_signed": lambda: bool(latest and latest.started_at and latest.ended_at),
+        "first_dose_given": lambda: bool(visit and visit.started_at and visit.ended_at is None),
+        "no_dose_given": lambda: visit is None or visit.started_at is None,
+        "discharge_signed": lambda: bool(visit and visit.started_at and visit.ended_at),
         "couples_session_held": lambda: _couples_session_held(course),
-        "sessions_remain": lambda: _given(course) < (course.sessions_planned or 0),
+        "sessions_remain": lambda: 0 < given_in_block(course) < (course.sessions_planned or 0),
     }
     return frozenset(name for name, is_met in found.items() if is_met())
 
 
-def _given(course: Course) -> int:
-    return course.sessions.filter(started_at__isnull=False).count()
+def latest_visit(course: Course) -> Any:
+    """The dosing session this person came to last, as far as the viewer sees it. Those only scheduled are no visit."""
+    return course.sessions.filter(arrived_at__isnull=False).order_by("-arrived_at").first()
+
+
+def given_in_block(course: Course) -> int:
+    """How many sessions with a dose the viewer sees since this block began; whoever may see none counts none."""
+    anew = (
+        course.steps.filter(
+            event=steps.Kind.ADVANCE,
+            from_phase__in=[steps.Phase.REVIEW, steps.Phase.MAINTENANCE],
+            to_phase=steps.Phase.PREPARATION,
+        )
+        .order_by("-number")
+        .first()
+    )
+    given = course.sessions.filter(started_at__isnull=False)
+    return (given.filter(started_at__gte=anew.recorded_at) if anew else given).count()
 
 
 def _couples_session_held(course: Course) -> bool:
@@ -236,11 +298,13 @@ def take_step(
         raise Refused("There is no such course.")
     if steps_seen is not None and steps_seen != course.steps_taken:
         raise Stale("This course has moved since the page was opened. Look at it again.")
-    gates = met_gates(course) | (frozenset(attested) & ATTESTED) | frozenset(also_met)
+    vouched = frozenset(attested) & attestable(course)
+    gates = met_gates(course) | vouched | frozenset(also_met)
     outcome = _ask(course, by, kind, to, gates, why)
     if not outcome.decision:
         raise Refused(outcome.decision.reason)
     number = course.steps_taken + 1
+    _check_length(why)
     moved = Course.objects.filter(id=course.id, steps_taken=course.steps_taken).update(
         phase=outcome.state.phase, state=outcome.state.state, steps_taken=number
     )
@@ -249,7 +313,7 @@ def take_step(
     is_hold = kind == steps.Kind.HOLD
     said = "; ".join(
         [
-            *sorted(steps.words(name) for name in attested),
+            *sorted(steps.words(name) for name in vouched),
             *([why.strip()] if why.strip() and not is_hold else []),
         ]
     )
@@ -330,13 +394,23 @@ def record_facts(
     source: str,
     observed_at: datetime,
     note: str = "",
+    request_id: UUID | None = None,
 ) -> list[MedicalFact]:
-    """Keep what was found about this person: one row a coded fact, by whom, from where, when observed."""
+    """Keep what was found about this person: one row a coded fact, by whom, from where, when observed.
+
+    `request_id` comes from the form: posted twice, the facts are kept once.
+    """
+    _need(by, subject.id, "medical", "Only the prescriber and the nurse record medical facts.")
     unknown = set(values) - set(facts.SPECS)
     if unknown:
         raise Refused(f"These are not facts of the work-up: {', '.join(sorted(unknown))}.")
     if observed_at > timezone.now():
         raise Refused("The time of observation lies in the future. Check the date.")
+    if not source.strip():
+        raise Refused("Say where this comes from: history, visit, laboratory or interview.")
+    for code, value in values.items():
+        _check_value(code, value)
+    _check_length(note)
     rows = [
         MedicalFact(
             clinic_id=by.clinic_id,
@@ -344,16 +418,32 @@ def record_facts(
             author=by,
             code=code,
             value=_stored(value),
-            note=note,
-            source=source,
+            note=note.strip(),
+            source=source.strip()[:120],
             observed_at=observed_at,
+            **({"id": uuid5(request_id, f"{code} {observed_at.isoformat()}")} if request_id else {}),
         )
         for code, value in values.items()
     ]
+    before = MedicalFact.objects.filter(id__in=[row.id for row in rows], author=by) if request_id else []
+    if kept := list(before):
+        return kept
     for row in rows:
         row.save(force_insert=True)
     audit.log("recorded facts", by=by, subject=subject, item_kind="medical", why=", ".join(sorted(values)))
     return rows
+
+
+def _check_value(code: str, value: bool | Decimal | str | None) -> None:
+    """Whether this value is an answer to this question at all; None stands for: asked, not known."""
+    spec = facts.SPECS[code]
+    fits = {
+        facts.Answer.YES_NO: isinstance(value, bool),
+        facts.Answer.NUMBER: isinstance(value, Decimal) and value.is_finite() and value >= 0,
+        facts.Answer.TEXT: isinstance(value, str),
+    }
+    if value is not None and not fits[spec.answer]:
+        raise Refused(f"This is not an answer to “{spec.title}”.")
 
 
 @transaction.atomic
@@ -366,6 +456,8 @@ def correct_fact(
     wrong = MedicalFact.objects.filter(id=fact_id).first()
     if wrong is None:
         raise Refused("There is no such entry.")
+    _need(by, _subject(wrong), "medical", "Only the prescriber and the nurse correct medical facts.")
+    _check_value(wrong.code, value)
     row = MedicalFact(
         clinic_id=by.clinic_id,
         subject_id=wrong.subject_id,
@@ -433,25 +525,40 @@ def resolutions_of(subject_id: UUID) -> list[eligibility.Resolution]:
     ]
 
 
-def may_clear(course: Course) -> Any:
+def may_clear(course: Course) -> Decision:
     """Whether this person may be cleared, with the reason."""
     return eligibility.may_clear(findings_of(course), resolutions_of(_subject(course)))
 
 
 @transaction.atomic
-def resolve(*, by: Person, course: Course, finding: str, reason: str) -> Resolution:
-    """A prescriber's reasoned decision that a finding which holds need not hold here."""
+def resolve(
+    *, by: Person, course: Course, finding: str, reason: str, request_id: UUID | None = None
+) -> Resolution:
+    """A prescriber's reasoned decision that a finding which holds need not hold here. Newer evidence asks anew."""
+    _need(by, _subject(course), "order", "Only the prescriber decides a hold.")
     if len(reason.strip()) < 10:
         raise Refused("Write the reason in a sentence; it stands in the record.")
+    _check_length(reason)
+    if kept := _kept_before(Resolution, by, request_id):
+        return kept  # type: ignore[no-any-return]
+    _check_holds(course, finding)
     row = Resolution(
         clinic_id=by.clinic_id, subject_id=course.subject_id, couple_id=course.couple_id, author=by,
-        finding=finding, reason=reason.strip(),
+        finding=finding, reason=reason.strip(), **({"id": request_id} if request_id else {}),
     )  # fmt: skip
     row.save(force_insert=True)
     audit.log(
         "decided a hold", by=by, subject=course.subject_id, item_kind="medical", item_id=row.id, why=finding
     )
     return row
+
+
+def _check_holds(course: Course, code: str) -> None:
+    kinds = {finding.kind for finding in findings_of(course) if finding.code == code}
+    if facts.Severity.ABSOLUTE in kinds:
+        raise Refused("This one is absolute: no reason clears it. If the entry is wrong, correct the entry.")
+    if facts.Severity.HOLD not in kinds:
+        raise Refused("This finding does not hold now, so there is nothing to decide.")
 
 
 # ------------------------------------------------------------------------------------------------ joint decision
@@ -469,8 +576,16 @@ def is_decided(decision: JointDecision) -> bool:
 
 
 @transaction.atomic
-def open_decision(*, by: Person, course: Course, route: str, summary: str) -> JointDecision:
-    """Put the question to the three: in words that the partner will read."""
+def open_decision(
+    *, by: Person, course: Course, route: str, summary: str, request_id: UUID | None = None
+) -> JointDecision:
+    """Put the question to the three: in words that the partner will read. One question at a time."""
+    _need(by, _subject(course), "decision", "The prescriber or the couples therapist opens a joint decision.")
+    if kept := _kept_before(JointDecision, by, request_id):
+        return kept  # type: ignore[no-any-return]
+    course = _locked(course)
+    if course.state != steps.State.ACTIVE:
+        raise Refused(f"This course is {steps.words(course.state)}; nothing is decided in it now.")
     if course.phase != steps.Phase.JOINT_DECISION:
         raise Refused("The joint decision follows the evaluation. Take that step first.")
     if route not in {str(r) for r in protocol_of(course.protocol).routes}:
@@ -479,9 +594,13 @@ def open_decision(*, by: Person, course: Course, route: str, summary: str) -> Jo
         raise Refused(
             "Write what is proposed and why, in plain words: the person will read it before signing."
         )
+    _check_length(summary)
+    newest = decision_of(course)
+    if newest and all(one.verdict == Verdict.PROCEED for one in newest.signatures.all()):
+        raise Refused("A question is before the three already; it is answered first.")
     decision = JointDecision(
         clinic_id=by.clinic_id, subject_id=course.subject_id, couple_id=course.couple_id, author=by,
-        course=course, route=route, summary=summary.strip(),
+        course=course, route=route, summary=summary.strip(), **({"id": request_id} if request_id else {}),
     )  # fmt: skip
     decision.save(force_insert=True)
     audit.log(
@@ -494,6 +613,11 @@ def open_decision(*, by: Person, course: Course, route: str, summary: str) -> Jo
     )
     tell("person", _subject(course))
     return decision
+
+
+def _locked(course: Course) -> Course:
+    """The course as it stands now, held until this transaction ends."""
+    return Course.objects.select_for_update(of=("self",)).select_related("protocol", "couple").get(id=course.id)
 
 
 @transaction.atomic
@@ -509,6 +633,7 @@ def sign_decision(
     )
     if decision is None:
         raise Refused("There is no such decision.")
+    _check_length(words)
     if not signed_name.strip():
         raise Refused("Type your name to sign.")
     if verdict != Verdict.PROCEED and not words.strip():
@@ -517,13 +642,18 @@ def sign_decision(
     earlier = DecisionSignature.objects.filter(decision=decision, signs_as=signs_as).first()
     if earlier:
         return earlier
+    _check_still_asked(decision)
     _check_order(decision, signs_as, verdict)
     signature = DecisionSignature(
         clinic_id=by.clinic_id, subject_id=decision.subject_id, couple_id=decision.couple_id, author=by,
         decision=decision, signs_as=signs_as, verdict=verdict, words=words.strip(),
         signed_name=signed_name.strip()[:120], credentials=_credentials(by, signs_as, verdict),
     )  # fmt: skip
-    signature.save(force_insert=True)
+    try:
+        with transaction.atomic():
+            signature.save(force_insert=True)
+    except IntegrityError as error:
+        raise Stale("Somebody has just signed in this role. Look at it again.") from error
     audit.log(
         "signed",
         by=by,
@@ -547,6 +677,14 @@ def _signs_as(by: Person, decision: JointDecision) -> DecisionSignature.As:
     raise Refused(
         "This decision is signed by the prescriber, the couples therapist and the person concerned."
     )
+
+
+def _check_still_asked(decision: JointDecision) -> None:
+    if decision.course.state in (steps.State.STOPPED, steps.State.ENDED):
+        raise Refused(f"This course is {steps.words(decision.course.state)}; nothing is signed in it any more.")
+    newest = decision_of(decision.course)
+    if newest and newest.id != decision.id:
+        raise Stale("A newer question has been put since. Look at that one.")
 
 
 def _check_order(decision: JointDecision, signs_as: DecisionSignature.As, verdict: Verdict) -> None:
@@ -623,25 +761,39 @@ def prepare(
     antiemetic_plan: str,
     note: str = "",
 ) -> Preparation:
-    """Keep what is arranged for the next session. A change is a new row; the newest counts."""
+    """Keep what is arranged for the next session. A change is a new row; the newest counts, the same again is none."""
+    _need(by, _subject(course), "preparation", "The care team of this person records what is prepared.")
+    _check_length(note)
     row = Preparation(
         clinic_id=by.clinic_id, subject_id=course.subject_id, couple_id=course.couple_id, author=by, course=course,
         escort_name=escort_name.strip()[:120], escort_phone=escort_phone.strip()[:40],
         fasting_explained=fasting_explained, antiemetic_plan=antiemetic_plan.strip()[:200], note=note.strip(),
     )  # fmt: skip
+    last = preparation_of(course)
+    if last and all(getattr(last, name) == getattr(row, name) for name in _PREPARED):
+        return last
     row.save(force_insert=True)
     audit.log("prepared", by=by, subject=course.subject_id, item_kind="preparation", item_id=row.id)
     return row
 
 
+_PREPARED = ("escort_name", "escort_phone", "fasting_explained", "antiemetic_plan", "note")
+
+
 @transaction.atomic
 def plan_series(*, by: Person, course: Course, sessions: int) -> None:
-    """How many sessions are planned in this block."""
+    """How many sessions are planned in this block; the prescriber says so."""
+    _need(by, _subject(course), "order", "Only the prescriber plans a series.")
+    if course.state in (steps.State.STOPPED, steps.State.ENDED):
+        raise Refused(f"This course is {steps.words(course.state)}; nothing is planned in it any more.")
     if not 1 <= sessions <= 12:
         raise Refused(
             "A block has between 1 and 12 sessions; a longer course is several blocks with a review between."
         )
-    Course.objects.filter(id=course.id).update(sessions_planned=sessions)
+    if not Course.objects.filter(id=course.id).exclude(sessions_planned=sessions).update(
+        sessions_planned=sessions
+    ):
+        return
     audit.log(
         "planned a series",
         by=by,

@@ -68,8 +68,8 @@ def share(*, by: Person, item_kind: str, item: Item, to: Audience, opens_at: dat
         raise Refused("You are not in a couple in care here, so there is nobody to share it with.")
     already = Grant.objects.filter(subject=by, item_id=item.id, audience=to, revoked_at__isnull=True).first()
     if already:
-        if opens_at is None and already.opens_at > timezone.now():
-            Grant.objects.filter(id=already.id, revoked_at__isnull=True).update(opens_at=timezone.now())
+        if opens_at is None and already.opens_at > _database_now():
+            Grant.objects.filter(id=already.id, revoked_at__isnull=True).update(opens_at=_database_now())
             already.refresh_from_db()
             _tell_audience(already)
         return already
@@ -81,7 +81,7 @@ def share(*, by: Person, item_kind: str, item: Item, to: Audience, opens_at: dat
         item_kind=item_kind,
         item_id=item.id,
         audience=to,
-        opens_at=opens_at or timezone.now(),
+        opens_at=opens_at or _database_now(),
     )
     try:
         with transaction.atomic():
@@ -114,6 +114,14 @@ def revoke(*, by: Person, grant_id: UUID) -> None:
         why=f"from {Audience(grant.audience).label}",
     )
     _tell_audience(grant, only_who_opened=True)
+
+
+def _database_now() -> datetime:
+    """When this transaction began, by the clock the policies read: what opens now is open, and told, in it already."""
+    with connection.cursor() as cursor:
+        cursor.execute("select now()")
+        began_at: datetime = cursor.fetchone()[0]
+        return began_at
 
 
 def _tell_audience(grant: Grant, *, only_who_opened: bool = False) -> None:

@@ -58,6 +58,7 @@ pathway              Y    -       -  Y                     Y     Y              
 consent              Y    -       -  Y                     Y     Y                       -                       Y    -      -
 consent.couples      Y    -       -  Y                     Y     Y                       Y                       Y    -      -
 access               Y    -       -  -                     -     -                       -                       Y    -      -
+access.couple        Y    -       -  -                     -     -                       -                       Y    -      -
 access.sealed        -    -       -  -                     -     -                       -                       -    Y      -
 break_glass          -    -       -  -                     -     -                       -                       Y    -      -
 couple.link          Y    Y       Y  Y                     Y     Y                       Y                       Y    Y      Y
@@ -72,6 +73,7 @@ _WRITES: Final = """
 kind                 who
 person.name          self lead coordinator
 person.contact       self lead coordinator
+invitation           lead coordinator
 care_team            lead coordinator
 care_team.sealed     lead
 medical              prescriber nurse
@@ -88,7 +90,7 @@ insight              self
 decision             prescriber couples_therapist
 decision.signature   self prescriber couples_therapist
 pathway              self prescriber nurse individual_therapist couples_therapist lead coordinator
-hold.reason          prescriber nurse individual_therapist couples_therapist
+hold.reason          prescriber nurse individual_therapist couples_therapist lead
 consent              self
 consent.reaffirmed   self prescriber nurse
 grant                self
@@ -123,7 +125,7 @@ WRITES: Final[Mapping[str, frozenset[Relation]]] = {
     for kind, *rest in (line.split() for line in _WRITES.strip().splitlines()[1:])
 }
 
-COUPLE_KINDS: Final = frozenset({"couple.link", "couple.shared", "couple.progress", "disclosure"})
+COUPLE_KINDS: Final = frozenset({"access.couple", "couple.link", "couple.shared", "couple.progress", "disclosure"})
 """Kinds that are about a couple; all others are about one person."""
 
 FROZEN_BY_PARTING: Final = frozenset(
@@ -274,6 +276,8 @@ def may_see(world: World, viewer: UUID, item: Item) -> Decision:
         return Decision.yes("own draft") if viewer == item.subject else Decision.no("a draft is its author's")
     if item.kind in AUTHORS_OWN and viewer == item.author:
         return Decision.yes("its author")
+    if item.kind == "access.couple" and item.author in world.intimates(viewer) - {viewer}:
+        return Decision.no("what a partner did is theirs to tell")
     for relation in sorted(_relations(world, viewer, item)):
         for way in READS[item.kind][relation]:
             if _open(world, viewer, relation, way, item):

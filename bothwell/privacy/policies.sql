@@ -120,6 +120,7 @@ create function door.reads() returns table (kind text, relation text, way text, 
   ('consent.couples','individual_therapist','Y',''), ('consent.couples','couples_therapist','Y',''),
   ('consent.couples','lead','Y',''),
   ('access','self','Y',''), ('access','lead','Y',''),
+  ('access.couple','self','Y',''), ('access.couple','lead','Y',''),
   ('break_glass','lead','Y',''),
   ('access.sealed','safety','Y',''),
   ('couple.link','self','Y',''), ('couple.link','partner','Y',''), ('couple.link','ex_partner','Y',''),
@@ -139,6 +140,7 @@ create function door.writes_by() returns table (kind text, relation text) langua
   select k, unnest(string_to_array(who, ' ')) from (values
   ('person.name', 'self lead coordinator'),
   ('person.contact', 'self lead coordinator'),
+  ('invitation', 'lead coordinator'),
   ('care_team', 'lead coordinator'),
   ('care_team.sealed', 'lead'),
   ('medical', 'prescriber nurse'),
@@ -155,7 +157,7 @@ create function door.writes_by() returns table (kind text, relation text) langua
   ('decision', 'prescriber couples_therapist'),
   ('decision.signature', 'self prescriber couples_therapist'),
   ('pathway', 'self prescriber nurse individual_therapist couples_therapist lead coordinator'),
-  ('hold.reason', 'prescriber nurse individual_therapist couples_therapist'),
+  ('hold.reason', 'prescriber nurse individual_therapist couples_therapist lead'),
   ('consent', 'self'),
   ('consent.reaffirmed', 'self prescriber nurse'),
   ('grant', 'self'),
@@ -649,7 +651,9 @@ begin
     and ((kind = ''medical'' and %s) or (kind = ''screen.suicide'' and %s)))', door.leaf('person', 'medical'), door.leaf('person', 'suicide.flag'));
 end $$;
 create policy added on bothwell_holdreason for insert to bothwell_viewer with check (
-  clinic_id = (select door.clinic()) and author_id = (select door.me()) and subject_id = any(array(select door.writes('hold.reason'))));
+  clinic_id = (select door.clinic()) and author_id = (select door.me())
+  and (subject_id = any(array(select door.writes('hold.reason')))
+       or ((select door.writes_everywhere('hold.reason')) and subject_id <> all(array(select door.intimates())))));
 grant select, insert on bothwell_holdreason to bothwell_viewer;
 
 -- Grants: the giver's. Whoever sees the item sees whether the partner does too; a partner learns of no other audience.
@@ -714,10 +718,12 @@ create policy added on bothwell_breakglass for insert to bothwell_viewer with ch
            and (couple_id is null or couple_id <> all(array(select door.own_couples()))))));
 grant select, insert on bothwell_breakglass to bothwell_viewer;
 
--- The log of who saw what. The safety circle's entries are sealed from everyone else, the lead included.
+-- The log of who saw what. Of their couple's chart the two see who else looked, not what their partner did. The safety circle's entries are sealed from everyone else, the lead included.
 create policy seen on bothwell_auditentry for select to bothwell_viewer using (
   clinic_id = (select door.clinic()) and (
     (not sealed and (subject_id = (select door.me())
+        or (subject_id is null and couple_id = any(array(select door.couples('access.couple')))
+            and (actor_id is null or actor_id = (select door.me()) or actor_id <> all(array(select door.intimates()))))
         or ((select door.everywhere('access')) and (subject_id is null or subject_id <> all(array(select door.intimates())))
             and (couple_id is null or couple_id <> all(array(select door.own_couples()))))))
     or (sealed and subject_id = any(array(select door.subjects('access.sealed'))))));
@@ -728,9 +734,10 @@ grant select, insert on bothwell_auditentry to bothwell_viewer;
 
 -- Invitations are made behind the door and used before it.
 create policy seen on bothwell_invitation for select to bothwell_viewer using (
-  clinic_id = (select door.clinic()) and (select door.writes_everywhere('person.name')));
+  clinic_id = (select door.clinic()) and (select door.writes_everywhere('invitation'))
+  and person_id <> all(array(select door.intimates())));
 create policy added on bothwell_invitation for insert to bothwell_viewer with check (
-  clinic_id = (select door.clinic()) and made_by_id = (select door.me()) and (select door.writes_everywhere('person.name'))
+  clinic_id = (select door.clinic()) and made_by_id = (select door.me()) and (select door.writes_everywhere('invitation'))
   and person_id <> all(array(select door.intimates())));
 grant select, insert on bothwell_invitation to bothwell_viewer;
 create policy before_the_door on bothwell_invitation for select to bothwell_web using (true);

@@ -1,5 +1,211 @@
-"""To be filled."""
+"""Who has seen my record, what I have opened to whom, and taking it back: for everyone, about themselves.
 
-from django.urls import URLPattern
+It never shows the log of anyone else, and what the safety circle does leaves no line here.
+"""
 
-urlpatterns: list[URLPattern] = []
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+from django.contrib import messages
+from django.db.models import Q, QuerySet
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import path
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from bothwell.couples.models import Contact, Person, Role
+from bothwell.integration.models import InsightVersion
+from bothwell.privacy import actions
+from bothwell.privacy.models import Audience, AuditEntry, Consent, Grant
+from bothwell.refusal import Refused
+from bothwell.web.asking import viewer
+from bothwell.web.people import contact_form, save_contact
+
+ON_A_PAGE = 30
+LONGEST_EXCERPT = 120
+
+KINDS: Final = {
+    "access": "who has seen it",
+    "break_glass": "emergency access",
+    "care team": "the care team",
+    "clinic": "the clinic's details",
+    "consent": "consent",
+    "contact": "contact details",
+    "couple": "the couple's page",
+    "decision": "the joint decision",
+    "decision.status": "whether the joint decision is made",
+    "disclosure": "the disclosure agreement",
+    "dosing.flowsheet": "the record of a session",
+    "dosing.summary": "how a session went",
+    "dosing.time": "the time of a session",
+    "insight": "an insight",
+    "invitation": "the link to a login",
+    "measure.individual": "answers about oneself",
+    "measure.predose": "answers before a session",
+    "measure.relationship": "answers about the relationship",
+    "medical": "medical history and findings",
+    "pathway": "the course of care",
+    "screen.suicide": "answers about safety",
+    "overview": "the overview",
+}
+"""What a kind of item is called in the log. A kind not named here is shown by its own name."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """One entry of the log in words."""
+
+    at: datetime
+    who: str
+    did: str
+    what: str
+    whose: str
+    why: str
+
+
+def in_words(entries: Iterable[AuditEntry], reader: Person) -> list[Line]:
+    """The entries as `reader` reads them: names only of people they may see."""
+    return [
+        Line(
+            at=entry.at,
+            who=_who(entry, reader),
+            did=entry.action,
+            what=KINDS.get(entry.item_kind, entry.item_kind.replace("_", " ").replace(":", ", ")),
+            whose=entry.subject.name_used if entry.subject else "a couple" if entry.couple_id else "",
+            why=entry.why,
+        )
+        for entry in entries
+    ]
+
+
+def _who(entry: AuditEntry, reader: Person) -> str:
+    if entry.service:
+        return f"A service of the clinic ({entry.service})"
+    if entry.actor_id == reader.id:
+        return "You"
+    return entry.actor.signs_as if entry.actor else "Somebody"
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """A stretch of the log, newest first, and where the next older one begins."""
+
+    entries: Sequence[AuditEntry]
+    older: str
+
+
+def stretch(entries: QuerySet[AuditEntry], before: str, count: int = ON_A_PAGE) -> Stretch:
+    """Up to `count` entries older than the key `before`, newest first.
+
+    `before` is what a page gave as `older`; anything else means: from the newest on.
+    """
+    entries = entries.select_related("actor", "subject").order_by("-at", "-id")
+    moment, _, key = before.partition("~")
+    try:
+        at, last = datetime.fromisoformat(moment), UUID(key)
+        if at.tzinfo is not None:
+            entries = entries.filter(Q(at__lt=at) | Q(at=at, id__lt=last))
+    except ValueError:
+        pass
+    rows = list(entries[: count + 1])
+    shown = rows[:count]
+    return Stretch(shown, f"{shown[-1].at.isoformat()}~{shown[-1].id}" if len(rows) > count else "")
+
+
+@dataclass(frozen=True)
+class Opened:
+    """One grant of one's own, as its giver reads it."""
+
+    id: UUID
+    what: str
+    words: str
+    to: str
+    since: datetime
+
+
+@require_GET
+def access(request: HttpRequest) -> HttpResponse:
+    """One's own log, and for a partner the doors they have opened."""
+    who = viewer(request)
+    before = request.GET.get("before", "")[:100]
+    page = stretch(AuditEntry.objects.filter(subject=who), before)
+    context = {"lines": in_words(page.entries, who), "older": page.older, "before": before}
+    if not who.is_staff_member:
+        context |= {"opened": _opened(who), "consents": _consents(who)}
+    return render(request, "access/page.html", context)
+
+
+def _opened(who: Person) -> list[Opened]:
+    grants = list(Grant.objects.filter(subject=who, revoked_at__isnull=True).order_by("-opens_at"))
+    words = {
+        version.id: version.text[:LONGEST_EXCERPT]
+        for version in InsightVersion.objects.filter(id__in=[grant.item_id for grant in grants])
+    }
+    return [
+        Opened(
+            grant.id,
+            KINDS.get(grant.item_kind, grant.item_kind),
+            words.get(grant.item_id, ""),
+            Audience(grant.audience).label,
+            grant.opens_at,
+        )
+        for grant in grants
+    ]
+
+
+def _consents(who: Person) -> list[dict[str, object]]:
+    rows = Consent.objects.filter(subject=who, withdrawn_at__isnull=True).select_related("text")
+    return [
+        {
+            "id": row.id,
+            "title": row.text.title,
+            "to": f"my {Role(row.release_to).label}" if row.release_to else "",
+            "since": row.recorded_at,
+        }
+        for row in rows.order_by("-recorded_at")
+    ]
+
+
+@require_POST
+def take_back(request: HttpRequest, grant_id: UUID) -> HttpResponse:
+    """Close what one had opened; it is closed with the other's next page."""
+    try:
+        actions.revoke(by=viewer(request), grant_id=grant_id)
+    except Refused as no:
+        raise Http404 from no
+    messages.success(request, "Taken back. It is closed from now on.")
+    return redirect("access")
+
+
+@require_POST
+def withdraw(request: HttpRequest, consent_id: UUID) -> HttpResponse:
+    """Withdraw what one had signed; it ends at once."""
+    try:
+        actions.withdraw_consent(by=viewer(request), consent_id=consent_id)
+    except Refused as no:
+        raise Http404 from no
+    messages.success(request, "Withdrawn. It no longer holds from now on.")
+    return redirect("access")
+
+
+@require_http_methods(["GET", "POST"])
+def my_contact(request: HttpRequest) -> HttpResponse:
+    """How I may be reached: one's own to change."""
+    who = viewer(request)
+    known = Contact.objects.filter(subject=who).first()
+    form = contact_form(who, known, request.POST if request.method == "POST" else None)
+    if request.method == "POST" and save_contact(who, who, form):
+        messages.success(request, "Saved.")
+        return redirect("my_contact")
+    return render(request, "access/contact.html", {"form": form}, status=422 if form.errors else 200)
+
+
+urlpatterns = [
+    path("access", access, name="access"),
+    path("access/contact", my_contact, name="my_contact"),
+    path("access/grants/<uuid:grant_id>/take-back", take_back, name="take_back"),
+    path("access/consents/<uuid:consent_id>/withdraw", withdraw, name="withdraw"),
+]

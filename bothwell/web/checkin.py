@@ -22,7 +22,7 @@ from bothwell.integration.insights import Seen, seen_by
 from bothwell.privacy.circles import Relation
 from bothwell.privacy.models import Consent
 from bothwell.refusal import Refused, Stale
-from bothwell.web.around import nearby
+from bothwell.web.around import Nearby, nearby
 from bothwell.web.asking import require_partner
 
 CHOOSE = "Choose the answer that fits best, or say you would rather not."
@@ -33,7 +33,9 @@ class AnswerForm(forms.Form):
 
     answer = forms.CharField(required=False, max_length=60)
     revision = forms.IntegerField(min_value=0)
-    step = forms.ChoiceField(choices=[(name, name) for name in ("save", "next", "back", "skip")], required=False)
+    step = forms.ChoiceField(
+        choices=[(name, name) for name in ("save", "next", "back", "skip")], required=False
+    )
 
 
 @dataclass(frozen=True)
@@ -72,10 +74,10 @@ def _check_in(request: HttpRequest, request_id: UUID) -> CheckIn:
     return CheckIn(who, asked, load(asked.instrument), actions.open_response(by=who, request=asked))
 
 
-def _seen(check_in: CheckIn) -> Seen:
+def _seen(check_in: CheckIn, surroundings: Nearby) -> Seen:
     signed = Consent.objects.filter(subject=check_in.who, withdrawn_at__isnull=True).exclude(release_class="")
     released = [(data, Relation(to)) for data, to in signed.values_list("release_class", "release_to")]
-    return seen_by(check_in.request.kind, nearby(check_in.who).team, released)
+    return seen_by(check_in.request.kind, surroundings.team, released)
 
 
 @require_GET
@@ -157,7 +159,9 @@ def _question(
     }
     if request.htmx:  # type: ignore[attr-defined]
         return render(request, "checkin/page.html#kept", context, status=status)
-    return render(request, "checkin/page.html", {**context, "seen": _seen(check_in)}, status=status)
+    surroundings = nearby(check_in.who)
+    context |= {"seen": _seen(check_in, surroundings), "side": surroundings.side}
+    return render(request, "checkin/page.html", context, status=status)
 
 
 def _progress(check_in: CheckIn, number: int) -> list[str]:
@@ -195,7 +199,7 @@ def _review(request: HttpRequest, check_in: CheckIn, *, trouble: str = "", statu
         "check_in": check_in,
         "rows": rows,
         "ready": check_in.first_open is None,
-        "seen": _seen(check_in),
+        "seen": _seen(check_in, nearby(check_in.who)),
         "trouble": trouble,
     }
     return render(request, "checkin/review.html", context, status=status)
@@ -209,7 +213,7 @@ def sent(request: HttpRequest, request_id: UUID) -> HttpResponse:
         return redirect(check_in.address(check_in.first_open or "review"))
     context = {
         "check_in": check_in,
-        "seen": _seen(check_in),
+        "seen": _seen(check_in, nearby(check_in.who)),
         "reach_out": bool(check_in.response.flags),
         "crisis_lines": check_in.who.clinic.crisis_lines,
         "next": due(check_in.who).first(),

@@ -33,7 +33,9 @@ OWN_WORDS = {
 class SignForm(forms.Form):
     """The person's own word, with the name typed by themselves."""
 
-    verdict = forms.ChoiceField(choices=Verdict.choices, error_messages={"required": "Choose one of the three."})
+    verdict = forms.ChoiceField(
+        choices=Verdict.choices, error_messages={"required": "Choose one of the three."}
+    )
     words = forms.CharField(required=False, widget=forms.Textarea)
     signed_name = forms.CharField(max_length=120, error_messages={"required": "Type your name to sign."})
     understood = forms.BooleanField(error_messages={"required": "Tick this when you have read it."})
@@ -74,7 +76,9 @@ def _page(
         "signers": [{"label": label, "signature": signed.get(as_)} for as_, label in SIGNERS],
         "mine": signed.get(DecisionSignature.As.PARTNER),
         "both_signed": len(clinicians) == 2,
-        "verdicts": [{"value": value.value, "title": words[0], "note": words[1]} for value, words in OWN_WORDS.items()],
+        "verdicts": [
+            {"value": value.value, "title": words[0], "note": words[1]} for value, words in OWN_WORDS.items()
+        ],
         "side": nearby(row.subject).side if row.subject else "",
         "form": form,
         "trouble": trouble,

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.utils import timezone
 from django.utils.http import urlencode
 
 from bothwell.couples.models import Person
@@ -31,8 +32,10 @@ class DoorMiddleware:
         person_id = request.user.person_id
         with door.opened(person_id):
             request.viewer = Person.objects.select_related("clinic").get(id=person_id)  # type: ignore[attr-defined]
-            response = self.get_response(request)
-            if hasattr(response, "render") and not response.is_rendered:
-                response.render()
+            # Every time on a page, and every time typed into one, is the clinic's.
+            with timezone.override(request.viewer.clinic.timezone):  # type: ignore[attr-defined]
+                response = self.get_response(request)
+                if hasattr(response, "render") and not response.is_rendered:
+                    response.render()
         response["Cache-Control"] = "no-store"
         return response

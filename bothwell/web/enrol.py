@@ -35,7 +35,9 @@ class ReachForm(forms.Form):
     pronouns = forms.CharField(label="Pronouns", max_length=40, required=False)
     full_name = forms.CharField(label="Full name, as on documents", max_length=200, required=False)
     born_on = forms.DateField(
-        label="Date of birth", required=False, widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
+        label="Date of birth",
+        required=False,
+        widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
     )
     safe_email = forms.EmailField(
         label="Safe e-mail address",
@@ -50,7 +52,10 @@ class ReachForm(forms.Form):
     )
     may_leave_message = forms.BooleanField(label="We may leave a message there", required=False)
     call_me = forms.CharField(
-        label="Name to ask for on the telephone", max_length=120, required=False, help_text="If it is another one."
+        label="Name to ask for on the telephone",
+        max_length=120,
+        required=False,
+        help_text="If it is another one.",
     )
 
     def reach(self) -> actions.Reach:
@@ -70,7 +75,9 @@ class PartnerForm(ReachForm):
     """One partner as enrolled."""
 
     is_treated = forms.BooleanField(
-        label="Ketamine-assisted therapy is considered for them", required=False, help_text="Their own course begins."
+        label="Ketamine-assisted therapy is considered for them",
+        required=False,
+        help_text="Their own course begins.",
     )
 
     def partner(self) -> actions.NewPartner:
@@ -93,7 +100,9 @@ class TogetherForm(forms.Form):
         help_text="In their words, for instance “the one who had the accident”. Empty: neither has a role of "
         "their own, and results treat the two alike.",
     )
-    send_mail = forms.BooleanField(label="Mail each their link, where there is a safe address", required=False)
+    send_mail = forms.BooleanField(
+        label="Mail each their link, where there is a safe address", required=False
+    )
     request_id = forms.UUIDField(widget=forms.HiddenInput)
 
 
@@ -107,7 +116,11 @@ def enrol(request: HttpRequest) -> HttpResponse:
         blank.fields["is_treated"].initial = True
     together = TogetherForm(data, initial={"request_id": uuid4(), "send_mail": True})
     refused = ""
-    if request.method == "POST" and all([a.is_valid(), b.is_valid(), together.is_valid()]) and _is_apart(a, b):
+    if (
+        request.method == "POST"
+        and all([a.is_valid(), b.is_valid(), together.is_valid()])
+        and _is_apart(a, b)
+    ):
         given = together.cleaned_data
         given["started_by"] = StartedBy(given["started_by"])
         try:
@@ -125,7 +138,8 @@ def _is_apart(a: PartnerForm, b: PartnerForm) -> bool:
     one, other = (form.cleaned_data["safe_email"].casefold() for form in (a, b))
     if one and one == other:
         b.add_error(
-            "safe_email", "Both have this address. A shared mailbox is not safe for either: use two, or leave it empty."
+            "safe_email",
+            "Both have this address. A shared mailbox is not safe for either: use two, or leave it empty.",
         )
         return False
     return True
@@ -151,7 +165,9 @@ def enrolled(request: HttpRequest, couple_id: UUID) -> HttpResponse:
 class AloneForm(PartnerForm):
     """One person without a partner here."""
 
-    send_mail = forms.BooleanField(label="Mail them their link, where there is a safe address", required=False)
+    send_mail = forms.BooleanField(
+        label="Mail them their link, where there is a safe address", required=False
+    )
     request_id = forms.UUIDField(widget=forms.HiddenInput)
 
 

@@ -48,6 +48,12 @@ PART_LABELS = {
     Part.TO_ASK: "What I want to ask",
 }
 
+ROLES = {
+    Relation.PARTNER: "",
+    Relation.COUPLES_THERAPIST: "couples therapist",
+    Relation.INDIVIDUAL_THERAPIST: "individual therapist",
+}
+
 
 class WordsForm(forms.Form):
     """What came up. No field has a `maxlength`: a browser would cut a pasted text in silence."""
@@ -60,7 +66,12 @@ class WordsForm(forms.Form):
     after = forms.IntegerField(required=False)
 
     def words(self) -> Words:
-        return Words(*(self.cleaned_data[name].replace("\r\n", "\n") for name in ("text", "feeling", "to_say", "to_ask")))
+        return Words(
+            *(
+                self.cleaned_data[name].replace("\r\n", "\n")
+                for name in ("text", "feeling", "to_say", "to_ask")
+            )
+        )
 
 
 class ShareForm(forms.Form):
@@ -68,7 +79,9 @@ class ShareForm(forms.Form):
 
     choice = forms.CharField(max_length=20)
     also = forms.BooleanField(required=False)
-    parts = forms.MultipleChoiceField(required=False, choices=[(part.value, label) for part, label in PART_LABELS.items()])
+    parts = forms.MultipleChoiceField(
+        required=False, choices=[(part.value, label) for part, label in PART_LABELS.items()]
+    )
     sleep = forms.BooleanField(required=False)
     version = forms.UUIDField()
 
@@ -126,6 +139,37 @@ class Sheet:
         return next((version for version in self.versions if version.id in opened), None)
 
     @property
+    def given_differs(self) -> bool:
+        """Whether what others see is not word for word what stands here now."""
+        return self.given is not None and actions.words_of(self.given) != actions.words_of(self.current)
+
+    @property
+    def given_parts(self) -> list[dict[str, str]]:
+        return _parts(self.given) if self.given else []
+
+    @property
+    def given_to(self) -> str:
+        return called(self.chosen, self.around)
+
+    @property
+    def detail(self) -> list[dict[str, object]]:
+        """Who exactly can see it, and since when."""
+        return [
+            {
+                "name": called({Relation(grant.audience)}, self.around),
+                "role": ROLES[Relation(grant.audience)],
+                "since": grant.opens_at,
+            }
+            for grant in self.open_grants
+            if grant.opens_at <= self.now
+        ]
+
+    @property
+    def asleep_words(self) -> str:
+        """What the badge adds while a share is slept on."""
+        return f"Until it opens to {self.waiting_for}." if self.asleep_until else ""
+
+    @property
     def own_versions(self) -> list[InsightVersion]:
         """The author's own versions, newest first, without those made to be given."""
         given = {grant.item_id for grant in self.grants} - {self.current.id}
@@ -134,7 +178,9 @@ class Sheet:
     @property
     def history(self) -> list[Event]:
         return history(
-            [Opened(Relation(g.audience), g.recorded_at, g.opens_at, g.revoked_at) for g in self.grants], self.around, self.now
+            [Opened(Relation(g.audience), g.recorded_at, g.opens_at, g.revoked_at) for g in self.grants],
+            self.around,
+            self.now,
         )
 
 
@@ -146,9 +192,13 @@ def sheets(who: Person, found: Iterable[Insight], around: Around) -> list[Sheet]
         versions[version.insight_id].append(version)
     ids = [version.id for rows in versions.values() for version in rows]
     grants: dict[UUID, list[Grant]] = {}
-    for grant in Grant.objects.filter(subject=who, item_kind=actions.ITEM_KIND, item_id__in=ids).order_by("id"):
+    for grant in Grant.objects.filter(subject=who, item_kind=actions.ITEM_KIND, item_id__in=ids).order_by(
+        "id"
+    ):
         grants.setdefault(grant.item_id, []).append(grant)
-    return [_sheet(insight, versions[insight.id], grants, around) for insight in insights if versions[insight.id]]
+    return [
+        _sheet(insight, versions[insight.id], grants, around) for insight in insights if versions[insight.id]
+    ]
 
 
 def _sheet(
@@ -172,7 +222,9 @@ def listing(request: HttpRequest) -> HttpResponse:
     """Everything one wrote, newest first; what was set aside on a page of its own."""
     who = require_partner(request)
     aside = request.GET.get("aside") == "1"
-    found = Insight.objects.filter(subject=who, set_aside_at__isnull=not aside).order_by("-recorded_at", "-id")[:200]
+    found = Insight.objects.filter(subject=who, set_aside_at__isnull=not aside).order_by(
+        "-recorded_at", "-id"
+    )[:200]
     context = {"sheets": sheets(who, found, nearby(who).around), "aside": aside}
     return render(request, "insights/page.html", context)
 
@@ -186,9 +238,13 @@ def new(request: HttpRequest) -> HttpResponse:
         return _form(request, WordsForm(initial={"request_id": new_id()}), kind)
     form = WordsForm(request.POST)
     if not form.is_valid():
-        return _form(request, form, kind, "Something here cannot be kept as it is. Your words are still below.", 422)
+        return _form(
+            request, form, kind, "Something here cannot be kept as it is. Your words are still below.", 422
+        )
     try:
-        kept = actions.write(by=who, words=form.words(), kind=kind, request_id=form.cleaned_data["request_id"] or new_id())
+        kept = actions.write(
+            by=who, words=form.words(), kind=kind, request_id=form.cleaned_data["request_id"] or new_id()
+        )
     except Refused as refused:
         return _form(request, form, kind, refused.reason, 422)
     return redirect(f"/insights/{kept.id}")
@@ -199,9 +255,20 @@ def _kind(asked: str | None) -> Insight.Kind:
 
 
 def _form(
-    request: HttpRequest, form: WordsForm, kind: Insight.Kind, trouble: str = "", status: int = 200, sheet: Sheet | None = None
+    request: HttpRequest,
+    form: WordsForm,
+    kind: Insight.Kind,
+    trouble: str = "",
+    status: int = 200,
+    sheet: Sheet | None = None,
 ) -> HttpResponse:
-    context = {"form": form, "kind": kind, "is_intention": kind == Insight.Kind.INTENTION, "trouble": trouble, "sheet": sheet}
+    context = {
+        "form": form,
+        "kind": kind,
+        "is_intention": kind == Insight.Kind.INTENTION,
+        "trouble": trouble,
+        "sheet": sheet,
+    }
     return render(request, "insights/write.html", context, status=status)
 
 
@@ -231,9 +298,18 @@ def edit(request: HttpRequest, insight_id: UUID) -> HttpResponse:
         return _form(request, WordsForm(initial={**start, "after": current.number}), kind, sheet=sheet)
     form = WordsForm(request.POST)
     if not form.is_valid():
-        return _form(request, form, kind, "Something here cannot be kept as it is. Your words are still below.", 422, sheet)
+        return _form(
+            request,
+            form,
+            kind,
+            "Something here cannot be kept as it is. Your words are still below.",
+            422,
+            sheet,
+        )
     try:
-        actions.rewrite(by=who, insight_id=insight_id, words=form.words(), after=form.cleaned_data["after"] or 0)
+        actions.rewrite(
+            by=who, insight_id=insight_id, words=form.words(), after=form.cleaned_data["after"] or 0
+        )
     except Refused as refused:
         return _form(request, form, kind, refused.reason, 409 if isinstance(refused, Stale) else 422, sheet)
     return redirect(f"/insights/{insight_id}")
@@ -250,7 +326,9 @@ def share(request: HttpRequest, insight_id: UUID) -> HttpResponse:
         return _share(request, surroundings, sheet, form, "Choose who may know this.", 422)
     audiences = audiences_of(form.cleaned_data["choice"], form.cleaned_data["also"], surroundings.around)
     if audiences is None:
-        return _share(request, surroundings, sheet, form, "That choice is no longer there. Choose again.", 422)
+        return _share(
+            request, surroundings, sheet, form, "That choice is no longer there. Choose again.", 422
+        )
     try:
         actions.choose_audience(
             by=who,
@@ -261,7 +339,9 @@ def share(request: HttpRequest, insight_id: UUID) -> HttpResponse:
             opens_at=wakes_at(timezone.now(), zone_of(who)) if form.cleaned_data["sleep"] else None,
         )
     except Refused as refused:
-        return _share(request, surroundings, sheet, form, refused.reason, 409 if isinstance(refused, Stale) else 422)
+        return _share(
+            request, surroundings, sheet, form, refused.reason, 409 if isinstance(refused, Stale) else 422
+        )
     return redirect(f"/insights/{insight_id}")
 
 
@@ -287,7 +367,12 @@ def _share(
         "also": bool(form.data.get("also")) if form else Relation.INDIVIDUAL_THERAPIST in sheet.chosen,
         "individual": called({Relation.INDIVIDUAL_THERAPIST}, around) if around.individual_therapists else "",
         "parts": [
-            {**part, "on": part["name"] in form.data.getlist("parts") if form else bool(given and getattr(given, part["name"]))}
+            {
+                **part,
+                "on": part["name"] in form.data.getlist("parts")
+                if form
+                else bool(given and getattr(given, part["name"])),
+            }
             for part in _parts(sheet.current)
         ],
         "sleep": bool(form.data.get("sleep")) if form else suggested.allowed,
@@ -306,7 +391,10 @@ def _choice_now(sheet: Sheet, around: Around) -> str:
 def _last_session_at(who: Person) -> datetime | None:
     """When the person last was in a dosing session, as far as it got."""
     last = (
-        DosingSession.objects.filter(subject=who, started_at__isnull=False).order_by("-started_at").values("started_at", "ended_at").first()
+        DosingSession.objects.filter(subject=who, started_at__isnull=False)
+        .order_by("-started_at")
+        .values("started_at", "ended_at")
+        .first()
     )
     return (last["ended_at"] or last["started_at"]) if last else None
 

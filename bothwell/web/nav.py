@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 
 from django.http import HttpRequest
-
-from bothwell.couples.models import Person, Role, StaffRole, open_at
 from django.utils import timezone
+
+from bothwell.couples.models import Assignment, Person, Role, StaffRole, open_at
 
 
 @dataclass(frozen=True)
@@ -32,11 +32,22 @@ def roles_of(person: Person) -> frozenset[Role]:
     return frozenset(Role(role) for role in held)
 
 
+def is_in_a_safety_circle(person: Person) -> bool:
+    """Whether a member of staff is assigned to anybody's safety circle now.
+
+    Nobody else is shown that there is one.
+    """
+    now = timezone.now()
+    return Assignment.objects.filter(open_at(now), staff=person, role=Role.SAFETY).exists()
+
+
 def places(request: HttpRequest, viewer: Person) -> list[Place]:
     """The entries of the navigation, the current one marked."""
     if viewer.is_staff_member:
         roles = roles_of(viewer)
         shown = [(label, href) for label, href, who in STAFF if who & roles]
+        if is_in_a_safety_circle(viewer):
+            shown.append(("Safety", "/safety"))
     else:
         shown = list(PARTNER)
     return [Place(label, href, request.path.startswith(href)) for label, href in shown]

@@ -21,10 +21,10 @@ from bothwell.couples.models import Assignment, Membership, Person, Role, open_a
 from bothwell.dosing.models import DosingSession
 from bothwell.instruments.catalogue import load
 from bothwell.instruments.models import Request, SafetyFlag
-from bothwell.integration import actions
+from bothwell.integration.insights import seen_by
 from bothwell.integration.models import CoupleSession, Insight, InsightVersion
-from bothwell.pathway.actions import is_prepared
-from bothwell.pathway.models import DecisionSignature, JointDecision, Preparation
+from bothwell.pathway import actions as pathway
+from bothwell.pathway.models import Course, DecisionSignature, JointDecision, Preparation
 from bothwell.privacy.models import DisclosureAgreement
 from bothwell.refusal import Refused
 from bothwell.web.around import Nearby, local_now, nearby
@@ -32,6 +32,7 @@ from bothwell.web.asking import require_partner, viewer
 from bothwell.web.checkin import due
 from bothwell.web.insights import sheets
 from bothwell.web.nav import roles_of
+from bothwell.web.own_line import own_trend
 
 SHOWN_AHEAD = timedelta(days=7)
 PREPARE_AHEAD = timedelta(days=14)
@@ -85,13 +86,27 @@ def _partner(request: HttpRequest, who: Person) -> HttpResponse:
         "visits": _visits(sessions, surroundings),
         "nearby": surroundings,
         "given": _given(surroundings),
+        **_trend(who, surroundings),
     }
     return render(request, "today/page.html", context)
 
 
+def _trend(who: Person, surroundings: Nearby) -> dict[str, Any]:
+    own = own_trend(who, surroundings.side)
+    if own is None:
+        return {}
+    return {
+        "trend": own.trend,
+        "trend_words": own.sentence,
+        "trend_seen": seen_by(own.kind, surroundings.team, ()),
+    }
+
+
 def greeting(now: datetime) -> str:
     """`Good morning`, by the clock on the wall."""
-    return "Good morning" if 4 <= now.hour < 12 else "Good afternoon" if 12 <= now.hour < 18 else "Good evening"
+    return (
+        "Good morning" if 4 <= now.hour < 12 else "Good afternoon" if 12 <= now.hour < 18 else "Good evening"
+    )
 
 
 def _check_ins(who: Person) -> list[Need]:
@@ -111,7 +126,12 @@ def _signing(who: Person, surroundings: Nearby) -> list[Need]:
     partner_signed = Q(signatures__signs_as=DecisionSignature.As.PARTNER)
     decisions = JointDecision.objects.filter(subject=who).exclude(partner_signed).order_by("recorded_at")
     needs = [
-        Need("Read and decide", "What was worked out with you, in plain words", f"/decisions/{row.id}", READING_MINUTES)
+        Need(
+            "Read and decide",
+            "What was worked out with you, in plain words",
+            f"/decisions/{row.id}",
+            READING_MINUTES,
+        )
         for row in decisions
     ]
     if surroundings.couple:
@@ -131,8 +151,12 @@ def _sessions(who: Person) -> list[DosingSession]:
     """Own sessions ahead, soonest first."""
     now = timezone.now()
     return list(
-        DosingSession.objects.select_related("room")
-        .filter(subject=who, ended_at__isnull=True, scheduled_at__range=(now - timedelta(hours=12), now + COMING_AHEAD))
+        DosingSession.objects.select_related("room", "course__protocol")
+        .filter(
+            subject=who,
+            ended_at__isnull=True,
+            scheduled_at__range=(now - timedelta(hours=12), now + COMING_AHEAD),
+        )
         .exclude(outcome="cancelled")
         .order_by("scheduled_at")
     )
@@ -142,7 +166,9 @@ def _preparing(who: Person, sessions: Sequence[DosingSession]) -> list[Need]:
     soon = [row for row in sessions if row.scheduled_at <= timezone.now() + PREPARE_AHEAD]
     if not soon:
         return []
-    last = Preparation.objects.filter(subject=who, course=soon[0].course_id).order_by("recorded_at", "id").last()
+    last = (
+        Preparation.objects.filter(subject=who, course=soon[0].course_id).order_by("recorded_at", "id").last()
+    )
     if last and last.escort_name and last.fasting_explained:
         return []
     return [Need("Before your session", "Who comes with you, and what to eat and drink", "/today/prepare", 2)]
@@ -178,12 +204,17 @@ class PrepareForm(forms.Form):
     """Who comes along, and that the instructions were read."""
 
     escort_name = forms.CharField(
-        max_length=120, label="Who takes you home?", help_text="An adult who stays with you. You may not drive that day."
+        max_length=120,
+        label="Who takes you home?",
+        help_text="An adult who stays with you. You may not drive that day.",
     )
     escort_phone = forms.CharField(max_length=40, label="Their telephone number")
     fasting_read = forms.BooleanField(label="I have read what to eat and drink before")
     note = forms.CharField(
-        required=False, label="Anything your team should know?", widget=forms.Textarea, help_text="Your care team reads this."
+        required=False,
+        label="Anything your team should know?",
+        widget=forms.Textarea,
+        help_text="Your care team reads this.",
     )
 
 
@@ -194,14 +225,26 @@ def prepare(request: HttpRequest) -> HttpResponse:
     sessions = _sessions(who)
     if not sessions:
         raise Http404
-    last = Preparation.objects.filter(subject=who, course=sessions[0].course_id).order_by("recorded_at", "id").last()
-    form = PrepareForm(request.POST or None, initial=_as_kept(last))
+    last = (
+        Preparation.objects.filter(subject=who, course=sessions[0].course_id)
+        .order_by("recorded_at", "id")
+        .last()
+    )
     if request.method == "GET":
         return _prepare(request, who, sessions[0], last, PrepareForm(initial=_as_kept(last)))
+    form = PrepareForm(request.POST)
     if not form.is_valid():
         return _prepare(request, who, sessions[0], last, form, status=422)
     try:
-        actions.prepare(by=who, course_id=sessions[0].course_id, **form.cleaned_data)
+        pathway.prepare(
+            by=who,
+            course=sessions[0].course,
+            escort_name=form.cleaned_data["escort_name"],
+            escort_phone=form.cleaned_data["escort_phone"],
+            fasting_explained=form.cleaned_data["fasting_read"],
+            antiemetic_plan=last.antiemetic_plan if last else "",  # the care team's to write
+            note=form.cleaned_data["note"].replace("\r\n", "\n"),
+        )
     except Refused as refused:
         return _prepare(request, who, sessions[0], last, form, refused.reason, 422)
     messages.success(request, "Kept. Your care team can see it.")
@@ -229,19 +272,37 @@ def _prepare(
     status: int = 200,
 ) -> HttpResponse:
     around = nearby(who).around
-    intention = (
-        Insight.objects.filter(subject=who, kind=Insight.Kind.INTENTION, set_aside_at__isnull=True)
-        .order_by("-recorded_at", "-id")[:1]
-    )
+    intention = Insight.objects.filter(
+        subject=who, kind=Insight.Kind.INTENTION, set_aside_at__isnull=True
+    ).order_by("-recorded_at", "-id")[:1]
     context = {
         "session": session,
         "form": form,
         "last": last,
-        "ready": is_prepared(last),
+        "fasting": _fasting(session.course),
         "intention": next(iter(sheets(who, intention, around)), None),
         "trouble": trouble,
     }
     return render(request, "today/prepare.html", context, status=status)
+
+
+def _fasting(course: Course) -> dict[str, str] | None:
+    """How long nothing to eat and to drink, in words, from the protocol of this very course."""
+    plan = next(
+        (p for route, p in pathway.protocol_of(course.protocol).routes.items() if route == course.route), None
+    )
+    if plan is None:
+        return None
+    return {
+        "food": _span(float(plan.fasting_food_minutes.value)),
+        "clear_liquid": _span(float(plan.fasting_clear_liquid_minutes.value)),
+    }
+
+
+def _span(minutes: float) -> str:
+    """`8 hours`, `30 minutes`."""
+    hours = minutes / 60
+    return f"{hours:g} hour{'' if hours == 1 else 's'}" if hours >= 1 else f"{minutes:g} minutes"
 
 
 # ------------------------------------------------------------------------------------------------------------ staff
@@ -253,7 +314,9 @@ def _staff(request: HttpRequest, who: Person) -> HttpResponse:
         "greeting": greeting(local_now(who)),
         "now": local_now(who),
         "roles": roles,
-        "sessions": _schedule(who) if roles & {Role.PRESCRIBER, Role.NURSE, Role.LEAD, Role.COORDINATOR} else None,
+        "sessions": _schedule(who)
+        if roles & {Role.PRESCRIBER, Role.NURSE, Role.LEAD, Role.COORDINATOR}
+        else None,
         "together": _together(who) if Role.COUPLES_THERAPIST in roles else None,
         "decisions": _to_sign(who) if roles & {Role.PRESCRIBER, Role.COUPLES_THERAPIST} else None,
         "flags": _flags() if roles & {Role.PRESCRIBER, Role.NURSE, Role.INDIVIDUAL_THERAPIST} else None,
@@ -283,7 +346,11 @@ def _together(who: Person) -> list[dict[str, Any]]:
         ).order_by("at")
     )
     names: dict[Any, list[str]] = {}
-    for member in Membership.objects.select_related("person").filter(couple__in=[row.couple_id for row in planned]).order_by("side"):
+    for member in (
+        Membership.objects.select_related("person")
+        .filter(couple__in=[row.couple_id for row in planned])
+        .order_by("side")
+    ):
         names.setdefault(member.couple_id, []).append(member.person.name_used)
     return [{"session": row, "names": " and ".join(names.get(row.couple_id, []))} for row in planned]
 
@@ -297,13 +364,18 @@ def _to_sign(who: Person) -> list[JointDecision]:
     as_prescriber = Q(subject__in=prescribed) & ~Q(signatures__signs_as=DecisionSignature.As.PRESCRIBER)
     as_therapist = Q(couple__in=couples) & ~Q(signatures__signs_as=DecisionSignature.As.COUPLES_THERAPIST)
     return list(
-        JointDecision.objects.select_related("subject").filter(as_prescriber | as_therapist).order_by("recorded_at").distinct()
+        JointDecision.objects.select_related("subject")
+        .filter(as_prescriber | as_therapist)
+        .order_by("recorded_at")
+        .distinct()
     )
 
 
 def _flags() -> list[SafetyFlag]:
     """Open flags this person may see; the policies choose them."""
-    return list(SafetyFlag.objects.select_related("subject").filter(closed__isnull=True).order_by("recorded_at"))
+    return list(
+        SafetyFlag.objects.select_related("subject").filter(closed__isnull=True).order_by("recorded_at")
+    )
 
 
 urlpatterns: list[URLPattern] = [

@@ -4,7 +4,7 @@ What one of the two has not given is not here in any form: no gap, no count, no 
 """
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -18,7 +18,14 @@ from django.views.decorators.http import require_GET, require_POST
 from bothwell.couples.models import Person
 from bothwell.integration import actions
 from bothwell.integration.insights import badge
-from bothwell.integration.models import CoupleSession, ExerciseDone, ExerciseGiven, InsightVersion, SharedSummary
+from bothwell.integration.library import exercises
+from bothwell.integration.models import (
+    CoupleSession,
+    ExerciseDone,
+    ExerciseGiven,
+    InsightVersion,
+    SharedSummary,
+)
 from bothwell.privacy import audit
 from bothwell.privacy.actions import receive
 from bothwell.privacy.circles import Relation
@@ -26,6 +33,9 @@ from bothwell.privacy.models import Audience, DisclosureAgreement, Grant, Receip
 from bothwell.refusal import Refused
 from bothwell.web.around import Nearby, local_now, nearby
 from bothwell.web.asking import require_partner
+from bothwell.web.own_line import LOOKS_BACK, own_story
+from bothwell.web.score import Side
+from bothwell.web.score_upright import draw
 
 SHARED_KIND = "couple.shared"
 
@@ -39,7 +49,13 @@ class Shared:
     side: str
     mine: bool
     label: str
+    given_at: datetime
     insight_id: UUID | None = None
+
+    @property
+    def given_words(self) -> str:
+        """A receiver learns of no other audience, so the badge promises none."""
+        return f"{self.name} gave you these words, perhaps others too, and can take them back at any time."
 
 
 @require_GET
@@ -47,7 +63,7 @@ def us(request: HttpRequest) -> HttpResponse:
     """The whole page, or only its living part for a page that is open already."""
     who = require_partner(request)
     surroundings = nearby(who)
-    context = _context(who, surroundings)
+    context = _context(who, surroundings, hides_own_line=request.GET.get("hide") == "1")
     if request.htmx:  # type: ignore[attr-defined]
         return render(request, "us/page.html#living", context)
     if surroundings.couple:
@@ -55,21 +71,26 @@ def us(request: HttpRequest) -> HttpResponse:
     return render(request, "us/page.html", context)
 
 
-def _context(who: Person, surroundings: Nearby, trouble: str = "") -> dict[str, Any]:
+def _context(
+    who: Person, surroundings: Nearby, trouble: str = "", hides_own_line: bool = False
+) -> dict[str, Any]:
     theirs, taken_back = _theirs(who, surroundings)
+    shared = sorted([*theirs, *_mine(surroundings)], key=lambda each: each.given_at, reverse=True)
     sessions = _sessions(surroundings)
-    summaries = _summaries()
-    exercises = _exercises(who)
-    _open(who, theirs, sessions, summaries, exercises)
+    planned = [row for row in sessions if row.state == CoupleSession.State.PLANNED][:5]
+    summaries = _summaries(surroundings)
+    given = _exercises(surroundings)
+    _open(who, theirs, sessions, summaries, given)
+    story = own_story(surroundings, sessions, [(each.side, each.given_at) for each in shared])
     return {
         "nearby": surroundings,
-        "shared": sorted([*theirs, *_mine(surroundings)], key=lambda each: each.version.recorded_at, reverse=True),
+        "shared": shared,
         "taken_back": taken_back,
-        "sessions": [row for row in sessions if row.state == CoupleSession.State.PLANNED],
+        "sessions": planned,
         "summaries": summaries,
-        "exercises": exercises,
+        "exercises": given,
         "agreement": _agreement(who, surroundings),
-        "today": local_now(who).date(),
+        "score": draw(story, Side(surroundings.side), hidden=hides_own_line) if story else None,
         "trouble": trouble,
     }
 
@@ -80,72 +101,102 @@ def _theirs(who: Person, surroundings: Nearby) -> tuple[list[Shared], bool]:
     if partner is None:
         return [], False
     versions = list(InsightVersion.objects.filter(subject=partner))
-    open_to = _audiences([version.id for version in versions])
+    given = _given([version.id for version in versions])
     read = set(
-        Receipt.objects.filter(author=who, subject=partner, item_kind=actions.ITEM_KIND).values_list("item_id", flat=True)
+        Receipt.objects.filter(author=who, subject=partner, item_kind=actions.ITEM_KIND).values_list(
+            "item_id", flat=True
+        )
     )
+    side = surroundings.other_side
     shared = [
-        Shared(version, partner.name_used, surroundings.other_side, False, _label(open_to.get(version.id), surroundings))
+        Shared(
+            version,
+            partner.name_used,
+            side,
+            False,
+            _label(given[version.id], surroundings),
+            _since(given[version.id]),
+        )
         for version in versions
+        if version.id in given
     ]
     return shared, bool(read - {version.id for version in versions})
 
 
-def _audiences(ids: list[UUID]) -> dict[UUID, set[Relation]]:
-    """To whom items the viewer sees are open, themselves among them."""
-    found: dict[UUID, set[Relation]] = {}
-    now = timezone.now()
-    for item, audience in Grant.objects.filter(
-        item_id__in=ids, revoked_at__isnull=True, opens_at__lte=now
-    ).values_list("item_id", "audience"):
+def _given(ids: list[UUID]) -> dict[UUID, dict[Relation, datetime]]:
+    """To whom of the couple's work each of these items is open, and since when."""
+    found: dict[UUID, dict[Relation, datetime]] = {}
+    grants = Grant.objects.filter(item_id__in=ids, revoked_at__isnull=True, opens_at__lte=timezone.now())
+    for item, audience, since in grants.values_list("item_id", "audience", "opens_at"):
         if audience != Audience.INDIVIDUAL_THERAPIST:
-            found.setdefault(item, set()).add(Relation(audience))
-    return found
+            found.setdefault(item, {})[Relation(audience)] = since
+    return {item: audiences for item, audiences in found.items() if Relation.PARTNER in audiences}
 
 
-def _label(audiences: set[Relation] | None, surroundings: Nearby) -> str:
-    return badge({Relation.PARTNER, *(audiences or ())}, surroundings.around)
+def _since(audiences: dict[Relation, datetime]) -> datetime:
+    return audiences[Relation.PARTNER]
+
+
+def _label(audiences: dict[Relation, datetime], surroundings: Nearby) -> str:
+    return badge(audiences, surroundings.around)
 
 
 def _mine(surroundings: Nearby) -> list[Shared]:
     """One's own words that are open to the partner now."""
     if surroundings.partner is None:
         return []
-    who = surroundings.person
-    given = Grant.objects.filter(
+    who, side = surroundings.person, surroundings.side
+    open_now = Grant.objects.filter(
         subject=who,
         item_kind=actions.ITEM_KIND,
         couple=surroundings.couple,
         audience=Audience.PARTNER,
         revoked_at__isnull=True,
-        opens_at__lte=timezone.now(),
     ).values("item_id")
-    versions = list(InsightVersion.objects.filter(subject=who, id__in=given))
-    open_to = _audiences([version.id for version in versions])
+    versions = list(InsightVersion.objects.filter(subject=who, id__in=open_now))
+    given = _given([version.id for version in versions])
     return [
-        Shared(version, "You", surroundings.side, True, _label(open_to.get(version.id), surroundings), version.insight_id)
+        Shared(
+            version,
+            "You",
+            side,
+            True,
+            _label(given[version.id], surroundings),
+            _since(given[version.id]),
+            version.insight_id,
+        )
         for version in versions
+        if version.id in given
     ]
 
 
 def _sessions(surroundings: Nearby) -> list[CoupleSession]:
-    since = timezone.now() - timedelta(hours=2)
-    ahead = CoupleSession.objects.filter(at__gte=since).exclude(state=CoupleSession.State.CANCELLED).order_by("at")
-    return list(ahead[:5]) if surroundings.couple else []
+    """The couple's sessions as far as the picture reaches, oldest first."""
+    if surroundings.couple is None:
+        return []
+    rows = CoupleSession.objects.filter(couple=surroundings.couple, at__gte=timezone.now() - LOOKS_BACK)
+    return list(rows.exclude(state=CoupleSession.State.CANCELLED).order_by("at")[:80])
 
 
-def _summaries() -> list[SharedSummary]:
-    """The newest summaries both may read; after parting, those both had read."""
-    return list(SharedSummary.objects.select_related("session", "author").order_by("-recorded_at", "-id")[:10])
+def _summaries(surroundings: Nearby) -> list[SharedSummary]:
+    """The newest summaries both may read; for somebody in no couple now, those both had read before they parted."""
+    rows = SharedSummary.objects.select_related("session", "author").order_by("-recorded_at", "-id")
+    return list((rows.filter(couple=surroundings.couple) if surroundings.couple else rows)[:10])
 
 
-def _exercises(who: Person) -> list[dict[str, Any]]:
+def _exercises(surroundings: Nearby) -> list[dict[str, Any]]:
     """Exercises in force, each with what either said about it, word by word: no counts."""
-    now, given = timezone.now(), []
-    rows = ExerciseGiven.objects.select_related("couple").order_by("-recorded_at", "-id")[:20]
+    if surroundings.couple is None:
+        return []
+    who, now, given = surroundings.person, timezone.now(), []
+    rows = ExerciseGiven.objects.filter(couple=surroundings.couple).order_by("-recorded_at", "-id")[:20]
     by_exercise: dict[UUID, list[ExerciseDone]] = {}
     found = [row for row in rows if row.until is None or row.until >= now]
-    for done in ExerciseDone.objects.select_related("author").filter(given__in=[row.id for row in found]).order_by("-on_day", "-id"):
+    for done in (
+        ExerciseDone.objects.select_related("author")
+        .filter(given__in=[row.id for row in found])
+        .order_by("-on_day", "-id")
+    ):
         by_exercise.setdefault(done.given_id, []).append(done)
     today = local_now(who).date()
     for row in found:
@@ -162,8 +213,8 @@ def _exercises(who: Person) -> list[dict[str, Any]]:
 
 
 def exercise_title(given: ExerciseGiven) -> str:
-    """The exercise by the name it is known by at home."""
-    return given.exercise.replace("-", " ").replace("_", " ").capitalize()
+    """The exercise by the name the library gives it; one that left the library keeps its code."""
+    return next((each.title for each in exercises() if each.code == given.exercise), given.exercise)
 
 
 def _agreement(who: Person, surroundings: Nearby) -> dict[str, Any] | None:
@@ -187,11 +238,11 @@ def _open(
     theirs: list[Shared],
     sessions: list[CoupleSession],
     summaries: list[SharedSummary],
-    exercises: list[dict[str, Any]],
+    given: list[dict[str, Any]],
 ) -> None:
     """Note what was opened for the first time: it tells a share seen from one never seen, and what both had at parting."""
     items: list[tuple[str, Any]] = [(actions.ITEM_KIND, each.version) for each in theirs]
-    ours = [*sessions, *summaries, *(each["row"] for each in exercises)]
+    ours = [*sessions, *summaries, *(each["row"] for each in given)]
     items += [(SHARED_KIND, each) for each in ours]
     ids = [item.id for _, item in items]
     known = set(Receipt.objects.filter(author=who, item_id__in=ids).values_list("item_id", flat=True))

@@ -33,9 +33,11 @@ class Command(BaseCommand):
             cursor.execute("select exists (select 1 from bothwell_clinic)")
             (is_begun,) = cursor.fetchone()
             cursor.execute("set local role bothwell_loader")
-            invitation = self._again() if is_begun else found(
-                clinic_name=options["clinic"], lead_name=options["lead"]
-            )[1]
+            invitation = (
+                self._again()
+                if is_begun
+                else found(clinic_name=options["clinic"], lead_name=options["lead"])[1]
+            )
         if invitation:
             self.stdout.write("Open this link to set up the clinic lead's login; it works once, for 7 days:")
             self.stdout.write(address_of(invitation))

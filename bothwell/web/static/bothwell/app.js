@@ -72,6 +72,14 @@
     place.replaceChildren(line);
   }
 
+  // A passkey that was stopped or refused: the page says so instead of staying silent.
+  document.addEventListener("allauth.error", (event) => {
+    const trouble = document.getElementById("passkey-trouble");
+    if (!trouble) return;
+    event.preventDefault();
+    trouble.hidden = false;
+  });
+
   document.addEventListener("htmx:sendError", () => tell("No connection just now. What you typed is still here; please try again."));
   document.addEventListener("htmx:responseError", (event) => {
     const status = event.detail.xhr.status;

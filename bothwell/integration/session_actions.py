@@ -1,0 +1,350 @@
+"""Planning, holding and recording couples sessions, notes kept apart, exercises given: the couples therapist's writers.
+
+Nothing here decides who may read; what was taken back cannot be taken up, and a parted couple's chart takes nothing.
+"""
+
+from collections.abc import Collection, Iterable
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
+from django.db.models import Max
+from django.utils import timezone
+
+from bothwell.couples.models import Assignment, Couple, Person, Role, open_at
+from bothwell.integration.library import exercise
+from bothwell.integration.models import (
+    CoupleSession,
+    ExerciseGiven,
+    InsightDiscussed,
+    InsightVersion,
+    Modality,
+    ProcessNote,
+    ProgressNote,
+    SharedSummary,
+)
+from bothwell.privacy import audit
+from bothwell.privacy.actions import receive, tell_couple
+from bothwell.privacy.models import Receipt
+from bothwell.refusal import Refused, Stale
+
+EARLY = timedelta(minutes=30)
+"""How long before its time a session may be recorded as held: they came early."""
+
+PARTED = "This couple has parted; its chart takes no new entries. What each has of their own goes on."
+SHARED, PROGRESS = "couple.shared", "couple.progress"
+
+
+def is_therapist_of(by: Person, couple: Couple) -> bool:
+    """Whether `by` is this couple's couples therapist now."""
+    return Assignment.objects.filter(
+        open_at(timezone.now()), staff=by, role=Role.COUPLES_THERAPIST, couple=couple
+    ).exists()
+
+
+def _must_be_theirs(by: Person, couple: Couple | None) -> Couple:
+    if couple is None:
+        raise Refused("There is no such couple.")
+    if not couple.is_together:
+        raise Refused(PARTED)
+    if not is_therapist_of(by, couple):
+        raise Refused("Only the couple's own couples therapist can do this.")
+    return couple
+
+
+def _check_length(*texts: str) -> None:
+    if any(len(text) > settings.LONGEST_TEXT for text in texts):
+        raise Refused(f"This is longer than {settings.LONGEST_TEXT:,} characters. Shorten it; nothing was lost.")
+
+
+# -------------------------------------------------------------------------------------------------------- planning
+
+
+@transaction.atomic
+def plan_session(
+    *, by: Person, couple: Couple, at: datetime, minutes: int, place: str, request_id: UUID
+) -> CoupleSession:
+    """Put a couples session on the calendar. `request_id` becomes its id: posted twice, it is planned once."""
+    if kept := CoupleSession.objects.filter(id=request_id, couple=couple).first():
+        return kept
+    _must_be_theirs(by, couple)
+    _check_time(minutes)
+    last = CoupleSession.objects.filter(couple=couple).aggregate(last=Max("number"))["last"] or 0
+    session = CoupleSession(
+        id=request_id,
+        clinic_id=by.clinic_id,
+        couple=couple,
+        author=by,
+        at=at,
+        minutes=minutes,
+        number=last + 1,
+        place=place.strip()[:80],
+    )
+    try:
+        with transaction.atomic():
+            session.save(force_insert=True)
+    except IntegrityError as error:
+        raise Stale("Another session has just been planned. Look at it first.") from error
+    audit.log("planned a couples session", by=by, couple=couple, item_kind=SHARED, item_id=session.id)
+    tell_couple(couple)
+    return session
+
+
+def _check_time(minutes: int) -> None:
+    if not 10 <= minutes <= 300:
+        raise Refused("A session lasts between 10 and 300 minutes.")
+
+
+def _session(session_id: UUID) -> CoupleSession:
+    session = CoupleSession.objects.select_related("couple").filter(id=session_id).first()
+    if session is None:
+        raise Refused("There is no such session.")
+    return session
+
+
+@transaction.atomic
+def move_session(*, by: Person, session_id: UUID, at: datetime, minutes: int, place: str) -> CoupleSession:
+    """Another time or place for a session that is still planned. The same again changes nothing."""
+    session = _session(session_id)
+    couple = _must_be_theirs(by, session.couple)
+    _check_time(minutes)
+    if (session.at, session.minutes, session.place) == (at, minutes, place.strip()[:80]):
+        return session
+    _set(session, at=at, minutes=minutes, place=place.strip()[:80])
+    audit.log("moved a couples session", by=by, couple=couple, item_kind=SHARED, item_id=session.id)
+    tell_couple(couple)
+    return _session(session_id)
+
+
+@transaction.atomic
+def cancel_session(*, by: Person, session_id: UUID) -> None:
+    """Take a planned session off the calendar. Cancelling twice changes nothing."""
+    session = _session(session_id)
+    couple = _must_be_theirs(by, session.couple)
+    if session.state == CoupleSession.State.CANCELLED:
+        return
+    _set(session, state=CoupleSession.State.CANCELLED)
+    audit.log("cancelled a couples session", by=by, couple=couple, item_kind=SHARED, item_id=session.id)
+    tell_couple(couple)
+
+
+def _set(session: CoupleSession, **changes: Any) -> None:
+    """Compare and set: only what is still planned changes."""
+    planned = CoupleSession.objects.filter(id=session.id, state=CoupleSession.State.PLANNED)
+    if not planned.update(**changes):
+        raise Stale("This session is no longer planned: it was held or cancelled. Look at it again.")
+
+
+# --------------------------------------------------------------------------------------------------- holding, notes
+
+
+@transaction.atomic
+def record_session(
+    *,
+    by: Person,
+    session_id: UUID,
+    modality: Modality,
+    stage: str,
+    focus: str,
+    text: str,
+    discussed: Collection[UUID] = (),
+    summary: str = "",
+) -> CoupleSession:
+    """The session was held: its progress note, the insights taken up, and what both partners may read of it.
+
+    Recorded once: the planned session is compared and set, and a second post of one's own gives back what the first
+    kept. Raises Refused when an insight is no longer visible, Stale when somebody else was first.
+    """
+    session = _session(session_id)
+    couple = _must_be_theirs(by, session.couple)
+    _check_note(stage, focus, text, summary)
+    if session.at > timezone.now() + EARLY:
+        raise Refused("This session has not begun yet. If it was held earlier, move it to that time first.")
+    if session.state == CoupleSession.State.HELD and session.progress_notes.filter(author=by).exists():
+        return session
+    versions = _visible(couple, discussed)
+    _set(session, state=CoupleSession.State.HELD)
+    common = {"clinic_id": by.clinic_id, "couple": couple, "author": by, "session": session}
+    ProgressNote(
+        **common, modality=modality, stage=stage.strip(), focus=focus.strip(), text=text.strip()
+    ).save(force_insert=True)
+    for version in versions:
+        InsightDiscussed(**common, version=version).save(force_insert=True)
+    if summary.strip():
+        SharedSummary(**common, text=summary.strip()).save(force_insert=True)
+    audit.log("recorded a couples session", by=by, couple=couple, item_kind=PROGRESS, item_id=session.id)
+    tell_couple(couple)
+    return _session(session_id)
+
+
+def _check_note(stage: str, focus: str, *texts: str) -> None:
+    if not focus.strip():
+        raise Refused("Say in a few words what the session was about.")
+    if len(stage.strip()) > 80 or len(focus.strip()) > 200:
+        raise Refused("The stage has room for 80 characters and the focus for 200; write the rest in the note.")
+    _check_length(*texts)
+
+
+def _visible(couple: Couple, wanted: Collection[UUID]) -> list[InsightVersion]:
+    """The versions asked for, every one still open to the viewer and written by one of these two."""
+    found = list(
+        InsightVersion.objects.filter(id__in=wanted, subject__memberships__couple=couple).order_by("recorded_at")
+    )
+    if len(found) != len(set(wanted)):
+        raise Refused("One of the insights you chose is no longer open to you. Choose again; your notes are still here.")
+    return found
+
+
+@transaction.atomic
+def correct_note(
+    *, by: Person, note_id: UUID, modality: Modality, stage: str, focus: str, text: str, reason: str
+) -> ProgressNote:
+    """Put a new progress note in the place of one's own earlier one; both stay, with the reason."""
+    wrong = ProgressNote.objects.select_related("session", "couple").filter(id=note_id).first()
+    if wrong is None:
+        raise Refused("There is no such note.")
+    couple = _must_be_theirs(by, wrong.couple)
+    if wrong.author_id != by.id:
+        raise Refused("A note is corrected by who wrote it. Write an addition of your own instead.")
+    _check_note(stage, focus, text)
+    if not reason.strip() or len(reason.strip()) > 300:
+        raise Refused("Say in a sentence why the earlier note was wrong: it stays beside this one.")
+    note = ProgressNote(
+        clinic_id=by.clinic_id,
+        couple=couple,
+        author=by,
+        session=wrong.session,
+        modality=modality,
+        stage=stage.strip(),
+        focus=focus.strip(),
+        text=text.strip(),
+        corrects=wrong,
+        reason=reason.strip(),
+    )
+    try:
+        with transaction.atomic():
+            note.save(force_insert=True)
+    except IntegrityError as error:
+        raise Stale("This note was corrected already. Look at the newest one.") from error
+    audit.log("corrected a note", by=by, couple=couple, item_kind=PROGRESS, item_id=wrong.id)
+    return note
+
+
+@transaction.atomic
+def write_process_note(
+    *, by: Person, couple: Couple, session_id: UUID | None, text: str, request_id: UUID
+) -> ProcessNote:
+    """A psychotherapy note: its author's alone, and in no export. Posted twice, it is kept once.
+
+    It stays possible after a couple has parted: it is the therapist's own, not the couple's chart.
+    """
+    if kept := ProcessNote.objects.filter(id=request_id, author=by).first():
+        return kept
+    if not is_therapist_of(by, couple):
+        raise Refused("Only the couple's own couples therapist can do this.")
+    if not text.strip():
+        raise Refused("Write a few words first.")
+    _check_length(text)
+    session = _session(session_id) if session_id else None
+    if session and session.couple_id != couple.id:
+        raise Refused("There is no such session.")
+    note = ProcessNote(
+        id=request_id, clinic_id=by.clinic_id, couple=couple, author=by, session=session, text=text.strip()
+    )
+    note.save(force_insert=True)
+    # The log says that something of one's own was written, never about which session nor a word of it.
+    audit.log("wrote a process note", by=by, couple=couple, item_kind="process_note", item_id=note.id)
+    return note
+
+
+@transaction.atomic
+def write_summary(*, by: Person, session_id: UUID, text: str, request_id: UUID) -> SharedSummary:
+    """What stays with both: read by both partners. A later one stands beside the earlier. Posted twice, kept once."""
+    session = _session(session_id)
+    if kept := SharedSummary.objects.filter(id=request_id, session=session).first():
+        return kept
+    couple = _must_be_theirs(by, session.couple)
+    if session.state != CoupleSession.State.HELD:
+        raise Refused("A summary follows a session that was held.")
+    if not text.strip():
+        raise Refused("Write a few words first: both partners will read them.")
+    _check_length(text)
+    summary = SharedSummary(
+        id=request_id, clinic_id=by.clinic_id, couple=couple, author=by, session=session, text=text.strip()
+    )
+    summary.save(force_insert=True)
+    audit.log("wrote a shared summary", by=by, couple=couple, item_kind=SHARED, item_id=summary.id)
+    tell_couple(couple)
+    return summary
+
+
+# ------------------------------------------------------------------------------------------------------- exercises
+
+
+@transaction.atomic
+def give_exercise(
+    *,
+    by: Person,
+    couple: Couple,
+    code: str,
+    words: str,
+    until: datetime | None,
+    request_id: UUID,
+    session_id: UUID | None = None,
+) -> ExerciseGiven:
+    """Give both an exercise from the library, until a day or until it is ended. Posted twice, it is given once."""
+    if kept := ExerciseGiven.objects.filter(id=request_id, couple=couple).first():
+        return kept
+    _must_be_theirs(by, couple)
+    if exercise(code) is None:
+        raise Refused("There is no such exercise in the library.")
+    if len(words.strip()) > 300:
+        raise Refused("Your word with it has room for 300 characters.")
+    if until and until <= timezone.now():
+        raise Refused("The last day lies in the past. Choose a later one, or none.")
+    session = _session(session_id) if session_id else None
+    if session and session.couple_id != couple.id:
+        raise Refused("There is no such session.")
+    given = ExerciseGiven(
+        id=request_id,
+        clinic_id=by.clinic_id,
+        couple=couple,
+        author=by,
+        session=session,
+        exercise=code,
+        words=words.strip(),
+        until=until,
+    )
+    given.save(force_insert=True)
+    audit.log("gave an exercise", by=by, couple=couple, item_kind=SHARED, item_id=given.id, why=code)
+    tell_couple(couple)
+    return given
+
+
+@transaction.atomic
+def end_exercise(*, by: Person, given_id: UUID) -> None:
+    """From today on it is no longer asked of them. Ending twice changes nothing."""
+    given = ExerciseGiven.objects.select_related("couple").filter(id=given_id).first()
+    if given is None:
+        raise Refused("There is no such exercise.")
+    couple = _must_be_theirs(by, given.couple)
+    now = timezone.now()
+    if given.until and given.until <= now:
+        return
+    if ExerciseGiven.objects.filter(id=given_id).update(until=now):
+        audit.log("ended an exercise", by=by, couple=couple, item_kind=SHARED, item_id=given.id)
+        tell_couple(couple)
+
+
+def receive_all(*, by: Person, versions: Iterable[InsightVersion]) -> None:
+    """Note that `by` has opened these words. One query when all were opened before."""
+    shown = list(versions)
+    opened = set(
+        Receipt.objects.filter(author=by, item_id__in=[one.id for one in shown]).values_list("item_id", flat=True)
+    )
+    for version in shown:
+        if version.id not in opened:
+            receive(by=by, item_kind="insight", item=version)
+

@@ -1,0 +1,397 @@
+"""What is charted at the bedside, gathered for the two screens that show it: the room and the board.
+
+It only reads, and only rows the viewer may see. However many values a session holds, it asks equally often.
+"""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from django.db import connection
+
+from bothwell.codes import BY_CODE
+from bothwell.couples.models import Membership, Person
+from bothwell.dosing import actions as dosing
+from bothwell.dosing import flowsheet
+from bothwell.dosing.models import Administration, DosingSession
+from bothwell.monitoring.limits import RANK, Priority
+from bothwell.monitoring.models import Alarm, AlarmEvent, Binding, Channel
+from bothwell.monitoring.vitals import format_number, pair_pressures
+from bothwell.pathway import actions as pathway
+from bothwell.pathway.eligibility import Pressure
+from bothwell.pathway.protocol import Protocol, Route
+
+# For drawing only: a dot every fifteen seconds is finer than a pixel of two hours.
+DOT_SECONDS = 15
+TREND_STEP = timedelta(minutes=5)
+TREND_STEPS = 8
+# Ours, technical, as in `monitoring.limits`: a monitor that has not spoken for so long is not heard now.
+FEED_SECONDS = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """One value of one quantity, as it stands after corrections."""
+
+    session_id: UUID
+    id: UUID
+    code: str
+    value: Decimal
+    observed_at: datetime
+    recorded_at: datetime
+    is_from_device: bool
+    detail: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def shown(self) -> str:
+        return format_number(self.value)
+
+
+_COLUMNS = (
+    "s.session_id, s.id, s.code, s.value, s.observed_at, s.recorded_at, s.device_id is not null, s.detail"
+)
+_STANDS = "not s.is_artefact and not exists (select 1 from bothwell_sample c where c.corrects_id = s.id)"
+
+
+def _values(sql: str, parameters: Sequence[Any]) -> list[Value]:
+    with connection.cursor() as cursor:
+        cursor.execute(sql, parameters)
+        return [Value(*row) for row in cursor.fetchall()]
+
+
+def newest(sessions: Collection[UUID], until: datetime | None = None) -> dict[UUID, dict[str, Value]]:
+    """The newest value of each quantity in each session (up to `until`): one statement, one look-up each."""
+    found: dict[UUID, dict[str, Value]] = {}
+    rows = _values(
+        f"select {_COLUMNS.replace('s.', 'x.').replace('x.device_id is not null', 'x.is_from_device')} "
+        "from unnest(%s::uuid[]) as of_session cross join unnest(%s::text[]) as of_code cross join lateral ("
+        "  select s.*, s.device_id is not null as is_from_device from bothwell_sample s"
+        "  where s.session_id = of_session and s.code = of_code"
+        f"   and s.observed_at <= coalesce(%s::timestamptz, 'infinity') and {_STANDS}"
+        "  order by s.observed_at desc, s.id desc limit 1) x",
+        [list(sessions), list(BY_CODE), until],
+    )
+    for row in rows:
+        found.setdefault(row.session_id, {})[row.code] = row
+    return found
+
+
+def trends(
+    sessions: Collection[UUID], codes: Collection[str], now: datetime
+) -> dict[tuple[UUID, str], list[Value]]:
+    """For each session and quantity the last value of every five minutes, oldest first, forty minutes back."""
+    found: dict[tuple[UUID, str], list[Value]] = {}
+    rows = _values(
+        f"select {_COLUMNS.replace('s.', 'x.').replace('x.device_id is not null', 'x.is_from_device')} "
+        "from unnest(%s::uuid[]) as of_session cross join unnest(%s::text[]) as of_code "
+        "cross join generate_series(1, %s) as back cross join lateral ("
+        "  select s.*, s.device_id is not null as is_from_device from bothwell_sample s"
+        "  where s.session_id = of_session and s.code = of_code"
+        "   and s.observed_at > %s::timestamptz - back * %s::interval"
+        f"  and s.observed_at <= %s::timestamptz - (back - 1) * %s::interval and {_STANDS}"
+        "  order by s.observed_at desc limit 1) x order by x.observed_at",
+        [list(sessions), list(codes), TREND_STEPS, now, TREND_STEP, now, TREND_STEP],
+    )
+    for row in rows:
+        found.setdefault((row.session_id, row.code), []).append(row)
+    return found
+
+
+def charted(session_id: UUID) -> list[Value]:
+    """A session's values in order; of those a monitor says without a pause, the last of every 15 seconds."""
+    return _values(
+        "select * from (select distinct on (s.code, case when s.code = any(%s) then "
+        "  date_bin(%s::interval, s.observed_at, 'epoch')::text else s.id::text end) "
+        f"{_COLUMNS} from bothwell_sample s where s.session_id = %s and {_STANDS} "
+        "order by s.code, case when s.code = any(%s) then "
+        "  date_bin(%s::interval, s.observed_at, 'epoch')::text else s.id::text end, s.observed_at desc, s.id desc"
+        ") kept order by observed_at, id",
+        [
+            list(flowsheet.CONTINUOUS), timedelta(seconds=DOT_SECONDS), session_id,
+            list(flowsheet.CONTINUOUS), timedelta(seconds=DOT_SECONDS),
+        ],
+    )  # fmt: skip
+
+
+def pressures(values: Iterable[Value]) -> tuple[Pressure, ...]:
+    """The blood pressures among these values, whole ones only, oldest first (mmHg)."""
+    return tuple(
+        Pressure(one.systolic, one.diastolic, one.observed_at)
+        for one in pair_pressures(values)
+        if one.systolic is not None and one.diastolic is not None
+    )
+
+
+# ── alarms ────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """An alarm that is to be seen: its condition goes on, or nobody has acknowledged it yet."""
+
+    session_id: UUID
+    code: str
+    number: int
+    priority: Priority
+    text: str
+    raised_at: datetime
+    is_over: bool
+    escalated_at: datetime | None
+    acknowledged_at: datetime | None
+    acknowledged_by: str
+    is_signal: bool
+    alarm_id: UUID | None = None
+    acknowledged_name: str = ""
+
+    @property
+    def look(self) -> str:
+        """The colour it owns: high red, medium yellow, low and technical cyan."""
+        return {"high": "high", "medium": "medium"}.get(self.priority, "low")
+
+    @property
+    def icon(self) -> str:
+        return "info" if self.look == "low" else "warn"
+
+    @property
+    def rank(self) -> tuple[bool, int]:
+        return self.acknowledged_at is None, RANK[self.priority]
+
+
+def standing(sessions: Collection[UUID]) -> dict[UUID, list[Standing]]:
+    """The alarms to be seen in each session, the gravest first; who acknowledged is named in `named`."""
+    found: dict[UUID, list[Standing]] = {}
+    channels = Channel.objects.filter(session_id__in=sessions).values_list(
+        "session_id", "code", "state__standing", "state__signal"
+    )
+    for session_id, code, alarms, signal in channels:
+        both = [(each, False) for each in alarms or ()] + ([(signal, True)] if signal else [])
+        for each, is_signal in both:
+            found.setdefault(session_id, []).append(_standing(session_id, code, each, is_signal))
+    for listed in found.values():
+        listed.sort(key=lambda alarm: (*alarm.rank, alarm.raised_at), reverse=True)
+    return found
+
+
+def _standing(session_id: UUID, code: str, data: Mapping[str, Any], is_signal: bool) -> Standing:
+    return Standing(
+        session_id=session_id,
+        code=code,
+        number=data["number"],
+        priority=Priority(data["priority"]),
+        text=data["text"],
+        raised_at=datetime.fromisoformat(data["raised_at"]),
+        is_over=data["is_over"],
+        escalated_at=_time(data["escalated_at"]),
+        acknowledged_at=_time(data["acknowledged_at"]),
+        acknowledged_by=data["acknowledged_by"],
+        is_signal=is_signal,
+    )
+
+
+def _time(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None
+
+
+# ── one session, or many ──────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True)
+class Bedside:
+    """One session as a clinician beside it needs it now."""
+
+    session: DosingSession
+    side: str
+    now: datetime
+    protocol: Protocol
+    values: Mapping[str, Value]
+    alarms: Sequence[Standing]
+    binding: Binding | None
+    infused: flowsheet.Infusion | None
+    progress: flowsheet.Progress
+    next: flowsheet.NextCheck | None
+
+    @property
+    def name(self) -> str:
+        return str(self.session.subject.name_used)
+
+    @property
+    def pressure(self) -> Pressure | None:
+        """The newest whole pressure: parts of different times are not put together."""
+        found = pressures(value for code, value in self.values.items() if code in flowsheet.PRESSURE)
+        return found[-1] if found else None
+
+    @property
+    def foremost(self) -> Standing | None:
+        return self.alarms[0] if self.alarms else None
+
+    @property
+    def look(self) -> str:
+        """The gravest alarm nobody has acknowledged, as a colour; empty when calm."""
+        return self.alarms[0].look if self.alarms and self.alarms[0].acknowledged_at is None else ""
+
+    @property
+    def heard_at(self) -> datetime | None:
+        """When the monitor was heard last."""
+        return max((one.recorded_at for one in self.values.values() if one.is_from_device), default=None)
+
+    @property
+    def is_feed_lost(self) -> bool:
+        """A monitor is bound and says nothing now."""
+        if self.binding is None:
+            return False
+        heard = self.heard_at
+        return heard is None or (self.now - heard).total_seconds() > FEED_SECONDS
+
+    @property
+    def feed_words(self) -> str:
+        heard = self.heard_at
+        if self.binding is None:
+            return "No monitor"
+        if heard is None:
+            return "Nothing heard yet"
+        seconds = max(0, int((self.now - heard).total_seconds()))
+        if seconds <= FEED_SECONDS:
+            return f"Monitor {seconds} s ago"
+        return f"No monitor feed, last {_span(seconds)} ago"
+
+    def is_stale(self, code: str) -> bool:
+        """A value a monitor should be saying all the time, and is not."""
+        value = self.values.get(code)
+        return (
+            value is not None
+            and code in flowsheet.CONTINUOUS
+            and value.is_from_device
+            and (self.now - value.recorded_at).total_seconds() > FEED_SECONDS
+        )
+
+    def hot(self, *codes: str) -> str:
+        """The look of the gravest alarm on these quantities, seen or not; empty where there is none."""
+        for alarm in self.alarms:
+            if (
+                alarm.code in codes
+                and not alarm.is_over
+                and not alarm.is_signal
+                and alarm.acknowledged_at is None
+            ):
+                return alarm.look
+        return ""
+
+
+def _span(seconds: int) -> str:
+    return f"{seconds} s" if seconds < 90 else f"{seconds // 60} min"
+
+
+def gather(sessions: Sequence[DosingSession], now: datetime) -> dict[UUID, Bedside]:
+    """The sessions as they stand now, by id. The number of statements does not depend on how many there are."""
+    ids = [session.id for session in sessions]
+    values, alarms = newest(ids), standing(ids)
+    sides = sides_of([session.subject_id for session in sessions])
+    bindings = {
+        bound.session_id: bound
+        for bound in Binding.objects.select_related("device").filter(session_id__in=ids, until__isnull=True)
+    }
+    given: dict[UUID, list[Administration]] = {}
+    for each in Administration.objects.filter(session_id__in=ids).order_by("at", "recorded_at"):
+        given.setdefault(each.session_id, []).append(each)
+    return {
+        session.id: _bedside(
+            session,
+            sides.get(session.subject_id, ""),
+            now,
+            values.get(session.id, {}),
+            alarms.get(session.id, []),
+            bindings.get(session.id),
+            given.get(session.id, []),
+        )  # fmt: skip
+        for session in sessions
+    }
+
+
+def _bedside(
+    session: DosingSession,
+    side: str,
+    now: datetime,
+    values: Mapping[str, Value],
+    alarms: Sequence[Standing],
+    binding: Binding | None,
+    given: Sequence[Administration],
+) -> Bedside:
+    protocol = pathway.protocol_of(session.course.protocol)
+    infused = dosing.infusion_of(session, now, given)
+    plan = protocol.routes.get(Route(session.course.route)) if session.course.route else None
+    is_open = session.started_at is not None and session.ended_at is None
+    return Bedside(
+        session=session,
+        side=side,
+        now=now,
+        protocol=protocol,
+        values=values,
+        alarms=alarms if session.ended_at is None else (),
+        binding=binding,
+        infused=infused,
+        progress=flowsheet.progress(
+            arrived_at=session.arrived_at,
+            started_at=session.started_at,
+            ended_at=session.ended_at,
+            infused=infused,
+            now=now,
+            until_minutes=int(plan.minutes_before_discharge.value) if plan else None,
+        ),
+        next=flowsheet.next_check(
+            protocol,
+            Route(session.course.route),
+            started_at=session.started_at,
+            infusion_minutes=session.order.minutes if session.order else None,
+            last={code: value.observed_at for code, value in values.items()},
+            now=now,
+        )
+        if is_open and plan
+        else None,
+    )
+
+
+def sides_of(people: Collection[UUID]) -> dict[UUID, str]:
+    """The letter of each person in their couple, for the chip: a place in the record, nothing of the other."""
+    members = Membership.objects.filter(person_id__in=people, until__isnull=True)
+    return dict(members.values_list("person_id", "side"))
+
+
+def named(alarms: Sequence[Standing], session_id: UUID) -> list[Standing]:
+    """The same alarms with their row's id and the name of who acknowledged: for the room itself."""
+    rows = {
+        (row.code, row.number): row.id
+        for row in Alarm.objects.filter(session_id=session_id).only("id", "code", "number")
+    }
+    people = names_of({alarm.acknowledged_by for alarm in alarms if alarm.acknowledged_by})
+    return [
+        Standing(
+            **{
+                name: getattr(alarm, name)
+                for name in Standing.__slots__
+                if name not in ("alarm_id", "acknowledged_name")
+            },
+            alarm_id=rows.get((alarm.code, alarm.number)),
+            acknowledged_name=people.get(alarm.acknowledged_by, ""),
+        )
+        for alarm in alarms
+    ]
+
+
+def names_of(people: Collection[str]) -> dict[str, str]:
+    """Names of staff by identifier."""
+    found = Person.objects.filter(id__in=[UUID(each) for each in people]).values_list("id", "name_used")
+    return {str(key): name for key, name in found}
+
+
+def alarm_marks(session_id: UUID) -> list[flowsheet.Mark]:
+    """What became of every alarm of a session, for the chart."""
+    rows = Alarm.objects.filter(session_id=session_id).order_by("raised_at")
+    events = AlarmEvent.objects.select_related("author", "alarm").filter(alarm__session_id=session_id)
+    marks = [flowsheet.Mark(row.raised_at, f"Alarm, {row.priority}: {row.text}", "alarm") for row in rows]
+    for event in events.filter(kind=AlarmEvent.Kind.ACKNOWLEDGED):
+        name = f" by {event.author.name_used}" if event.author else ""
+        marks.append(flowsheet.Mark(event.at, f"Alarm acknowledged{name}: {event.alarm.text}", "alarm"))
+    return marks

@@ -1,0 +1,339 @@
+"""The forms of the dosing room: what a nurse enters, with big keys, plain questions and a time that may be corrected.
+
+They check shapes only; what is plausible, allowed or due the actions decide.
+"""
+
+import uuid
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from zoneinfo import ZoneInfo
+
+from django import forms
+from django.conf import settings
+from django.utils import timezone
+
+from bothwell.codes import BY_CODE
+from bothwell.couples.models import Room
+from bothwell.dosing import discharge, flowsheet
+
+YES_NO = (("yes", "Yes"), ("no", "No"))
+
+
+class Bedside(forms.Form):
+    """A form that is posted once: the browser's second post carries the same `request_id`."""
+
+    request_id = forms.UUIDField(widget=forms.HiddenInput)
+    required_css_class = "required"
+
+    def __init__(self, *args: object, zone: ZoneInfo, **kwargs: object) -> None:
+        super().__init__(*args, **kwargs)  # type: ignore[arg-type]
+        self.zone = zone
+        self.label_suffix = ""
+        self.initial.setdefault("request_id", uuid.uuid4())
+
+    def when(self, name: str = "at") -> datetime | None:
+        """The clock time typed, as an instant: the last time the clinic's clock showed it. None for now."""
+        typed = self.cleaned_data.get(name)
+        if typed is None:
+            return None
+        now = timezone.now().astimezone(self.zone)
+        found = datetime.combine(now.date(), typed, self.zone)
+        return found if found <= now + timedelta(minutes=2) else found - timedelta(days=1)
+
+
+def number(label: str, unit: str = "", *, required: bool = True, whole: bool = True) -> forms.DecimalField:
+    """A number typed on large keys; the unit stands beside it."""
+    attributes = {"inputmode": "numeric" if whole else "decimal", "autocomplete": "off"}
+    field = forms.DecimalField(
+        label=label,
+        required=required,
+        max_digits=8,
+        decimal_places=0 if whole else 1,
+        widget=forms.TextInput(attrs=attributes),
+    )
+    field.unit = unit  # type: ignore[attr-defined]
+    return field
+
+
+def _at() -> forms.TimeField:
+    return forms.TimeField(
+        label="Time, if not now",
+        required=False,
+        input_formats=["%H:%M", "%H.%M", "%H%M"],
+        error_messages={"invalid": "Write the time as hours and minutes, for example 14:05."},
+        widget=forms.TextInput(attrs={"inputmode": "numeric", "autocomplete": "off", "placeholder": "14:05"}),
+    )
+
+
+SEDATION = tuple((str(score), f"{score}: {words}") for score, words in flowsheet.MOAAS)
+DISSOCIATION = tuple((str(level), words.capitalize()) for level, words in enumerate(flowsheet.LEVELS))
+WANTED = (("yes", "Wanted: the person is at ease with it"), ("no", "Unwanted: it distresses them"))
+NAUSEA = tuple((str(score), str(score)) for score in range(11))
+
+
+class Readings(Bedside):
+    """What was measured or seen. `parts` says which of its questions this form asks."""
+
+    systolic = number("Systolic", "mmHg", required=False)
+    diastolic = number("Diastolic", "mmHg", required=False)
+    spo2 = number("SpO₂", "%", required=False)
+    heart_rate = number("Heart rate", "/min", required=False)
+    respiratory_rate = number("Breaths", "/min", required=False)
+    sedation = forms.ChoiceField(
+        label="Sedation, MOAA/S", choices=SEDATION, required=False, widget=forms.RadioSelect
+    )
+    dissociation = forms.ChoiceField(
+        label="Dissociation", choices=DISSOCIATION, required=False, widget=forms.RadioSelect
+    )
+    wanted = forms.ChoiceField(
+        label="Is it wanted?",
+        choices=WANTED,
+        required=False,
+        widget=forms.RadioSelect,
+        help_text="Dissociation may be part of what was hoped for, so this is asked apart.",
+    )
+    nausea = forms.ChoiceField(
+        label="Nausea, 0 none to 10 worst", choices=NAUSEA, required=False, widget=forms.RadioSelect
+    )
+    at = _at()
+    note = forms.CharField(
+        label="Note",
+        required=False,
+        max_length=settings.LONGEST_TEXT,
+        widget=forms.Textarea(attrs={"rows": 3}),
+    )
+
+    def __init__(self, *args: object, parts: tuple[str, ...], **kwargs: object) -> None:
+        super().__init__(*args, **kwargs)  # type: ignore[arg-type]
+        self.parts = parts
+        for name in [name for name in self.fields if name not in (*parts, "request_id", "at")]:
+            del self.fields[name]
+
+    def clean(self) -> dict[str, object]:
+        cleaned = super().clean() or {}
+        if bool(cleaned.get("systolic")) != bool(cleaned.get("diastolic")):
+            raise forms.ValidationError("A blood pressure needs both numbers.")
+        if not self.errors and not any(
+            cleaned.get(name) not in (None, "") for name in self.parts if name != "wanted"
+        ):
+            raise forms.ValidationError("There is nothing to enter yet.")
+        if (
+            cleaned.get("dissociation") not in (None, "", "0")
+            and "wanted" in self.parts
+            and not cleaned.get("wanted")
+        ):
+            self.add_error("wanted", "Say whether it is wanted or unwanted.")
+        return cleaned
+
+    @property
+    def readings(self) -> dict[str, Decimal]:
+        """The values entered, by quantity."""
+        given = ((name, self.cleaned_data.get(name)) for name in self.parts if name in BY_CODE)
+        return {name: Decimal(str(value)) for name, value in given if value not in (None, "")}
+
+    @property
+    def is_wanted(self) -> bool | None:
+        return {"yes": True, "no": False}.get(self.cleaned_data.get("wanted", ""))
+
+
+ENTRIES: dict[str, tuple[str, tuple[str, ...]]] = {
+    "check": (
+        "The whole check",
+        ("systolic", "diastolic", "sedation", "dissociation", "wanted", "nausea", "note"),
+    ),
+    "pressure": ("Blood pressure", ("systolic", "diastolic")),
+    "vitals": ("SpO₂, heart rate, breathing", ("spo2", "heart_rate", "respiratory_rate")),
+    "sedation": ("Sedation", ("sedation",)),
+    "dissociation": ("Dissociation", ("dissociation", "wanted", "note")),
+    "nausea": ("Nausea", ("nausea",)),
+    "note": ("A note", ("note",)),
+}
+"""What can be entered: the title, and the questions asked."""
+
+
+class Medicine(Bedside):
+    """Something given beside the dose: an antiemetic, a rescue."""
+
+    substance = forms.CharField(label="What was given", max_length=120)
+    dose_mg = number("Dose", "mg", required=False, whole=False)
+    route = forms.ChoiceField(
+        label="How",
+        required=False,
+        choices=[("", "not said"), ("iv", "into a vein"), ("im", "into a muscle"), ("sl", "under the tongue"),
+                 ("po", "by mouth"), ("in", "into the nose"), ("inh", "inhaled")],
+    )  # fmt: skip
+    at = _at()
+    note = forms.CharField(
+        label="Why, and on whose order",
+        required=False,
+        max_length=300,
+        widget=forms.Textarea(attrs={"rows": 2}),
+        help_text="For a rescue: indication, verbal or standing order, when the prescriber was told.",
+    )
+
+
+class Correction(Bedside):
+    """A right value in the place of a wrong one; both stay on record."""
+
+    value = number("The right value", whole=False)
+    reason = forms.CharField(label="Why was it wrong?", max_length=300)
+
+
+class Consented(Bedside):
+    """Asked today, by somebody who is with them."""
+
+    answer = forms.ChoiceField(
+        label="Does the person want this session, today?",
+        choices=(("yes", "Yes, they said so again today"), ("no", "No, or they are not sure")),
+        widget=forms.RadioSelect,
+    )
+
+
+class Rescreened(Bedside):
+    """Whether today's answer about suicide holds the dose."""
+
+    answer = forms.ChoiceField(
+        label="Suicide risk was asked about today. Does the answer hold the dose?",
+        choices=(("no", "No"), ("yes", "Yes: call the prescriber now")),
+        widget=forms.RadioSelect,
+    )
+
+
+class Weighed(Bedside):
+    weight_kg = number("Weight today", "kg", whole=False)
+
+
+class Fasted(Bedside):
+    """When food and drink were last taken."""
+
+    food_on = forms.ChoiceField(
+        label="Last food, which day", choices=(("0", "today"), ("1", "yesterday"), ("2", "earlier"))
+    )
+    food_at = _at()
+    drink_on = forms.ChoiceField(
+        label="Last drink, which day", choices=(("0", "today"), ("1", "yesterday"), ("2", "earlier"))
+    )
+    drink_at = _at()
+    confirmed = forms.BooleanField(label="The person confirms both times")
+
+    def __init__(self, *args: object, **kwargs: object) -> None:
+        super().__init__(*args, **kwargs)  # type: ignore[arg-type]
+        for name, label in (("food_at", "Last food, at"), ("drink_at", "Last drink, at")):
+            self.fields[name].label = label
+            self.fields[name].required = True
+
+    def instant(self, what: str) -> str:
+        """The time typed for `food` or `drink`, on its day, as ISO 8601."""
+        today: date = timezone.now().astimezone(self.zone).date()
+        day = today - timedelta(days=int(self.cleaned_data[f"{what}_on"]))
+        return datetime.combine(day, self.cleaned_data[f"{what}_at"], self.zone).isoformat()
+
+
+class Settled(Bedside):
+    antiemetic = forms.ChoiceField(
+        label="An antiemetic was",
+        choices=(("given", "given"), ("offered", "offered, to be taken later"), ("declined", "declined")),
+        widget=forms.RadioSelect,
+    )
+
+
+class Escorted(Bedside):
+    escort = forms.CharField(label="Who takes the person home", max_length=120)
+
+
+class Overridden(Bedside):
+    reason = forms.CharField(
+        label="Why this person may go on above the hold limit",
+        max_length=1000,
+        widget=forms.Textarea(attrs={"rows": 3}),
+        help_text="Signed by you as prescriber; it holds for the readings up to now, not for later ones.",
+    )
+
+
+CHECKS: dict[str, tuple[str, type[Bedside]]] = {
+    "consent_reaffirmed": ("Wanted today", Consented),
+    "suicide_rescreened": ("Suicide risk", Rescreened),
+    "weight": ("Weight", Weighed),
+    "fasting": ("Fasting", Fasted),
+    "antiemetic": ("Antiemetic", Settled),
+    "escort": ("Going home", Escorted),
+    "pressure_override": ("Above the hold limit", Overridden),
+}
+"""The items of the checklist a person answers: the title and the form."""
+
+
+class Arrived(forms.Form):
+    """Which room somebody is shown to."""
+
+    room = forms.ModelChoiceField(queryset=Room.objects.none(), label="Room", empty_label=None)
+
+    def __init__(self, *args: object, rooms: object, **kwargs: object) -> None:
+        super().__init__(*args, **kwargs)  # type: ignore[arg-type]
+        self.fields["room"].queryset = rooms  # type: ignore[attr-defined]
+
+
+class Signed(Bedside):
+    """Why a session ends otherwise, and who says so."""
+
+    reason = forms.CharField(label="What happened", max_length=2000, widget=forms.Textarea(attrs={"rows": 4}))
+    signed_name = forms.CharField(label="Your name, to sign", max_length=120)
+
+
+class Summary(Bedside):
+    text = forms.CharField(
+        label="How it went",
+        max_length=settings.LONGEST_TEXT,
+        widget=forms.Textarea(attrs={"rows": 6}),
+        help_text="A few sentences for the care team and the person. The person can read this.",
+    )
+
+
+class Going(Bedside):
+    """The discharge: the score, what a person must see for themselves, and a signature."""
+
+    is_on_room_air = forms.TypedChoiceField(
+        label="Breathing", choices=(("air", "room air"), ("oxygen", "oxygen")), widget=forms.RadioSelect
+    )
+    signed_name = forms.CharField(label="Your name, to sign", max_length=120)
+
+    def __init__(
+        self, *args: object, scale: discharge.Scale, required: tuple[str, ...], **kwargs: object
+    ) -> None:
+        super().__init__(*args, **kwargs)  # type: ignore[arg-type]
+        self.scale, self.asked = scale, required
+        items = {item.code: _points(item) for item in scale.items}
+        ticks = {
+            f"is_{name}": forms.BooleanField(
+                label=discharge.REQUIRED.get(name, (name, ""))[0], required=False
+            )
+            for name in required
+        }
+        signed = self.fields.pop("signed_name")
+        self.fields |= {**items, **ticks, "signed_name": signed}
+
+    @property
+    def items(self) -> list[forms.BoundField]:
+        return [self[item.code] for item in self.scale.items]
+
+    @property
+    def ticks(self) -> list[forms.BoundField]:
+        return [self[f"is_{name}"] for name in self.asked]
+
+    @property
+    def answers(self) -> dict[str, int]:
+        """The points of the scale, of those items that were answered."""
+        given = {item.code: self.cleaned_data.get(item.code) for item in self.scale.items}
+        return {code: int(points) for code, points in given.items() if points not in (None, "")}
+
+    @property
+    def checked(self) -> dict[str, bool]:
+        return {name: bool(self.cleaned_data.get(f"is_{name}")) for name in self.asked}
+
+
+def _points(item: discharge.Item) -> forms.ChoiceField:
+    return forms.ChoiceField(
+        label=item.title,
+        required=False,
+        choices=[("2", f"2: {item.two}"), ("1", f"1: {item.one}"), ("0", f"0: {item.nought}")],
+        widget=forms.RadioSelect,
+    )

@@ -1,0 +1,330 @@
+"""What a couples therapist sees of one couple, read once: sessions, words opened to them, exercises, lines released.
+
+Every row comes through row-level security; it writes nothing, and the number of queries does not grow with the story.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from decimal import Decimal
+from functools import cached_property
+from uuid import UUID
+
+from django.utils import timezone
+
+from bothwell.couples.models import Assignment, Couple, Membership, Person, Role, open_at
+from bothwell.dosing.models import DosingSession
+from bothwell.instruments.catalogue import load
+from bothwell.instruments.instrument import Instrument
+from bothwell.instruments.models import Response
+from bothwell.integration import story
+from bothwell.integration.library import title_of
+from bothwell.integration.models import CoupleSession, ExerciseDone, ExerciseGiven, InsightDiscussed, InsightVersion
+from bothwell.privacy.models import Audience, Consent, DisclosureAgreement, Grant, ReleaseClass
+from bothwell.web import score
+
+State = CoupleSession.State
+DOSING_RELEASE = ReleaseClass.DOSING_SUMMARY.value
+
+
+def local(at: datetime) -> date:
+    """The day on the clinic's calendar."""
+    return timezone.localtime(at).date()
+
+
+@dataclass
+class Voice:
+    """One partner as this therapist sees them: what they released, and their answers by instrument."""
+
+    side: str
+    person: Person
+    released: frozenset[str]
+    totals: dict[str, list[tuple[date, Decimal]]] = field(default_factory=dict)
+    doses: list[DosingSession] = field(default_factory=list)
+    wanted: str = ""
+
+    @property
+    def name(self) -> str:
+        return self.person.name_used
+
+    @property
+    def offers(self) -> tuple[Instrument, ...]:
+        return story.offered([load(one) for one in story.INSTRUMENTS], self.released)
+
+    @property
+    def instrument(self) -> Instrument | None:
+        return story.chosen(self.wanted, self.offers, self.totals)
+
+    @property
+    def line(self) -> list[tuple[date, Decimal]]:
+        return self.totals.get(self.instrument.id, []) if self.instrument else []
+
+    @property
+    def absent(self) -> str:
+        if self.instrument is None:
+            return story.own(self.name, self.person.pronouns)
+        return f"{self.name} has not answered {self.instrument.id.upper()} yet"
+
+    @property
+    def releases(self) -> list[str]:
+        """What was released to the couples therapist, in words, in the order of the list of classes."""
+        return [one.label for one in ReleaseClass if one.value in self.released]
+
+
+@dataclass
+class Words:
+    """One shared insight with who wrote it and who sees it."""
+
+    brought: story.Brought
+    voice: Voice
+    seen_by: str
+    feeling: str
+    to_say: str
+    to_ask: str
+
+
+@dataclass
+class Chart:
+    """One couple's chart as its couples therapist sees it now."""
+
+    couple: Couple
+    a: Voice
+    b: Voice
+    therapists: list[Person]
+    today: date
+    sessions: list[CoupleSession]
+    words: list[Words]
+    given: list[ExerciseGiven]
+    done: list[ExerciseDone]
+    agreements: list[DisclosureAgreement]
+
+    @property
+    def voices(self) -> tuple[Voice, Voice]:
+        return (self.a, self.b)
+
+    def voice_of(self, person_id: UUID | None) -> Voice | None:
+        return next((voice for voice in self.voices if voice.person.id == person_id), None)
+
+    @cached_property
+    def held(self) -> list[CoupleSession]:
+        return [one for one in self.sessions if one.state == State.HELD]
+
+    @cached_property
+    def last(self) -> CoupleSession | None:
+        return self.held[-1] if self.held else None
+
+    @cached_property
+    def next(self) -> CoupleSession | None:
+        """The planned session nearest to now; one that was to be today counts until it is recorded."""
+        planned = [one for one in self.sessions if one.state == State.PLANNED]
+        return next((one for one in planned if local(one.at) >= self.today), planned[-1] if planned else None)
+
+    @cached_property
+    def waiting(self) -> list[Words]:
+        """What was opened to the therapist and no session has taken up."""
+        wanted = {one.id: place for place, one in enumerate(story.waiting(word.brought for word in self.words))}
+        found = [word for word in self.words if word.brought.id in wanted]
+        return sorted(found, key=lambda word: wanted[word.brought.id])
+
+    @cached_property
+    def promises(self) -> list[tuple[ExerciseGiven, story.Promise]]:
+        return [(given, self._promise(given)) for given in self.given]
+
+    @property
+    def open_promises(self) -> list[tuple[ExerciseGiven, story.Promise]]:
+        now = timezone.now()
+        return [(given, promise) for given, promise in self.promises if given.until is None or given.until > now]
+
+    def _promise(self, given: ExerciseGiven) -> story.Promise:
+        begins = local(given.recorded_at)
+        ends = local(given.until) if given.until else None
+        done = [one.on_day for one in self.done if one.given_id == given.id]
+        return story.Promise(title_of(given.exercise), begins, story.weeks_of(begins, ends, done, self.today))
+
+    @cached_property
+    def agreement(self) -> DisclosureAgreement | None:
+        """The newest version both have signed."""
+        return next((one for one in self.agreements if len(signers(one)) == 2), None)
+
+    @property
+    def proposed(self) -> DisclosureAgreement | None:
+        """The newest version, while it is not signed by both."""
+        newest = self.agreements[0] if self.agreements else None
+        return newest if newest and newest != self.agreement else None
+
+    @property
+    def agreement_words(self) -> str:
+        signed = [voice.name for voice in self.voices if self.proposed and voice.person.id in signers(self.proposed)]
+        return story.agreement_words(
+            self.agreement.get_mode_display() if self.agreement else "",
+            self.proposed.get_mode_display() if self.proposed else "",
+            signed,
+        )
+
+    @property
+    def meaning(self) -> str:
+        """What the agreement in force means for what one says alone."""
+        return story.MEANS[self.agreement.mode if self.agreement else ""]
+
+    @property
+    def moved(self) -> list[tuple[Voice, Instrument, story.Moved]]:
+        """Each one's change since the last couples session, on the line shown; never anything over both."""
+        if self.last is None:
+            return []
+        since = local(self.last.at)
+        return [
+            (voice, voice.instrument, change)
+            for voice in self.voices
+            if voice.instrument and (change := story.moved(voice.instrument, voice.line, since))
+        ]
+
+    # ---------------------------------------------------------------------------------------------- the score
+
+    def score(self) -> score.Story:
+        """Everything this therapist sees, on one time axis."""
+        return self._story(self._voice(self.a), self._voice(self.b), self.words)
+
+    def score_for_both(self) -> score.Story:
+        """What both partners may see: the stave between them. Neither line, no dosing, no words but those given to both."""
+        shared = [word for word in self.words if word.brought.with_partner]
+        a, b = (
+            score.Voice(score.Side(voice.side), voice.name, absent=story.own(voice.name, voice.person.pronouns))
+            for voice in self.voices
+        )
+        return self._story(a, b, shared)
+
+    def _story(self, a: score.Voice, b: score.Voice, words: Sequence[Words]) -> score.Story:
+        sessions = [self._session(one) for one in self.sessions if one.state != State.CANCELLED]
+        days = [one.on for one in sessions] + [word.brought.on for word in words]
+        days += [local(given.recorded_at) for given in self.given]
+        for voice in (a, b):
+            days += [on for on, _ in (voice.line.totals if voice.line else ())] + [dose.on for dose in voice.doses]
+        span = story.span(days, self.today)
+        return score.Story(
+            a=a,
+            b=b,
+            begins=span.begins,
+            ends=span.ends,
+            today=self.today,
+            sessions=tuple(sessions),
+            insights=tuple(
+                score.SharedInsight(
+                    score.Side(word.voice.side), word.brought.on, word.brought.taken_up_on, word.brought.text
+                )
+                for word in words
+            ),
+            exercises=tuple(
+                score.Exercise(promise.title, promise.begins, local(given.until) if given.until else self.today, promise.weeks)
+                for given, promise in self.promises
+            ),
+        )
+
+    def _session(self, one: CoupleSession) -> score.CouplesSession:
+        on = local(one.at)
+        state = score.SessionState.HELD if one.state == State.HELD else score.SessionState.PLANNED
+        return score.CouplesSession(on, one.number, score.SessionState.TODAY if on == self.today else state)
+
+    def _voice(self, voice: Voice) -> score.Voice:
+        line = score.Line(voice.instrument, tuple(voice.line)) if voice.instrument and voice.line else None
+        return score.Voice(
+            side=score.Side(voice.side),
+            name=voice.name,
+            line=line,
+            absent="" if line else voice.absent,
+            doses=tuple(
+                score.Dose(local(one.started_at or one.scheduled_at), one.number, one.started_at is None)
+                for one in voice.doses
+            ),
+        )
+
+
+def signers(agreement: DisclosureAgreement) -> set[UUID | None]:
+    return {signature.author_id for signature in agreement.signatures.all()}
+
+
+# --------------------------------------------------------------------------------------------------------- reading
+
+
+def read(couple: Couple, a_wants: str = "", b_wants: str = "") -> Chart:
+    """The chart of one couple, in a fixed number of queries."""
+    members = {
+        member.side: member.person
+        for member in Membership.objects.select_related("person").filter(couple=couple).order_by("side")
+    }
+    ids = [person.id for person in members.values()]
+    voices = _voices(members, ids)
+    voices["a"].wanted, voices["b"].wanted = a_wants, b_wants
+    sessions = list(CoupleSession.objects.filter(couple=couple).order_by("at", "number"))
+    team = Assignment.objects.select_related("staff").filter(
+        open_at(timezone.now()), couple=couple, role=Role.COUPLES_THERAPIST
+    )
+    therapists = [one.staff for one in team.order_by("staff__name_used")]
+    return Chart(
+        couple=couple,
+        a=voices["a"],
+        b=voices["b"],
+        therapists=therapists,
+        today=timezone.localdate(),
+        sessions=sessions,
+        words=_words(couple, voices, sessions, [one.name_used for one in therapists]),
+        given=list(ExerciseGiven.objects.filter(couple=couple).order_by("recorded_at")),
+        done=list(ExerciseDone.objects.select_related("author").filter(couple=couple).order_by("on_day")),
+        agreements=list(
+            DisclosureAgreement.objects.filter(couple=couple).prefetch_related("signatures").order_by("-version")
+        ),
+    )
+
+
+def _voices(members: dict[str, Person], ids: Sequence[UUID]) -> dict[str, Voice]:
+    released: dict[UUID | None, set[str]] = {}
+    for giver, data in Consent.objects.filter(
+        subject_id__in=ids, release_to=Role.COUPLES_THERAPIST, withdrawn_at__isnull=True
+    ).values_list("subject_id", "release_class"):
+        released.setdefault(giver, set()).add(data)
+    voices = {
+        side: Voice(side, person, frozenset(released.get(person.id, ()))) for side, person in members.items()
+    }
+    by_person = {voice.person.id: voice for voice in voices.values()}
+    for row in Response.objects.filter(
+        subject_id__in=ids, status=Response.Status.SENT, instrument__in=story.INSTRUMENTS, total__isnull=False
+    ).order_by("sent_at"):
+        if row.subject_id and row.sent_at and row.total is not None:
+            totals = by_person[row.subject_id].totals.setdefault(row.instrument, [])
+            totals.append((local(row.sent_at), row.total))
+    for session in (
+        DosingSession.objects.filter(subject_id__in=ids)
+        .exclude(outcome__in=["cancelled", "turned_back"])
+        .order_by("scheduled_at")
+    ):
+        voice = by_person[session.subject_id]
+        if DOSING_RELEASE in voice.released:
+            voice.doses.append(session)
+    return voices
+
+
+def _words(
+    couple: Couple, voices: dict[str, Voice], sessions: Sequence[CoupleSession], therapists: Sequence[str]
+) -> list[Words]:
+    names = {voice.person.id: voice.name for voice in voices.values()}
+    by_person = {voice.person.id: voice for voice in voices.values()}
+    grants = list(Grant.objects.filter(item_kind="insight", subject_id__in=names, couple=couple))
+    opened = {one.item_id: local(one.opens_at) for one in grants if one.audience == Audience.COUPLES_THERAPIST}
+    with_partner = {one.item_id for one in grants if one.audience == Audience.PARTNER}
+    on = {session.id: local(session.at) for session in sessions}
+    taken = {
+        row.version_id: on[row.session_id]
+        for row in InsightDiscussed.objects.filter(couple=couple).order_by("recorded_at")
+        if row.session_id in on
+    }
+    found = []
+    for row in InsightVersion.objects.filter(id__in=opened).order_by("recorded_at"):
+        if row.subject_id is None:
+            continue
+        brought = story.Brought(
+            row.id, row.subject_id, row.text, opened[row.id], row.id in with_partner, taken.get(row.id)
+        )
+        seen = story.seen_by(brought, names, therapists)
+        found.append(Words(brought, by_person[row.subject_id], seen, row.feeling, row.to_say, row.to_ask))
+    return found

@@ -1,0 +1,405 @@
+"""What may be done in a session and what not, with the sentence the nurse reads; the database as the last word."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from decimal import Decimal
+from uuid import uuid4
+
+import pytest
+from django.db import IntegrityError, connection, transaction
+from django.utils import timezone
+
+from bothwell.dosing import actions
+from bothwell.dosing.discharge import REQUIRED, Condition
+from bothwell.models import (
+    Administration,
+    AuditEntry,
+    ConsentReaffirmation,
+    Course,
+    Discharge,
+    DosingSession,
+    GateCheck,
+    Sample,
+    Step,
+)
+from bothwell.pathway.eligibility import Pressure
+from bothwell.pathway.protocol import Route
+from bothwell.privacy import door
+from bothwell.refusal import Refused, Stale
+from tests.cast import make_cast
+from tests.conftest import loading
+from tests.dosing.ready import Ready, answer_all, calm, chart, make_ready, started_ago
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def ready() -> Ready:
+    return make_ready(make_cast())
+
+
+@pytest.fixture
+def nurse(ready: Ready) -> Iterator[Ready]:
+    """The same, with the nurse's eyes."""
+    with door.opened(ready.cast.nurse.id):
+        yield ready
+
+
+def arrive(ready: Ready) -> DosingSession:
+    return actions.arrive(by=ready.cast.nurse, session_id=ready.session.id, room=ready.room)
+
+
+def start(ready: Ready, **changes: object) -> DosingSession:
+    given = {"pressures": calm(), "request_id": uuid4()} | changes
+    return actions.start(by=ready.cast.nurse, session_id=ready.session.id, **given)  # type: ignore[arg-type]
+
+
+# ── before the dose ───────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_nothing_is_checked_before_the_person_is_here(nurse: Ready) -> None:
+    with pytest.raises(Refused, match="has not arrived"):
+        actions.check(by=nurse.cast.nurse, session_id=nurse.session.id, name="weight", value="70")
+
+
+def test_a_dose_is_refused_with_everything_that_is_missing(nurse: Ready) -> None:
+    arrive(nurse)
+    with pytest.raises(Refused) as refused:
+        start(nurse, pressures=())
+    for words in ("not been asked today", "Suicide risk", "Weight", "Blood pressure", "Fasting", "antiemetic", "escort"):
+        assert words in refused.value.reason
+    assert DosingSession.objects.get(id=nurse.session.id).started_at is None
+    assert not Administration.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("consent_reaffirmed", False, "not been asked today"),
+        ("suicide_rescreened", {"risk": True}, "call the prescriber"),
+    ],
+)
+def test_an_answer_that_is_a_no_holds_the_dose(nurse: Ready, name: str, value: object, words: str) -> None:
+    arrive(nurse)
+    answer_all(nurse)
+    actions.check(by=nurse.cast.nurse, session_id=nurse.session.id, name=name, value=value)
+    with pytest.raises(Refused, match=words):
+        start(nurse)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("weight", "seventy", "number of kilograms"),
+        ("weight", "7", "20 to 400"),
+        ("weight", "NaN", "20 to 400"),
+        ("fasting", {"confirmed": True}, "last food"),
+        ("fasting", {"confirmed": True, "food_at": "2999-01-01T00:00:00+00:00"}, "not come yet"),
+        ("antiemetic", "forgotten", "not an answer"),
+        ("escort", "  ", "Name who"),
+        ("suicide_rescreened", {"risk": None}, "not an answer"),
+        ("mood", "fine", "not an answer"),
+    ],
+)
+def test_an_answer_that_is_none_is_refused_in_words(nurse: Ready, name: str, value: object, words: str) -> None:
+    arrive(nurse)
+    with pytest.raises(Refused, match=words):
+        actions.check(by=nurse.cast.nurse, session_id=nurse.session.id, name=name, value=value)
+    assert not GateCheck.objects.exists()
+
+
+def test_wanting_it_today_is_kept_with_the_consent_too(nurse: Ready) -> None:
+    arrive(nurse)
+    for _ in range(2):
+        actions.check(
+            by=nurse.cast.nurse, session_id=nurse.session.id, name="consent_reaffirmed", value=True,
+            request_id=nurse.room.id,
+        )  # fmt: skip
+    (kept,) = ConsentReaffirmation.objects.all()
+    assert kept.subject_id == nurse.cast.a.id
+    assert GateCheck.objects.count() == 1
+
+
+def test_todays_weight_counts_against_the_range(nurse: Ready) -> None:
+    arrive(nurse)
+    answer_all(nurse)
+    actions.check(by=nurse.cast.nurse, session_id=nurse.session.id, name="weight", value="40")
+    with pytest.raises(Refused, match="outside"):
+        start(nurse)
+
+
+def test_only_the_prescriber_goes_on_above_the_hold_limit_and_with_a_reason(ready: Ready) -> None:
+    high = tuple(Pressure(Decimal(150), Decimal(95), timezone.now() - timedelta(minutes=m)) for m in (7, 1))
+    ask = {"session_id": ready.session.id, "name": "pressure_override"}
+    with door.opened(ready.cast.nurse.id):
+        arrive(ready)
+        answer_all(ready)
+        with pytest.raises(Refused, match="above 140/90"):
+            start(ready, pressures=high)
+        with pytest.raises(Refused, match="Only the prescriber"):
+            actions.check(by=ready.cast.nurse, value="Known white-coat pressure.", **ask)
+    with door.opened(ready.cast.prescriber.id):
+        with pytest.raises(Refused, match="reason in a sentence"):
+            actions.check(by=ready.cast.prescriber, value="ok", **ask)
+        actions.check(by=ready.cast.prescriber, value="Known white-coat pressure, seen today.", **ask)
+    with door.opened(ready.cast.nurse.id):
+        assert start(ready, pressures=high).started_at
+
+
+def test_the_dose_starts_once_however_often_it_is_posted(nurse: Ready) -> None:
+    arrive(nurse)
+    answer_all(nurse)
+    key = uuid4()
+    first, second = start(nurse, request_id=key), start(nurse, request_id=key)
+    assert first.started_at == second.started_at
+    (given,) = Administration.objects.all()
+    assert (given.event, given.substance, given.dose_mg) == ("start", "Ketamine", Decimal(34))
+    assert first.order_id == nurse.order.id
+    course = Course.objects.get(id=nurse.course.id)
+    assert (course.phase, course.steps_taken) == ("dosing_series", 6)
+    with pytest.raises(Refused, match="started already"):
+        start(nurse)
+
+
+def test_a_later_session_in_the_calendar_does_not_stand_in_the_way(nurse: Ready) -> None:
+    later = timezone.now() + timedelta(days=7)
+    actions.schedule(by=nurse.cast.nurse, course=nurse.course, at=later)
+    arrive(nurse)
+    answer_all(nurse)
+    assert start(nurse).started_at
+
+
+def test_an_order_is_for_one_session(nurse: Ready) -> None:
+    arrive(nurse)
+    answer_all(nurse)
+    start(nurse)
+    next_one = actions.schedule(by=nurse.cast.nurse, course=nurse.course, at=timezone.now() + timedelta(days=7))
+    assert actions.order_for(next_one) is None
+
+
+def test_who_is_on_the_team_but_not_at_the_bed_changes_nothing(ready: Ready) -> None:
+    therapist = ready.cast.therapist_a
+    with door.opened(therapist.id), pytest.raises(Refused, match="nurse or prescriber"):
+        actions.arrive(by=therapist, session_id=ready.session.id, room=ready.room)
+    with door.opened(ready.cast.nurse.id):
+        arrive(ready)
+    with door.opened(therapist.id):
+        for refused in (
+            lambda: actions.check(by=therapist, session_id=ready.session.id, name="weight", value="70"),
+            lambda: actions.turn_back(
+                by=therapist, session_id=ready.session.id, reason="Not fit for it today.", signed_name="Priya"
+            ),
+        ):
+            with pytest.raises(Refused):
+                refused()
+    with door.opened(ready.cast.a.id), pytest.raises(Refused):
+        actions.check(by=ready.cast.a, session_id=ready.session.id, name="escort", value="Ben")
+    with door.opened(ready.cast.stranger_prescriber.id), pytest.raises(Refused, match="no such session"):
+        actions.check(by=ready.cast.stranger_prescriber, session_id=ready.session.id, name="weight", value="70")
+
+
+# ── one at a time ─────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_the_second_partner_reads_a_sentence(nurse: Ready) -> None:
+    arrive(nurse)
+    with pytest.raises(Refused, match="Another session in this couple's care is open"):
+        actions.arrive(by=nurse.cast.nurse, session_id=nurse.partners.id, room=nurse.other_room)
+    assert DosingSession.objects.get(id=nurse.partners.id).arrived_at is None
+
+
+def test_the_second_partner_may_come_once_the_first_is_signed_off(nurse: Ready) -> None:
+    arrive(nurse)
+    actions.turn_back(
+        by=nurse.cast.nurse, session_id=nurse.session.id, reason="Ate breakfast an hour ago.", signed_name="Luis"
+    )
+    assert actions.arrive(by=nurse.cast.nurse, session_id=nurse.partners.id, room=nurse.room).arrived_at
+
+
+def test_the_database_refuses_both_partners_even_when_nobody_asks_the_action(ready: Ready) -> None:
+    with loading(), connection.cursor() as cursor:
+        sql = "update bothwell_dosingsession set arrived_at = now() where id = %s"
+        cursor.execute(sql, [ready.session.id])
+        with pytest.raises(IntegrityError, match="never_both_partners_at_once"), transaction.atomic():
+            cursor.execute(sql, [ready.partners.id])
+
+
+def test_a_room_holds_one_person(nurse: Ready) -> None:
+    arrive(nurse)
+    with loading():
+        DosingSession.objects.filter(id=nurse.partners.id).update(couple=None)
+    with pytest.raises(Refused, match="room is taken"):
+        actions.arrive(by=nurse.cast.nurse, session_id=nurse.partners.id, room=nurse.room)
+
+
+def test_arriving_twice_in_the_same_room_is_arriving(nurse: Ready) -> None:
+    first = arrive(nurse)
+    assert arrive(nurse).arrived_at == first.arrived_at
+    with pytest.raises(Stale):
+        actions.arrive(by=nurse.cast.nurse, session_id=nurse.session.id, room=nurse.other_room)
+
+
+# ── during ────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def give(ready: Ready, event: str, **more: object) -> Administration:
+    asked = {"by": ready.cast.nurse, "session_id": ready.session.id, "substance": "Ketamine", "request_id": uuid4()}
+    return actions.administer(event=Administration.Event(event), **asked | more)  # type: ignore[arg-type]
+
+
+def test_an_infusion_is_paused_resumed_and_stopped_in_that_order_only(nurse: Ready) -> None:
+    arrive(nurse)
+    with pytest.raises(Refused, match="has not been started"):
+        give(nurse, "pause")
+    answer_all(nurse)
+    session = start(nurse)
+    assert actions.is_running(session)
+    with pytest.raises(Refused, match="not paused"):
+        give(nurse, "resume")
+    give(nurse, "pause")
+    assert actions.is_running(session), "a pause is not the end"
+    with pytest.raises(Refused, match="not running"):
+        give(nurse, "pause")
+    give(nurse, "resume")
+    give(nurse, "stop")
+    assert not actions.is_running(session)
+    with pytest.raises(Refused, match="over"):
+        give(nurse, "stop")
+
+
+def test_a_medicine_posted_twice_is_given_once_and_never_in_the_future(nurse: Ready) -> None:
+    arrive(nurse)
+    key = uuid4()
+    for _ in range(2):
+        give(nurse, "given", substance="Ondansetron", dose_mg=Decimal(4), route="iv", request_id=key)
+    assert Administration.objects.count() == 1
+    with pytest.raises(Refused, match="between the arrival and now"):
+        give(nurse, "given", at=timezone.now() + timedelta(minutes=5))
+    with pytest.raises(Refused, match="what was given"):
+        give(nurse, "given", substance=" ")
+
+
+# ── the end ───────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def well(session: DosingSession, **changes: object) -> Condition:
+    """Somebody who may go home."""
+    now, begun = timezone.now(), session.started_at
+    assert begun
+    return Condition(
+        **{
+            "now": now,
+            "route": Route.IV,
+            "started_at": begun,
+            "is_dose_running": False,
+            "answers": {"vitals": 2, "gait": 2, "nausea": 2, "pain": 2},
+            "sedation": 5,
+            "spo2_percent": Decimal(97),
+            "spo2_baseline_percent": Decimal(98),
+            "is_on_room_air": True,
+            "pressure": Pressure(Decimal(126), Decimal(78), now),
+            "pressure_baseline": Pressure(Decimal(124), Decimal(78), begun),
+            "checked": dict.fromkeys(REQUIRED, True),
+        }
+        | changes
+    )  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"sedation": 4}, "MOAA/S 4, 5 needed"),
+        ({"is_dose_running": True}, "still being given"),
+        ({"checked": dict.fromkeys(REQUIRED, True) | {"escort_present": False}}, "escort is not here"),
+        ({"answers": {}}, "not answered"),
+        ({"spo2_percent": Decimal(93)}, "SpO2 93"),
+        ({"pressure": None}, "after the dose"),
+    ],
+)
+def test_nobody_goes_home_before_every_criterion_is_met(ready: Ready, changes: dict[str, object], words: str) -> None:
+    session = started_ago(ready, 130)
+    with door.opened(ready.cast.nurse.id), pytest.raises(Refused, match=words):
+        actions.sign_discharge(
+            by=ready.cast.nurse, session_id=session.id, condition=well(session, **changes), signed_name="Luis"
+        )
+    assert not Discharge.objects.exists()
+
+
+def test_a_signed_discharge_keeps_every_criterion_and_moves_the_course_once(ready: Ready) -> None:
+    session = started_ago(ready, 130)
+    sign = {"by": ready.cast.nurse, "session_id": session.id, "condition": well(session)}
+    with door.opened(ready.cast.nurse.id):
+        with pytest.raises(Refused, match="Type your name"):
+            actions.sign_discharge(signed_name=" ", **sign)
+        first = actions.sign_discharge(signed_name="Luis", **sign)
+        assert actions.sign_discharge(signed_name="Luis", **sign) == first
+        assert len(first.criteria) == 14
+        assert all(one["met"] for one in first.criteria)
+        course = Course.objects.get(id=ready.course.id)
+        assert (course.phase, course.steps_taken) == ("individual_integration", 6)
+        with pytest.raises(Refused, match="signed off"):
+            give(ready, "given", substance="Ondansetron")
+
+
+def test_turning_back_keeps_what_was_recorded_and_steps_back(nurse: Ready) -> None:
+    arrive(nurse)
+    answer_all(nurse)
+    checks = GateCheck.objects.count()
+    end = {"by": nurse.cast.nurse, "session_id": nurse.session.id, "signed_name": "Luis"}
+    with pytest.raises(Refused, match="in a sentence"):
+        actions.turn_back(reason="no", **end)
+    kept = actions.turn_back(reason="Ate breakfast an hour ago.", **end)
+    assert actions.turn_back(reason="Ate breakfast an hour ago.", **end) == kept
+    session = DosingSession.objects.get(id=nurse.session.id)
+    assert (session.outcome, session.started_at) == ("turned_back", None)
+    assert GateCheck.objects.count() == checks
+    course = Course.objects.get(id=nurse.course.id)
+    assert (course.phase, course.state) == ("preparation", "active")
+    assert Step.objects.get(course=course, number=6).event == "step_back"
+    with pytest.raises(Refused, match="signed off"):
+        start(nurse)
+
+
+def test_after_a_dose_there_is_no_turning_back_and_before_it_no_leaving_early(ready: Ready) -> None:
+    end = {"by": ready.cast.nurse, "session_id": ready.session.id, "signed_name": "Luis"}
+    with door.opened(ready.cast.nurse.id):
+        arrive(ready)
+        with pytest.raises(Refused, match="Turn back instead"):
+            actions.leave_early(reason="Wants to go home at once.", **end)
+    started_ago(ready, 20)
+    with door.opened(ready.cast.nurse.id):
+        with pytest.raises(Refused, match="ends with a discharge"):
+            actions.turn_back(reason="Wants to go home at once.", **end)
+        kept = actions.leave_early(reason="Left against advice with Ruth; told not to drive.", **end)
+    assert kept.outcome == "left_early"
+
+
+def test_a_summary_is_written_once_and_not_by_everybody(ready: Ready) -> None:
+    started_ago(ready, 130)
+    key = uuid4()
+    with door.opened(ready.cast.therapist_a.id):
+        for _ in range(2):
+            actions.summarise(by=ready.cast.therapist_a, session_id=ready.session.id, text="A quiet session.", request_id=key)
+    with door.opened(ready.cast.therapist_a.id):
+        from bothwell.models import SessionSummary
+
+        assert SessionSummary.objects.count() == 1
+    with door.opened(ready.cast.a.id), pytest.raises(Refused):
+        actions.summarise(by=ready.cast.a, session_id=ready.session.id, text="Mine.")
+
+
+def test_every_write_leaves_an_entry_in_the_log(ready: Ready) -> None:
+    with door.opened(ready.cast.nurse.id):
+        arrive(ready)
+        answer_all(ready)
+        start(ready)
+    with loading():
+        said = set(AuditEntry.objects.filter(subject=ready.cast.a).values_list("action", flat=True))
+    assert {"arrived", "checked weight", "reaffirmed consent", "gave the first dose", "step: advance"} <= said
+
+
+def test_what_the_monitor_said_is_not_counted_by_the_tests_helper_as_the_persons(ready: Ready) -> None:
+    started_ago(ready, 10)
+    chart(ready, 5, heart_rate=80)
+    with loading():
+        assert Sample.objects.get().author_id is None

@@ -1,0 +1,218 @@
+"""The share sheet's rules: who can be chosen, when to sleep on it, and what the sentences promise."""
+
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bothwell.integration.insights import (
+    WHO,
+    Around,
+    Opened,
+    Part,
+    Version,
+    Words,
+    audiences_of,
+    badge,
+    called,
+    choices,
+    circle_of,
+    history,
+    latest_own,
+    listed,
+    seen_by,
+    suggest_sleep,
+    wakes_at,
+)
+from bothwell.privacy.circles import READS, Relation
+
+NOW = datetime(2026, 11, 19, 20, 0, tzinfo=UTC)
+BEN_AND_DANA = Around("Ben", ("Dana",), ("Priya",))
+AUDIENCES = (Relation.PARTNER, Relation.COUPLES_THERAPIST, Relation.INDIVIDUAL_THERAPIST)
+
+arounds = st.builds(
+    Around,
+    st.sampled_from(["", "Ben"]),
+    st.sampled_from([(), ("Dana",), ("Dana", "Sam")]),
+    st.sampled_from([(), ("Priya",)]),
+)
+
+
+# ------------------------------------------------------------------------------------------------------- choices
+
+
+def test_three_plain_choices_when_both_are_there() -> None:
+    assert [(each.title, each.note) for each in choices(BEN_AND_DANA)] == [
+        ("Only me", "Nobody else, not even your care team"),
+        ("Dana, for our sessions", "Your couples therapist. Not Ben"),
+        ("Ben and Dana", "Both of you, and your couples therapist"),
+    ]
+
+
+def test_nobody_who_is_not_there_is_offered() -> None:
+    assert [each.title for each in choices(Around())] == ["Only me"]
+    assert [each.title for each in choices(Around("Ben"))] == ["Only me", "Ben"]
+    assert audiences_of("both", False, Around()) is None
+    assert audiences_of("me", True, Around("Ben")) is None
+
+
+@given(arounds, st.booleans())
+def test_a_choice_opens_to_exactly_what_it_says(around: Around, also: bool) -> None:
+    for each in choices(around):
+        opened = audiences_of(each.code, also, around)
+        if also and not around.individual_therapists:
+            assert opened is None
+            continue
+        assert opened is not None
+        assert opened - {Relation.INDIVIDUAL_THERAPIST} == each.audiences
+        assert (Relation.INDIVIDUAL_THERAPIST in opened) is also
+        for name in (around.partner, *around.couples_therapists):
+            named = bool(name) and name in each.title
+            role = Relation.PARTNER if name == around.partner else Relation.COUPLES_THERAPIST
+            assert named == (bool(name) and role in each.audiences)
+
+
+@given(arounds)
+def test_only_me_is_always_first_and_opens_to_nobody(around: Around) -> None:
+    first = choices(around)[0]
+    assert (first.code, first.audiences) == ("me", frozenset())
+
+
+# -------------------------------------------------------------------------------------------------- words on badges
+
+
+@pytest.mark.parametrize(
+    ("audiences", "circle", "label"),
+    [
+        ((), "mine", "Only you"),
+        (AUDIENCES[1:2], "care", "You + Dana (couples therapist)"),
+        (AUDIENCES[:2], "ours", "Both of you + Dana (couples therapist)"),
+        (AUDIENCES[2:], "care", "You + Priya (your therapist)"),
+        (AUDIENCES, "ours", "Both of you + Dana (couples therapist) + Priya (your therapist)"),
+    ],
+)
+def test_badges(audiences: tuple[Relation, ...], circle: str, label: str) -> None:
+    assert circle_of(audiences) == circle
+    assert badge(audiences, BEN_AND_DANA) == label
+
+
+@given(arounds, st.sets(st.sampled_from(AUDIENCES)))
+def test_a_badge_never_says_only_you_when_somebody_sees_it(around: Around, audiences: set[Relation]) -> None:
+    assert (badge(audiences, around) == "Only you") == (not audiences)
+    assert (circle_of(audiences) == "mine") == (not audiences)
+    assert bool(called(audiences, around)) == bool(audiences)
+
+
+def test_names_are_listed_as_people_say_them() -> None:
+    assert [listed(names) for names in ([], ["A"], ["A", "B"], ["A", "B", "C"])] == ["", "A", "A and B", "A, B and C"]
+
+
+# ------------------------------------------------------------------------------------------------- versions, words
+
+
+@given(st.lists(st.integers(0, 9), unique=True, min_size=1), st.data())
+def test_the_authors_own_newest_words_are_never_those_made_to_be_given(numbers: list[int], data: st.DataObject) -> None:
+    versions = [Version(UUID(int=number), number) for number in numbers]
+    granted = data.draw(st.sets(st.sampled_from([version.id for version in versions])))
+    found = latest_own(versions, granted)
+    assert found is not None
+    own = [version for version in versions if version.id not in granted]
+    assert found.number == max(version.number for version in own or versions)
+
+
+def test_without_versions_there_are_no_words() -> None:
+    assert latest_own([], []) is None
+
+
+@given(st.sets(st.sampled_from(list(Part))))
+def test_only_the_chosen_notes_go_with_the_words(parts: set[Part]) -> None:
+    words = Words("text", "felt", "say", "ask").only(parts)
+    assert words.text == "text"
+    assert {part for part in Part if getattr(words, part.value)} == parts
+
+
+# ----------------------------------------------------------------------------------------------------- sleep on it
+
+
+@given(st.timedeltas(timedelta(days=-3), timedelta(days=3)))
+def test_sleep_is_suggested_for_a_day_after_a_session_and_not_before_it(ago: timedelta) -> None:
+    assert suggest_sleep(NOW - ago, NOW).allowed == (timedelta(0) <= ago < timedelta(hours=24))
+
+
+def test_without_a_session_sleep_is_not_suggested_but_may_be_chosen() -> None:
+    decided = suggest_sleep(None, NOW)
+    assert not decided
+    assert decided.reason
+
+
+@given(st.datetimes(datetime(2024, 1, 1), datetime(2030, 1, 1), timezones=st.just(UTC)), st.sampled_from(["UTC", "America/New_York", "Asia/Tokyo"]))
+def test_it_wakes_at_nine_tomorrow_on_the_clinics_clock(now: datetime, zone: str) -> None:
+    wakes = wakes_at(now, ZoneInfo(zone))
+    local = wakes.astimezone(ZoneInfo(zone))
+    assert (local.hour, local.minute) == (9, 0)
+    assert (local.date() - now.astimezone(ZoneInfo(zone)).date()).days == 1
+    assert wakes > now
+
+
+# --------------------------------------------------------------------------------------------------------- history
+
+
+def test_the_history_tells_shares_and_take_backs_together_newest_first() -> None:
+    shared, back = NOW - timedelta(hours=2), NOW - timedelta(hours=1)
+    told = history([Opened(each, shared, shared, back) for each in AUDIENCES[:2]], BEN_AND_DANA, NOW)
+    assert [event.words for event in told] == ["Taken back from Ben and Dana", "Shared with Ben and Dana"]
+
+
+def test_a_share_slept_on_and_kept_back_was_never_shared() -> None:
+    tomorrow = NOW + timedelta(hours=13)
+    waiting = history([Opened(Relation.PARTNER, NOW, tomorrow)], BEN_AND_DANA, NOW)
+    assert [event.words for event in waiting] == ["Will open to Ben, unless you change your mind"]
+    kept_back = history([Opened(Relation.PARTNER, NOW, tomorrow, NOW)], BEN_AND_DANA, NOW + timedelta(days=2))
+    assert [event.words for event in kept_back] == ["Kept back from Ben before it opened"]
+
+
+# --------------------------------------------------------------------------------------------- who sees the answers
+
+TEAM = {
+    Relation.PRESCRIBER: ("Helen",),
+    Relation.NURSE: ("Luis",),
+    Relation.INDIVIDUAL_THERAPIST: ("Priya",),
+    Relation.COUPLES_THERAPIST: ("Dana",),
+}
+KINDS = ("measure.individual", "measure.predose", "measure.relationship", "screen.suicide")
+CLASSES = ("individual_scores", "relationship_scores", "suicide_reason")
+
+
+def test_who_sees_answers_about_oneself() -> None:
+    seen = seen_by("measure.individual", TEAM, ())
+    assert (seen.circle, seen.label) == ("care", "Your care team")
+    assert seen.sentence == (
+        "You and Helen (prescriber) and Priya (individual therapist) can see these answers. Nobody else."
+    )
+
+
+def test_answers_about_the_relationship_are_ones_own_until_released() -> None:
+    assert seen_by("measure.relationship", TEAM, ()).label == "Only you"
+    released = seen_by("measure.relationship", TEAM, [("relationship_scores", Relation.COUPLES_THERAPIST)])
+    assert released.sentence == "You and Dana (couples therapist) can see these answers. Nobody else."
+    assert released.label == "You + those you released it to"
+
+
+@given(
+    st.sampled_from(KINDS),
+    st.sets(st.sampled_from(list(TEAM))),
+    st.sets(st.tuples(st.sampled_from(CLASSES), st.sampled_from(list(WHO)))),
+)
+def test_the_sentence_names_exactly_whom_the_table_lets_in(
+    kind: str, present: set[Relation], released: set[tuple[str, Relation]]
+) -> None:
+    seen = seen_by(kind, {role: names for role, names in TEAM.items() if role in present}, released)
+    for role, names in TEAM.items():
+        ways = READS[kind][role]
+        let_in = role in present and (
+            "Y" in ways or "D" in ways or any((way[2:], role) in released for way in ways if way.startswith("R:"))
+        )
+        assert (names[0] in seen.sentence) == let_in

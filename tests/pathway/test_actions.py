@@ -1,0 +1,677 @@
+"""What changes a course, and who may: each refusal a sentence, each double post nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal
+from uuid import UUID, uuid4
+
+import pytest
+from django.utils import timezone
+
+from bothwell.models import (
+    AuditEntry,
+    Consent,
+    ConsentText,
+    Course,
+    CoupleSession,
+    Credential,
+    DecisionSignature,
+    DisclosureAgreement,
+    DisclosureSignature,
+    DosingSession,
+    HoldReason,
+    JointDecision,
+    MedicalFact,
+    Person,
+    Preparation,
+    ProtocolVersion,
+    Resolution,
+    Step,
+)
+from bothwell.pathway import actions, steps
+from bothwell.pathway.facts import FACTS, Answer, Severity
+from bothwell.pathway.models import Verdict
+from bothwell.privacy import door
+from bothwell.refusal import Refused, Stale
+from tests.cast import Cast, make_cast
+from tests.conftest import loading
+
+pytestmark = pytest.mark.django_db
+
+K, P = steps.Kind, steps.Phase
+NUMBERS = {
+    "systolic_mmhg": Decimal(128),
+    "diastolic_mmhg": Decimal(78),
+    "weight_kg": Decimal(70),
+    "bmi": Decimal("24.1"),
+    "asa_class": Decimal(2),
+    "lorazepam_equivalent_mg_per_day": Decimal(0),
+}
+HEALTHY = {spec.code: NUMBERS[spec.code] if spec.answer is Answer.NUMBER else False for spec in FACTS}
+WORDS = "We propose three infusions, because two medicines did not help."
+
+
+@dataclass
+class Clinic:
+    """The cast with a signed protocol and a course for Ben."""
+
+    cast: Cast
+    course_id: UUID
+
+    @contextmanager
+    def eyes_of(self, who: Person) -> Iterator[Course]:
+        with door.opened(who.id):
+            yield Course.objects.select_related("protocol", "couple", "subject").get(id=self.course_id)
+
+    def put(self, **fields: object) -> None:
+        """Put the course somewhere, as the loader of invented clinics may."""
+        with loading():
+            Course.objects.filter(id=self.course_id).update(**fields)
+
+    def facts(self, **changed: object) -> None:
+        with door.opened(self.cast.prescriber.id):
+            actions.record_facts(
+                by=self.cast.prescriber,
+                subject=self.cast.b,
+                values={**HEALTHY, **changed},  # type: ignore[arg-type]
+                source="visit",
+                observed_at=timezone.now() - timedelta(minutes=30),
+            )
+
+    def credentials(self) -> None:
+        with loading():
+            for who in (self.cast.prescriber, self.cast.couples_therapist):
+                for kind in Credential.Kind:
+                    Credential.objects.create(
+                        clinic=self.cast.clinic, person=who, kind=kind, reference="123", filed_by=self.cast.lead
+                    )
+
+    def session(self, **fields: object) -> DosingSession:
+        with loading():
+            given = {"scheduled_at": timezone.now(), **fields}
+            return DosingSession.objects.create(
+                clinic=self.cast.clinic, subject=self.cast.b, couple=self.cast.couple, number=1,
+                course_id=self.course_id, **given,
+            )  # fmt: skip
+
+
+@pytest.fixture
+def clinic() -> Clinic:
+    cast = make_cast()
+    with door.opened(cast.lead.id):
+        version = actions.load_protocols(by=cast.lead)[0]
+        actions.sign_protocol(by=cast.lead, protocol_id=version.id, signed_name="Lea")
+        course = actions.begin(by=cast.lead, subject=cast.b, couple=cast.couple)
+    return Clinic(cast, course.id)
+
+
+def refused(clinic: Clinic, who: Person, **asked: object) -> str:
+    with clinic.eyes_of(who), pytest.raises(Refused) as told:
+        actions.take_step(by=who, course_id=clinic.course_id, **asked)  # type: ignore[arg-type]
+    return told.value.reason
+
+
+# ----------------------------------------------------------------------------------------------------- protocols
+
+
+def test_loading_twice_keeps_one_version_and_only_the_lead_loads_and_signs(clinic: Clinic) -> None:
+    cast = clinic.cast
+    with door.opened(cast.lead.id):
+        again = actions.load_protocols(by=cast.lead)
+        assert ProtocolVersion.objects.count() == len(again)
+    with door.opened(cast.prescriber.id):
+        with pytest.raises(Refused, match="lead"):
+            actions.load_protocols(by=cast.prescriber)
+        with pytest.raises(Refused, match="lead"):
+            actions.sign_protocol(by=cast.prescriber, protocol_id=again[0].id, signed_name="Helen")
+
+
+def test_a_signature_needs_a_name_and_a_protocol_and_stays_the_first(clinic: Clinic) -> None:
+    lead = clinic.cast.lead
+    with door.opened(lead.id):
+        version = actions.protocol_in_use()
+        assert version is not None
+        with pytest.raises(Refused, match="name"):
+            actions.sign_protocol(by=lead, protocol_id=version.id, signed_name="  ")
+        with pytest.raises(Refused, match="no such protocol"):
+            actions.sign_protocol(by=lead, protocol_id=uuid4(), signed_name="Lea")
+        again = actions.sign_protocol(by=lead, protocol_id=version.id, signed_name="Somebody else")
+        assert (again.signed_name, again.signed_at) == ("Lea", version.signed_at)
+
+
+def test_without_a_signed_protocol_no_course_begins() -> None:
+    cast = make_cast()
+    with door.opened(cast.lead.id), pytest.raises(Refused, match="No protocol is signed"):
+        actions.begin(by=cast.lead, subject=cast.a, couple=cast.couple)
+
+
+def test_a_person_has_one_open_course_and_strangers_begin_none(clinic: Clinic) -> None:
+    cast = clinic.cast
+    with door.opened(cast.lead.id), pytest.raises(Refused, match="open course"):
+        actions.begin(by=cast.lead, subject=cast.b, couple=cast.couple)
+    with door.opened(cast.stranger_prescriber.id), pytest.raises(Refused, match="care team"):
+        actions.begin(by=cast.stranger_prescriber, subject=cast.a, couple=cast.couple)
+
+
+# --------------------------------------------------------------------------------------------------------- steps
+
+
+def test_a_step_is_refused_until_each_gate_is_vouched_for_then_kept_with_who_said_so(clinic: Clinic) -> None:
+    helen = clinic.cast.prescriber
+    reason = refused(clinic, helen, kind=K.ADVANCE, attested=["referral_recorded"])
+    assert "contacted alone" in reason
+    with clinic.eyes_of(helen):
+        taken = actions.take_step(
+            by=helen, course_id=clinic.course_id, kind=K.ADVANCE, steps_seen=1,
+            attested=["referral_recorded", "contacted_separately", "made_up"],
+        )  # fmt: skip
+        assert taken.course.phase == P.EVALUATION
+        kept = Step.objects.get(number=2)
+        assert kept.author_id == helen.id
+        assert kept.why == "contacted separately; referral recorded"
+
+
+def test_the_clinics_own_gates_can_be_vouched_for_and_are_asked_for(clinic: Clinic) -> None:
+    clinic.put(phase=P.EVALUATION)
+    clinic.facts()
+    helen = clinic.cast.prescriber
+    common = ["psychiatric_evaluation_recorded", "couple_assessment_recorded"]
+    assert "Laboratory reviewed" in refused(clinic, helen, kind=K.ADVANCE, attested=common)
+    with clinic.eyes_of(helen) as course:
+        assert actions.gate_words(course, "laboratory_reviewed").startswith("Laboratory values and ECG")
+        taken = actions.take_step(
+            by=helen, course_id=course.id, kind=K.ADVANCE, attested=[*common, "laboratory_reviewed"]
+        )
+        assert taken.course.phase == P.JOINT_DECISION
+
+
+@pytest.mark.parametrize("gate", ["workup_clear", "joint_decision_signed", "consents_signed"])
+def test_what_a_row_must_prove_nobody_can_vouch_for(clinic: Clinic, gate: str) -> None:
+    with clinic.eyes_of(clinic.cast.prescriber) as course:
+        assert gate not in actions.attestable(course)
+
+
+def test_an_old_page_moves_nothing(clinic: Clinic) -> None:
+    helen = clinic.cast.prescriber
+    with clinic.eyes_of(helen):
+        with pytest.raises(Stale):
+            actions.take_step(by=helen, course_id=clinic.course_id, kind=K.STOP, why="Moved away.", steps_seen=7)
+        assert Step.objects.count() == 1
+
+
+def test_strangers_find_no_course_and_the_safety_circle_takes_no_step(clinic: Clinic) -> None:
+    cast = clinic.cast
+    for who in (cast.stranger_prescriber, cast.a, cast.other_lead):
+        with door.opened(who.id), pytest.raises(Refused, match="no such course"):
+            actions.take_step(by=who, course_id=clinic.course_id, kind=K.STOP, why="Because.")
+
+
+def test_a_holds_reason_is_kept_apart_and_read_by_fewer(clinic: Clinic) -> None:
+    cast = clinic.cast
+    with clinic.eyes_of(cast.nurse):
+        actions.take_step(by=cast.nurse, course_id=clinic.course_id, kind=K.HOLD, why="New chest pain.")
+    with clinic.eyes_of(cast.couples_therapist) as course:
+        assert course.state == steps.State.ON_HOLD
+        assert Step.objects.get(number=2).why == "Clinical hold."
+        assert not HoldReason.objects.exists()
+    with clinic.eyes_of(cast.prescriber):
+        assert HoldReason.objects.get().text == "New chest pain."
+
+
+def test_a_hold_about_safety_is_read_by_those_who_may_know_of_it(clinic: Clinic) -> None:
+    cast = clinic.cast
+    with clinic.eyes_of(cast.therapist_b):
+        actions.take_step(
+            by=cast.therapist_b, course_id=clinic.course_id, kind=K.HOLD, why="Said something that worries me.",
+            hold_kind=HoldReason.Kind.SUICIDE,
+        )  # fmt: skip
+    with clinic.eyes_of(cast.prescriber):
+        assert HoldReason.objects.count() == 1
+    for who in (cast.b, cast.couples_therapist, cast.lead):
+        with clinic.eyes_of(who):
+            assert not HoldReason.objects.exists()
+
+
+def test_the_lead_too_may_hold(clinic: Clinic) -> None:
+    lead = clinic.cast.lead
+    with clinic.eyes_of(lead):
+        taken = actions.take_step(by=lead, course_id=clinic.course_id, kind=K.HOLD, why="A complaint is looked into.")
+        assert taken.course.state == steps.State.ON_HOLD
+    with clinic.eyes_of(clinic.cast.prescriber):
+        assert HoldReason.objects.get().text == "A complaint is looked into."
+
+
+def test_only_the_prescriber_resumes_and_with_a_reason(clinic: Clinic) -> None:
+    cast = clinic.cast
+    clinic.put(state=steps.State.ON_HOLD)
+    assert "prescriber" in refused(clinic, cast.nurse, kind=K.RESUME, why="Fine again.")
+    assert "reason" in refused(clinic, cast.prescriber, kind=K.RESUME, why="  ")
+    with clinic.eyes_of(cast.prescriber):
+        taken = actions.take_step(by=cast.prescriber, course_id=clinic.course_id, kind=K.RESUME, why="Seen, well.")
+        assert taken.course.state == steps.State.ACTIVE
+
+
+def test_the_person_stops_their_own_course_and_the_partner_cannot(clinic: Clinic) -> None:
+    ben = clinic.cast.b
+    with clinic.eyes_of(ben):
+        taken = actions.take_step(by=ben, course_id=clinic.course_id, kind=K.STOP, why="I do not want this.")
+        assert taken.course.state == steps.State.STOPPED
+    assert "stopped" in refused(clinic, ben, kind=K.STOP, why="Again.")
+
+
+def test_a_reason_too_long_is_refused_before_anything_moves(clinic: Clinic) -> None:
+    helen = clinic.cast.prescriber
+    assert "longer than" in refused(clinic, helen, kind=K.STOP, why="x" * 30_000)
+    with clinic.eyes_of(helen) as course:
+        assert course.state == steps.State.ACTIVE
+
+
+def test_open_steps_are_those_of_ones_own_roles(clinic: Clinic) -> None:
+    cast = clinic.cast
+    expected = {
+        cast.prescriber: {K.ADVANCE, K.HOLD, K.STOP},
+        cast.nurse: {K.HOLD, K.STOP},
+        cast.couples_therapist: {K.HOLD, K.STOP},
+        cast.lead: {K.HOLD},
+        cast.b: {K.STOP},
+    }
+    for who, kinds in expected.items():
+        with clinic.eyes_of(who) as course:
+            assert {row.event for row in actions.open_steps(course, who)} == kinds
+
+
+def test_after_parting_the_couples_therapist_holds_no_role_in_the_course(clinic: Clinic) -> None:
+    dana = clinic.cast.couples_therapist
+    with loading():
+        clinic.cast.couple.parted_at = timezone.now()
+        clinic.cast.couple.save()
+    with door.opened(dana.id):
+        assert actions.roles_towards(dana, clinic.cast.b.id, clinic.cast.couple.id) == frozenset()
+
+
+# --------------------------------------------------------------------------------------------------------- gates
+
+
+def test_a_session_still_ahead_hides_nothing_of_todays_visit(clinic: Clinic) -> None:
+    now = timezone.now()
+    clinic.session(scheduled_at=now + timedelta(days=3))
+    today = clinic.session(arrived_at=now - timedelta(hours=3))
+    helen = clinic.cast.prescriber
+
+    def met() -> frozenset[str]:
+        with clinic.eyes_of(helen) as course:
+            return actions.met_gates(course) & {"first_dose_given", "no_dose_given", "discharge_signed"}
+
+    assert met() == {"no_dose_given"}
+    with loading():
+        DosingSession.objects.filter(id=today.id).update(started_at=now - timedelta(hours=2))
+    assert met() == {"first_dose_given"}
+    with loading():
+        DosingSession.objects.filter(id=today.id).update(ended_at=now)
+    assert met() == {"discharge_signed"}
+
+
+def test_sessions_remain_counts_from_the_block_and_is_not_met_by_who_sees_none(clinic: Clinic) -> None:
+    cast, now = clinic.cast, timezone.now()
+    clinic.put(phase=P.COUPLE_INTEGRATION, sessions_planned=2)
+
+    def remain(who: Person) -> bool:
+        with clinic.eyes_of(who) as course:
+            return "sessions_remain" in actions.met_gates(course)
+
+    def gave(days_ago: int) -> None:
+        at = now - timedelta(days=days_ago)
+        clinic.session(scheduled_at=at, arrived_at=at, started_at=at, ended_at=at + timedelta(hours=2))
+
+    gave(20)
+    assert remain(cast.prescriber)
+    assert not remain(cast.couples_therapist)
+    gave(15)
+    assert not remain(cast.prescriber)
+    with loading():
+        Step.objects.create(
+            clinic=cast.clinic, subject=cast.b, couple=cast.couple, author=cast.prescriber, course_id=clinic.course_id,
+            number=9, event="advance", from_phase=P.REVIEW, to_phase=P.PREPARATION, to_state="active", why="Another.",
+            recorded_at=now - timedelta(days=10),
+        )  # fmt: skip
+    gave(5)
+    assert remain(cast.prescriber)
+
+
+def test_a_couples_session_counts_when_it_followed_and_the_viewer_sees_it(clinic: Clinic) -> None:
+    cast, now = clinic.cast, timezone.now()
+    clinic.put(phase=P.COUPLE_INTEGRATION)
+    with loading():
+        Step.objects.create(
+            clinic=cast.clinic, subject=cast.b, couple=cast.couple, author=cast.prescriber, course_id=clinic.course_id,
+            number=2, event="advance", from_phase=P.DOSING_SERIES, to_phase=P.INDIVIDUAL_INTEGRATION,
+            to_state="active", why="Discharged.", recorded_at=now - timedelta(days=5),
+        )  # fmt: skip
+        early = CoupleSession.objects.create(
+            clinic=cast.clinic, couple=cast.couple, author=cast.couples_therapist, number=1, state="held",
+            at=now - timedelta(days=6),
+        )  # fmt: skip
+
+    def held(who: Person) -> bool:
+        with clinic.eyes_of(who) as course:
+            return "couples_session_held" in actions.met_gates(course)
+
+    assert not held(cast.couples_therapist)
+    with loading():
+        CoupleSession.objects.filter(id=early.id).update(at=now - timedelta(days=1))
+    assert held(cast.couples_therapist)
+    assert not held(cast.prescriber)
+
+
+def test_consents_agreement_and_preparation_are_read_from_their_rows(clinic: Clinic) -> None:
+    cast = clinic.cast
+    clinic.put(phase=P.CONSENT, route="iv")
+    wanted = {"consents_signed", "disclosure_agreement_signed", "preparation_recorded"}
+
+    def met() -> frozenset[str]:
+        with clinic.eyes_of(cast.prescriber) as course:
+            return actions.met_gates(course) & wanted
+
+    assert met() == frozenset()
+    with loading():
+        texts = {
+            code: ConsentText.objects.create(clinic=cast.clinic, kind=kind, code=code, title=code, body="", sha256="x")
+            for kind, code in (("treatment", "iv"), ("disclosure", "no_secrets"))
+        }
+        Consent.objects.create(
+            clinic=cast.clinic, subject=cast.b, author=cast.b, text=texts["iv"], sha256="x", signed_name="Ben"
+        )
+        agreement = DisclosureAgreement.objects.create(
+            clinic=cast.clinic, couple=cast.couple, author=cast.couples_therapist, mode="no_secrets", version=1,
+            text=texts["no_secrets"], sha256="x",
+        )  # fmt: skip
+        DisclosureSignature.objects.create(
+            clinic=cast.clinic, couple=cast.couple, subject=cast.a, author=cast.a, agreement=agreement, signed_name="A"
+        )
+    assert met() == {"consents_signed"}
+    with loading():
+        DisclosureSignature.objects.create(
+            clinic=cast.clinic, couple=cast.couple, subject=cast.b, author=cast.b, agreement=agreement, signed_name="B"
+        )
+    assert met() == {"consents_signed", "disclosure_agreement_signed"}
+    with clinic.eyes_of(cast.nurse) as course:
+        given = {"escort_name": "Kim", "escort_phone": "1", "fasting_explained": True}
+        for _ in range(2):  # the second post changes nothing
+            actions.prepare(by=cast.nurse, course=course, antiemetic_plan="Ondansetron", **given)
+        assert Preparation.objects.count() == 1
+    assert met() == wanted
+
+
+def test_only_the_care_team_prepares(clinic: Clinic) -> None:
+    dana = clinic.cast.couples_therapist
+    with clinic.eyes_of(dana) as course, pytest.raises(Refused, match="care team"):
+        actions.prepare(
+            by=dana, course=course, escort_name="", escort_phone="", fasting_explained=False, antiemetic_plan=""
+        )
+
+
+def test_the_prescriber_plans_a_series_within_a_block(clinic: Clinic) -> None:
+    cast = clinic.cast
+    with clinic.eyes_of(cast.prescriber) as course:
+        for _ in range(2):
+            actions.plan_series(by=cast.prescriber, course=course, sessions=6)
+        course.refresh_from_db()
+        assert course.sessions_planned == 6
+        with pytest.raises(Refused, match="between 1 and 12"):
+            actions.plan_series(by=cast.prescriber, course=course, sessions=13)
+    with loading():
+        assert AuditEntry.objects.filter(action="planned a series").count() == 1
+    with clinic.eyes_of(cast.b) as course, pytest.raises(Refused, match="prescriber"):
+        actions.plan_series(by=cast.b, course=course, sessions=12)
+
+
+# --------------------------------------------------------------------------------------------------------- facts
+
+
+def test_facts_posted_twice_are_kept_once_and_numbers_come_back_as_numbers(clinic: Clinic) -> None:
+    cast, post = clinic.cast, uuid4()
+    at = timezone.now() - timedelta(hours=1)
+    with clinic.eyes_of(cast.nurse):
+        for _ in range(2):
+            actions.record_facts(
+                by=cast.nurse, subject=cast.b, values={"weight_kg": Decimal("70.5"), "maoi": None}, source="visit",
+                observed_at=at, request_id=post,
+            )  # fmt: skip
+        assert {fact.code: fact.value for fact in actions.facts_of(cast.b.id)} == {
+            "weight_kg": Decimal("70.5"),
+            "maoi": None,
+        }
+    with loading():
+        entry = AuditEntry.objects.get(action="recorded facts")
+        assert (entry.why, entry.subject_id) == ("maoi, weight_kg", cast.b.id)
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        ({"horoscope": True}, "not facts"),
+        ({"weight_kg": True}, "Weight"),
+        ({"weight_kg": Decimal("NaN")}, "Weight"),
+        ({"weight_kg": Decimal(-1)}, "Weight"),
+        ({"maoi": "yes"}, "MAO"),
+    ],
+)
+def test_what_is_no_answer_is_refused(clinic: Clinic, values: dict[str, object], told: str) -> None:
+    cast = clinic.cast
+    with clinic.eyes_of(cast.prescriber), pytest.raises(Refused, match=told):
+        actions.record_facts(
+            by=cast.prescriber, subject=cast.b, values=values, source="visit", observed_at=timezone.now()  # type: ignore[arg-type]
+        )
+
+
+def test_facts_are_recorded_by_prescriber_and_nurse_in_the_past_from_somewhere(clinic: Clinic) -> None:
+    cast, now = clinic.cast, timezone.now()
+    for who in (cast.couples_therapist, cast.therapist_b, cast.b, cast.lead):
+        with clinic.eyes_of(who), pytest.raises(Refused, match="prescriber and the nurse"):
+            actions.record_facts(by=who, subject=cast.b, values={"maoi": False}, source="visit", observed_at=now)
+    with clinic.eyes_of(cast.nurse):
+        with pytest.raises(Refused, match="future"):
+            actions.record_facts(
+                by=cast.nurse, subject=cast.b, values={"maoi": False}, source="visit",
+                observed_at=now + timedelta(hours=1),
+            )  # fmt: skip
+        with pytest.raises(Refused, match="where this comes from"):
+            actions.record_facts(by=cast.nurse, subject=cast.b, values={"maoi": False}, source=" ", observed_at=now)
+
+
+def test_a_correction_stands_in_the_place_of_the_wrong_entry_and_both_stay(clinic: Clinic) -> None:
+    clinic.facts(maoi=True)
+    helen = clinic.cast.prescriber
+    with clinic.eyes_of(helen):
+        wrong = MedicalFact.objects.get(code="maoi")
+        with pytest.raises(Refused, match="why"):
+            actions.correct_fact(by=helen, fact_id=wrong.id, value=False, reason=" ")
+        actions.correct_fact(by=helen, fact_id=wrong.id, value=False, reason="Misheard the name of the medicine.")
+        with pytest.raises(Stale):
+            actions.correct_fact(by=helen, fact_id=wrong.id, value=None, reason="Once more.")
+        standing = [fact.value for fact in actions.facts_of(clinic.cast.b.id) if fact.code == "maoi"]
+        assert standing == [False]
+        assert MedicalFact.objects.filter(code="maoi").count() == 2
+    with clinic.eyes_of(clinic.cast.b), pytest.raises(Refused, match="prescriber and the nurse"):
+        actions.correct_fact(by=clinic.cast.b, fact_id=wrong.id, value=False, reason="I say so.")
+    with door.opened(clinic.cast.a.id), pytest.raises(Refused, match="no such entry"):
+        actions.correct_fact(by=clinic.cast.a, fact_id=wrong.id, value=False, reason="I say so.")
+
+
+def test_a_pressure_taken_at_one_moment_stays_a_pair_when_corrected(clinic: Clinic) -> None:
+    clinic.facts(systolic_mmhg=Decimal(182))
+    helen = clinic.cast.prescriber
+    with clinic.eyes_of(helen) as course:
+        assert actions.findings_of(course)[0].kind is Severity.HOLD
+        wrong = MedicalFact.objects.get(code="systolic_mmhg")
+        actions.correct_fact(by=helen, fact_id=wrong.id, value=Decimal(128), reason="A slip of the pen.")
+        assert actions.may_clear(course)
+
+
+def test_a_hold_is_decided_by_the_prescriber_with_a_reason_until_newer_evidence(clinic: Clinic) -> None:
+    clinic.facts(arrhythmia=True)
+    cast, post = clinic.cast, uuid4()
+    with clinic.eyes_of(cast.prescriber) as course:
+        assert "Arrhythmia" in actions.may_clear(course).reason
+        with pytest.raises(Refused, match="sentence"):
+            actions.resolve(by=cast.prescriber, course=course, finding="arrhythmia", reason="fine")
+        for _ in range(2):
+            actions.resolve(
+                by=cast.prescriber, course=course, finding="arrhythmia", request_id=post,
+                reason="Cardiology saw single benign extrasystoles.",
+            )  # fmt: skip
+        assert Resolution.objects.count() == 1
+        assert actions.may_clear(course)
+        actions.record_facts(
+            by=cast.prescriber, subject=cast.b, values={"arrhythmia": True}, source="ECG", observed_at=timezone.now()
+        )
+        assert not actions.may_clear(course)
+    with clinic.eyes_of(cast.nurse) as course, pytest.raises(Refused, match="prescriber"):
+        actions.resolve(by=cast.nurse, course=course, finding="arrhythmia", reason="It seems quite fine to me.")
+
+
+def test_an_absolute_is_never_decided_away_nor_is_there_anything_to_decide_in_a_clear_one(clinic: Clinic) -> None:
+    clinic.facts(hypersensitivity=True)
+    helen = clinic.cast.prescriber
+    with clinic.eyes_of(helen) as course:
+        with pytest.raises(Refused, match="absolute"):
+            actions.resolve(by=helen, course=course, finding="hypersensitivity", reason="Only a mild rash then.")
+        with pytest.raises(Refused, match="does not hold"):
+            actions.resolve(by=helen, course=course, finding="maoi", reason="Nothing was found, so it is fine.")
+
+
+# ------------------------------------------------------------------------------------------------ joint decision
+
+
+@pytest.fixture
+def deciding(clinic: Clinic) -> Clinic:
+    clinic.put(phase=P.JOINT_DECISION)
+    clinic.facts()
+    clinic.credentials()
+    return clinic
+
+
+def put_question(clinic: Clinic, by: Person | None = None, **changed: object) -> JointDecision:
+    by = by or clinic.cast.prescriber
+    with clinic.eyes_of(by) as course:
+        return actions.open_decision(by=by, course=course, **{"route": "iv", "summary": WORDS, **changed})  # type: ignore[arg-type]
+
+
+def sign(clinic: Clinic, decision: JointDecision, by: Person, verdict: Verdict = Verdict.PROCEED, words: str = "") -> DecisionSignature:
+    with door.opened(by.id):
+        return actions.sign_decision(
+            by=by, decision_id=decision.id, verdict=verdict, words=words, signed_name=by.name_used
+        )
+
+
+def test_three_sign_the_partner_last_and_the_route_is_then_the_courses(deciding: Clinic) -> None:
+    cast = deciding.cast
+    decision = put_question(deciding)
+    with pytest.raises(Refused, match="sign first"):
+        sign(deciding, decision, cast.b)
+    sign(deciding, decision, cast.couples_therapist)
+    with pytest.raises(Refused, match="sign first"):
+        sign(deciding, decision, cast.b)
+    first = sign(deciding, decision, cast.prescriber)
+    assert first.credentials == ["couples", "ketamine", "licence"]
+    assert sign(deciding, decision, cast.prescriber, Verdict.DECLINE, "Changed my mind.").id == first.id
+    with deciding.eyes_of(cast.prescriber) as course:
+        assert course.route == ""
+        assert "joint_decision_signed" not in actions.met_gates(course)
+    sign(deciding, decision, cast.b)
+    with deciding.eyes_of(cast.prescriber) as course:
+        assert course.route == "iv"
+        taken = actions.take_step(by=cast.prescriber, course_id=course.id, kind=K.ADVANCE)
+        assert taken.course.phase == P.CONSENT
+
+
+def test_no_prescriber_signs_while_something_holds_but_may_say_not_yet(deciding: Clinic) -> None:
+    cast = deciding.cast
+    with deciding.eyes_of(cast.prescriber):
+        actions.record_facts(
+            by=cast.prescriber, subject=cast.b, values={"arrhythmia": True}, source="ECG", observed_at=timezone.now()
+        )
+    decision = put_question(deciding)
+    with pytest.raises(Refused, match="Arrhythmia"):
+        sign(deciding, decision, cast.prescriber)
+    with pytest.raises(Refused, match="what must change"):
+        sign(deciding, decision, cast.prescriber, Verdict.DEFER)
+    kept = sign(deciding, decision, cast.prescriber, Verdict.DEFER, "After cardiology.")
+    assert kept.verdict == Verdict.DEFER
+
+
+def test_a_missing_or_expired_credential_stops_going_on_and_names_what_is_missing(deciding: Clinic) -> None:
+    cast = deciding.cast
+    decision = put_question(deciding)
+    with loading():
+        Credential.objects.filter(person=cast.couples_therapist, kind="couples").update(
+            expires_on=timezone.localdate() - timedelta(days=1)
+        )
+    with pytest.raises(Refused, match="couples therapy"):
+        sign(deciding, decision, cast.couples_therapist)
+    assert sign(deciding, decision, cast.couples_therapist, Verdict.DEFER, "My licence first.").words
+
+
+@pytest.mark.parametrize("who", ["nurse", "therapist_b", "lead"])
+def test_nobody_else_signs(deciding: Clinic, who: str) -> None:
+    decision = put_question(deciding)
+    with pytest.raises(Refused, match="is signed by"):
+        sign(deciding, decision, getattr(deciding.cast, who))
+
+
+def test_the_other_partner_does_not_even_find_the_decision(deciding: Clinic) -> None:
+    decision = put_question(deciding)
+    with pytest.raises(Refused, match="no such decision"):
+        sign(deciding, decision, deciding.cast.a)
+
+
+def test_one_question_at_a_time_and_a_new_one_after_a_no(deciding: Clinic) -> None:
+    cast, post = deciding.cast, uuid4()
+    decision = put_question(deciding, request_id=post)
+    assert put_question(deciding, request_id=post).id == decision.id
+    with pytest.raises(Refused, match="before the three already"):
+        put_question(deciding)
+    sign(deciding, decision, cast.couples_therapist, Verdict.DEFER, "We need two more sessions first.")
+    newer = put_question(deciding, cast.couples_therapist, summary=WORDS + " Once more.")
+    with pytest.raises(Stale, match="newer question"):
+        sign(deciding, decision, cast.prescriber)
+    assert sign(deciding, newer, cast.prescriber).decision_id == newer.id
+
+
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [({"route": "nose"}, "route"), ({"summary": "Do it."}, "plain words"), ({"summary": "x" * 30_000}, "longer than")],
+)
+def test_a_question_needs_a_route_of_the_protocol_and_words(deciding: Clinic, changed: dict[str, str], told: str) -> None:
+    with pytest.raises(Refused, match=told):
+        put_question(deciding, **changed)
+
+
+def test_a_question_waits_for_its_phase_and_for_an_open_course(deciding: Clinic) -> None:
+    cast = deciding.cast
+    decision = put_question(deciding)
+    deciding.put(state=steps.State.STOPPED)
+    with pytest.raises(Refused, match="stopped"):
+        put_question(deciding)
+    with pytest.raises(Refused, match="stopped"):
+        sign(deciding, decision, cast.prescriber)
+    deciding.put(state=steps.State.ACTIVE, phase=P.EVALUATION)
+    with pytest.raises(Refused, match="follows the evaluation"):
+        put_question(deciding)
+    with pytest.raises(Refused, match="opens a joint decision"):
+        put_question(deciding, cast.nurse)
+
+
+def test_declining_ends_the_course_and_deferring_holds_it(deciding: Clinic) -> None:
+    cast = deciding.cast
+    with deciding.eyes_of(cast.b):
+        taken = actions.take_step(by=cast.b, course_id=deciding.course_id, kind=K.DEFER, why="After the move.")
+        assert (taken.course.phase, taken.course.state) == (P.JOINT_DECISION, steps.State.ON_HOLD)
+    with deciding.eyes_of(cast.prescriber):
+        actions.take_step(by=cast.prescriber, course_id=deciding.course_id, kind=K.RESUME, why="They moved.")
+        taken = actions.take_step(by=cast.prescriber, course_id=deciding.course_id, kind=K.DECLINE, why="Not now.")
+        assert (taken.course.phase, taken.course.state) == (P.ENDED, steps.State.ENDED)

@@ -1,0 +1,588 @@
+"""Invented worlds: who is with whom, who cares for whom, what was given, released and opened; and the rows of each.
+
+`Plan` is what a test draws, in small numbers. `build` writes it into the database as the loader of invented clinics
+and gives back the same world for the rules (`circles.World`), with every row as the rules see it.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from django.db import connection, models
+from hypothesis import strategies as st
+
+from bothwell import models as tables
+from bothwell.couples.models import new_id
+from bothwell.privacy.circles import (
+    READS,
+    Assigned,
+    Glass,
+    Granted,
+    Item,
+    Pair,
+    Relation,
+    Released,
+    World,
+    may_see,
+    may_see_request,
+    may_write,
+)
+from tests.conftest import loading
+
+DAY = timedelta(days=1)
+HOUR = timedelta(hours=1)
+
+PARTNERS, STAFF = range(4), range(4, 8)
+"""Places in the roster of the first clinic; 8 and 9 are a partner and the lead of another clinic."""
+PATIENTS = (0, 1, 2, 4)
+"""Those about whom rows are made. One of them is a member of staff."""
+OUTSIDER, OTHER_LEAD = 8, 9
+
+KINDS_OF_RESPONSE = ("measure.individual", "measure.predose", "measure.relationship", "screen.suicide", "screen.violence")
+GIVEN = ("insight", "dosing.time", "dosing.summary", "decision.status", *KINDS_OF_RESPONSE[:3])
+AUDIENCES = (Relation.PARTNER, Relation.COUPLES_THERAPIST, Relation.INDIVIDUAL_THERAPIST)
+RELEASES = tuple(
+    sorted({(way[2:], relation) for ways in READS.values() for relation, cell in ways.items() for way in cell if way[1:2] == ":"})
+)
+CARING = ("prescriber", "nurse", "individual_therapist", "safety", "couples_therapist")
+WHEN = ("always", "past", "future", "until later")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One world in small numbers. People are places in the roster; couples are places in `pairings`."""
+
+    pairings: tuple[tuple[int, int], ...] = ()
+    parted: frozenset[int] = frozenset()
+    assigned: tuple[tuple[int, str, int, str], ...] = ()
+    roles: tuple[tuple[int, str, str], ...] = ()
+    grants: tuple[tuple[int, str, Relation, str], ...] = ()
+    releases: tuple[tuple[int, tuple[str, Relation], bool], ...] = ()
+    glass: tuple[tuple[int, str, int, bool], ...] = ()
+    receipts: frozenset[tuple[int, int]] = frozenset()
+    dosing: tuple[str, ...] = ("none",) * len(PATIENTS)
+    staff_author: int = 4
+
+
+def _listed(of: st.SearchStrategy[Any], most: int) -> st.SearchStrategy[tuple[Any, ...]]:
+    return st.lists(of, max_size=most, unique=True).map(tuple)
+
+
+PLANS = st.builds(
+    Plan,
+    pairings=st.lists(st.sampled_from([(0, 1), (0, 2), (1, 2), (0, 4), (1, 4), (2, 5), (2, 3)]), min_size=1, max_size=4).map(tuple),
+    parted=st.frozensets(st.integers(0, 3), max_size=2),
+    assigned=_listed(
+        st.tuples(st.sampled_from(STAFF), st.sampled_from(CARING), st.sampled_from((0, 1, 2, 4)), st.sampled_from(WHEN)), 12
+    ),
+    roles=_listed(st.tuples(st.sampled_from(STAFF), st.sampled_from(["lead", "coordinator"]), st.sampled_from(WHEN)), 3),
+    grants=_listed(
+        st.tuples(st.sampled_from(PATIENTS), st.sampled_from(GIVEN), st.sampled_from(AUDIENCES), st.sampled_from(["open", "open", "revoked", "later"])), 8
+    ),
+    releases=_listed(st.tuples(st.sampled_from(PATIENTS), st.sampled_from(RELEASES), st.booleans()), 10),
+    glass=_listed(st.tuples(st.sampled_from(STAFF), st.sampled_from(["person", "couple"]), st.integers(0, 3), st.booleans()), 3),
+    receipts=st.frozensets(st.tuples(st.sampled_from((0, 1, 2, 3, 4, 5)), st.integers(0, 5)), max_size=12),
+    dosing=st.tuples(*[st.sampled_from(["none", "today", "today", "yesterday", "tomorrow", "cancelled"]) for _ in PATIENTS]),
+    staff_author=st.sampled_from(STAFF),
+)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row: its table, and who may see it by the rules."""
+
+    model: type[models.Model]
+    id: UUID
+    item: Item
+    seen_by: Callable[["Built", UUID], bool]
+    object: Any
+
+
+@dataclass
+class Built:
+    """A world in the database and, equal to it, for the rules."""
+
+    plan: Plan
+    now: datetime
+    clinics: tuple[Any, Any]
+    people: list[Any]
+    couples: list[tuple[Any, tuple[int, int]]] = field(default_factory=list)
+    rows: list[Row] = field(default_factory=list)
+    made: dict[tuple[str, UUID | None], Any] = field(default_factory=dict)
+    world: World = None  # type: ignore[assignment]
+
+    def own(self, model: str, about: UUID) -> Any:
+        """The row of this table that was made about this person or couple."""
+        return self.made[model, about]
+
+    def visible_by_rule(self, viewer: UUID) -> dict[str, set[UUID]]:
+        seen: dict[str, set[UUID]] = defaultdict(set)
+        for row in self.rows:
+            if row.seen_by(self, viewer):
+                seen[row.model._meta.db_table].add(row.id)
+        return seen
+
+
+def by_item(item: Item) -> Callable[[Built, UUID], bool]:
+    return lambda built, viewer: may_see(built.world, viewer, item).allowed
+
+
+# --------------------------------------------------------------------------------------------------- making one row
+
+
+def filled(model: type[models.Model], parents: dict[str, Any], **known: Any) -> Any:
+    """A row of any table with something in every column that must have something."""
+    values = dict(known)
+    for column in model._meta.concrete_fields:
+        if column.name in values or column.attname in values or getattr(column, "generated", False):
+            continue
+        if isinstance(column, models.ForeignKey):
+            if not column.null:
+                values[column.name] = parents[column.related_model.__name__]
+        elif not column.null and not column.has_default():
+            values[column.name] = _something(column)
+    return model(**values)
+
+
+def _something(column: Any) -> Any:
+    if column.choices:
+        return column.choices[0][0]
+    match column.get_internal_type():
+        case "DateTimeField":
+            return datetime.fromisoformat("2026-01-05T10:00:00+00:00")
+        case "DateField":
+            return datetime.fromisoformat("2026-01-05T10:00:00+00:00").date()
+        case "JSONField":
+            return {}
+        case "BooleanField":
+            return False
+        case "UUIDField":
+            return new_id()
+        case "CharField" | "TextField" | "EmailField":
+            return "" if column.blank else f"x{new_id().hex[-8:]}"[: column.max_length]
+        case _:
+            return 1
+
+
+PERSON_ROWS: tuple[tuple[str, str], ...] = (
+    ("Contact", "person.contact"),
+    ("Course", "pathway"),
+    ("Step", "pathway"),
+    ("Consent", "consent"),
+    ("ConsentReaffirmation", "consent"),
+    ("MedicalFact", "medical"),
+    ("Resolution", "medical"),
+    ("Order", "medical"),
+    ("Preparation", "preparation"),
+    ("JointDecision", "decision"),
+    ("DecisionSignature", "decision"),
+    ("DosingSession", "dosing.time"),
+    ("GateCheck", "dosing.flowsheet"),
+    ("Administration", "dosing.flowsheet"),
+    ("Discharge", "dosing.flowsheet"),
+    ("SessionSummary", "dosing.summary"),
+    ("Binding", "dosing.flowsheet"),
+    ("Sample", "dosing.flowsheet"),
+    ("Note", "dosing.flowsheet"),
+    ("Channel", "dosing.flowsheet"),
+    ("Alarm", "dosing.flowsheet"),
+    ("AlarmEvent", "dosing.flowsheet"),
+    ("AdverseEvent", "dosing.flowsheet"),
+    ("SafetyFlag", "suicide.flag"),
+    ("SafetyFlagClosed", "suicide.flag"),
+    ("Insight", "insight.sheet"),
+    ("InsightVersion", "insight"),
+    ("ProcessNote", "process_note"),
+)
+"""Tables about one person, parents first, with the kind of `circles.READS` their rows fall under."""
+
+COUPLE_ROWS: tuple[tuple[str, str], ...] = (
+    ("CoupleSession", "couple.shared"),
+    ("SharedSummary", "couple.shared"),
+    ("ExerciseGiven", "couple.shared"),
+    ("ExerciseDone", "couple.shared"),
+    ("ProgressNote", "couple.progress"),
+    ("InsightDiscussed", "couple.progress"),
+    ("DisclosureAgreement", "disclosure"),
+    ("DisclosureSignature", "disclosure"),
+    ("ProcessNote", "process_note"),
+)
+
+
+class Builder:
+    """Lays one plan out, in the order of care."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        with connection.cursor() as cursor:
+            cursor.execute("select now()")
+            (now,) = cursor.fetchone()
+        clinics = tuple(tables.Clinic.objects.create(name=name, is_demo=True) for name in ("One", "Two"))
+        people = [
+            tables.Person(clinic=clinics[place >= 8], kind="partner" if place in (*PARTNERS, 8) else "staff", name_used=f"P{place}")
+            for place in range(10)
+        ]
+        tables.Person.objects.bulk_create(people)
+        self.built = Built(plan, now, clinics, people)  # type: ignore[arg-type]
+        self.waiting: dict[type[models.Model], list[Any]] = {}
+
+    def add(self, thing: Any, seen_by: Callable[[Built, UUID], bool], item: Item, about: UUID | None = None) -> Any:
+        self.waiting.setdefault(type(thing), []).append(thing)
+        self.built.rows.append(Row(type(thing), thing.id, item, seen_by, thing))
+        self.built.made.setdefault((type(thing).__name__, about), thing)
+        return thing
+
+    def add_item(self, thing: Any, kind: str, **about: Any) -> Any:
+        item = Item(thing.id, kind, thing.clinic_id, **about)
+        return self.add(thing, by_item(item), item, about.get("subject") or about.get("couple"))
+
+    def write(self) -> None:
+        for model, things in self.waiting.items():
+            model._default_manager.bulk_create(things)
+        self.waiting.clear()
+
+
+def span(now: datetime, when: str) -> tuple[datetime, datetime | None]:
+    """`since` and `until` of something that holds always, held in the past, will hold, or holds until later."""
+    match when:
+        case "always":
+            return now - 30 * DAY, None
+        case "past":
+            return now - 30 * DAY, now - HOUR
+        case "future":
+            return now + HOUR, None
+        case _:
+            return now - HOUR, now + HOUR
+
+
+def build(plan: Plan) -> Built:
+    """Write the plan down; the connection is the bare web login again afterwards."""
+    with loading():
+        b = Builder(plan)
+        _people(b)
+        _couples(b)
+        _assignments(b)
+        b.write()
+        for place in (*PATIENTS, OUTSIDER):
+            _about_person(b, b.built.people[place])
+        for couple, places in b.built.couples:
+            _about_couple(b, couple, places)
+        b.write()
+        _given(b)
+        b.write()
+    return b.built
+
+
+def _people(b: Builder) -> None:
+    built = b.built
+    for place, person in enumerate(built.people):
+        kind, clinic = person.kind, person.clinic_id
+        b.built.rows.append(
+            Row(
+                tables.Person,
+                person.id,
+                item := Item(person.id, "person.name", clinic, subject=person.id),
+                lambda w, viewer, kind=kind, clinic=clinic, item=item: w.world.clinic_of[viewer] == clinic
+                and (kind == "staff" or may_see(w.world, viewer, item).allowed),
+                person,
+            )
+        )
+        b.add(
+            tables.User(email=f"{person.id}@example.org", person=person, password="!"),
+            lambda w, viewer, person=person: viewer == person.id
+            or may_write(w.world, viewer, "invitation", clinic=person.clinic_id, subject=person.id, couple=None).allowed,
+            Item(person.id, "login", clinic, subject=person.id),
+        )
+        if place in STAFF or place == OTHER_LEAD:
+            b.add(
+                tables.Credential(clinic_id=clinic, person=person, kind="licence", reference="x", filed_by=person),
+                lambda w, viewer, clinic=clinic: w.world.clinic_of[viewer] == clinic,
+                Item(person.id, "clinic", clinic),
+            )
+    roles = set()
+    for place, role, when in (*b.plan.roles, (OTHER_LEAD, "lead", "always")):
+        since, until = span(built.now, when)
+        person = built.people[place]
+        if until is None and (place, role) in roles:
+            continue
+        roles.add((place, role))
+        b.add(
+            tables.StaffRole(clinic_id=person.clinic_id, person=person, role=role, since=since, until=until),
+            lambda w, viewer, clinic=person.clinic_id: w.world.clinic_of[viewer] == clinic,
+            Item(person.id, "clinic", person.clinic_id),
+        )
+    for clinic in built.clinics:
+        of_clinic = lambda w, viewer, clinic=clinic: w.world.clinic_of[viewer] == clinic.id  # noqa: E731
+        built.rows.append(Row(tables.Clinic, clinic.id, Item(clinic.id, "clinic", clinic.id), of_clinic, clinic))
+        for model in (tables.Room, tables.Device, tables.ProtocolVersion, tables.ConsentText):
+            thing = filled(model, {}, clinic=clinic)
+            b.add(thing, of_clinic, Item(thing.id, "clinic", clinic.id), clinic.id)
+
+
+def _couples(b: Builder) -> None:
+    """Each pairing parts whoever of the two was still in a couple."""
+    built, plan = b.built, b.plan
+    ended: dict[int, datetime] = {}
+    together: dict[int, int] = {}
+    for index, pair in enumerate(plan.pairings):
+        for place in pair:
+            if place in together:
+                ended[together[place]] = built.now - 10 * DAY + index * HOUR
+        together = {p: i for p, i in together.items() if i not in ended} | dict.fromkeys(pair, index)
+    for index in plan.parted:
+        ended.setdefault(index, built.now - DAY)
+    for index, pair in enumerate(plan.pairings):
+        parted_at = ended.get(index)
+        couple = tables.Couple(clinic=built.clinics[0], formed_at=built.now - 20 * DAY, parted_at=parted_at)
+        b.add_item(couple, "couple.link", couple=couple.id)
+        for side, place in zip("ab", pair, strict=True):
+            member = tables.Membership(clinic=built.clinics[0], couple=couple, person=built.people[place], side=side, until=parted_at)
+            b.add_item(member, "couple.link", couple=couple.id)
+        built.couples.append((couple, pair))
+
+
+def _assignments(b: Builder) -> None:
+    built, taken = b.built, set()
+    for place, role, target, when in b.plan.assigned:
+        since, until = span(built.now, when)
+        if place == target:
+            continue
+        about: dict[str, Any] = {"subject": built.people[target]}
+        if role == "couples_therapist":
+            couple, pair = built.couples[target % len(built.couples)]
+            if place in pair:
+                continue
+            about = {"couple": couple}
+        key = (place, role, *(thing.id for thing in about.values()))
+        if until is None and key in taken:
+            continue
+        taken |= {key} if until is None else set()
+        staff = built.people[place]
+        thing = tables.Assignment(clinic=built.clinics[0], staff=staff, role=role, since=since, until=until, **about)
+        kind = "care_team.sealed" if role == "safety" else "care_team" if "subject" in about else "couple.link"
+        item = Item(thing.id, kind, thing.clinic_id, subject=thing.subject_id, couple=thing.couple_id)
+        b.add(thing, lambda w, viewer, item=item, staff=staff: viewer == staff.id or may_see(w.world, viewer, item).allowed, item)
+
+
+def _about_person(b: Builder, person: Any) -> None:
+    built, place = b.built, b.built.people.index(person)
+    clinic = person.clinic
+    couple = next((c for c, pair in reversed(built.couples) if place in pair), None)
+    author = built.people[b.plan.staff_author] if place < 8 else built.people[OTHER_LEAD]
+    parents: dict[str, Any] = {
+        "Device": tables.Device(clinic=clinic, identifier=str(new_id()), name="m"),
+        "ConsentText": built.own("ConsentText", clinic.id),
+        "ProtocolVersion": built.own("ProtocolVersion", clinic.id),
+    }
+    b.add(parents["Device"], lambda w, viewer: w.world.clinic_of[viewer] == clinic.id, Item(parents["Device"].id, "clinic", clinic.id))
+    b.write()
+    common = {"clinic": clinic, "subject": person, "couple": couple, "author": author}
+    for name, kind in PERSON_ROWS:
+        model = getattr(tables, name)
+        known: dict[str, Any] = {k: v for k, v in common.items() if any(f.name == k for f in model._meta.fields)}
+        if name == "DosingSession":
+            known |= _when_dosed(built, place)
+        if name == "Sample":
+            known["device"] = None
+        if name == "ProcessNote":
+            known["couple"] = None
+        thing = filled(model, parents, **known)
+        parents[name] = thing
+        if name == "SafetyFlag":
+            thing.response = _responses(b, person, common)
+            b.write()
+        if name == "Insight":
+            item = Item(thing.id, "insight", clinic.id, subject=person.id)
+            b.add(thing, lambda w, viewer: viewer == person.id, item, person.id)
+        else:
+            b.add_item(thing, kind, subject=person.id, author=author.id)
+        if name in ("Course", "Step", "Consent", "JointDecision", "DosingSession", "Alarm", "SafetyFlag", "Insight"):
+            b.write()
+    _holds(b, common, parents)
+    for place_of_author in {b.plan.staff_author, 4, 5}:
+        for sealed in (False, True):
+            entry = tables.AuditEntry(clinic=clinic, actor=built.people[place_of_author], action="viewed", subject=person, sealed=sealed)
+            b.add_item(entry, "access.sealed" if sealed else "access", subject=person.id)
+    invitation = tables.Invitation(clinic=clinic, person=person, token_hash=str(new_id()), expires_at=built.now + DAY)
+    b.add(
+        invitation,
+        lambda w, viewer: may_write(w.world, viewer, "invitation", clinic=clinic.id, subject=person.id, couple=None).allowed,
+        Item(invitation.id, "invitation", clinic.id, subject=person.id),
+    )
+
+
+def _when_dosed(built: Built, place: int) -> dict[str, Any]:
+    day = built.plan.dosing[PATIENTS.index(place)] if place in PATIENTS else "today"
+    away = {"today": 0, "cancelled": 0, "yesterday": -1, "tomorrow": 1, "none": 7}[day]
+    return {"scheduled_at": built.now + away * DAY, "outcome": "cancelled" if day == "cancelled" else ""}
+
+
+def _responses(b: Builder, person: Any, common: dict[str, Any]) -> Any:
+    """Drafts and sent answers of each kind, and the requests for them; gives back the sent suicide screen."""
+    found = None
+    for kind in KINDS_OF_RESPONSE:
+        request = filled(tables.Request, {}, **common, kind=kind)
+        item = Item(request.id, kind, request.clinic_id, subject=person.id, author=request.author_id)
+        b.add(request, lambda w, viewer, item=item: may_see_request(w.world, viewer, item).allowed, item, person.id)
+        for status in ("draft", "sent"):
+            sent_at = b.built.now - HOUR if status == "sent" else None
+            answers = filled(tables.Response, {}, **(common | {"author": person}), kind=kind, status=status, sent_at=sent_at)
+            b.add_item(answers, kind, subject=person.id, author=person.id, is_draft=status == "draft")
+            b.built.made[f"{kind} {status}", person.id] = answers
+            found = answers if (kind, status) == ("screen.suicide", "sent") else found
+    return found
+
+
+def _holds(b: Builder, common: dict[str, Any], parents: dict[str, Any]) -> None:
+    person = common["subject"]
+    for number, (kind, read_as) in enumerate((("medical", "medical"), ("screen.suicide", "suicide.flag")), 2):
+        step = b.add_item(filled(tables.Step, parents, **common, number=number), "pathway", subject=person.id)
+        b.write()
+        b.add_item(filled(tables.HoldReason, parents, **common, step=step, kind=kind), read_as, subject=person.id)
+
+
+def _about_couple(b: Builder, couple: Any, places: tuple[int, int]) -> None:
+    built = b.built
+    author = built.people[b.plan.staff_author]
+    common = {"clinic": couple.clinic, "couple": couple, "author": author}
+    patient = next((p for p in places if p in PATIENTS), None)
+    parents: dict[str, Any] = {"ConsentText": built.own("ConsentText", couple.clinic_id)}
+    for name, kind in COUPLE_ROWS:
+        if name == "InsightDiscussed" and patient is None:
+            continue
+        if patient is not None:
+            parents["InsightVersion"] = built.own("InsightVersion", built.people[patient].id)
+        for writer in (built.people[p] for p in places) if name in ("ExerciseDone", "DisclosureSignature") else (author,):
+            thing = filled(getattr(tables, name), parents, **(common | {"author": writer}))
+            parents[name] = thing
+            b.add_item(thing, kind, couple=couple.id, author=writer.id)
+        b.write()
+    entry = tables.AuditEntry(clinic=couple.clinic, actor=author, action="viewed", couple=couple)
+    b.add_item(entry, "access.couple", couple=couple.id, author=author.id)
+    for place in places:
+        looked = tables.AuditEntry(clinic=couple.clinic, actor=built.people[place], action="viewed", couple=couple)
+        b.add_item(looked, "access.couple", couple=couple.id, author=looked.actor_id)
+    clinic_entry = tables.AuditEntry(clinic=couple.clinic, actor=author, action="published a text")
+    b.add_item(clinic_entry, "access")
+
+
+# ------------------------------------------------------------------------- grants, releases, glass, receipts; the world
+
+
+def _given(b: Builder) -> None:
+    built, plan = b.built, b.plan
+    built.world = World(
+        now=built.now,
+        clinic_of={person.id: person.clinic_id for person in built.people},
+        pairs=tuple(Pair(c.id, (built.people[i].id, built.people[j].id), c.parted_at) for c, (i, j) in built.couples),
+        assigned=tuple(
+            Assigned(a.staff_id, Relation(a.role), a.subject_id, a.couple_id, a.since, a.until) for a in _objects(built, tables.Assignment)
+        ),
+        clinic_roles=frozenset(
+            (r.person_id, Relation(r.role))
+            for r in _objects(built, tables.StaffRole)
+            if r.since <= built.now and (r.until is None or r.until > built.now)
+        ),
+        granted=tuple(_grants(b)),
+        released=tuple(_releases(b)),
+        broken_glass=tuple(_glass(b)),
+        opened=frozenset(_receipts(b)),
+        dosing_days=frozenset(
+            (built.people[place].id, built.now.date()) for place, day in zip(PATIENTS, plan.dosing, strict=True) if day == "today"
+        ) | {(built.people[OUTSIDER].id, built.now.date())},
+        today=built.now.date(),
+    )
+
+
+def _objects(built: Built, model: type[models.Model]) -> Iterator[Any]:
+    return (row.object for row in built.rows if row.model is model)
+
+
+def item_given(built: Built, person: UUID, kind: str) -> Any:
+    """The row of this person that a grant of this kind names."""
+    where = {"insight": "InsightVersion", "dosing.time": "DosingSession", "dosing.summary": "SessionSummary", "decision.status": "JointDecision"}
+    return built.own(where.get(kind, f"{kind} sent"), person)
+
+
+def _grants(b: Builder) -> Iterator[Granted]:
+    built, taken = b.built, set()
+    for place, kind, audience, state in b.plan.grants:
+        giver = built.people[place]
+        couple = next((c for c, pair in reversed(built.couples) if place in pair), None)
+        if (place, kind, audience) in taken or (couple is None and audience != Relation.INDIVIDUAL_THERAPIST):
+            continue
+        taken.add((place, kind, audience))
+        opens_at = built.now + DAY if state == "later" else built.now - HOUR
+        revoked_at = built.now - HOUR / 2 if state == "revoked" else None
+        thing = item_given(built, giver.id, kind)
+        grant = tables.Grant(
+            clinic=giver.clinic, subject=giver, author=giver, couple=couple, item_kind=kind, item_id=thing.id,
+            audience=audience, opens_at=opens_at, revoked_at=revoked_at,
+        )
+        item = Item(thing.id, kind, giver.clinic_id, subject=giver.id)
+        b.add(grant, lambda w, viewer, grant=grant, item=item: _sees_grant(w, viewer, grant, item), item)
+        yield Granted(thing.id, kind, giver.id, audience, couple.id if couple else None, opens_at, revoked_at)
+
+
+def _sees_grant(built: Built, viewer: UUID, grant: Any, item: Item) -> bool:
+    """The giver; and, of an insight opened to them, its readers: a partner only that it is open to partners."""
+    if viewer == grant.subject_id:
+        return True
+    is_open = grant.revoked_at is None and grant.opens_at <= built.now
+    if not (is_open and item.kind == "insight" and may_see(built.world, viewer, item)):
+        return False
+    return grant.audience == Relation.PARTNER or grant.subject_id not in built.world.intimates(viewer)
+
+
+def _releases(b: Builder) -> Iterator[Released]:
+    built, taken = b.built, set()
+    for place, (data_class, to), withdrawn in b.plan.releases:
+        person = built.people[place]
+        text = tables.ConsentText(clinic=person.clinic, kind="release", code=data_class, version=1 + place, title="x", body="x", sha256="x")
+        if (place, data_class, to) in taken:
+            continue
+        if (place, data_class) not in {key[:2] for key in taken}:
+            b.add(text, lambda w, viewer, c=person.clinic_id: w.world.clinic_of[viewer] == c, Item(text.id, "clinic", text.clinic_id))
+            built.made[f"text {data_class}", person.id] = text
+        taken.add((place, data_class, to))
+        at = built.now - HOUR if withdrawn else None
+        signed = filled(
+            tables.Consent, {}, clinic=person.clinic, subject=person, author=person, couple=None,
+            text=built.made[f"text {data_class}", person.id], release_class=data_class, release_to=to, withdrawn_at=at,
+        )
+        b.add_item(signed, "consent.couples" if to == Relation.COUPLES_THERAPIST else "consent", subject=person.id, author=person.id)
+        yield Released(person.id, data_class, to, at)
+
+
+def _glass(b: Builder) -> Iterator[Glass]:
+    built = b.built
+    for place, about, index, is_open in b.plan.glass:
+        author = built.people[place]
+        expires_at = built.now + (HOUR if is_open else -HOUR)
+        target = (
+            {"subject": built.people[PATIENTS[index]]} if about == "person" else {"couple": built.couples[index % len(built.couples)][0]}
+        )
+        row = tables.BreakGlass(clinic=author.clinic, author=author, reason="x", expires_at=expires_at, **target)
+        b.add_item(row, "break_glass", author=author.id, **{key: value.id for key, value in target.items()})
+        yield Glass(author.id, row.subject_id, row.couple_id, expires_at)
+
+
+def _receipts(b: Builder) -> Iterator[tuple[UUID, UUID]]:
+    """Members of a couple who have opened what is theirs in common."""
+    built = b.built
+    for place, which in b.plan.receipts:
+        person = built.people[place]
+        for couple, pair in built.couples:
+            common = [row for row in built.rows if row.item.kind == "couple.shared" and row.item.couple == couple.id]
+            if place not in pair:
+                continue
+            row = common[which % len(common)]
+            receipt = tables.Receipt(clinic=person.clinic, author=person, item_kind="couple.shared", item_id=row.id)
+            if (person.id, row.id) in built.made:
+                continue
+            built.made[person.id, row.id] = receipt  # type: ignore[index]
+            b.add(receipt, lambda w, viewer, person=person: viewer == person.id, Item(receipt.id, "receipt", receipt.clinic_id))
+            yield person.id, row.id

@@ -1,0 +1,237 @@
+"""The lead's pages: setting up from nothing, staff, rooms, protocols, the log, breaking the glass."""
+
+from uuid import uuid4
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from bothwell.models import AuditEntry, BreakGlass, Clinic, Credential, Device, Person, ProtocolVersion, Room, StaffRole
+from bothwell.privacy import audit, door
+from tests.cast import Cast, client_for, make_cast
+from tests.conftest import loading
+
+pytestmark = pytest.mark.django_db
+LINES = {
+    "line-TOTAL_FORMS": "2", "line-INITIAL_FORMS": "0", "line-MIN_NUM_FORMS": "0", "line-MAX_NUM_FORMS": "8",
+    "line-0-label": "Crisis line", "line-0-number": "988",
+}  # fmt: skip
+DETAILS = {"name": "Clinic One", "timezone_name": "America/New_York", "country": "us", **LINES}
+
+
+@pytest.fixture
+def cast() -> Cast:
+    return make_cast()
+
+
+def text(answer: object) -> str:
+    return answer.content.decode()  # type: ignore[attr-defined]
+
+
+def test_a_new_clinic_is_set_up_step_by_step(cast: Cast) -> None:
+    with loading():
+        Clinic.objects.filter(id=cast.clinic.id).update(set_up_at=None)
+    client = client_for(cast.lead)
+    assert "What does the clinic still need?" in text(client.get("/clinic"))
+    assert client.post("/clinic/finish", follow=True).context["steps"], "no crisis line yet"
+    assert client.post("/clinic/details", DETAILS)["Location"] == "/clinic/staff"
+    client.post("/clinic/rooms", {"do": "room", "name": "Garden"})
+    client.post("/clinic/protocols")
+    with loading():
+        version = ProtocolVersion.objects.filter(clinic=cast.clinic).first()
+    path = f"/clinic/protocols/{version.id}"
+    page = text(client.get(path))
+    assert "numbers to confirm" in page
+    assert client.post(path, {"signed_name": "Lea"}).status_code == 422, "not read"
+    assert client.post(path, {"signed_name": "Lea", "has_read": "on"})["Location"] == path
+    assert all(step.is_done for step in client.get("/clinic").context["steps"])
+    client.post("/clinic/finish")
+    assert "How is the clinic set up?" in text(client.get("/clinic"))
+    with loading():
+        clinic = Clinic.objects.get(id=cast.clinic.id)
+    line = {"label": "Crisis line", "number": "988", "href": "tel:988"}
+    assert (clinic.country, clinic.timezone, clinic.crisis_lines) == ("US", "America/New_York", [line])
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"line-0-number": "javascript:alert(1)"},
+        {"line-0-label": ""},
+        {"line-0-number": "", "line-0-label": ""},
+        {"country": "U1"},
+        {"timezone_name": "Mars/Base"},
+        {"name": ""},
+    ],
+)
+def test_details_that_cannot_be_are_refused_and_kept_on_the_page(cast: Cast, changes: dict[str, str]) -> None:
+    answer = client_for(cast.lead).post("/clinic/details", {**DETAILS, **changes})
+    assert answer.status_code == 422
+    with loading():
+        assert Clinic.objects.get(id=cast.clinic.id).crisis_lines == []
+
+
+def test_a_crisis_line_reaches_a_partners_page(cast: Cast) -> None:
+    client_for(cast.lead).post("/clinic/details", DETAILS)
+    assert "tel:988" in text(client_for(cast.a).get("/access"))
+
+
+def new_staff(**changes: object) -> dict[str, object]:
+    return {"name_used": "Ida", "title": "RN", "roles": ["nurse"], "request_id": str(uuid4()), **changes}
+
+
+def test_a_colleague_joins_once_and_gets_a_link(cast: Cast) -> None:
+    client, given = client_for(cast.lead), new_staff()
+    first, second = (client.post("/clinic/staff", given)["Location"] for _ in range(2))
+    assert first == second
+    assert "/invitation/" in text(client.get(first))
+    with loading():
+        assert Person.objects.filter(name_used="Ida").count() == 1
+
+
+def test_a_colleague_without_a_role_is_refused_and_what_was_typed_stays(cast: Cast) -> None:
+    answer = client_for(cast.lead).post("/clinic/staff", new_staff(roles=[]))
+    assert answer.status_code == 422
+    assert 'value="Ida"' in text(answer)
+
+
+def test_roles_and_credentials_are_kept_on_a_colleagues_page(cast: Cast) -> None:
+    client, path = client_for(cast.lead), f"/clinic/staff/{cast.nurse.id}"
+    assert client.post(path, {"do": "role", "role": "researcher"})["Location"] == path
+    assert client.post(path, {"do": "role", "role": "researcher"}).status_code == 422
+    filed = {"do": "credential", "kind": "licence", "reference": "RN 7", "request_id": str(uuid4())}
+    assert client.post(path, filed)["Location"] == path
+    client.post(path, filed)
+    assert client.post(path, {**filed, "reference": ""}).status_code == 422
+    assert "RN 7" in text(client.get(path))
+    with loading():
+        assert Credential.objects.filter(person=cast.nurse).count() == 1
+        role = StaffRole.objects.get(person=cast.nurse, role="nurse")
+        last = StaffRole.objects.get(person=cast.lead, role="lead")
+    cared = client.post(path, {"do": "end", "role": str(role.id)})
+    assert (cared.status_code, "care for somebody" in text(cared)) == (422, True)
+    alone = client.post(f"/clinic/staff/{cast.lead.id}", {"do": "end", "role": str(last.id)})
+    assert "last clinic lead" in text(alone)
+
+
+def test_nonsense_is_not_found(cast: Cast) -> None:
+    client = client_for(cast.lead)
+    assert client.post(f"/clinic/staff/{cast.nurse.id}", {"do": "promote"}).status_code == 404
+    assert client.post(f"/clinic/staff/{cast.nurse.id}", {"do": "end", "role": "x"}).status_code == 404
+    assert client.get(f"/clinic/staff/{cast.a.id}").status_code == 404
+    assert client.get(f"/clinic/protocols/{uuid4()}").status_code == 404
+
+
+def test_rooms_and_monitors(cast: Cast) -> None:
+    client = client_for(cast.lead)
+    client.post("/clinic/rooms", {"do": "room", "name": "Garden"})
+    assert client.post("/clinic/rooms", {"do": "room", "name": "Garden"}).status_code == 422
+    with loading():
+        room = Room.objects.get(name="Garden", clinic=cast.clinic)
+    monitor = {"do": "device", "identifier": "MON-1", "name": "By the window", "room": str(room.id)}
+    assert client.post("/clinic/rooms", monitor).status_code == 302
+    again = client.post("/clinic/rooms", monitor)
+    assert (again.status_code, "By the window" in text(again)) == (422, True)
+    with loading():
+        device = Device.objects.get(identifier="MON-1")
+    client.post("/clinic/rooms", {"do": "retire", "device": str(device.id)})
+    with loading():
+        assert Device.objects.get(id=device.id).is_retired
+
+
+LEADS = ("/clinic", "/clinic/details", "/clinic/staff", "/clinic/protocols", "/clinic/log")
+
+
+@pytest.mark.parametrize("who", ["a", "coordinator", "prescriber", "nurse", "safety", "couples_therapist"])
+def test_these_pages_are_the_leads(cast: Cast, who: str) -> None:
+    client = client_for(getattr(cast, who))
+    assert {client.get(path).status_code for path in LEADS} == {404}
+    assert client.post("/clinic/finish").status_code == 404
+
+
+# -------------------------------------------------------------------------------------------------------- the log
+
+
+def looked(cast: Cast, by: Person, **about: object) -> None:
+    with door.opened(by.id):
+        audit.viewed(by, **about)  # type: ignore[arg-type]
+
+
+def test_the_log_is_in_words_and_narrowed_by_person_colleague_action_and_day(cast: Cast) -> None:
+    looked(cast, cast.nurse, subject=cast.a, what="medical", why="before the session")
+    looked(cast, cast.prescriber, subject=cast.b, what="pathway")
+    client = client_for(cast.lead)
+    page = text(client.get("/clinic/log"))
+    assert "Luis" in page
+    assert "medical history and findings" in page
+    assert "before the session" in page
+
+    def shown(**asked: str) -> set[str]:
+        return {line.whose for line in client.get("/clinic/log", asked).context["lines"]}
+
+    assert shown(name="amar") == {"Amara"}
+    assert shown(staff=str(cast.prescriber.id)) == {"Ben"}
+    assert shown(action="viewed") == {"Amara", "Ben"}
+    assert shown(until="2001-01-01") == set()
+    assert client.get("/clinic/log", {"since": "the day before"}).status_code == 422
+    assert client.get("/clinic/log", {"staff": str(cast.other_lead.id)}).status_code == 422
+
+
+def test_the_log_holds_nothing_of_the_safety_circle_nor_of_another_clinic(cast: Cast) -> None:
+    looked(cast, cast.safety, subject=cast.a, what="screen.violence", sealed=True)
+    looked(cast, cast.other_lead, subject=cast.other_partner, what="overview")
+    page = client_for(cast.lead).get("/clinic/log")
+    assert page.context["lines"] == []
+
+
+def test_the_log_is_paged_and_its_cost_does_not_grow(cast: Cast) -> None:
+    client = client_for(cast.lead)
+    looked(cast, cast.nurse, subject=cast.a, what="overview")
+    client.get("/clinic/log")
+    with CaptureQueriesContext(connection) as few:
+        client.get("/clinic/log")
+    for _ in range(70):
+        looked(cast, cast.nurse, subject=cast.a, what="overview")
+    with CaptureQueriesContext(connection) as many:
+        page = client.get("/clinic/log?action=viewed")
+    assert len(few) == len(many)
+    first = len(page.context["lines"])
+    second = client.get(f"/clinic/log?{page.context['older']}")
+    assert (first, len(second.context["lines"]), second.context["older"]) == (50, 21, "")
+
+
+# ---------------------------------------------------------------------------------------------- breaking the glass
+
+
+def test_breaking_the_glass_takes_a_reason_and_stands_in_the_persons_log(cast: Cast) -> None:
+    client = client_for(cast.lead)
+    given = {"whose": f"person:{cast.a.id}", "reason": ""}
+    assert client.post("/clinic/break-glass", given).status_code == 422
+    short = client.post("/clinic/break-glass", {**given, "reason": "why"})
+    assert (short.status_code, "in a sentence" in text(short)) == (422, True)
+    why = "Her emergency contact called about her breathing."
+    assert client.post("/clinic/break-glass", {**given, "reason": why})["Location"] == f"/people/{cast.a.id}"
+    with loading():
+        assert BreakGlass.objects.get(author=cast.lead).subject == cast.a
+    assert why in text(client_for(cast.a).get("/access"))
+    assert why in text(client.get("/clinic"))
+
+
+def test_a_couples_glass_stands_in_both_logs(cast: Cast) -> None:
+    why = "Both asked us to look at the session they remember differently."
+    given = {"whose": f"couple:{cast.couple.id}", "reason": why}
+    answer = client_for(cast.couples_therapist).post("/clinic/break-glass", given)
+    assert answer["Location"] == f"/people/couples/{cast.couple.id}"
+    with loading():
+        told = AuditEntry.objects.filter(why=why).values_list("subject_id", flat=True)
+    assert set(told) == {cast.a.id, cast.b.id}
+
+
+def test_others_break_no_glass(cast: Cast) -> None:
+    for who in (cast.a, cast.nurse, cast.prescriber, cast.coordinator):
+        given = {"whose": f"person:{cast.a.id}", "reason": "I would like to know how she is."}
+        assert client_for(who).post("/clinic/break-glass", given).status_code == 404
+    stranger = {"whose": f"person:{cast.stranger_a.id}", "reason": "I would like to know how he is."}
+    assert client_for(cast.couples_therapist).post("/clinic/break-glass", stranger).status_code == 422
+    with loading():
+        assert not BreakGlass.objects.exists()

@@ -1,0 +1,309 @@
+"""The score says what the totals say, stays inside its paper, and shows nobody what they may not see."""
+
+from dataclasses import replace
+from datetime import date, timedelta
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bothwell.instruments import catalogue
+from bothwell.instruments.instrument import Better
+from bothwell.web import score_upright, score_wide, spark
+from bothwell.web.score import (
+    CouplesSession,
+    Dose,
+    Exercise,
+    Line,
+    SessionState,
+    SharedInsight,
+    Side,
+    Story,
+    Voice,
+    describe,
+    headline,
+    held_change,
+    rows,
+    signed,
+)
+from bothwell.web.score_shapes import A_EDGE, B_EDGE, HEIGHT, LEFT, RIGHT, Box, Days, Text, first_free, months
+
+BEGINS, TODAY, ENDS = date(2026, 9, 1), date(2026, 11, 19), date(2026, 12, 6)
+AMARA = (18, 17, 18, 17, 16, 13, 11, 12, 9, 8, 8, 6)
+BEN = (15, 15, 14, 15, 14, 13, 13, 14, 12, 9, 8, 7)
+
+
+def weekly(code: str, totals: tuple[int, ...]) -> Line:
+    return Line(
+        catalogue.load(code),
+        tuple((BEGINS + timedelta(weeks=week), Decimal(total)) for week, total in enumerate(totals)),
+    )
+
+
+def story() -> Story:
+    """Amara and Ben, as in the demo clinic."""
+    return Story(
+        a=Voice(Side.A, "Amara", weekly("phq-9", AMARA), "", (Dose(date(2026, 10, 1), 1),)),
+        b=Voice(
+            Side.B, "Ben", weekly("gad-7", BEN), "Ben’s line is his own", (Dose(date(2026, 11, 24), 4, True),)
+        ),
+        begins=BEGINS,
+        ends=ENDS,
+        today=TODAY,
+        sessions=(
+            CouplesSession(date(2026, 11, 5), 5),
+            CouplesSession(TODAY, 6, SessionState.TODAY),
+            CouplesSession(date(2026, 12, 3), 7, SessionState.PLANNED),
+        ),
+        insights=(
+            SharedInsight(Side.A, date(2026, 10, 2), date(2026, 11, 5), "I hide when I have failed you"),
+            SharedInsight(Side.B, date(2026, 11, 11), None),
+        ),
+        exercises=(
+            Exercise(
+                "Ten minutes in the evening",
+                date(2026, 10, 15),
+                date(2026, 11, 26),
+                ((date(2026, 10, 20), True), (date(2026, 10, 27), False)),
+            ),
+        ),
+    )
+
+
+# ── what it says ─────────────────────────────────────────────────────────────────────────────────
+
+
+def test_the_first_reliable_change_that_held_carries_its_day_and_points() -> None:
+    held = held_change(weekly("phq-9", AMARA))
+    assert held is not None
+    assert (held.on, held.points, held.better) == (date(2026, 10, 13), Decimal(-7), True)
+    assert held.words == "reliable change, −7"
+
+
+def test_a_reliable_worsening_is_said_as_plainly() -> None:
+    held = held_change(weekly("gad-7", (4, 5, 9, 10, 11)))
+    assert held is not None
+    assert held.words == "reliably worse, +5"
+
+
+def test_a_change_that_only_touched_is_not_called_held() -> None:
+    assert held_change(weekly("phq-9", (18, 10, 17, 16, 11))) is None
+
+
+def test_the_headline_names_both_and_since_when() -> None:
+    assert headline(story()) == "Both reliably improved: Amara since 13 October, Ben since 3 November"
+
+
+def test_the_headline_never_says_both_when_one_line_is_absent() -> None:
+    alone = replace(story(), b=replace(story().b, line=None))
+    assert headline(alone) == "Reliably improved: Amara since 13 October"
+    nobody = replace(alone, a=replace(alone.a, line=None))
+    assert headline(nobody) == ""
+
+
+def test_the_table_holds_everything_the_picture_shows_oldest_first() -> None:
+    told = rows(story())
+    assert [row.on for row in told] == sorted(row.on for row in told)
+    assert sum(row.what == "PHQ-9" for row in told) == len(AMARA)
+    assert {row.value for row in told if row.what == "Ten minutes in the evening"} == {"done", "missed"}
+    assert any(row.what == "Insight shared" and row.value == "taken up on 5 Nov" for row in told)
+
+
+@pytest.mark.parametrize(("points", "said"), [(-7, "−7"), (4, "+4"), (Decimal("-10.00"), "−10")])
+def test_a_change_is_written_with_a_true_minus_and_no_noughts(points: Decimal, said: str) -> None:
+    assert signed(Decimal(points)) == said
+
+
+# ── where it stands ──────────────────────────────────────────────────────────────────────────────
+
+
+def test_mirrored_towards_us_is_better_for_both() -> None:
+    score = score_wide.draw(story())
+    assert score.a.points[-1].y > score.a.points[0].y
+    assert score.b.points[-1].y < score.b.points[0].y
+
+
+def test_unmirrored_numbers_rise_upwards_on_both_sides() -> None:
+    score = score_wide.draw(story(), mirrored=False)
+    assert score.a.points[-1].y > score.a.points[0].y
+    assert score.b.points[-1].y > score.b.points[0].y
+
+
+@given(
+    better=st.sampled_from(Better),
+    side=st.sampled_from(Side),
+    totals=st.tuples(st.integers(0, 27), st.integers(0, 27)),
+)
+def test_mirrored_the_better_total_is_never_further_from_us(
+    better: Better, side: Side, totals: tuple[int, int]
+) -> None:
+    line = Line(replace(catalogue.load("phq-9"), better=better), ())
+    scale = score_wide.scale(line, side, mirrored=True)
+    edge = A_EDGE if side is Side.A else B_EDGE
+    one, other = (abs(scale.y(Decimal(total)) - edge) for total in totals)
+    one_is_better = (totals[0] < totals[1]) is (better is Better.LOWER)
+    if totals[0] != totals[1]:
+        assert (one < other) is one_is_better
+
+
+@given(totals=st.lists(st.integers(0, 27), min_size=1, max_size=13), mirrored=st.booleans())
+def test_whatever_the_totals_every_mark_and_word_stays_on_the_paper(
+    totals: list[int], mirrored: bool
+) -> None:
+    told = replace(story(), a=replace(story().a, line=weekly("phq-9", tuple(totals))))
+    score = score_wide.draw(told, mirrored=mirrored)
+    for side in score.sides:
+        words = [side.first, side.last, side.ring_label, *side.quotes]
+        for place in [*side.points, *(text for text in words if text)]:
+            assert LEFT <= place.x <= RIGHT
+            assert 0 <= place.y <= HEIGHT
+    assert all(score.a.points[i].y < A_EDGE for i in range(len(score.a.points)))
+
+
+def test_bands_fill_a_side_from_edge_to_border_without_gap_or_overlap() -> None:
+    for mirrored in (True, False):
+        for side in score_wide.draw(story(), mirrored=mirrored).sides:
+            strips = sorted(side.bands, key=lambda strip: strip.y)
+            assert min(strips[0].y, side.edge_y) == min(side.edge_y, side.outer_y)
+            for upper, lower in zip(strips, strips[1:], strict=False):
+                assert upper.y + upper.height == pytest.approx(lower.y)
+            assert strips[-1].y + strips[-1].height == pytest.approx(max(side.edge_y, side.outer_y))
+
+
+def test_an_instrument_without_bands_or_published_change_is_drawn_all_the_same() -> None:
+    bare = replace(catalogue.load("phq-9"), bands=(), published_change=None)
+    bare = replace(bare, reliability=replace(bare.reliability, standard_deviation=None))
+    line = Line(bare, tuple((on, total) for on, total in weekly("phq-9", AMARA).totals))
+    score = score_wide.draw(replace(story(), a=replace(story().a, line=line)))
+    assert score.a.bands == ()
+    assert score.a.ring is None
+    assert score.a.polyline
+    assert score.key == "GAD-7 ≥ 4 points"
+
+
+def test_words_never_lie_on_one_another() -> None:
+    taken = [Box(200, 90, 300, 110)]
+    assert first_free([Text(210, 105, "here")], 12, taken) is None
+    assert first_free([Text(210, 105, "here"), Text(210, 140, "here")], 12, taken) == Text(210, 140, "here")
+    assert first_free([Text(215, 140, "on top")], 12, taken) is None
+
+
+def test_a_story_of_one_day_and_one_of_three_years_can_both_be_drawn() -> None:
+    for ends in (BEGINS, date(2029, 9, 1)):
+        score = score_wide.draw(replace(story(), ends=ends))
+        labelled = [month.x for month in score.months if month.label]
+        assert all(later - earlier >= 36 for earlier, later in zip(labelled, labelled[1:], strict=False))
+        assert score_upright.draw(replace(story(), ends=ends), Side.A).height > 0
+
+
+def test_crowded_doses_step_aside() -> None:
+    doses = tuple(Dose(BEGINS + timedelta(days=20 + day), day + 1) for day in range(2))
+    first, second = score_wide.draw(replace(story(), a=replace(story().a, doses=doses))).a.doses
+    assert abs(first.y - second.y) >= 20
+
+
+def test_months_are_named_from_the_first_day_on() -> None:
+    assert [month.label for month in months(Days(BEGINS, ENDS))] == [
+        "September",
+        "October",
+        "November",
+        "Dec",
+    ]
+
+
+# ── what it must not show ────────────────────────────────────────────────────────────────────────
+
+
+def test_an_absent_line_leaves_its_sentence_and_nothing_else() -> None:
+    score = score_wide.draw(replace(story(), b=replace(story().b, line=None, doses=())))
+    assert score.b.absent == "Ben’s line is his own"
+    assert (score.b.points, score.b.polyline, score.b.bands, score.b.doses, score.b.measure) == (
+        (),
+        "",
+        (),
+        (),
+        "",
+    )
+    assert "GAD" not in score.description
+    assert "GAD" not in score.key
+
+
+@given(
+    totals=st.lists(st.integers(0, 21), max_size=13),
+    doses=st.lists(st.integers(0, 80), max_size=5),
+    hidden=st.booleans(),
+)
+def test_on_a_phone_nothing_depends_on_the_others_line_or_doses(
+    totals: list[int], doses: list[int], hidden: bool
+) -> None:
+    given_b = Voice(
+        Side.B,
+        "Ben",
+        weekly("gad-7", tuple(totals)),
+        "Ben’s line is his own",
+        tuple(Dose(BEGINS + timedelta(days=day), number) for number, day in enumerate(doses, 1)),
+    )
+    without = replace(given_b, line=None, doses=())
+    seen = score_upright.draw(replace(story(), b=given_b), Side.A, hidden=hidden)
+    assert seen == score_upright.draw(replace(story(), b=without), Side.A, hidden=hidden)
+
+
+def test_hidden_takes_ones_own_line_out_of_picture_table_and_description() -> None:
+    seen = score_upright.draw(story(), Side.A, hidden=True)
+    assert (seen.points, seen.strips, seen.doses) == ((), (), ())
+    assert "PHQ" not in seen.description
+    assert not any(row.what == "PHQ-9" or "Dosing" in row.what for row in seen.rows)
+
+
+def test_each_partner_stands_on_the_left_of_their_own_phone() -> None:
+    for own, other in ((Side.A, Side.B), (Side.B, Side.A)):
+        seen = score_upright.draw(story(), own)
+        assert (seen.own, seen.other) == (own, other)
+        assert all(bead.x == score_upright.OWN_EDGE for bead in seen.own_insights)
+        assert all(bead.x == score_upright.OTHER_EDGE for bead in seen.other_insights)
+        assert seen.points[-1].x > seen.points[0].x  # better is towards the middle
+        assert seen.points[-1].y < seen.points[0].y  # newest on top
+
+
+def test_words_are_quoted_only_from_what_was_shared_with_words() -> None:
+    score = score_wide.draw(story())
+    assert [quote.words for quote in score.a.quotes] == ["“I hide when I have failed you”"]
+    assert score.b.quotes == ()
+
+
+# ── small lines ──────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_trend_names_its_ends_by_which_way_is_better() -> None:
+    depression = spark.trend(weekly("phq-9", AMARA), Side.A, BEGINS, TODAY)
+    assert (depression.high.words, depression.low.words) == ("heavier", "lighter")
+    satisfaction = Line(replace(catalogue.load("phq-9"), better=Better.HIGHER), depression_totals())
+    assert spark.trend(satisfaction, Side.B, BEGINS, TODAY).high.words == "lighter"
+
+
+def depression_totals() -> tuple[tuple[date, Decimal], ...]:
+    return weekly("phq-9", AMARA).totals
+
+
+def test_a_trend_without_totals_is_empty_and_still_drawn() -> None:
+    empty = spark.trend(weekly("phq-9", ()), Side.A, BEGINS, TODAY)
+    assert (empty.points, empty.last, empty.description) == ((), None, "")
+
+
+@given(values=st.lists(st.floats(0, 300), max_size=8))
+def test_a_spark_stays_on_its_tile(values: list[float]) -> None:
+    drawn = spark.spark(values, 60, 200)
+    assert (drawn is None) is (not values)
+    if drawn:
+        for pair in drawn.polyline.split():
+            x, y = map(float, pair.split(","))
+            assert 0 <= x <= 56
+            assert 0 <= y <= 34
+
+
+def test_the_description_is_whole_sentences() -> None:
+    said = describe(story())
+    assert said.startswith("From 1 September to 6 December 2026.")
+    assert "Amara, PHQ-9: from 18 to 6, lower is better; reliable change, −7 since 13 October." in said
+    assert said.endswith("Between them: 2 couples sessions, 2 shared insights.")

@@ -1,0 +1,195 @@
+"""Today: what needs me, and how am I? A partner's own page, and staff's day by role."""
+
+import re
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from bothwell.models import CoupleSession, JointDecision, Preparation
+from bothwell.privacy import door
+from bothwell.web.today import greeting
+from tests.cast import Cast, client_for, make_cast
+from tests.conftest import loading
+from tests.web.partners import answered, asked, course_of, gave, session_of, wrote
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def cast() -> Cast:
+    return make_cast()
+
+
+def test_the_greeting_keeps_the_clinics_clock() -> None:
+    day = datetime(2026, 3, 1, tzinfo=UTC)
+    assert greeting(day.replace(hour=9)) == "Good morning"
+    assert greeting(day.replace(hour=12)) == "Good afternoon"
+    assert greeting(day.replace(hour=23)) == greeting(day.replace(hour=2)) == "Good evening"
+
+
+def test_what_needs_me_with_minutes_and_where_i_was(cast: Cast) -> None:
+    request = asked(cast, cast.a)
+    asked(cast, cast.a, "gad-7", due_at=timezone.now() + timedelta(days=30))
+    client = client_for(cast.a)
+    client.post(f"/checkin/{request.id}/1", {"answer": "LA6568-5", "revision": 0, "step": "next"})
+    page = client.get("/today").content.decode()
+    assert "1 thing, about 3 minutes" in page
+    assert "10 questions, 1 already answered" in page
+    assert "Worry" not in page
+    answered_page = client_for(cast.b).get("/today").content.decode()
+    assert "Nothing just now" in answered_page
+
+
+def test_a_sent_check_in_needs_nobody_any_more(cast: Cast) -> None:
+    answered(asked(cast, cast.a), cast.a)
+    assert "Nothing just now" in client_for(cast.a).get("/today").content.decode()
+
+
+def test_my_words_wear_their_circle_and_the_others_only_when_given(cast: Cast) -> None:
+    wrote(cast.a, "I keep a list.")
+    gave(cast.b, wrote(cast.b, "I go quiet."))
+    wrote(cast.b, "not for Amara")
+    page = client_for(cast.a).get("/today").content.decode()
+    assert "I keep a list." in page
+    assert "Only you" in page
+    assert "I go quiet." in page
+    assert "not for Amara" not in page
+
+
+def test_my_own_line_says_chance_when_it_is_chance(cast: Cast) -> None:
+    for wave, choice in (("w1", 1), ("w2", 1)):
+        answered(asked(cast, cast.a, "phq-9", wave), cast.a, choice)
+    client = client_for(cast.a)
+    assert "from the third on" in client.get("/today").content.decode()
+    answered(asked(cast, cast.a, "phq-9", "w3"), cast.a, 1)
+    assert "come by chance" in client.get("/today").content.decode()
+    answered(asked(cast, cast.a, "phq-9", "w4"), cast.a, 0)
+    assert "more than chance would explain" in client.get("/today").content.decode()
+    assert 's-line' not in client_for(cast.b).get("/today").content.decode()
+
+
+def test_own_appointments_and_those_of_the_two_never_the_others(cast: Cast) -> None:
+    session_of(cast, cast.a, timezone.now() + timedelta(days=2))
+    with loading():
+        CoupleSession.objects.create(
+            clinic=cast.clinic,
+            couple=cast.couple,
+            author=cast.couples_therapist,
+            at=timezone.now() + timedelta(days=3),
+            number=1,
+            place="Room 2",
+        )
+    mine, theirs = (client_for(who).get("/today").content.decode() for who in (cast.a, cast.b))
+    assert "Your session" in mine
+    assert "Ben and you, with Dana" in mine
+    assert "Your session" not in theirs
+    assert "Amara and you, with Dana" in theirs
+
+
+def test_neutral_title_and_leave_on_every_partner_page(cast: Cast) -> None:
+    session_of(cast, cast.a, timezone.now() + timedelta(days=2))
+    insight = wrote(cast.a, "words")
+    request = asked(cast, cast.a)
+    client = client_for(cast.a)
+    for address in (
+        "/today",
+        "/today/prepare",
+        "/insights",
+        "/insights/new",
+        f"/insights/{insight.id}",
+        f"/insights/{insight.id}/share",
+        f"/checkin/{request.id}/1",
+        f"/checkin/{request.id}/review",
+        "/us",
+        "/consents",
+    ):
+        page = client.get(address).content.decode()
+        title = re.search(r"<title>(.*)</title>", page)
+        assert title, address
+        assert title[1] in {"Today", "Notes", "Us", "Agreements"}
+        assert "data-leave" in page
+        assert " style=" not in page
+        assert "<script>" not in page
+        assert page.count("<h1") == 1
+
+
+def test_preparing_asks_who_comes_along_and_keeps_the_antiemetic_plan(cast: Cast) -> None:
+    session = session_of(cast, cast.a, timezone.now() + timedelta(days=2))
+    with loading():
+        Preparation.objects.create(
+            clinic=cast.clinic,
+            subject=cast.a,
+            author=cast.prescriber,
+            course=session.course,
+            antiemetic_plan="Ondansetron 4 mg before",
+            recorded_at=timezone.now() - timedelta(days=1),
+        )
+    client = client_for(cast.a)
+    assert "Before your session" in client.get("/today").content.decode()
+    page = client.get("/today/prepare").content.decode()
+    assert "Ondansetron 4 mg before" in page
+    assert "8 hours" in page
+    refused = client.post("/today/prepare", {"escort_name": "Ruth", "escort_phone": ""})
+    assert refused.status_code == 422
+    assert 'value="Ruth"' in refused.content.decode()
+    kept = {"escort_name": "Ruth", "escort_phone": "555", "fasting_read": "on", "note": ""}
+    for _ in range(2):
+        assert client.post("/today/prepare", kept)["Location"] == "/today"
+    with door.opened(cast.nurse.id):
+        rows = list(Preparation.objects.order_by("recorded_at"))
+    assert len(rows) == 2
+    assert (rows[1].escort_name, rows[1].antiemetic_plan) == ("Ruth", "Ondansetron 4 mg before")
+    assert "/today/prepare" not in client.get("/today").content.decode()
+    assert client_for(cast.b).get("/today/prepare").status_code == 404
+
+
+def test_staff_see_their_own_day(cast: Cast) -> None:
+    session_of(cast, cast.a, timezone.now())
+    course = course_of(cast, cast.b)
+    with loading():
+        JointDecision.objects.create(
+            clinic=cast.clinic, subject=cast.b, couple=cast.couple, author=cast.prescriber, course=course, route="iv",
+            summary="s",
+        )  # fmt: skip
+        CoupleSession.objects.create(
+            clinic=cast.clinic, couple=cast.couple, author=cast.couples_therapist, number=1,
+            at=timezone.now() + timedelta(days=1),
+        )  # fmt: skip
+    answered(asked(cast, cast.a), cast.a, last_choice=2)
+    pages = {
+        name: client_for(getattr(cast, name)).get("/today").content.decode()
+        for name in ("prescriber", "nurse", "couples_therapist", "therapist_b", "coordinator", "lead", "safety")
+    }
+    assert "Joint decision" in pages["prescriber"]
+    assert "A safety answer waits" in pages["prescriber"]
+    assert "A safety answer waits" in pages["nurse"]  # on the day of a session
+    assert "Joint decision" in pages["couples_therapist"]
+    assert "Amara and Ben" in pages["couples_therapist"]
+    assert "Amara" in pages["coordinator"]
+    for name in ("couples_therapist", "therapist_b", "coordinator", "lead", "safety"):
+        assert "A safety answer waits" not in pages[name]
+    for name in ("nurse", "therapist_b", "coordinator", "lead"):
+        assert "Joint decision" not in pages[name]
+    stranger = client_for(cast.stranger_prescriber).get("/today").content.decode()
+    assert "Amara" not in stranger
+    assert "Ben" not in stranger
+
+
+def test_the_number_of_statements_does_not_grow_with_what_is_due(cast: Cast) -> None:
+    def statements() -> int:
+        client = client_for(cast.a)
+        client.get("/today")
+        with CaptureQueriesContext(connection) as seen:
+            client.get("/today")
+        return len(seen)
+
+    asked(cast, cast.a)
+    answered(asked(cast, cast.a, "phq-9", "w0"), cast.a)
+    few = statements()
+    for wave in ("w2", "w3", "w4", "w5"):
+        asked(cast, cast.a, "gad-7", wave)
+        answered(asked(cast, cast.a, "phq-9", wave), cast.a)
+    assert statements() == few
