@@ -18,4 +18,9 @@ async def application(scope, receive, send):  # type: ignore[no-untyped-def]
         return await streams(scope, receive, send)
     if scope["type"] == "http" and scope["path"].startswith("/live/"):
         return await streams(scope, receive, send)
-    return await _pages(scope, receive, send)
+
+    async def hear():  # type: ignore[no-untyped-def]
+        # What the server gives is awaitable but no coroutine; the bridge to threads asks for one.
+        return await receive()
+
+    return await _pages(scope, hear, send)

@@ -42,6 +42,7 @@ INVITATION_LIVES = timedelta(days=7)
 INTAKE = ("phq-9", "gad-7", "csi-16")
 INTAKE_WAVE = "intake"
 INTAKE_DUE = timedelta(days=7)
+CONTACT_CHANGED = "Somebody has changed this since you opened it. Compare, then save again."
 DEAD_LINK = "This link no longer works. Ask the clinic for a new one."
 
 
@@ -239,14 +240,17 @@ def change_contact(
     if not name_used.strip():
         raise Refused("Every person needs a name to be called by.")
     now = timezone.now()
-    if seen_at is None and not Contact.objects.filter(subject=subject).exists():
-        Contact(clinic_id=by.clinic_id, subject=subject, changed_at=now, **vars(reach)).save(
-            force_insert=True
-        )
+    if seen_at is None:
+        try:
+            with transaction.atomic():
+                contact = Contact(clinic_id=by.clinic_id, subject=subject, changed_at=now, **vars(reach))
+                contact.save(force_insert=True)
+        except IntegrityError as error:
+            raise Stale(CONTACT_CHANGED) from error
     elif not Contact.objects.filter(subject=subject, changed_at=seen_at).update(
         changed_at=now, **vars(reach)
     ):
-        raise Stale("Somebody has changed this since you opened it. Compare, then save again.")
+        raise Stale(CONTACT_CHANGED)
     Person.objects.filter(id=subject.id).update(
         name_used=name_used.strip()[:120], pronouns=pronouns.strip()[:40]
     )
@@ -315,6 +319,8 @@ def open_invitation(token: str) -> Invitation | None:
     Read before the door.
     """
     key = link.is_genuine(token, settings.SECRET_KEY)
+    if key is None:
+        return None
     invitation = Invitation.objects.filter(id=key, token_hash=link.token_hash(token)).first()
     if invitation is None:
         return None

@@ -85,6 +85,7 @@ class Desk:
 
     calm: Calm = field(default_factory=Calm)
     _zones: dict[str, tuple[tzinfo, float]] = field(default_factory=dict)
+    _usual: tzinfo = UTC
 
     def answer(self, message: bytes, received_at: datetime) -> bytes | None:
         """The acknowledgement, once it is true; none while the database does not answer."""
@@ -109,17 +110,7 @@ class Desk:
         return hl7v2.ack(outcome, at=datetime.now(UTC), control_id=new_id().hex)
 
     def _take(self, message: bytes, received_at: datetime) -> hl7v2.Message | Refusal:
-        # A time without a zone is in the clinic's, which only the device's name tells: so the message is read
-        # for that first, in any zone and with no time taken for too late.
-        first = hl7v2.read(message, received_at + timedelta(days=2), UTC)
-        if isinstance(first, Refusal):
-            return first
-        if not first.readings:
-            return _without_values(first)
-        zone = self._zone({reading.device_id for reading in first.readings})
-        if zone is None:
-            return _not_known(first)
-        read = hl7v2.read(message, received_at, zone)
+        read = self._read(message, received_at)
         if isinstance(read, Refusal):
             return read
         if not read.readings:
@@ -130,6 +121,22 @@ class Desk:
         for kind in {problem.kind for problem in read.problems} - HARMLESS:
             self.calm.say(f"a value was left out of a message: {kind}")
         return read
+
+    def _read(self, message: bytes, received_at: datetime) -> hl7v2.Message | Refusal:
+        """The message, times without a zone taken in the zone of the clinic its device stands in."""
+        guess = self._usual
+        read = hl7v2.read(message, received_at, guess)
+        if isinstance(read, Refusal):
+            return read
+        # A wrong guess may have put every time ahead of its arrival: look for the devices without minding.
+        found = read if read.readings else hl7v2.read(message, received_at + timedelta(days=2), guess)
+        if isinstance(found, Refusal) or not found.readings:
+            return found
+        zone = self._zone({reading.device_id for reading in found.readings})
+        if zone is None:
+            return _not_known(found)
+        self._usual = zone
+        return read if zone == guess else hl7v2.read(message, received_at, zone)
 
     def _zone(self, identifiers: Collection[str]) -> tzinfo | None:
         """The zone of the first of these devices that is known here."""

@@ -66,8 +66,16 @@ def order(
     antiemetic: str = "",
     out_of_range_reason: str = "",
     second_signature: Person | None = None,
+    request_id: UUID | None = None,
 ) -> Order:
-    """A prescriber signs the order for the next session; out of range, with a reason and a second signature."""
+    """A prescriber signs the order for the next session; out of range, with a reason and a second signature.
+
+    `request_id` comes from the form and becomes the order's id: posted twice, it is signed once.
+    """
+    if request_id and (kept := Order.objects.filter(id=request_id, author=by).first()):
+        return kept
+    if steps.Role.PRESCRIBER not in pathway.roles_towards(by, course.subject_id, course.couple_id):
+        raise Refused("Only the prescriber signs an order.")
     if not course.route:
         raise Refused("The joint decision names the route; there is none yet.")
     check = ordering.check_dose(
@@ -86,6 +94,7 @@ def order(
         route=course.route, dose_mg=dose_mg, weight_kg=weight_kg, minutes=minutes, product=product.strip()[:120],
         concentration_mg_per_ml=concentration_mg_per_ml, antiemetic=antiemetic.strip()[:120],
         out_of_range_reason=out_of_range_reason.strip(), second_signature=second_signature,
+        **({"id": request_id} if request_id else {}),
     )  # fmt: skip
     row.save(force_insert=True)
     audit.log("ordered", by=by, subject=course.subject_id, item_kind="medical", item_id=row.id)
@@ -109,13 +118,18 @@ def order_for(session: DosingSession) -> Order | None:
 
 
 @transaction.atomic
-def schedule(*, by: Person, course: Course, at: datetime, room: Room | None = None) -> DosingSession:
-    """Put one session of a course on the calendar."""
+def schedule(
+    *, by: Person, course: Course, at: datetime, room: Room | None = None, request_id: UUID | None = None
+) -> DosingSession:
+    """Put one session of a course on the calendar. `request_id` becomes its id: posted twice, it stands once."""
+    if request_id and (kept := DosingSession.objects.filter(id=request_id, course=course).first()):
+        return kept
     if course.state != steps.State.ACTIVE:
         raise Refused(f"This course is {steps.words(course.state)}; nothing is scheduled in it.")
     session = DosingSession(
         clinic_id=by.clinic_id, subject_id=course.subject_id, couple_id=course.couple_id, author=by, course=course,
         number=course.sessions.exclude(outcome="cancelled").count() + 1, scheduled_at=at, room=room,
+        **({"id": request_id} if request_id else {}),
     )  # fmt: skip
     session.save(force_insert=True)
     audit.log(

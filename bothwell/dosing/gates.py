@@ -178,7 +178,9 @@ def _consents(before: Before, _: Protocol) -> Checked:
 def _order_signed(before: Before, _: Protocol) -> Checked:
     if not _is_past(before.order_signed_at, before):
         return Decision.no("The prescriber has not signed an order for this session."), ""
-    checked = before.order_in_range or Decision.no("The order has not been checked against the protocol.")
+    checked = before.order_in_range
+    if checked is None:  # a check that says no is falsy too, and has its own words
+        checked = Decision.no("The order has not been checked against the protocol.")
     return checked, f"Signed {_at(before.order_signed_at)}" if checked else ""
 
 

@@ -90,7 +90,7 @@ def open_response(*, by: Person, request: Request) -> Response:
 def save_answer(*, by: Person, response_id: UUID, link_id: str, code: str | None, revision: int) -> Response:
     """Keep one answer (None: rather not answer) in a draft; gives back the draft as it now stands.
 
-    The same answer twice changes nothing. Raises Stale when the draft moved on elsewhere, Refused when it was sent.
+    The same answer twice changes nothing. Raises Stale when the draft moved on elsewhere, Refused when sent.
     """
     draft = _own(by, response_id)
     if draft.status != Response.Status.DRAFT:
@@ -123,7 +123,7 @@ def _own(by: Person, response_id: UUID) -> Response:
 def send(*, by: Person, response_id: UUID) -> Response:
     """Send a draft: scored, stored and closed for good. Sending twice changes nothing.
 
-    A positive safety item opens a flag for the clinicians who may see it; what then follows is the clinic's pathway.
+    A positive safety item opens a flag for the clinicians who may see it; the rest is the clinic's pathway.
     """
     draft = _own(by, response_id)
     if draft.status == Response.Status.SENT:

@@ -46,7 +46,7 @@ def current_version(insight: Insight) -> InsightVersion:
 def write(
     *, by: Person, words: Words, kind: Insight.Kind = Insight.Kind.INSIGHT, request_id: UUID
 ) -> Insight:
-    """Keep something new, for its author alone. `request_id` comes from the form: posted twice, it is kept once."""
+    """Keep something new, for its author alone. `request_id` is the form's: posted twice, it is kept once."""
     _check(words)
     insight = Insight(id=request_id, clinic_id=by.clinic_id, subject=by, author=by, kind=kind)
     try:
@@ -124,7 +124,7 @@ def _add_version(by: Person, insight: Insight, number: int, words: Words) -> Ins
 
 @transaction.atomic
 def set_aside(*, by: Person, insight_id: UUID, aside: bool) -> None:
-    """Put an insight out of one's own sight, or bring it back. What is shared stays shared until taken back."""
+    """Put an insight out of one's own sight, or bring it back. What is shared stays so until taken back."""
     insight = _own(by, insight_id)
     changed = Insight.objects.filter(id=insight.id, set_aside_at__isnull=aside).update(
         set_aside_at=timezone.now() if aside else None
@@ -149,11 +149,11 @@ def choose_audience(
     parts: Iterable[Part] = (),
     opens_at: datetime | None = None,
 ) -> InsightVersion | None:
-    """Make `audiences` all who may know this, from `opens_at` or now on; gives back the version given, None for nobody.
+    """Make `audiences` all who may know this, from `opens_at` or now on; gives back the version given.
 
-    The words given are a version of their own: without the notes not chosen, and without the time they were written.
-    Audiences no longer chosen lose it at once. Choosing the same again changes nothing. Raises Stale when the author
-    has written newer words than the `version_id` they looked at.
+    The words given are a version of their own: without the notes not chosen and the time they were written.
+    Audiences no longer chosen lose it at once. Choosing the same again changes nothing. Raises Stale when
+    the author has written newer words than the `version_id` they looked at.
     """
     insight = _own(by, insight_id)
     wanted = {Audience(audience.value) for audience in audiences}

@@ -1,6 +1,6 @@
 """What came up and who may know it: the choices a person has, and plain sentences about who sees what.
 
-Pure. It never decides who may see (`privacy/circles.py` does); it never ranks, counts or interprets anybody's words.
+Pure. It never decides who may see (`privacy/circles.py` does), and never ranks, counts or interprets words.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -52,7 +52,7 @@ class Version:
 
 
 def latest_own(versions: Sequence[Version], ever_granted: Iterable[UUID]) -> Version | None:
-    """The newest words of the author's own. Words made to be given are a version apart, unless nothing else is there."""
+    """The author's own newest words. Words made to be given count only when nothing else is there."""
     given = set(ever_granted)
     newest_first = sorted(versions, key=lambda version: -version.number)
     return next(
@@ -76,7 +76,7 @@ def wakes_at(now: datetime, zone: tzinfo) -> datetime:
     return datetime.combine(tomorrow, WAKES_AT, zone)
 
 
-# ------------------------------------------------------------------------------------------- who is around, and who sees
+# ----------------------------------------------------------------------------- who is around, and who sees
 
 
 @dataclass(frozen=True)
@@ -176,7 +176,7 @@ def called(audiences: Iterable[Relation], around: Around) -> str:
     return listed([name for audience, who in names.items() if audience in opened for name in who])
 
 
-# ------------------------------------------------------------------------------------------------- sharing in words
+# --------------------------------------------------------------------------------------- sharing in words
 
 
 @dataclass(frozen=True)
@@ -216,7 +216,7 @@ def _moments(each: Opened, now: datetime) -> list[tuple[datetime, str]]:
     return [(each.opens_at, "Shared with {who}"), *ended]
 
 
-# ----------------------------------------------------------------------------------------- who sees answers, in words
+# ---------------------------------------------------------------------------- who sees answers, in words
 
 WHO: Final[Mapping[Relation, str]] = {
     Relation.PRESCRIBER: "prescriber",
@@ -224,7 +224,7 @@ WHO: Final[Mapping[Relation, str]] = {
     Relation.NURSE: "nurse",
     Relation.COUPLES_THERAPIST: "couples therapist",
 }
-"""Clinicians who may see answers, in the order they are named. A break-glass look is told in the log, not promised here."""
+"""Clinicians who may see answers, in the order they are named. A break-glass look stands in the log."""
 
 
 @dataclass(frozen=True)
@@ -239,7 +239,7 @@ class Seen:
 def seen_by(
     kind: str, team: Mapping[Relation, Sequence[str]], released: Iterable[tuple[str, Relation]]
 ) -> Seen:
-    """Who may see answers of `kind` once sent, given the care team by name and the releases signed (class, role).
+    """Who may see answers of `kind` once sent, by the names of the care team and the releases (class, role).
 
     Read from the table itself, so the sentence cannot promise more than the rule keeps.
     """

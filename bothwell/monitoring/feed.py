@@ -1,6 +1,6 @@
 """What bedside monitors say, taken down: one message, one transaction, acknowledged only after it.
 
-It never keeps what a monitor says while it is on nobody, and speaks for no person: the login is the feed's own.
+It never keeps what a monitor says while it is on nobody, and speaks for no person: its login is the feed's own.
 
 Where a reading goes. A person confirmed which monitor is on whom, from when and until when. A reading belongs
 to the session whose confirmation held when it was observed, so what a monitor held back for the last patient

@@ -238,13 +238,16 @@ def keep_event(session: Watched, code: str, event: alarms.AlarmEvent, by: Person
 
 
 def save(channels: Sequence[Channel]) -> None:
-    ids = [channel.id for channel in channels]
-    states = [json.dumps(alarms.to_json(channel.state)) for channel in channels]
+    """Write where these channels stand; they are locked by this transaction."""
+    if not channels:
+        return
+    values = [(channel.id, json.dumps(alarms.to_json(channel.state))) for channel in channels]
     with connection.cursor() as cursor:
+        # A list of values, not arrays: quoting text inside an array cost a fifth of a whole message.
         cursor.execute(
             "update bothwell_channel c set state = v.state::jsonb "
-            "from unnest(%s::uuid[], %s::text[]) as v (id, state) where c.id = v.id",
-            [ids, states],
+            f"from (values {', '.join(['(%s::uuid, %s)'] * len(values))}) as v (id, state) where c.id = v.id",
+            [value for each in values for value in each],
         )
 
 

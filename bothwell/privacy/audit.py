@@ -12,6 +12,9 @@ from uuid import UUID
 from bothwell.couples.models import Couple, Person
 from bothwell.privacy.models import AuditEntry, AuditLink
 
+SEALED_KINDS = frozenset({"screen.violence", "care_team.sealed", "access.sealed"})
+"""Kinds whose entries only the safety circle reads; the database refuses them unsealed."""
+
 
 def log(
     action: str,
@@ -34,7 +37,7 @@ def log(
         item_kind=item_kind,
         item_id=item_id,
         why=why[:300],
-        sealed=sealed,
+        sealed=sealed or item_kind in SEALED_KINDS,
     ).save(force_insert=True)
 
 

@@ -125,11 +125,20 @@ WRITES: Final[Mapping[str, frozenset[Relation]]] = {
     for kind, *rest in (line.split() for line in _WRITES.strip().splitlines()[1:])
 }
 
-COUPLE_KINDS: Final = frozenset({"access.couple", "couple.link", "couple.shared", "couple.progress", "disclosure"})
+COUPLE_KINDS: Final = frozenset(
+    {"access.couple", "couple.link", "couple.shared", "couple.progress", "disclosure"}
+)
 """Kinds that are about a couple; all others are about one person."""
 
 FROZEN_BY_PARTING: Final = frozenset(
-    {"couple.parting", "couple.shared", "couple.doing", "couple.progress", "disclosure", "disclosure.signature"}
+    {
+        "couple.parting",
+        "couple.shared",
+        "couple.doing",
+        "couple.progress",
+        "disclosure",
+        "disclosure.signature",
+    }
 )
 """Kinds that take no new row, and no change, once a couple has parted."""
 

@@ -901,11 +901,9 @@ declare
   pair uuid := (mine ->> 'couple_id')::uuid;
   parent record;
   n int := 0;
+  fits boolean := about is null or pair is null
+    or exists (select 1 from bothwell_membership m where m.couple_id = pair and m.person_id = about);
 begin
-  if about is not null and pair is not null
-     and not exists (select 1 from bothwell_membership m where m.couple_id = pair and m.person_id = about) then
-    perform door.refuse_row(tg_table_name);
-  end if;
   -- Arguments come in threes: column, parent table, whether the parent has a subject and a couple.
   while n < tg_nargs loop
     if mine ->> tg_argv[n] is not null then
@@ -913,14 +911,15 @@ begin
                      case when tg_argv[n + 2] = 'private' then 'subject_id, couple_id' else 'null::uuid as subject_id, null::uuid as couple_id' end,
                      tg_argv[n + 1])
         into parent using (mine ->> tg_argv[n])::uuid;
-      if parent.clinic_id is distinct from (mine ->> 'clinic_id')::uuid then
-        perform door.refuse_row(tg_table_name);
-      elsif tg_argv[n + 2] = 'private' and not door.same_chart(about, pair, parent.subject_id, parent.couple_id) then
-        perform door.refuse_row(tg_table_name);
-      end if;
+      fits := fits and coalesce(parent.clinic_id = (mine ->> 'clinic_id')::uuid
+        and (tg_argv[n + 2] <> 'private' or door.same_chart(about, pair, parent.subject_id, parent.couple_id)), false);
     end if;
     n := n + 3;
   end loop;
+  -- One place for every reason: even the context of the error is the same.
+  if not fits then
+    raise exception 'new row violates row-level security policy for table "%"', tg_table_name using errcode = 'insufficient_privilege';
+  end if;
   return new;
 end $$;
 
@@ -934,11 +933,6 @@ language sql stable security definer set search_path = public as $$
                  and m.couple_id = coalesce(case when subject is null then couple end, parents_couple))
   end
 $$;
-
-create function door.refuse_row(named text) returns void language plpgsql as $$
-begin
-  raise exception 'new row violates row-level security policy for table "%"', named using errcode = 'insufficient_privilege';
-end $$;
 
 do $$
 declare t record; c record; seen text[] := '{}';

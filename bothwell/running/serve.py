@@ -232,6 +232,9 @@ def _bring_up_to_date(wish: Wish, secrets: Secrets, logins: Logins, environment:
         with stamped(wish.home, "loaded", here) as due:
             if due:
                 run_once(Part("demo", (*MANAGE, "load_demo"), told))
+    elif Process.WEB in wish.processes:
+        # On an empty database it begins the clinic; until the lead has a login it shows a link, then nothing.
+        run_once(Part("found", (*MANAGE, "found"), told))
     if Process.WEB in wish.processes:
         # Asked as the web login itself, at every start: rights and data may have changed by hand since.
         asking = child_environment(Role.WEB, wish, secrets, logins, environment)

@@ -1,4 +1,4 @@
-"""Who is around a partner: the other one, their couple, and the clinicians who care for them, by the name they use.
+"""Who is around a partner: the other one, their couple and the clinicians who care for them, by name.
 
 It reads only what the partner may see; the safety circle is never among them.
 """

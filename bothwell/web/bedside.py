@@ -3,6 +3,7 @@
 It only reads, and only rows the viewer may see. However many values a session holds, it asks equally often.
 """
 
+import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -59,7 +60,8 @@ _STANDS = "not s.is_artefact and not exists (select 1 from bothwell_sample c whe
 def _values(sql: str, parameters: Sequence[Any]) -> list[Value]:
     with connection.cursor() as cursor:
         cursor.execute(sql, parameters)
-        return [Value(*row) for row in cursor.fetchall()]
+        # JSON comes as text from a cursor of Django's.
+        return [Value(*row[:-1], json.loads(row[-1])) for row in cursor.fetchall()]
 
 
 def newest(sessions: Collection[UUID], until: datetime | None = None) -> dict[UUID, dict[str, Value]]:
@@ -255,7 +257,7 @@ class Bedside:
         seconds = max(0, int((self.now - heard).total_seconds()))
         if seconds <= FEED_SECONDS:
             return f"Monitor {seconds} s ago"
-        return f"No monitor feed, last {_span(seconds)} ago"
+        return f"No feed for {_span(seconds)}"
 
     def is_stale(self, code: str) -> bool:
         """A value a monitor should be saying all the time, and is not."""

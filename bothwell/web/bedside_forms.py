@@ -333,7 +333,7 @@ class Going(Bedside):
 def _points(item: discharge.Item) -> forms.ChoiceField:
     return forms.ChoiceField(
         label=item.title,
-        required=False,
+        error_messages={"required": "Give 2, 1 or 0 points."},
         choices=[("2", f"2: {item.two}"), ("1", f"1: {item.one}"), ("0", f"0: {item.nought}")],
         widget=forms.RadioSelect,
     )

@@ -101,7 +101,8 @@ def question(request: HttpRequest, request_id: UUID, number: int) -> HttpRespons
     form = AnswerForm(request.POST)
     if not form.is_valid():
         return _question(request, check_in, number, trouble=CHOOSE, status=422)
-    step, code = form.cleaned_data["step"], form.cleaned_data["answer"] or None
+    code = form.cleaned_data["answer"] or None
+    step = form.cleaned_data["step"] or ("save" if request.htmx else "next")  # type: ignore[attr-defined]
     if step != "back" and step != "skip" and code is None and item.link_id not in check_in.response.answers:
         return _question(request, check_in, number, trouble=CHOOSE, status=422)
     try:

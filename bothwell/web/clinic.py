@@ -45,7 +45,6 @@ from bothwell.web.access import in_words, stretch
 from bothwell.web.asking import require
 
 LINES_OF_THE_LOG = 50
-REQUEST_ID = {"widget": forms.HiddenInput}
 
 
 # ------------------------------------------------------------------------------------------------- setting up
@@ -187,7 +186,7 @@ class StaffForm(forms.Form):
     roles = forms.MultipleChoiceField(
         label="Roles", choices=Role.choices, widget=forms.CheckboxSelectMultiple
     )
-    request_id = forms.UUIDField(**REQUEST_ID)
+    request_id = forms.UUIDField(widget=forms.HiddenInput)
 
 
 @require_http_methods(["GET", "POST"])
@@ -251,7 +250,7 @@ class CredentialForm(forms.Form):
     expires_on = forms.DateField(
         label="Valid until", required=False, widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
     )
-    request_id = forms.UUIDField(**REQUEST_ID)
+    request_id = forms.UUIDField(widget=forms.HiddenInput)
 
 
 @require_http_methods(["GET", "POST"])
@@ -472,7 +471,7 @@ def log(request: HttpRequest) -> HttpResponse:
     entries = AuditEntry.objects.filter(sealed=False)
     entries = form.narrow(entries, ZoneInfo(by.clinic.timezone)) if form.is_valid() else entries.none()
     page = stretch(entries, request.GET.get("before", "")[:100], LINES_OF_THE_LOG)
-    kept = {key: value for key, value in request.GET.items() if key != "before" and value}
+    kept = {key: str(value) for key, value in request.GET.items() if key != "before" and value}
     context = {
         "form": form,
         "lines": in_words(page.entries, by),
@@ -521,7 +520,7 @@ def glass(request: HttpRequest) -> HttpResponse:
     )
     if request.method == "POST" and form.is_valid():
         whose = form.cleaned_data["whose"]
-        couple = Couple.objects.filter(id=form.couples.get(whose)).first()
+        couple = Couple.objects.filter(id=form.couples[whose]).first() if whose in form.couples else None
         try:
             opened = break_glass(
                 by=by, reason=form.cleaned_data["reason"], subject=form.people.get(whose), couple=couple

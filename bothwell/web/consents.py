@@ -1,6 +1,6 @@
 """Consents: what is signed, what may be signed, each in its own words, withdrawn as easily as given.
 
-A release opens a class of one's own data to one role; nothing is signed for anybody else, and nothing is signed unread.
+A release opens a class of one's own data to one role. Nothing is signed for anybody else, or unread.
 """
 
 from dataclasses import dataclass, field
@@ -23,7 +23,7 @@ from bothwell.web.around import Nearby, nearby
 from bothwell.web.asking import require_partner
 
 ON_LABEL_ROUTES: Final = frozenset({"in"})
-"""Routes with a labelled product (esketamine nasal spray); every other use of ketamine here is off label (clinical.md 1.1)."""
+"""Routes with a labelled product (esketamine nasal spray); the protocol says the same of each route."""
 
 OFF_LABEL: Final = "This use is off label: the medicine is approved for anaesthesia, not for this purpose."
 

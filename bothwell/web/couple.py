@@ -16,7 +16,7 @@ from django.urls import URLPattern, path
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from bothwell.couples.models import Assignment, Couple, Membership, Person, Role, open_at
+from bothwell.couples.models import Assignment, Couple, Person, Role, open_at
 from bothwell.integration import session_actions as actions
 from bothwell.integration.library import STAGES, Exercise, exercise, exercises, title_of
 from bothwell.integration.models import (
@@ -32,9 +32,9 @@ from bothwell.integration.story import MEANS
 from bothwell.privacy import audit
 from bothwell.privacy.actions import propose_agreement
 from bothwell.privacy.models import Audience, ConsentText, DisclosureAgreement, Grant
-from bothwell.refusal import Refused, Stale
+from bothwell.refusal import Refused
 from bothwell.web.asking import require
-from bothwell.web.couple_chart import Chart, local, read
+from bothwell.web.couple_chart import Chart, local, members_of, read
 from bothwell.web.score import Story
 from bothwell.web.score_wide import draw
 
@@ -173,9 +173,7 @@ def couples(request: HttpRequest) -> HttpResponse:
 
 def _overview(mine: list[Couple]) -> list[dict[str, Any]]:
     now, keys = timezone.now(), [couple.id for couple in mine]
-    members: dict[UUID, list[Membership]] = {}
-    for member in Membership.objects.select_related("person").filter(couple__in=keys).order_by("side"):
-        members.setdefault(member.couple_id, []).append(member)
+    members = members_of(mine)
     sessions: dict[UUID | None, list[CoupleSession]] = {}
     for session in CoupleSession.objects.filter(couple__in=keys).order_by("at"):
         sessions.setdefault(session.couple_id, []).append(session)
@@ -190,11 +188,11 @@ def _overview(mine: list[Couple]) -> list[dict[str, Any]]:
         since = held[-1].at if held else couple.formed_at
         row = {
             "couple": couple,
-            "members": members.get(couple.id, []),
+            "members": members.get(couple.id, {}),
             "last": held[-1] if held else None,
             "next": next((one for one in theirs if one.state == CoupleSession.State.PLANNED and one.at > now - timedelta(hours=3)), None),
             "shared": sum(1 for one in grants if one.couple_id == couple.id and one.opens_at >= since),
-            "done": sum(1 for one in done if one.couple_id == couple.id and one.recorded_at >= since),
+            "done": sum(1 for one in done if one.couple_id == couple.id and one.on_day >= local(since)),
         }
         rows.append(row)
     far = timezone.now() + timedelta(days=36500)
@@ -215,7 +213,7 @@ def _desk(request: HttpRequest, who: Person, pair: Couple, plan: PlanForm | None
     chart = read(pair, request.GET.get("a", ""), request.GET.get("b", ""))
     mirrored = request.GET.get("flat") != "1"
     _log_view(who, chart)
-    actions.receive_all(by=who, versions=_versions(chart))
+    actions.receive_all(by=who, versions=[word.row for word in chart.words])
     newest = ProgressNote.objects.filter(couple=pair, corrected_by__isnull=True).order_by("-recorded_at").first()
     shown: Story = chart.score()
     context = {
@@ -235,12 +233,6 @@ def _other_way(request: HttpRequest, mirrored: bool) -> str:
     if mirrored:
         query["flat"] = "1"
     return f"?{query.urlencode()}"
-
-
-def _versions(chart: Chart) -> list[Any]:
-    from bothwell.integration.models import InsightVersion
-
-    return list(InsightVersion.objects.filter(id__in=[word.brought.id for word in chart.words]))
 
 
 def _log_view(who: Person, chart: Chart) -> None:

@@ -21,7 +21,13 @@ from bothwell.instruments.instrument import Instrument
 from bothwell.instruments.models import Response
 from bothwell.integration import story
 from bothwell.integration.library import title_of
-from bothwell.integration.models import CoupleSession, ExerciseDone, ExerciseGiven, InsightDiscussed, InsightVersion
+from bothwell.integration.models import (
+    CoupleSession,
+    ExerciseDone,
+    ExerciseGiven,
+    InsightDiscussed,
+    InsightVersion,
+)
 from bothwell.privacy.models import Audience, Consent, DisclosureAgreement, Grant, ReleaseClass
 from bothwell.web import score
 
@@ -80,9 +86,7 @@ class Words:
     brought: story.Brought
     voice: Voice
     seen_by: str
-    feeling: str
-    to_say: str
-    to_ask: str
+    row: InsightVersion
 
 
 @dataclass
@@ -249,10 +253,7 @@ def signers(agreement: DisclosureAgreement) -> set[UUID | None]:
 
 def read(couple: Couple, a_wants: str = "", b_wants: str = "") -> Chart:
     """The chart of one couple, in a fixed number of queries."""
-    members = {
-        member.side: member.person
-        for member in Membership.objects.select_related("person").filter(couple=couple).order_by("side")
-    }
+    members = members_of([couple]).get(couple.id, {})
     ids = [person.id for person in members.values()]
     voices = _voices(members, ids)
     voices["a"].wanted, voices["b"].wanted = a_wants, b_wants
@@ -275,6 +276,17 @@ def read(couple: Couple, a_wants: str = "", b_wants: str = "") -> Chart:
             DisclosureAgreement.objects.filter(couple=couple).prefetch_related("signatures").order_by("-version")
         ),
     )
+
+
+def members_of(couples: Sequence[Couple]) -> dict[UUID, dict[str, Person]]:
+    """The two of each couple by side. After parting their names are no longer the therapist's to see: a letter stands."""
+    rows = list(Membership.objects.filter(couple__in=couples).order_by("side"))
+    known = {person.id: person for person in Person.objects.filter(id__in=[row.person_id for row in rows])}
+    found: dict[UUID, dict[str, Person]] = {}
+    for row in rows:
+        person = known.get(row.person_id) or Person(id=row.person_id, name_used=f"Partner {row.side.upper()}")
+        found.setdefault(row.couple_id, {})[row.side] = person
+    return found
 
 
 def _voices(members: dict[str, Person], ids: Sequence[UUID]) -> dict[str, Voice]:
@@ -326,5 +338,5 @@ def _words(
             row.id, row.subject_id, row.text, opened[row.id], row.id in with_partner, taken.get(row.id)
         )
         seen = story.seen_by(brought, names, therapists)
-        found.append(Words(brought, by_person[row.subject_id], seen, row.feeling, row.to_say, row.to_ask))
+        found.append(Words(brought, by_person[row.subject_id], seen, row))
     return found

@@ -1,4 +1,4 @@
-"""The joint decision as the person it concerns reads it: what is proposed, who agrees, and their own word, last.
+"""The joint decision as the person it concerns reads it: what is proposed, who agrees, and their word, last.
 
 It decides nothing: three people sign, and `pathway` says what follows.
 """

@@ -1,6 +1,6 @@
-"""My insights: write what came up, for oneself alone; then choose, one by one, who may know it, and take it back.
+"""My insights: write what came up, for oneself alone; then choose who may know it, and take it back.
 
-Only their author ever opens these pages. What others see of an insight is on their own pages, word for word as previewed.
+Only their author ever opens these pages. What others see is on their own pages, word for word as previewed.
 """
 
 from collections.abc import Iterable
@@ -357,7 +357,7 @@ def _share(
     suggested = suggest_sleep(_last_session_at(who), now)
     offered = choices(around)
     chosen = form.data.get("choice") if form else _choice_now(sheet, around)
-    given = sheet.given
+    given, ticked = sheet.given, request.POST.getlist("parts")
     context = {
         "sheet": sheet,
         "side": surroundings.side,
@@ -369,9 +369,7 @@ def _share(
         "parts": [
             {
                 **part,
-                "on": part["name"] in form.data.getlist("parts")
-                if form
-                else bool(given and getattr(given, part["name"])),
+                "on": part["name"] in ticked if form else bool(given and getattr(given, part["name"])),
             }
             for part in _parts(sheet.current)
         ],
@@ -410,7 +408,7 @@ def take_back(request: HttpRequest, insight_id: UUID) -> HttpResponse:
 @require_POST
 def aside(request: HttpRequest, insight_id: UUID) -> HttpResponse:
     """Out of sight, or back."""
-    who, _, sheet = _own_sheet(request, insight_id)
+    who, _, _ = _own_sheet(request, insight_id)
     actions.set_aside(by=who, insight_id=insight_id, aside=request.POST.get("aside") == "1")
     return redirect("/insights")
 

@@ -1,6 +1,6 @@
 """One's own line: how I am, from one's own answers, and the same beside what is ours.
 
-Everything here is made from the reader's own rows and from what was given to them; the other's line is never asked for.
+Everything here is made from the reader's own rows and what was given to them, never from the other's line.
 """
 
 from collections import Counter
@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Final
+from zoneinfo import ZoneInfo
 
 from bothwell.couples.models import Person
 from bothwell.dosing.models import DosingSession
@@ -31,6 +32,7 @@ from bothwell.web.spark import Trend, trend
 
 LOOKS_BACK: Final = timedelta(days=120)
 LOOKS_AHEAD: Final = timedelta(days=21)
+LEAST_SHOWN: Final = timedelta(days=28)
 MOST_ANSWERS: Final = 400
 
 
@@ -65,7 +67,9 @@ def own_line(who: Person) -> tuple[Line, str] | None:
         return None
     zone = zone_of(who)
     totals = [
-        (at.astimezone(zone).date(), total) for name, _, at, total in reversed(sent) if name == often[0]
+        (at.astimezone(zone).date(), total)
+        for name, _, at, total in reversed(sent)
+        if name == often[0] and at is not None and total is not None
     ]
     return Line(instrument, tuple(totals)), often[1]
 
@@ -76,7 +80,9 @@ def own_trend(who: Person, side: str) -> OwnTrend | None:
     if found is None:
         return None
     line, kind = found
-    drawn = trend(line, Side(side or "a"), line.totals[0][0], max(local_now(who).date(), line.totals[-1][0]))
+    first, last = line.totals[0][0], line.totals[-1][0]
+    room = max(timedelta(days=2), (last - first) * 0.1)  # beside the last point, for its date
+    drawn = trend(line, Side(side or "a"), first, last + room)
     return OwnTrend(drawn, in_words(line), kind)
 
 
@@ -97,26 +103,36 @@ def in_words(line: Line) -> str:
 def own_story(
     nearby: Nearby, sessions: Iterable[CoupleSession], given: Sequence[tuple[str, datetime]]
 ) -> Story | None:
-    """The story on a phone: own line and sessions, what both share, and when words were given (side, when)."""
+    """The story on a phone: own line and sessions, what both share, when words were given (side, when)."""
     if nearby.couple is None or nearby.partner is None:
         return None
     who, zone, today = nearby.person, zone_of(nearby.person), local_now(nearby.person).date()
     found = own_line(who)
-    mine = Voice(Side(nearby.side), "You", found[0] if found else None, doses=tuple(_doses(who, today)))
+    doses, ours = tuple(_doses(who)), tuple(_session(row, zone, today) for row in sessions)
+    insights = tuple(SharedInsight(Side(side), at.astimezone(zone).date()) for side, at in given)
+    shown = [*(each.on for each in doses), *(each.on for each in ours), *(each.on for each in insights)]
+    answered = [on for on, _ in found[0].totals] if found else []
+    mine = Voice(Side(nearby.side), "You", found[0] if found else None, doses=doses)
     name = nearby.partner.name_used
     theirs = Voice(Side(nearby.other_side), name, absent=f"{name}’s line stays with {name}")
     return Story(
         a=mine if nearby.side == "a" else theirs,
         b=theirs if nearby.side == "a" else mine,
-        begins=today - LOOKS_BACK,
+        begins=_begins(today, [*answered, *shown]),
         ends=today + LOOKS_AHEAD,
         today=today,
-        sessions=tuple(_session(row, row.at.astimezone(zone).date(), today) for row in sessions),
-        insights=tuple(SharedInsight(Side(side), at.astimezone(zone).date()) for side, at in given),
+        sessions=ours,
+        insights=insights,
     )
 
 
-def _session(row: CoupleSession, on: date, today: date) -> CouplesSession:
+def _begins(today: date, days: Iterable[date]) -> date:
+    """A little before the first thing there is to show, and never further back than the picture reaches."""
+    return max(today - LOOKS_BACK, min([today - LEAST_SHOWN, *days]) - timedelta(days=5))
+
+
+def _session(row: CoupleSession, zone: ZoneInfo, today: date) -> CouplesSession:
+    on = row.at.astimezone(zone).date()
     if on == today:
         state = SessionState.TODAY
     else:
@@ -124,7 +140,7 @@ def _session(row: CoupleSession, on: date, today: date) -> CouplesSession:
     return CouplesSession(on, row.number, state)
 
 
-def _doses(who: Person, today: date) -> list[Dose]:
+def _doses(who: Person) -> list[Dose]:
     rows = (
         DosingSession.objects.filter(subject=who, scheduled_at__gte=local_now(who) - LOOKS_BACK)
         .exclude(outcome__in=["cancelled", "turned_back"])

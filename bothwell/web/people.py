@@ -69,7 +69,7 @@ class Household:
 @require_GET
 def people(request: HttpRequest) -> HttpResponse:
     """Everyone in care whom the viewer may see, couple by couple; searched by name, paged by name."""
-    require(request, *SEES_PEOPLE)
+    by = require(request, *SEES_PEOPLE)
     asked, after = request.GET.get("q", "").strip()[:60], request.GET.get("after", "")[:200]
     found = Person.objects.filter(kind=PersonKind.PARTNER).order_by("name_used", "id")
     if asked:
@@ -80,8 +80,13 @@ def people(request: HttpRequest) -> HttpResponse:
     rows = list(found[: ON_A_PAGE + 1])
     shown = rows[:ON_A_PAGE]
     more = f"{shown[-1].name_used}~{shown[-1].id}" if len(rows) > ON_A_PAGE else ""
-    context = {"households": _households(shown), "q": asked, "after": after, "more": more}
-    context["may_enrol"] = bool(roles_of(request.viewer) & RUNS_THE_CLINIC)  # type: ignore[attr-defined]
+    context = {
+        "households": _households(shown),
+        "q": asked,
+        "after": after,
+        "more": more,
+        "may_enrol": bool(roles_of(by) & RUNS_THE_CLINIC),
+    }
     return render(request, "people/page.html", context)
 
 

@@ -1,6 +1,6 @@
 """The safety circle's own screen: who may be in danger at home?
 
-It is there only for those assigned to somebody's safety circle; nothing links to it from a couple's screens, and
+It is there only for those assigned to somebody's safety circle. No screen of a couple links to it, and
 looking at it stands in no log that a couple can read.
 """
 

@@ -1,4 +1,4 @@
-"""Today: what needs me, and how am I? For a partner their own page; for staff their day and the tasks waiting for them.
+"""Today: what needs me, and how am I? For a partner their own page; for staff their day and what waits.
 
 A partner's page is made from their own rows and what was given to them; nothing on it is computed over both.
 """
@@ -67,7 +67,7 @@ def today(request: HttpRequest) -> HttpResponse:
     return _staff(request, who) if who.is_staff_member else _partner(request, who)
 
 
-# ------------------------------------------------------------------------------------------------------- a partner
+# ----------------------------------------------------------------------------------------------- a partner
 
 
 def _partner(request: HttpRequest, who: Person) -> HttpResponse:
@@ -110,7 +110,7 @@ def greeting(now: datetime) -> str:
 
 
 def _check_ins(who: Person) -> list[Need]:
-    rows: Sequence[Request] = due(who).filter(due_at__lte=timezone.now() + SHOWN_AHEAD)
+    rows = due(who).filter(due_at__lte=timezone.now() + SHOWN_AHEAD)
     return [_check_in(row) for row in rows]
 
 
@@ -197,7 +197,7 @@ def _given(surroundings: Nearby) -> InsightVersion | None:
     return InsightVersion.objects.filter(subject=surroundings.partner).order_by("-recorded_at", "-id").first()
 
 
-# ------------------------------------------------------------------------------------------------- before a session
+# ---------------------------------------------------------------------------------------- before a session
 
 
 class PrepareForm(forms.Form):
@@ -220,7 +220,7 @@ class PrepareForm(forms.Form):
 
 @require_http_methods(["GET", "POST"])
 def prepare(request: HttpRequest) -> HttpResponse:
-    """Before a session: an intention for oneself, who comes along, food and drink, and the plan against sickness."""
+    """Before a session: an intention, who comes along, food and drink, and the plan against sickness."""
     who = require_partner(request)
     sessions = _sessions(who)
     if not sessions:
@@ -305,7 +305,7 @@ def _span(minutes: float) -> str:
     return f"{hours:g} hour{'' if hours == 1 else 's'}" if hours >= 1 else f"{minutes:g} minutes"
 
 
-# ------------------------------------------------------------------------------------------------------------ staff
+# --------------------------------------------------------------------------------------------------- staff
 
 
 def _staff(request: HttpRequest, who: Person) -> HttpResponse:

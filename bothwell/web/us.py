@@ -1,4 +1,4 @@
-"""Us: what are we working on? What both were given, what both agreed, and one's own line; nothing computed over both.
+"""Us: what are we working on? What was given, what both agreed, and one's own line; nothing over both.
 
 What one of the two has not given is not here in any form: no gap, no count, no mark that it exists.
 """
@@ -179,7 +179,7 @@ def _sessions(surroundings: Nearby) -> list[CoupleSession]:
 
 
 def _summaries(surroundings: Nearby) -> list[SharedSummary]:
-    """The newest summaries both may read; for somebody in no couple now, those both had read before they parted."""
+    """The newest summaries both may read; for somebody in no couple now, those both had read at parting."""
     rows = SharedSummary.objects.select_related("session", "author").order_by("-recorded_at", "-id")
     return list((rows.filter(couple=surroundings.couple) if surroundings.couple else rows)[:10])
 
@@ -198,23 +198,19 @@ def _exercises(surroundings: Nearby) -> list[dict[str, Any]]:
         .order_by("-on_day", "-id")
     ):
         by_exercise.setdefault(done.given_id, []).append(done)
-    today = local_now(who).date()
+    today, known = local_now(who).date(), {each.code: each for each in exercises()}
     for row in found:
         done_rows = by_exercise.get(row.id, [])
         given.append(
             {
                 "row": row,
-                "title": exercise_title(row),
+                "title": known[row.exercise].title if row.exercise in known else row.exercise,
+                "known": known.get(row.exercise),
                 "done": done_rows[:6],
                 "done_today": any(each.author_id == who.id and each.on_day == today for each in done_rows),
             }
         )
     return given
-
-
-def exercise_title(given: ExerciseGiven) -> str:
-    """The exercise by the name the library gives it; one that left the library keeps its code."""
-    return next((each.title for each in exercises() if each.code == given.exercise), given.exercise)
 
 
 def _agreement(who: Person, surroundings: Nearby) -> dict[str, Any] | None:
@@ -240,7 +236,7 @@ def _open(
     summaries: list[SharedSummary],
     given: list[dict[str, Any]],
 ) -> None:
-    """Note what was opened for the first time: it tells a share seen from one never seen, and what both had at parting."""
+    """Note what was opened for the first time: seen is told from never seen, and kept by both at parting."""
     items: list[tuple[str, Any]] = [(actions.ITEM_KIND, each.version) for each in theirs]
     ours = [*sessions, *summaries, *(each["row"] for each in given)]
     items += [(SHARED_KIND, each) for each in ours]

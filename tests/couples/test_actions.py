@@ -59,21 +59,29 @@ def enrol(cast: Cast, request_id: UUID, **changes: object) -> actions.Enrolled:
 
 
 def a_day_passes(*ids: UUID) -> None:
-    """To the database, all of a test happens in one moment; what was assigned or ended then lies before it."""
+    """To the database a test is one moment: what was assigned or ended in it is put before it."""
     day = timedelta(days=1)
     with loading():
         for model in (Assignment, StaffRole):
             model.objects.filter(id__in=ids).update(since=F("since") - day, until=F("until") - day)
 
 
-def test_enrolling_makes_two_people_a_couple_questions_links_and_a_course(cast: Cast, request_id: UUID) -> None:
+def test_enrolling_makes_two_people_a_couple_questions_links_and_a_course(
+    cast: Cast, request_id: UUID
+) -> None:
     made = enrol(cast, request_id)
     with loading():
-        sides = Membership.objects.filter(couple=made.couple).order_by("side").values_list("side", "person__name_used")
+        sides = (
+            Membership.objects.filter(couple=made.couple)
+            .order_by("side")
+            .values_list("side", "person__name_used")
+        )
         assert list(sides) == [("a", "Amy"), ("b", "Bo")]
         assert Contact.objects.get(subject=made.people[0]).safe_email == "amy@example.org"
         for person in made.people:
-            asked = set(Request.objects.filter(subject=person, wave="intake").values_list("instrument", flat=True))
+            asked = set(
+                Request.objects.filter(subject=person, wave="intake").values_list("instrument", flat=True)
+            )
             assert asked == set(actions.INTAKE)
             assert Invitation.objects.filter(person=person, used_at=None).count() == 1
         courses = Course.objects.filter(couple=made.couple)
@@ -225,7 +233,7 @@ def test_nobody_is_assigned_to_their_own_partner(cast: Cast) -> None:
         actions.assign(by=cast.coordinator, staff=cast.nurse, role=Role.PRESCRIBER, subject=loner)
 
 
-# ----------------------------------------------------------------------------------------------------- parting
+# ---------------------------------------------------------------------------------------------------- parting
 
 
 def test_parting_closes_the_chart_and_keeps_the_reason_from_the_partners(cast: Cast) -> None:
@@ -264,7 +272,7 @@ def test_who_parted_may_be_a_couple_again_with_a_new_chart(cast: Cast, request_i
         assert Membership.objects.filter(person=cast.a, until__isnull=True).get().couple == new
 
 
-# ------------------------------------------------------------------------------------------------------- staff
+# ------------------------------------------------------------------------------------------------------ staff
 
 
 def test_a_colleague_joins_with_roles_and_a_link(cast: Cast, request_id: UUID) -> None:
@@ -284,9 +292,14 @@ def test_a_colleague_joins_with_roles_and_a_link(cast: Cast, request_id: UUID) -
 
 def test_a_role_ends_unless_it_is_the_last_leads_or_somebody_is_cared_for_in_it(cast: Cast) -> None:
     with door.opened(cast.lead.id):
-        for person, role, why in ((cast.lead, "lead", "last clinic lead"), (cast.nurse, "nurse", "care for somebody")):
+        for person, role, why in (
+            (cast.lead, "lead", "last clinic lead"),
+            (cast.nurse, "nurse", "care for somebody"),
+        ):
             with pytest.raises(Refused, match=why):
-                actions.end_staff_role(by=cast.lead, role_id=StaffRole.objects.get(person=person, role=role).id)
+                actions.end_staff_role(
+                    by=cast.lead, role_id=StaffRole.objects.get(person=person, role=role).id
+                )
         researcher = actions.add_staff_role(by=cast.lead, person=cast.nurse, role=Role.RESEARCHER)
         actions.end_staff_role(by=cast.lead, role_id=researcher.id)
         assert actions.roles_held(cast.nurse) == {"nurse"}
@@ -304,7 +317,7 @@ def test_a_credential_is_filed_once_by_the_lead(cast: Cast, request_id: UUID) ->
         actions.file_credential(by=cast.prescriber, **filed)  # type: ignore[arg-type]
 
 
-# ------------------------------------------------------------------------------------------------------ clinic
+# ----------------------------------------------------------------------------------------------------- clinic
 
 
 def test_a_clinic_begins_is_set_up_and_then_ends_being_loadable() -> None:
@@ -334,7 +347,9 @@ def test_a_lost_first_link_is_replaced_until_the_lead_has_a_login() -> None:
     assert second is not None
     assert actions.open_invitation(actions.address_of(first).rpartition("/")[2]) is None
     token = actions.address_of(second).rpartition("/")[2]
-    user = actions.accept_invitation(token=token, email="Nina@Example.org", password="three quiet green hills")
+    user = actions.accept_invitation(
+        token=token, email="Nina@Example.org", password="three quiet green hills"
+    )
     assert (user.email, user.must_have_second_factor) == ("nina@example.org", True)
     with loading():
         assert actions.found_again(clinic) is None
@@ -355,7 +370,7 @@ def test_rooms_and_monitors_stand_once(cast: Cast) -> None:
         actions.add_room(by=cast.nurse, name="Attic")
 
 
-# ------------------------------------------------------------------------------------------------- invitations
+# ------------------------------------------------------------------------------------------------ invitations
 
 
 def token_of(invitation: Invitation) -> str:
@@ -370,12 +385,16 @@ def invited(cast: Cast) -> Invitation:
 
 
 def test_a_login_is_made_once_and_is_logged(invited: Invitation) -> None:
-    user = actions.accept_invitation(token=token_of(invited), email="bo@example.org", password="three quiet hills")
+    user = actions.accept_invitation(
+        token=token_of(invited), email="bo@example.org", password="three quiet hills"
+    )
     assert user.person_id == invited.person_id
     assert not user.must_have_second_factor
     assert user.check_password("three quiet hills")
     with pytest.raises(Stale):
-        actions.accept_invitation(token=token_of(invited), email="eve@example.org", password="three quiet hills")
+        actions.accept_invitation(
+            token=token_of(invited), email="eve@example.org", password="three quiet hills"
+        )
     with door.opened(user.person_id):
         assert AuditEntry.objects.filter(subject=user.person_id, action="set up a login").count() == 1
 

@@ -150,8 +150,6 @@ def test_no_other_text_is_genuine(text: str) -> None:
 
 
 def test_how_it_began_never_speaks_of_the_others_wishes() -> None:
-    words = {
-        pairing.how_it_began(who, side) for who in pairing.StartedBy for side in ("a", "b")
-    }
+    words = {pairing.how_it_began(who, side) for who in pairing.StartedBy for side in ("a", "b")}
     assert len(words) == 4
     assert pairing.how_it_began(pairing.StartedBy.A, "b") == pairing.how_it_began(pairing.StartedBy.B, "a")

@@ -134,5 +134,5 @@ def started_ago(ready: Ready, minutes: int, session: DosingSession | None = None
             arrived_at=begun - timedelta(minutes=30), started_at=begun, order_id=ready.order.id, room=room or ready.room
         )
         Course.objects.filter(id=of.course_id).update(phase="dosing_series")
-    of.refresh_from_db()
+        of.refresh_from_db()
     return of

@@ -25,7 +25,9 @@ def cast() -> Cast:
 def request_for(cast: Cast, instrument: str = "phq-9") -> Request:
     due_at = timezone.now() + timedelta(days=2)
     with door.opened(cast.prescriber.id):
-        (row,) = ask(by=cast.prescriber, subject=cast.a, instrument_ids=[instrument], wave="w1", due_at=due_at)
+        (row,) = ask(
+            by=cast.prescriber, subject=cast.a, instrument_ids=[instrument], wave="w1", due_at=due_at
+        )
     return row
 
 
@@ -46,8 +48,12 @@ def fill(cast: Cast, draft: Response, points: dict[str, int | None] | None = Non
 def test_nothing_is_due_twice(cast: Cast) -> None:
     due_at = timezone.now()
     with door.opened(cast.coordinator.id):
-        asked = ask(by=cast.coordinator, subject=cast.a, instrument_ids=["phq-9", "gad-7"], wave="w", due_at=due_at)
-        again = ask(by=cast.coordinator, subject=cast.a, instrument_ids=["phq-9", "csi-16"], wave="w", due_at=due_at)
+        asked = ask(
+            by=cast.coordinator, subject=cast.a, instrument_ids=["phq-9", "gad-7"], wave="w", due_at=due_at
+        )
+        again = ask(
+            by=cast.coordinator, subject=cast.a, instrument_ids=["phq-9", "csi-16"], wave="w", due_at=due_at
+        )
     assert [row.instrument for row in asked] == ["gad-7", "phq-9"]
     assert [row.instrument for row in again] == ["csi-16"]
     with door.opened(cast.a.id):
@@ -86,7 +92,9 @@ def test_a_stale_save_changes_nothing(cast: Cast) -> None:
 
 
 @pytest.mark.parametrize(("link_id", "code"), [("none", None), (PHQ.items[0].link_id, "none")])
-def test_an_answer_foreign_to_the_questionnaire_is_refused(cast: Cast, link_id: str, code: str | None) -> None:
+def test_an_answer_foreign_to_the_questionnaire_is_refused(
+    cast: Cast, link_id: str, code: str | None
+) -> None:
     request = request_for(cast)
     with door.opened(cast.a.id):
         draft = open_response(by=cast.a, request=request)
@@ -126,7 +134,9 @@ def test_rather_not_leaves_no_total_and_no_guess(cast: Cast) -> None:
 
 
 @pytest.mark.parametrize(("choice", "flagged"), [(0, False), (1, True), (3, True), (None, False)])
-def test_item_nine_opens_one_flag_for_those_who_may_see_it(cast: Cast, choice: int | None, flagged: bool) -> None:
+def test_item_nine_opens_one_flag_for_those_who_may_see_it(
+    cast: Cast, choice: int | None, flagged: bool
+) -> None:
     request = request_for(cast)
     with door.opened(cast.a.id):
         draft = fill(cast, open_response(by=cast.a, request=request), {"phq9-9": choice})

@@ -41,7 +41,7 @@ arounds = st.builds(
 )
 
 
-# ------------------------------------------------------------------------------------------------------- choices
+# --------------------------------------------------------------------------------------------- choices
 
 
 def test_three_plain_choices_when_both_are_there() -> None:
@@ -81,7 +81,7 @@ def test_only_me_is_always_first_and_opens_to_nobody(around: Around) -> None:
     assert (first.code, first.audiences) == ("me", frozenset())
 
 
-# -------------------------------------------------------------------------------------------------- words on badges
+# ------------------------------------------------------------------------------------- words on badges
 
 
 @pytest.mark.parametrize(
@@ -107,14 +107,21 @@ def test_a_badge_never_says_only_you_when_somebody_sees_it(around: Around, audie
 
 
 def test_names_are_listed_as_people_say_them() -> None:
-    assert [listed(names) for names in ([], ["A"], ["A", "B"], ["A", "B", "C"])] == ["", "A", "A and B", "A, B and C"]
+    assert [listed(names) for names in ([], ["A"], ["A", "B"], ["A", "B", "C"])] == [
+        "",
+        "A",
+        "A and B",
+        "A, B and C",
+    ]
 
 
-# ------------------------------------------------------------------------------------------------- versions, words
+# ------------------------------------------------------------------------------------- versions, words
 
 
 @given(st.lists(st.integers(0, 9), unique=True, min_size=1), st.data())
-def test_the_authors_own_newest_words_are_never_those_made_to_be_given(numbers: list[int], data: st.DataObject) -> None:
+def test_the_authors_own_newest_words_are_never_those_made_to_be_given(
+    numbers: list[int], data: st.DataObject
+) -> None:
     versions = [Version(UUID(int=number), number) for number in numbers]
     granted = data.draw(st.sets(st.sampled_from([version.id for version in versions])))
     found = latest_own(versions, granted)
@@ -134,7 +141,7 @@ def test_only_the_chosen_notes_go_with_the_words(parts: set[Part]) -> None:
     assert {part for part in Part if getattr(words, part.value)} == parts
 
 
-# ----------------------------------------------------------------------------------------------------- sleep on it
+# ----------------------------------------------------------------------------------------- sleep on it
 
 
 @given(st.timedeltas(timedelta(days=-3), timedelta(days=3)))
@@ -148,7 +155,10 @@ def test_without_a_session_sleep_is_not_suggested_but_may_be_chosen() -> None:
     assert decided.reason
 
 
-@given(st.datetimes(datetime(2024, 1, 1), datetime(2030, 1, 1), timezones=st.just(UTC)), st.sampled_from(["UTC", "America/New_York", "Asia/Tokyo"]))
+@given(
+    st.datetimes(datetime(2024, 1, 1), datetime(2030, 1, 1), timezones=st.just(UTC)),
+    st.sampled_from(["UTC", "America/New_York", "Asia/Tokyo"]),
+)
 def test_it_wakes_at_nine_tomorrow_on_the_clinics_clock(now: datetime, zone: str) -> None:
     wakes = wakes_at(now, ZoneInfo(zone))
     local = wakes.astimezone(ZoneInfo(zone))
@@ -157,7 +167,7 @@ def test_it_wakes_at_nine_tomorrow_on_the_clinics_clock(now: datetime, zone: str
     assert wakes > now
 
 
-# --------------------------------------------------------------------------------------------------------- history
+# --------------------------------------------------------------------------------------------- history
 
 
 def test_the_history_tells_shares_and_take_backs_together_newest_first() -> None:
@@ -174,7 +184,7 @@ def test_a_share_slept_on_and_kept_back_was_never_shared() -> None:
     assert [event.words for event in kept_back] == ["Kept back from Ben before it opened"]
 
 
-# --------------------------------------------------------------------------------------------- who sees the answers
+# -------------------------------------------------------------------------------- who sees the answers
 
 TEAM = {
     Relation.PRESCRIBER: ("Helen",),
@@ -213,6 +223,8 @@ def test_the_sentence_names_exactly_whom_the_table_lets_in(
     for role, names in TEAM.items():
         ways = READS[kind][role]
         let_in = role in present and (
-            "Y" in ways or "D" in ways or any((way[2:], role) in released for way in ways if way.startswith("R:"))
+            "Y" in ways
+            or "D" in ways
+            or any((way[2:], role) in released for way in ways if way.startswith("R:"))
         )
         assert (names[0] in seen.sentence) == let_in

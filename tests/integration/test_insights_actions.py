@@ -29,7 +29,9 @@ def write(cast: Cast, words: Words = Words("words", "felt", "say", "ask")) -> In
     return actions.write(by=cast.a, words=words, request_id=uuid4())
 
 
-def give(cast: Cast, insight: Insight, audiences: frozenset[Relation] = BOTH, **more: object) -> InsightVersion | None:
+def give(
+    cast: Cast, insight: Insight, audiences: frozenset[Relation] = BOTH, **more: object
+) -> InsightVersion | None:
     current = actions.current_version(insight)
     return actions.choose_audience(
         by=cast.a, insight_id=insight.id, version_id=current.id, audiences=audiences, **more
@@ -52,7 +54,13 @@ def test_what_is_given_is_a_version_of_its_own_with_the_chosen_notes_only(cast: 
         insight = write(cast)
         given = give(cast, insight, parts=[Part.TO_ASK])
         assert given is not None
-        assert (given.number, given.text, given.feeling, given.to_say, given.to_ask) == (2, "words", "", "", "ask")
+        assert (given.number, given.text, given.feeling, given.to_say, given.to_ask) == (
+            2,
+            "words",
+            "",
+            "",
+            "ask",
+        )
         assert actions.current_version(insight).number == 1
         grants = set(Grant.objects.values_list("item_id", "audience"))
     assert grants == {(given.id, "partner"), (given.id, "couples_therapist")}
@@ -118,7 +126,9 @@ def test_rewriting_from_an_older_version_is_stale(cast: Cast) -> None:
         assert actions.current_version(insight).text == "second"
 
 
-@pytest.mark.parametrize("words", [Words(" "), Words("x" * 20_001), Words("x", to_say="x" * 20_001), Words("x", "f" * 301)])
+@pytest.mark.parametrize(
+    "words", [Words(" "), Words("x" * 20_001), Words("x", to_say="x" * 20_001), Words("x", "f" * 301)]
+)
 def test_empty_and_too_long_words_are_refused_in_a_sentence_without_them(cast: Cast, words: Words) -> None:
     with door.opened(cast.a.id):
         with pytest.raises(Refused) as refused:

@@ -25,7 +25,8 @@ def eyes_of(person: UUID) -> Iterator[Any]:
     with connection.cursor() as cursor:
         cursor.execute("savepoint eyes")
         cursor.execute(
-            "select set_config('bothwell.viewer', %s, true), set_config('role', 'bothwell_viewer', true)", [door.token(person)]
+            "select set_config('bothwell.viewer', %s, true), set_config('role', 'bothwell_viewer', true)",
+            [door.token(person)],
         )
         try:
             yield cursor
@@ -67,7 +68,8 @@ def changed(cursor: Any, columns: list[tuple[str, str, str]]) -> dict[str, set[U
         cursor.execute(f"update {table} set {column} = %s", [SENTINEL[shape]])
     cursor.execute("select set_config('role', 'bothwell_loader', true)")
     marked = " union all ".join(
-        f"select '{table}', id from {table} where {column} = '{SENTINEL[shape]}'" for table, column, shape in columns
+        f"select '{table}', id from {table} where {column} = '{SENTINEL[shape]}'"
+        for table, column, shape in columns
     )
     cursor.execute(marked)
     rows: dict[str, set[UUID]] = defaultdict(set)

@@ -13,14 +13,25 @@ PAGE = (Path(__file__).parents[2] / "docs" / "privacy.md").read_text()
 NOT_YET = {"Messages between people", "Vials and the controlled-substance ledger", "Aggregated outcomes"}
 
 WORDS = {
-    "oneself": Relation.SELF, "partner": Relation.PARTNER, "former partner": Relation.EX_PARTNER, "prescriber": Relation.PRESCRIBER,
-    "nurse": Relation.NURSE, "individual therapist": Relation.INDIVIDUAL_THERAPIST, "couples therapist": Relation.COUPLES_THERAPIST,
-    "clinic lead": Relation.LEAD, "safety circle": Relation.SAFETY, "coordinator": Relation.COORDINATOR,
-}  # fmt: skip
+    "oneself": Relation.SELF,
+    "partner": Relation.PARTNER,
+    "former partner": Relation.EX_PARTNER,
+    "prescriber": Relation.PRESCRIBER,
+    "nurse": Relation.NURSE,
+    "individual therapist": Relation.INDIVIDUAL_THERAPIST,
+    "couples therapist": Relation.COUPLES_THERAPIST,
+    "clinic lead": Relation.LEAD,
+    "safety circle": Relation.SAFETY,
+    "coordinator": Relation.COORDINATOR,
+}
 RELEASES = {
-    "medical summary": "medical_summary", "how dosing went": "dosing_summary", "individual scores": "individual_scores",
-    "relationship scores": "relationship_scores", "reason of a safety hold": "suicide_reason", "couple's work": "couple_work",
-}  # fmt: skip
+    "medical summary": "medical_summary",
+    "how dosing went": "dosing_summary",
+    "individual scores": "individual_scores",
+    "relationship scores": "relationship_scores",
+    "reason of a safety hold": "suicide_reason",
+    "couple's work": "couple_work",
+}
 
 
 def table(first_heading: str) -> list[list[str]]:
@@ -40,7 +51,9 @@ def ways(cell: str) -> tuple[str, ...]:
     """A cell for people, as the rule writes it: "R: medical summary, B" is ("R:medical_summary", "B")."""
     if cell == "–":
         return ()
-    return tuple(re.sub(r"^R: (.+)$", lambda found: f"R:{RELEASES[found[1]]}", way.strip()) for way in cell.split(","))
+    return tuple(
+        re.sub(r"^R: (.+)$", lambda found: f"R:{RELEASES[found[1]]}", way.strip()) for way in cell.split(",")
+    )
 
 
 def test_every_cell_for_people_is_the_cell_of_the_rule() -> None:
@@ -63,7 +76,9 @@ def test_what_is_not_in_the_product_yet_is_marked_so() -> None:
 
 def test_every_writer_for_people_is_a_writer_of_the_rule() -> None:
     _, *rows = table("what is written")
-    written = {row[1].strip("`"): frozenset(WORDS[word.strip()] for word in row[2].split(",")) for row in rows}
+    written = {
+        row[1].strip("`"): frozenset(WORDS[word.strip()] for word in row[2].split(",")) for row in rows
+    }
     assert written == dict(WRITES)
 
 
@@ -71,7 +86,10 @@ def test_every_writer_for_people_is_a_writer_of_the_rule() -> None:
 def test_sql_reads_are_the_rules_reads() -> None:
     asked = _as_viewer("select kind, relation, way, class from door.reads()")
     ours = {
-        (kind, relation.value, way[:1], way[2:]) for kind, cells in READS.items() for relation, cell in cells.items() for way in cell
+        (kind, relation.value, way[:1], way[2:])
+        for kind, cells in READS.items()
+        for relation, cell in cells.items()
+        for way in cell
     }
     assert len(asked) == len(set(asked)), "a cell stands twice"
     # A couple's entry has members, not a partner; SQL says so for both.
@@ -82,7 +100,9 @@ def test_sql_reads_are_the_rules_reads() -> None:
 def test_sql_writers_are_the_rules_writers() -> None:
     asked = _as_viewer("select kind, relation from door.writes_by()")
     assert len(asked) == len(set(asked))
-    assert set(asked) == {(kind, relation.value) for kind, relations in WRITES.items() for relation in relations}
+    assert set(asked) == {
+        (kind, relation.value) for kind, relations in WRITES.items() for relation in relations
+    }
 
 
 def _as_viewer(query: str) -> list[tuple[str, ...]]:

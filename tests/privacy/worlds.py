@@ -41,11 +41,25 @@ PATIENTS = (0, 1, 2, 4)
 """Those about whom rows are made. One of them is a member of staff."""
 OUTSIDER, OTHER_LEAD = 8, 9
 
-KINDS_OF_RESPONSE = ("measure.individual", "measure.predose", "measure.relationship", "screen.suicide", "screen.violence")
+KINDS_OF_RESPONSE = (
+    "measure.individual",
+    "measure.predose",
+    "measure.relationship",
+    "screen.suicide",
+    "screen.violence",
+)
 GIVEN = ("insight", "dosing.time", "dosing.summary", "decision.status", *KINDS_OF_RESPONSE[:3])
 AUDIENCES = (Relation.PARTNER, Relation.COUPLES_THERAPIST, Relation.INDIVIDUAL_THERAPIST)
 RELEASES = tuple(
-    sorted({(way[2:], relation) for ways in READS.values() for relation, cell in ways.items() for way in cell if way[1:2] == ":"})
+    sorted(
+        {
+            (way[2:], relation)
+            for ways in READS.values()
+            for relation, cell in ways.items()
+            for way in cell
+            if way[1:2] == ":"
+        }
+    )
 )
 CARING = ("prescriber", "nurse", "individual_therapist", "safety", "couples_therapist")
 WHEN = ("always", "past", "future", "until later")
@@ -73,19 +87,42 @@ def _listed(of: st.SearchStrategy[Any], most: int) -> st.SearchStrategy[tuple[An
 
 PLANS = st.builds(
     Plan,
-    pairings=st.lists(st.sampled_from([(0, 1), (0, 2), (1, 2), (0, 4), (1, 4), (2, 5), (2, 3)]), min_size=1, max_size=4).map(tuple),
+    pairings=st.lists(
+        st.sampled_from([(0, 1), (0, 2), (1, 2), (0, 4), (1, 4), (2, 5), (2, 3)]), min_size=1, max_size=4
+    ).map(tuple),
     parted=st.frozensets(st.integers(0, 3), max_size=2),
     assigned=_listed(
-        st.tuples(st.sampled_from(STAFF), st.sampled_from(CARING), st.sampled_from((0, 1, 2, 4)), st.sampled_from(WHEN)), 12
+        st.tuples(
+            st.sampled_from(STAFF),
+            st.sampled_from(CARING),
+            st.sampled_from((0, 1, 2, 4)),
+            st.sampled_from(WHEN),
+        ),
+        12,
     ),
-    roles=_listed(st.tuples(st.sampled_from(STAFF), st.sampled_from(["lead", "coordinator"]), st.sampled_from(WHEN)), 3),
+    roles=_listed(
+        st.tuples(st.sampled_from(STAFF), st.sampled_from(["lead", "coordinator"]), st.sampled_from(WHEN)), 3
+    ),
     grants=_listed(
-        st.tuples(st.sampled_from(PATIENTS), st.sampled_from(GIVEN), st.sampled_from(AUDIENCES), st.sampled_from(["open", "open", "revoked", "later"])), 8
+        st.tuples(
+            st.sampled_from(PATIENTS),
+            st.sampled_from(GIVEN),
+            st.sampled_from(AUDIENCES),
+            st.sampled_from(["open", "open", "revoked", "later"]),
+        ),
+        8,
     ),
     releases=_listed(st.tuples(st.sampled_from(PATIENTS), st.sampled_from(RELEASES), st.booleans()), 10),
-    glass=_listed(st.tuples(st.sampled_from(STAFF), st.sampled_from(["person", "couple"]), st.integers(0, 3), st.booleans()), 3),
+    glass=_listed(
+        st.tuples(
+            st.sampled_from(STAFF), st.sampled_from(["person", "couple"]), st.integers(0, 3), st.booleans()
+        ),
+        3,
+    ),
     receipts=st.frozensets(st.tuples(st.sampled_from((0, 1, 2, 3, 4, 5)), st.integers(0, 5)), max_size=12),
-    dosing=st.tuples(*[st.sampled_from(["none", "today", "today", "yesterday", "tomorrow", "cancelled"]) for _ in PATIENTS]),
+    dosing=st.tuples(
+        *[st.sampled_from(["none", "today", "today", "yesterday", "tomorrow", "cancelled"]) for _ in PATIENTS]
+    ),
     staff_author=st.sampled_from(STAFF),
 )
 
@@ -222,14 +259,20 @@ class Builder:
             (now,) = cursor.fetchone()
         clinics = tuple(tables.Clinic.objects.create(name=name, is_demo=True) for name in ("One", "Two"))
         people = [
-            tables.Person(clinic=clinics[place >= 8], kind="partner" if place in (*PARTNERS, 8) else "staff", name_used=f"P{place}")
+            tables.Person(
+                clinic=clinics[place >= 8],
+                kind="partner" if place in (*PARTNERS, 8) else "staff",
+                name_used=f"P{place}",
+            )
             for place in range(10)
         ]
         tables.Person.objects.bulk_create(people)
         self.built = Built(plan, now, clinics, people)  # type: ignore[arg-type]
         self.waiting: dict[type[models.Model], list[Any]] = {}
 
-    def add(self, thing: Any, seen_by: Callable[[Built, UUID], bool], item: Item, about: UUID | None = None) -> Any:
+    def add(
+        self, thing: Any, seen_by: Callable[[Built, UUID], bool], item: Item, about: UUID | None = None
+    ) -> Any:
         self.waiting.setdefault(type(thing), []).append(thing)
         self.built.rows.append(Row(type(thing), thing.id, item, seen_by, thing))
         self.built.made.setdefault((type(thing).__name__, about), thing)
@@ -285,20 +328,28 @@ def _people(b: Builder) -> None:
                 tables.Person,
                 person.id,
                 item := Item(person.id, "person.name", clinic, subject=person.id),
-                lambda w, viewer, kind=kind, clinic=clinic, item=item: w.world.clinic_of[viewer] == clinic
-                and (kind == "staff" or may_see(w.world, viewer, item).allowed),
+                lambda w, viewer, kind=kind, clinic=clinic, item=item: (
+                    w.world.clinic_of[viewer] == clinic
+                    and (kind == "staff" or may_see(w.world, viewer, item).allowed)
+                ),
                 person,
             )
         )
         b.add(
             tables.User(email=f"{person.id}@example.org", person=person, password="!"),
-            lambda w, viewer, person=person: viewer == person.id
-            or may_write(w.world, viewer, "invitation", clinic=person.clinic_id, subject=person.id, couple=None).allowed,
+            lambda w, viewer, person=person: (
+                viewer == person.id
+                or may_write(
+                    w.world, viewer, "invitation", clinic=person.clinic_id, subject=person.id, couple=None
+                ).allowed
+            ),
             Item(person.id, "login", clinic, subject=person.id),
         )
         if place in STAFF or place == OTHER_LEAD:
             b.add(
-                tables.Credential(clinic_id=clinic, person=person, kind="licence", reference="x", filed_by=person),
+                tables.Credential(
+                    clinic_id=clinic, person=person, kind="licence", reference="x", filed_by=person
+                ),
                 lambda w, viewer, clinic=clinic: w.world.clinic_of[viewer] == clinic,
                 Item(person.id, "clinic", clinic),
             )
@@ -316,7 +367,9 @@ def _people(b: Builder) -> None:
         )
     for clinic in built.clinics:
         of_clinic = lambda w, viewer, clinic=clinic: w.world.clinic_of[viewer] == clinic.id  # noqa: E731
-        built.rows.append(Row(tables.Clinic, clinic.id, Item(clinic.id, "clinic", clinic.id), of_clinic, clinic))
+        built.rows.append(
+            Row(tables.Clinic, clinic.id, Item(clinic.id, "clinic", clinic.id), of_clinic, clinic)
+        )
         for model in (tables.Room, tables.Device, tables.ProtocolVersion, tables.ConsentText):
             thing = filled(model, {}, clinic=clinic)
             b.add(thing, of_clinic, Item(thing.id, "clinic", clinic.id), clinic.id)
@@ -339,7 +392,9 @@ def _couples(b: Builder) -> None:
         couple = tables.Couple(clinic=built.clinics[0], formed_at=built.now - 20 * DAY, parted_at=parted_at)
         b.add_item(couple, "couple.link", couple=couple.id)
         for side, place in zip("ab", pair, strict=True):
-            member = tables.Membership(clinic=built.clinics[0], couple=couple, person=built.people[place], side=side, until=parted_at)
+            member = tables.Membership(
+                clinic=built.clinics[0], couple=couple, person=built.people[place], side=side, until=parted_at
+            )
             b.add_item(member, "couple.link", couple=couple.id)
         built.couples.append((couple, pair))
 
@@ -361,10 +416,20 @@ def _assignments(b: Builder) -> None:
             continue
         taken |= {key} if until is None else set()
         staff = built.people[place]
-        thing = tables.Assignment(clinic=built.clinics[0], staff=staff, role=role, since=since, until=until, **about)
-        kind = "care_team.sealed" if role == "safety" else "care_team" if "subject" in about else "couple.link"
+        thing = tables.Assignment(
+            clinic=built.clinics[0], staff=staff, role=role, since=since, until=until, **about
+        )
+        kind = (
+            "care_team.sealed" if role == "safety" else "care_team" if "subject" in about else "couple.link"
+        )
         item = Item(thing.id, kind, thing.clinic_id, subject=thing.subject_id, couple=thing.couple_id)
-        b.add(thing, lambda w, viewer, item=item, staff=staff: viewer == staff.id or may_see(w.world, viewer, item).allowed, item)
+        b.add(
+            thing,
+            lambda w, viewer, item=item, staff=staff: (
+                viewer == staff.id or may_see(w.world, viewer, item).allowed
+            ),
+            item,
+        )
 
 
 def _about_person(b: Builder, person: Any) -> None:
@@ -377,12 +442,18 @@ def _about_person(b: Builder, person: Any) -> None:
         "ConsentText": built.own("ConsentText", clinic.id),
         "ProtocolVersion": built.own("ProtocolVersion", clinic.id),
     }
-    b.add(parents["Device"], lambda w, viewer: w.world.clinic_of[viewer] == clinic.id, Item(parents["Device"].id, "clinic", clinic.id))
+    b.add(
+        parents["Device"],
+        lambda w, viewer: w.world.clinic_of[viewer] == clinic.id,
+        Item(parents["Device"].id, "clinic", clinic.id),
+    )
     b.write()
     common = {"clinic": clinic, "subject": person, "couple": couple, "author": author}
     for name, kind in PERSON_ROWS:
         model = getattr(tables, name)
-        known: dict[str, Any] = {k: v for k, v in common.items() if any(f.name == k for f in model._meta.fields)}
+        known: dict[str, Any] = {
+            k: v for k, v in common.items() if any(f.name == k for f in model._meta.fields)
+        }
         if name == "DosingSession":
             known |= _when_dosed(built, place)
         if name == "Sample":
@@ -399,17 +470,36 @@ def _about_person(b: Builder, person: Any) -> None:
             b.add(thing, lambda w, viewer: viewer == person.id, item, person.id)
         else:
             b.add_item(thing, kind, subject=person.id, author=author.id)
-        if name in ("Course", "Step", "Consent", "JointDecision", "DosingSession", "Alarm", "SafetyFlag", "Insight"):
+        if name in (
+            "Course",
+            "Step",
+            "Consent",
+            "JointDecision",
+            "DosingSession",
+            "Alarm",
+            "SafetyFlag",
+            "Insight",
+        ):
             b.write()
     _holds(b, common, parents)
     for place_of_author in {b.plan.staff_author, 4, 5}:
         for sealed in (False, True):
-            entry = tables.AuditEntry(clinic=clinic, actor=built.people[place_of_author], action="viewed", subject=person, sealed=sealed)
+            entry = tables.AuditEntry(
+                clinic=clinic,
+                actor=built.people[place_of_author],
+                action="viewed",
+                subject=person,
+                sealed=sealed,
+            )
             b.add_item(entry, "access.sealed" if sealed else "access", subject=person.id)
-    invitation = tables.Invitation(clinic=clinic, person=person, token_hash=str(new_id()), expires_at=built.now + DAY)
+    invitation = tables.Invitation(
+        clinic=clinic, person=person, token_hash=str(new_id()), expires_at=built.now + DAY
+    )
     b.add(
         invitation,
-        lambda w, viewer: may_write(w.world, viewer, "invitation", clinic=clinic.id, subject=person.id, couple=None).allowed,
+        lambda w, viewer: (
+            may_write(w.world, viewer, "invitation", clinic=clinic.id, subject=person.id, couple=None).allowed
+        ),
         Item(invitation.id, "invitation", clinic.id, subject=person.id),
     )
 
@@ -426,10 +516,22 @@ def _responses(b: Builder, person: Any, common: dict[str, Any]) -> Any:
     for kind in KINDS_OF_RESPONSE:
         request = filled(tables.Request, {}, **common, kind=kind)
         item = Item(request.id, kind, request.clinic_id, subject=person.id, author=request.author_id)
-        b.add(request, lambda w, viewer, item=item: may_see_request(w.world, viewer, item).allowed, item, person.id)
+        b.add(
+            request,
+            lambda w, viewer, item=item: may_see_request(w.world, viewer, item).allowed,
+            item,
+            person.id,
+        )
         for status in ("draft", "sent"):
             sent_at = b.built.now - HOUR if status == "sent" else None
-            answers = filled(tables.Response, {}, **(common | {"author": person}), kind=kind, status=status, sent_at=sent_at)
+            answers = filled(
+                tables.Response,
+                {},
+                **(common | {"author": person}),
+                kind=kind,
+                status=status,
+                sent_at=sent_at,
+            )
             b.add_item(answers, kind, subject=person.id, author=person.id, is_draft=status == "draft")
             b.built.made[f"{kind} {status}", person.id] = answers
             found = answers if (kind, status) == ("screen.suicide", "sent") else found
@@ -441,7 +543,9 @@ def _holds(b: Builder, common: dict[str, Any], parents: dict[str, Any]) -> None:
     for number, (kind, read_as) in enumerate((("medical", "medical"), ("screen.suicide", "suicide.flag")), 2):
         step = b.add_item(filled(tables.Step, parents, **common, number=number), "pathway", subject=person.id)
         b.write()
-        b.add_item(filled(tables.HoldReason, parents, **common, step=step, kind=kind), read_as, subject=person.id)
+        b.add_item(
+            filled(tables.HoldReason, parents, **common, step=step, kind=kind), read_as, subject=person.id
+        )
 
 
 def _about_couple(b: Builder, couple: Any, places: tuple[int, int]) -> None:
@@ -455,7 +559,11 @@ def _about_couple(b: Builder, couple: Any, places: tuple[int, int]) -> None:
             continue
         if patient is not None:
             parents["InsightVersion"] = built.own("InsightVersion", built.people[patient].id)
-        for writer in (built.people[p] for p in places) if name in ("ExerciseDone", "DisclosureSignature") else (author,):
+        for writer in (
+            (built.people[p] for p in places)
+            if name in ("ExerciseDone", "DisclosureSignature")
+            else (author,)
+        ):
             thing = filled(getattr(tables, name), parents, **(common | {"author": writer}))
             parents[name] = thing
             b.add_item(thing, kind, couple=couple.id, author=writer.id)
@@ -463,7 +571,9 @@ def _about_couple(b: Builder, couple: Any, places: tuple[int, int]) -> None:
     entry = tables.AuditEntry(clinic=couple.clinic, actor=author, action="viewed", couple=couple)
     b.add_item(entry, "access.couple", couple=couple.id, author=author.id)
     for place in places:
-        looked = tables.AuditEntry(clinic=couple.clinic, actor=built.people[place], action="viewed", couple=couple)
+        looked = tables.AuditEntry(
+            clinic=couple.clinic, actor=built.people[place], action="viewed", couple=couple
+        )
         b.add_item(looked, "access.couple", couple=couple.id, author=looked.actor_id)
     clinic_entry = tables.AuditEntry(clinic=couple.clinic, actor=author, action="published a text")
     b.add_item(clinic_entry, "access")
@@ -477,9 +587,12 @@ def _given(b: Builder) -> None:
     built.world = World(
         now=built.now,
         clinic_of={person.id: person.clinic_id for person in built.people},
-        pairs=tuple(Pair(c.id, (built.people[i].id, built.people[j].id), c.parted_at) for c, (i, j) in built.couples),
+        pairs=tuple(
+            Pair(c.id, (built.people[i].id, built.people[j].id), c.parted_at) for c, (i, j) in built.couples
+        ),
         assigned=tuple(
-            Assigned(a.staff_id, Relation(a.role), a.subject_id, a.couple_id, a.since, a.until) for a in _objects(built, tables.Assignment)
+            Assigned(a.staff_id, Relation(a.role), a.subject_id, a.couple_id, a.since, a.until)
+            for a in _objects(built, tables.Assignment)
         ),
         clinic_roles=frozenset(
             (r.person_id, Relation(r.role))
@@ -491,8 +604,11 @@ def _given(b: Builder) -> None:
         broken_glass=tuple(_glass(b)),
         opened=frozenset(_receipts(b)),
         dosing_days=frozenset(
-            (built.people[place].id, built.now.date()) for place, day in zip(PATIENTS, plan.dosing, strict=True) if day == "today"
-        ) | {(built.people[OUTSIDER].id, built.now.date())},
+            (built.people[place].id, built.now.date())
+            for place, day in zip(PATIENTS, plan.dosing, strict=True)
+            if day == "today"
+        )
+        | {(built.people[OUTSIDER].id, built.now.date())},
         today=built.now.date(),
     )
 
@@ -503,7 +619,12 @@ def _objects(built: Built, model: type[models.Model]) -> Iterator[Any]:
 
 def item_given(built: Built, person: UUID, kind: str) -> Any:
     """The row of this person that a grant of this kind names."""
-    where = {"insight": "InsightVersion", "dosing.time": "DosingSession", "dosing.summary": "SessionSummary", "decision.status": "JointDecision"}
+    where = {
+        "insight": "InsightVersion",
+        "dosing.time": "DosingSession",
+        "dosing.summary": "SessionSummary",
+        "decision.status": "JointDecision",
+    }
     return built.own(where.get(kind, f"{kind} sent"), person)
 
 
@@ -519,8 +640,15 @@ def _grants(b: Builder) -> Iterator[Granted]:
         revoked_at = built.now - HOUR / 2 if state == "revoked" else None
         thing = item_given(built, giver.id, kind)
         grant = tables.Grant(
-            clinic=giver.clinic, subject=giver, author=giver, couple=couple, item_kind=kind, item_id=thing.id,
-            audience=audience, opens_at=opens_at, revoked_at=revoked_at,
+            clinic=giver.clinic,
+            subject=giver,
+            author=giver,
+            couple=couple,
+            item_kind=kind,
+            item_id=thing.id,
+            audience=audience,
+            opens_at=opens_at,
+            revoked_at=revoked_at,
         )
         item = Item(thing.id, kind, giver.clinic_id, subject=giver.id)
         b.add(grant, lambda w, viewer, grant=grant, item=item: _sees_grant(w, viewer, grant, item), item)
@@ -541,19 +669,44 @@ def _releases(b: Builder) -> Iterator[Released]:
     built, taken = b.built, set()
     for place, (data_class, to), withdrawn in b.plan.releases:
         person = built.people[place]
-        text = tables.ConsentText(clinic=person.clinic, kind="release", code=data_class, version=1 + place, title="x", body="x", sha256="x")
+        text = tables.ConsentText(
+            clinic=person.clinic,
+            kind="release",
+            code=data_class,
+            version=1 + place,
+            title="x",
+            body="x",
+            sha256="x",
+        )
         if (place, data_class, to) in taken:
             continue
         if (place, data_class) not in {key[:2] for key in taken}:
-            b.add(text, lambda w, viewer, c=person.clinic_id: w.world.clinic_of[viewer] == c, Item(text.id, "clinic", text.clinic_id))
+            b.add(
+                text,
+                lambda w, viewer, c=person.clinic_id: w.world.clinic_of[viewer] == c,
+                Item(text.id, "clinic", text.clinic_id),
+            )
             built.made[f"text {data_class}", person.id] = text
         taken.add((place, data_class, to))
         at = built.now - HOUR if withdrawn else None
         signed = filled(
-            tables.Consent, {}, clinic=person.clinic, subject=person, author=person, couple=None,
-            text=built.made[f"text {data_class}", person.id], release_class=data_class, release_to=to, withdrawn_at=at,
+            tables.Consent,
+            {},
+            clinic=person.clinic,
+            subject=person,
+            author=person,
+            couple=None,
+            text=built.made[f"text {data_class}", person.id],
+            release_class=data_class,
+            release_to=to,
+            withdrawn_at=at,
         )
-        b.add_item(signed, "consent.couples" if to == Relation.COUPLES_THERAPIST else "consent", subject=person.id, author=person.id)
+        b.add_item(
+            signed,
+            "consent.couples" if to == Relation.COUPLES_THERAPIST else "consent",
+            subject=person.id,
+            author=person.id,
+        )
         yield Released(person.id, data_class, to, at)
 
 
@@ -563,9 +716,13 @@ def _glass(b: Builder) -> Iterator[Glass]:
         author = built.people[place]
         expires_at = built.now + (HOUR if is_open else -HOUR)
         target = (
-            {"subject": built.people[PATIENTS[index]]} if about == "person" else {"couple": built.couples[index % len(built.couples)][0]}
+            {"subject": built.people[PATIENTS[index]]}
+            if about == "person"
+            else {"couple": built.couples[index % len(built.couples)][0]}
         )
-        row = tables.BreakGlass(clinic=author.clinic, author=author, reason="x", expires_at=expires_at, **target)
+        row = tables.BreakGlass(
+            clinic=author.clinic, author=author, reason="x", expires_at=expires_at, **target
+        )
         b.add_item(row, "break_glass", author=author.id, **{key: value.id for key, value in target.items()})
         yield Glass(author.id, row.subject_id, row.couple_id, expires_at)
 
@@ -576,13 +733,21 @@ def _receipts(b: Builder) -> Iterator[tuple[UUID, UUID]]:
     for place, which in b.plan.receipts:
         person = built.people[place]
         for couple, pair in built.couples:
-            common = [row for row in built.rows if row.item.kind == "couple.shared" and row.item.couple == couple.id]
+            common = [
+                row for row in built.rows if row.item.kind == "couple.shared" and row.item.couple == couple.id
+            ]
             if place not in pair:
                 continue
             row = common[which % len(common)]
-            receipt = tables.Receipt(clinic=person.clinic, author=person, item_kind="couple.shared", item_id=row.id)
+            receipt = tables.Receipt(
+                clinic=person.clinic, author=person, item_kind="couple.shared", item_id=row.id
+            )
             if (person.id, row.id) in built.made:
                 continue
             built.made[person.id, row.id] = receipt  # type: ignore[index]
-            b.add(receipt, lambda w, viewer, person=person: viewer == person.id, Item(receipt.id, "receipt", receipt.clinic_id))
+            b.add(
+                receipt,
+                lambda w, viewer, person=person: viewer == person.id,
+                Item(receipt.id, "receipt", receipt.clinic_id),
+            )
             yield person.id, row.id

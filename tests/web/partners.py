@@ -1,4 +1,4 @@
-"""What a partner's page needs in a test: a course, a session, a couples session, an insight that was shared."""
+"""What a partner's page needs in a test: answers, a course, a session, an insight that was shared."""
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
@@ -28,7 +28,9 @@ from tests.conftest import loading
 BOTH = frozenset({Relation.PARTNER, Relation.COUPLES_THERAPIST})
 
 
-def asked(cast: Cast, who: Person, instrument: str = "phq-9", wave: str = "w1", due_at: datetime | None = None) -> Request:
+def asked(
+    cast: Cast, who: Person, instrument: str = "phq-9", wave: str = "w1", due_at: datetime | None = None
+) -> Request:
     """A request that waits for `who`."""
     with loading():
         return Request.objects.create(
@@ -65,7 +67,9 @@ def wrote(who: Person, text: str, **notes: str) -> Insight:
         return actions.write(by=who, words=Words(text, **notes), request_id=uuid4())
 
 
-def gave(who: Person, insight: Insight, audiences: Iterable[Relation] = BOTH, opens_at: datetime | None = None) -> None:
+def gave(
+    who: Person, insight: Insight, audiences: Iterable[Relation] = BOTH, opens_at: datetime | None = None
+) -> None:
     """`who` opens the current words of an insight."""
     with door.opened(who.id):
         current = actions.current_version(insight)
@@ -82,7 +86,11 @@ def course_of(cast: Cast, who: Person) -> Course:
         version, _ = ProtocolVersion.objects.get_or_create(
             clinic=cast.clinic,
             sha256=rules.sha256,
-            defaults={"name": rules.name, "version": rules.version, "source": path.read_text(encoding="utf-8")},
+            defaults={
+                "name": rules.name,
+                "version": rules.version,
+                "source": path.read_text(encoding="utf-8"),
+            },
         )
         return Course.objects.create(
             clinic=cast.clinic,

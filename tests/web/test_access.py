@@ -1,4 +1,4 @@
-"""Who has seen my record, and taking back what one opened; the safety circle's own screen, which leaves no trace."""
+"""Who has seen my record, taking back what one opened; the safety circle's screen leaves no trace."""
 
 from datetime import timedelta
 from uuid import uuid4
@@ -106,11 +106,16 @@ def test_nobody_takes_back_what_another_gave(cast: Cast) -> None:
 def test_a_signature_is_withdrawn_by_its_signer_alone(cast: Cast) -> None:
     with loading():
         words = ConsentText.objects.create(
-            clinic=cast.clinic, kind="release", code="dosing_summary", title="How it went", body="…", sha256="0" * 64
+            clinic=cast.clinic,
+            kind="release",
+            code="dosing_summary",
+            title="How it went",
+            body="…",
+            sha256="0" * 64,
         )
         consent = Consent.objects.create(
-            clinic=cast.clinic, subject=cast.a, author=cast.a, text=words, sha256=words.sha256, signed_name="Amara",
-            release_class="dosing_summary", release_to="couples_therapist",
+            clinic=cast.clinic, subject=cast.a, author=cast.a, text=words, sha256=words.sha256,
+            signed_name="Amara", release_class="dosing_summary", release_to="couples_therapist",
         )  # fmt: skip
     path = f"/access/consents/{consent.id}/withdraw"
     assert "How it went" in text(client_for(cast.a).get("/access"))
@@ -136,7 +141,7 @@ def test_everyone_says_how_they_may_be_reached(cast: Cast) -> None:
         assert Contact.objects.get(subject=cast.a).safe_phone == "555 0123"
 
 
-# --------------------------------------------------------------------------------------------------- safety circle
+# ---------------------------------------------------------------------------------------------- safety circle
 
 
 def test_the_safety_screen_is_there_for_its_members_alone(cast: Cast) -> None:

@@ -6,7 +6,17 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from bothwell.models import AuditEntry, BreakGlass, Clinic, Credential, Device, Person, ProtocolVersion, Room, StaffRole
+from bothwell.models import (
+    AuditEntry,
+    BreakGlass,
+    Clinic,
+    Credential,
+    Device,
+    Person,
+    ProtocolVersion,
+    Room,
+    StaffRole,
+)
 from bothwell.privacy import audit, door
 from tests.cast import Cast, client_for, make_cast
 from tests.conftest import loading
@@ -149,7 +159,7 @@ def test_these_pages_are_the_leads(cast: Cast, who: str) -> None:
     assert client.post("/clinic/finish").status_code == 404
 
 
-# -------------------------------------------------------------------------------------------------------- the log
+# ---------------------------------------------------------------------------------------------------- the log
 
 
 def looked(cast: Cast, by: Person, **about: object) -> None:
@@ -200,7 +210,7 @@ def test_the_log_is_paged_and_its_cost_does_not_grow(cast: Cast) -> None:
     assert (first, len(second.context["lines"]), second.context["older"]) == (50, 21, "")
 
 
-# ---------------------------------------------------------------------------------------------- breaking the glass
+# ----------------------------------------------------------------------------------------- breaking the glass
 
 
 def test_breaking_the_glass_takes_a_reason_and_stands_in_the_persons_log(cast: Cast) -> None:
@@ -223,8 +233,8 @@ def test_a_couples_glass_stands_in_both_logs(cast: Cast) -> None:
     answer = client_for(cast.couples_therapist).post("/clinic/break-glass", given)
     assert answer["Location"] == f"/people/couples/{cast.couple.id}"
     with loading():
-        told = AuditEntry.objects.filter(why=why).values_list("subject_id", flat=True)
-    assert set(told) == {cast.a.id, cast.b.id}
+        told = set(AuditEntry.objects.filter(why=why).values_list("subject_id", flat=True))
+    assert told == {cast.a.id, cast.b.id}
 
 
 def test_others_break_no_glass(cast: Cast) -> None:

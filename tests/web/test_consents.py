@@ -108,7 +108,9 @@ def test_a_newer_text_is_told_beside_what_was_signed(cast: Cast) -> None:
 def test_nobody_reads_the_others_signatures(cast: Cast) -> None:
     row = text(cast, "treatment", "iv")
     client_for(cast.a).post(f"/consents/texts/{row.id}", SIGNED)
-    assert "Amara" not in client_for(cast.b).get(f"/consents/texts/{row.id}").content.decode().split("<main")[1]
+    assert (
+        "Amara" not in client_for(cast.b).get(f"/consents/texts/{row.id}").content.decode().split("<main")[1]
+    )
     assert client_for(cast.nurse).get("/consents").status_code == 404
 
 
@@ -116,8 +118,8 @@ def agreement(cast: Cast) -> DisclosureAgreement:
     row = text(cast, "disclosure", "no_secrets")
     with loading():
         return DisclosureAgreement.objects.create(
-            clinic=cast.clinic, couple=cast.couple, author=cast.couples_therapist, mode="no_secrets", version=1,
-            text=row, sha256="x",
+            clinic=cast.clinic, couple=cast.couple, author=cast.couples_therapist, mode="no_secrets",
+            version=1, text=row, sha256="x",
         )  # fmt: skip
 
 

@@ -21,8 +21,8 @@ def decision(cast: Cast, *, signed: bool = True) -> JointDecision:
     course = course_of(cast, cast.a)
     with loading():
         row = JointDecision.objects.create(
-            clinic=cast.clinic, subject=cast.a, couple=cast.couple, author=cast.prescriber, course=course, route="iv",
-            summary="We think a short series could help you.",
+            clinic=cast.clinic, subject=cast.a, couple=cast.couple, author=cast.prescriber, course=course,
+            route="iv", summary="We think a short series could help you.",
         )  # fmt: skip
         for who, signs_as in ((cast.prescriber, "prescriber"), (cast.couples_therapist, "couples_therapist")):
             if signed:
@@ -38,7 +38,12 @@ def test_it_is_read_in_plain_words_with_who_agrees(cast: Cast) -> None:
     row = decision(cast)
     assert "Read and decide" in client.get("/today").content.decode()
     page = client.get(f"/decisions/{row.id}").content.decode()
-    for words in ("We think a short series could help you.", "go on together", "Yes, I want to begin", "Not yet"):
+    for words in (
+        "We think a short series could help you.",
+        "Go on together",
+        "Yes, I want to begin",
+        "Not yet",
+    ):
         assert words in page
     for other in (cast.b, cast.stranger_a, cast.prescriber):
         assert client_for(other).get(f"/decisions/{row.id}").status_code == 404
@@ -63,7 +68,10 @@ def test_yes_waits_for_both_clinicians_and_no_needs_words(cast: Cast) -> None:
     assert "sign first" in early.content.decode()
     wordless = client.post(f"/decisions/{row.id}", {**YES, "verdict": "decline"})
     assert wordless.status_code == 422
-    assert client.post(f"/decisions/{row.id}", {**YES, "verdict": "decline", "words": "Not for me."}).status_code == 302
+    assert (
+        client.post(f"/decisions/{row.id}", {**YES, "verdict": "decline", "words": "Not for me."}).status_code
+        == 302
+    )
 
 
 def test_the_name_the_word_and_the_tick_are_each_asked_for_and_nothing_is_lost(cast: Cast) -> None:

@@ -24,7 +24,8 @@ def cast() -> Cast:
 
 def typed(**changes: str) -> dict[str, str]:
     given = {
-        "a-name_used": "Amy", "a-pronouns": "she/her", "a-safe_email": "amy@example.org", "a-is_treated": "on",
+        "a-name_used": "Amy", "a-pronouns": "she/her", "a-safe_email": "amy@example.org",
+        "a-is_treated": "on",
         "a-safe_phone": "555 0100", "a-may_leave_message": "on", "b-name_used": "Bo", "started_by": "both",
         "request_id": str(uuid4()), "send_mail": "on",
     }  # fmt: skip

@@ -39,7 +39,14 @@ def test_what_is_written_is_its_authors_alone(cast: Cast) -> None:
     assert "I keep a list." in page
     assert "Only you" in page
     assert client.get("/insights").content.decode().count("I keep a list.") == 1
-    for other in (cast.b, cast.couples_therapist, cast.therapist_a, cast.prescriber, cast.lead, cast.stranger_a):
+    for other in (
+        cast.b,
+        cast.couples_therapist,
+        cast.therapist_a,
+        cast.prescriber,
+        cast.lead,
+        cast.stranger_a,
+    ):
         with door.opened(other.id):
             assert not InsightVersion.objects.exists()
         missing = client_for(other).get(f"/insights/{uuid4()}")
@@ -85,7 +92,13 @@ def test_two_windows_do_not_overwrite_each_other(cast: Cast) -> None:
 def test_the_sheet_offers_who_exists_by_name(cast: Cast) -> None:
     insight = wrote(cast.a, "words")
     page = client_for(cast.a).get(f"/insights/{insight.id}/share").content.decode()
-    for words in ("Only me", "Dana, for our sessions", "Your couples therapist. Not Ben", "Ben and Dana", "Priya as well"):
+    for words in (
+        "Only me",
+        "Dana, for our sessions",
+        "Your couples therapist. Not Ben",
+        "Ben and Dana",
+        "Priya as well",
+    ):
         assert words in page
     alone = wrote(cast.stranger_a, "words")
     page = client_for(cast.stranger_a).get(f"/insights/{alone.id}/share").content.decode()
@@ -132,7 +145,9 @@ def test_a_share_never_opened_and_taken_back_looks_as_if_it_had_never_been(cast:
     gave(cast.a, insight)
     client_for(cast.a).post(f"/insights/{insight.id}/take-back")
     after = partner.get("/us").content
-    token = re.compile(rb'(csrfmiddlewaretoken" value|X-CSRFToken": |data-leave-token=)[="\\ ]*[A-Za-z0-9]{64}')
+    token = re.compile(
+        rb'(csrfmiddlewaretoken" value|X-CSRFToken": |data-leave-token=)[="\\ ]*[A-Za-z0-9]{64}'
+    )
     assert token.sub(b"", before) == token.sub(b"", after)
 
 
@@ -224,7 +239,9 @@ def test_the_list_takes_the_same_number_of_statements_for_one_and_for_many(cast:
     def statements() -> int:
         client = client_for(cast.a)
         client.get("/insights")
-        with CaptureQueriesContext(connection, ) as seen:
+        with CaptureQueriesContext(
+            connection,
+        ) as seen:
             assert client.get("/insights").status_code == 200
         return len(seen)
 
@@ -240,6 +257,8 @@ def test_nobody_else_may_post_to_an_insight(cast: Cast) -> None:
     gave(cast.a, insight)
     for other in (cast.b, cast.couples_therapist):
         for end in ("edit", "share", "take-back", "aside"):
-            assert client_for(other).post(f"/insights/{insight.id}/{end}", {"choice": "me"}).status_code == 404
+            assert (
+                client_for(other).post(f"/insights/{insight.id}/{end}", {"choice": "me"}).status_code == 404
+            )
     with door.opened(cast.b.id):
         assert InsightVersion.objects.count() == 1

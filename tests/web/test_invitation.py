@@ -36,7 +36,10 @@ def test_a_partner_sets_up_a_login_and_is_let_in(cast: Cast) -> None:
     answer = client.post(path, LOGIN)
     assert (answer.status_code, answer["Location"]) == (302, "/today")
     assert client.session["_auth_user_id"] == str(User.objects.get(email="bo@example.org").id)
-    assert client.post("/account/login/", {"login": LOGIN["email"], "password": LOGIN["password"]}).status_code == 302
+    assert (
+        client.post("/account/login/", {"login": LOGIN["email"], "password": LOGIN["password"]}).status_code
+        == 302
+    )
 
 
 def test_a_colleague_goes_on_to_a_second_factor(cast: Cast) -> None:
@@ -78,7 +81,9 @@ def test_every_dead_link_gives_the_same_bytes(cast: Cast) -> None:
         person = Invitation.objects.get(id=replaced.split("/")[2].split(".")[0]).person
         actions.invite(by=cast.lead, person=person)
     forged = f"/invitation/{uuid4().hex}.{'0' * 64}"
-    answers = [Client().get(path) for path in (used, expired, replaced, forged, "/invitation/%00", "/invitation/x")]
+    answers = [
+        Client().get(path) for path in (used, expired, replaced, forged, "/invitation/%00", "/invitation/x")
+    ]
     answers += [Client().post(path, LOGIN) for path in (used, forged)]
     assert {answer.status_code for answer in answers} == {404}
     assert len({answer.content for answer in answers}) == 1

@@ -23,9 +23,9 @@ def text(answer: object) -> str:
 
 
 STAFF_PAGES = (
-    "/people", "/people/{a}", "/people/{a}/contact", "/people/{a}/team", "/people/couples/{couple}", "/clinic",
-    "/clinic/log", "/clinic/staff", "/clinic/break-glass", "/clinic/rooms", "/clinic/protocols", "/clinic/details",
-    "/safety", "/safety/{a}", "/enrol",
+    "/people", "/people/{a}", "/people/{a}/contact", "/people/{a}/team", "/people/couples/{couple}",
+    "/clinic", "/clinic/log", "/clinic/staff", "/clinic/break-glass", "/clinic/rooms", "/clinic/protocols",
+    "/clinic/details", "/safety", "/safety/{a}", "/enrol",
 )  # fmt: skip
 
 
@@ -68,7 +68,11 @@ def test_the_list_goes_on_page_by_page_and_asks_no_more_of_the_database_for_more
     seen, after = set(), ""
     for _ in range(4):
         answer = client.get("/people", {"after": after} if after else {})
-        seen |= {name for name in (f"{row}{number:02}" for row in "XY" for number in range(30)) if name in text(answer)}
+        seen |= {
+            name
+            for name in (f"{row}{number:02}" for row in "XY" for number in range(30))
+            if name in text(answer)
+        }
         after = answer.context["more"]
         if not after:
             break

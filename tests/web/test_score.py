@@ -1,10 +1,15 @@
 """The score says what the totals say, stays inside its paper, and shows nobody what they may not see."""
 
+import re
 from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
+from itertools import pairwise
+from xml.etree import ElementTree
 
 import pytest
+from django.template.loader import render_to_string
+from django.utils import translation
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -166,7 +171,7 @@ def test_bands_fill_a_side_from_edge_to_border_without_gap_or_overlap() -> None:
         for side in score_wide.draw(story(), mirrored=mirrored).sides:
             strips = sorted(side.bands, key=lambda strip: strip.y)
             assert min(strips[0].y, side.edge_y) == min(side.edge_y, side.outer_y)
-            for upper, lower in zip(strips, strips[1:], strict=False):
+            for upper, lower in pairwise(strips):
                 assert upper.y + upper.height == pytest.approx(lower.y)
             assert strips[-1].y + strips[-1].height == pytest.approx(max(side.edge_y, side.outer_y))
 
@@ -193,7 +198,7 @@ def test_a_story_of_one_day_and_one_of_three_years_can_both_be_drawn() -> None:
     for ends in (BEGINS, date(2029, 9, 1)):
         score = score_wide.draw(replace(story(), ends=ends))
         labelled = [month.x for month in score.months if month.label]
-        assert all(later - earlier >= 36 for earlier, later in zip(labelled, labelled[1:], strict=False))
+        assert all(later - earlier >= 36 for earlier, later in pairwise(labelled))
         assert score_upright.draw(replace(story(), ends=ends), Side.A).height > 0
 
 
@@ -307,3 +312,30 @@ def test_the_description_is_whole_sentences() -> None:
     assert said.startswith("From 1 September to 6 December 2026.")
     assert "Amara, PHQ-9: from 18 to 6, lower is better; reliable change, −7 since 13 October." in said
     assert said.endswith("Between them: 2 couples sessions, 2 shared insights.")
+
+
+# ── as markup ────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("template", "drawing"),
+    [
+        ("parts/score.svg.html", score_wide.draw(story())),
+        ("parts/score.svg.html", score_wide.draw(story(), mirrored=False)),
+        ("parts/score-upright.svg.html", score_upright.draw(story(), Side.B)),
+    ],
+)
+def test_the_picture_has_a_name_a_description_and_no_style_or_script(template: str, drawing: object) -> None:
+    markup = render_to_string(template, {"score": drawing})
+    ElementTree.fromstring(f"<div>{markup}</div>")
+    assert 'aria-labelledby="score-title score-desc"' in markup
+    assert '<title id="score-title">' in markup
+    assert '<desc id="score-desc">' in markup
+    assert "style=" not in markup
+    assert "<script" not in markup
+
+
+def test_figures_in_markup_use_a_point_whatever_the_language() -> None:
+    with translation.override("de"):
+        markup = render_to_string("parts/score.svg.html", {"score": score_wide.draw(story())})
+    assert re.search(r'\b(?:cx|cy|x|y)="\d+,\d', markup) is None

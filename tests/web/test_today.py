@@ -68,7 +68,7 @@ def test_my_own_line_says_chance_when_it_is_chance(cast: Cast) -> None:
     assert "come by chance" in client.get("/today").content.decode()
     answered(asked(cast, cast.a, "phq-9", "w4"), cast.a, 0)
     assert "more than chance would explain" in client.get("/today").content.decode()
-    assert 's-line' not in client_for(cast.b).get("/today").content.decode()
+    assert "s-line" not in client_for(cast.b).get("/today").content.decode()
 
 
 def test_own_appointments_and_those_of_the_two_never_the_others(cast: Cast) -> None:
@@ -151,8 +151,8 @@ def test_staff_see_their_own_day(cast: Cast) -> None:
     course = course_of(cast, cast.b)
     with loading():
         JointDecision.objects.create(
-            clinic=cast.clinic, subject=cast.b, couple=cast.couple, author=cast.prescriber, course=course, route="iv",
-            summary="s",
+            clinic=cast.clinic, subject=cast.b, couple=cast.couple, author=cast.prescriber, course=course,
+            route="iv", summary="s",
         )  # fmt: skip
         CoupleSession.objects.create(
             clinic=cast.clinic, couple=cast.couple, author=cast.couples_therapist, number=1,
@@ -161,7 +161,15 @@ def test_staff_see_their_own_day(cast: Cast) -> None:
     answered(asked(cast, cast.a), cast.a, last_choice=2)
     pages = {
         name: client_for(getattr(cast, name)).get("/today").content.decode()
-        for name in ("prescriber", "nurse", "couples_therapist", "therapist_b", "coordinator", "lead", "safety")
+        for name in (
+            "prescriber",
+            "nurse",
+            "couples_therapist",
+            "therapist_b",
+            "coordinator",
+            "lead",
+            "safety",
+        )
     }
     assert "Joint decision" in pages["prescriber"]
     assert "A safety answer waits" in pages["prescriber"]

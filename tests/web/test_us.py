@@ -44,7 +44,11 @@ def met(cast: Cast, number: int, *, days: int, state: str = "held", summary: str
         )
         if summary:
             SharedSummary.objects.create(
-                clinic=cast.clinic, couple=cast.couple, author=cast.couples_therapist, session=session, text=summary
+                clinic=cast.clinic,
+                couple=cast.couple,
+                author=cast.couples_therapist,
+                session=session,
+                text=summary,
             )
     return session
 
@@ -156,8 +160,8 @@ def test_the_agreement_waits_for_ones_own_signature(cast: Cast) -> None:
             clinic=cast.clinic, kind="disclosure", code="no_secrets", title="No secrets", body="B", sha256="x"
         )
         agreement = DisclosureAgreement.objects.create(
-            clinic=cast.clinic, couple=cast.couple, author=cast.couples_therapist, mode="no_secrets", version=1,
-            text=text, sha256="x",
+            clinic=cast.clinic, couple=cast.couple, author=cast.couples_therapist, mode="no_secrets",
+            version=1, text=text, sha256="x",
         )  # fmt: skip
     client = client_for(cast.a)
     assert "to read and sign" in client.get("/us").content.decode()

@@ -49,9 +49,13 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
-            "--expect", action="append", default=[], type=head, metavar="CLINIC=NUMBER:HASH",
+            "--expect",
+            action="append",
+            default=[],
+            type=head,
+            metavar="CLINIC=NUMBER:HASH",
             help="the head of a clinic's chain as written down before; may be given more than once",
-        )  # fmt: skip
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         expected: list[Head] = options["expect"]
@@ -93,7 +97,9 @@ class Walk:
                 yield Fault(self.clinic, number, "was written down as the end, and is gone")
             elif known != "met":
                 yield Fault(self.clinic, number, "is not the link that was written down")
-        unlinked = AuditEntry.objects.filter(clinic_id=self.clinic, link__isnull=True).values_list("id", flat=True)
+        unlinked = AuditEntry.objects.filter(clinic_id=self.clinic, link__isnull=True).values_list(
+            "id", flat=True
+        )
         for entry in unlinked.iterator(AT_ONCE):
             yield Fault(self.clinic, 0, f"entry {entry} has no link")
 

@@ -1,0 +1,153 @@
+"""What everybody was asked week by week, and what they answered: some of it late, some of it not at all.
+
+The score of each is what the real scoring says of the answers. No answer here is anybody's.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from bothwell.demo.answers import Life, answers_to, total_between
+from bothwell.demo.cast import Pair, Partner
+from bothwell.demo.place import DAY, WEEK, Place
+from bothwell.demo.texts import FLAG_CLOSED
+from bothwell.instruments.catalogue import load
+from bothwell.instruments.instrument import Instrument
+from bothwell.instruments.scoring import score
+from bothwell.models import Person, Request, Response, SafetyFlag, SafetyFlagClosed
+
+ASKED_AT_HOUR = 8
+CSI_EVERY = 4
+MISSED = 0.12
+RATHER_NOT = 0.015
+SUICIDE_ITEM = {"phq-9": "phq9-9"}
+ITEMS_OF_LIFE = {"phq-9": "mood", "gad-7": "worry", "csi-16": "content"}
+
+Line = tuple[tuple[int, int], ...]
+
+TOLD: dict[tuple[str, str], Line] = {
+    ("amara", "phq-9"): ((20, 18), (13, 18), (9, 16), (6, 11), (4, 8), (0, 6)),
+    ("amara", "gad-7"): ((20, 13), (9, 12), (4, 7), (0, 6)),
+    ("amara", "csi-16"): ((20, 34), (8, 40), (0, 57)),
+    ("ben", "phq-9"): ((20, 12), (8, 12), (0, 7)),
+    ("ben", "gad-7"): ((20, 15), (8, 15), (3, 11), (1, 7), (0, 7)),
+    ("ben", "csi-16"): ((20, 37), (8, 40), (0, 55)),
+}
+"""The two whose story is told in full: total by weeks ago."""
+
+OPEN_FLAG = "priscilla"
+CLOSED_FLAG, CLOSED_FLAG_WEEK = "keiko", 4
+WAITS = "ben"
+
+
+def ask_and_answer(
+    place: Place, pair: Pair, partner: Partner, person: Person, life: Life, since: datetime
+) -> None:
+    """Every request to one partner since they came, and the answers that were sent."""
+    _Weeks(place, pair, partner, person, life, since).tell()
+
+
+class _Weeks:
+    def __init__(
+        self, place: Place, pair: Pair, partner: Partner, person: Person, life: Life, since: datetime
+    ) -> None:
+        self.place, self.pair, self.partner, self.person, self.life = place, pair, partner, person, life
+        self.since = since
+        self.draw = place.sheaf.draw("weeks", partner.key)
+
+    def tell(self) -> None:
+        for week in range(self.pair.weeks + 1):
+            for instrument_id in self._asked_in(week):
+                self._one(week, load(instrument_id))
+
+    def _asked_in(self, week: int) -> list[str]:
+        if week == 0:
+            return ["phq-9", "gad-7", "csi-16"]
+        is_due = self.pair.weekly or week % 2 == 0 or week == self.pair.weeks
+        weekly = ["phq-9", "gad-7"] if is_due else []
+        return [*weekly, *(["csi-16"] if week % CSI_EVERY == 0 else [])]
+
+    def _one(self, week: int, instrument: Instrument) -> None:
+        asked_at = self.since + week * WEEK
+        about = {
+            "subject": self.person,
+            "instrument": instrument.id,
+            "kind": instrument.kind.value,
+            "wave": "intake" if week == 0 else f"week {week}",
+        }
+        name = (self.partner.key, week, instrument.id)
+        request = self.place.sheaf.add(
+            Request, *name, **about, author=self.place.role("coordinator"), recorded_at=asked_at,
+            due_at=asked_at + (7 if week == 0 else 3) * DAY,
+        )  # fmt: skip
+        late = timedelta(hours=self.draw.uniform(3, 40))
+        is_missed, luck = self.draw.random() < MISSED, self.draw.random()
+        sent_at = min(asked_at + late, self.place.now - timedelta(minutes=50))
+        is_last = week == self.pair.weeks
+        if self.partner.key == WAITS and is_last:
+            self._draft(name, request, instrument)
+        elif not self.partner.has_login or (week and is_missed and not self._must(week)):
+            return
+        elif is_last and week and not self._must(week) and luck < 0.5:
+            return
+        else:
+            self._send(name, week, request, instrument, sent_at)
+
+    def _must(self, week: int) -> bool:
+        return (self.partner.key == OPEN_FLAG and week == self.pair.weeks) or (
+            self.partner.key == CLOSED_FLAG and week == CLOSED_FLAG_WEEK
+        )
+
+    def _draft(self, name: tuple[object, ...], request: Request, instrument: Instrument) -> None:
+        """Begun on the phone and put away: two answers so far, and only of the first questionnaire."""
+        if instrument.id != "phq-9":
+            return
+        answers = dict(list(answers_to(instrument, 7, self.draw).items())[:2])
+        self.place.sheaf.add(
+            Response, *name, subject=self.person, author=self.person, request=request, instrument=instrument.id,
+            instrument_version=instrument.version, kind=instrument.kind.value, wave=request.wave, answers=answers,
+            revision=2, recorded_at=self.place.ago(0.4),
+        )  # fmt: skip
+
+    def _send(
+        self, name: tuple[object, ...], week: int, request: Request, instrument: Instrument, sent_at: datetime
+    ) -> None:
+        fixed = {SUICIDE_ITEM[instrument.id]: int(self._must(week))} if instrument.id in SUICIDE_ITEM else {}
+        answers = answers_to(instrument, self._total(instrument, week), self.draw, fixed)
+        if self.draw.random() < RATHER_NOT:
+            answers[next(item.link_id for item in instrument.scored_items)] = None
+        result = score(instrument, answers)
+        response = self.place.sheaf.add(
+            Response, *name, subject=self.person, author=self.person, request=request, instrument=instrument.id,
+            instrument_version=result.instrument_version, kind=instrument.kind.value, wave=request.wave, status="sent",
+            answers=answers, revision=len(answers), sent_at=sent_at, recorded_at=sent_at - timedelta(minutes=4),
+            total=result.total, band=result.band.name if result.band else "", flags=list(result.flags),
+        )  # fmt: skip
+        if self.place.now - sent_at < 8 * WEEK:
+            self.place.sheaf.log(sent_at, "sent answers", self.person.id, subject_id=self.person.id,
+                                 item_kind=response.kind, item_id=response.id)  # fmt: skip
+        if result.flags:
+            self._flag(name, response, sent_at)
+
+    def _total(self, instrument: Instrument, week: int) -> float:
+        line = TOLD.get((self.partner.key, instrument.id))
+        if line:
+            return total_between(line, self.pair.weeks - week) + self.draw.choice((-1, 0, 0, 0, 1)) * (
+                week % 3 > 0
+            )
+        share: float = getattr(self.life, ITEMS_OF_LIFE[instrument.id])[week]
+        return share * float(instrument.most) + self.draw.gauss(0, 0.7)
+
+    def _flag(self, name: tuple[object, ...], response: Response, at: datetime) -> None:
+        flag = self.place.sheaf.add(
+            SafetyFlag, *name, subject=self.person, author=self.person, recorded_at=at, response=response,
+            what=f"{response.instrument}: an answer about thoughts of not living",
+        )  # fmt: skip
+        if self.partner.key == CLOSED_FLAG:
+            therapist = self.place.staff["noor"]
+            self.place.sheaf.add(
+                SafetyFlagClosed, *name, subject=self.person, author=therapist, recorded_at=at + DAY, flag=flag,
+                reason=FLAG_CLOSED,
+            )  # fmt: skip
+            self.place.sheaf.log(at + DAY, "closed a safety flag", therapist.id, subject_id=self.person.id,
+                                 item_kind="suicide.flag", item_id=flag.id)  # fmt: skip

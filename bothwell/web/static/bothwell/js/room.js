@@ -1,0 +1,150 @@
+// The room: numbers and lines as they come, the ring to the next check, sheets under the large keys.
+// Everything that is written down goes through forms that work without it.
+import { clock, follow, left, tick } from "./bedside.js";
+import { chart } from "./chart.js";
+
+const RING = 308; // once around, in the units of its drawing
+const STALE_MS = 12_000; // as on the server: a monitor silent for so long is not heard now
+const CONTINUOUS = new Set(["spo2", "heart_rate", "respiratory_rate"]);
+
+const main = document.querySelector("main[data-stream]");
+if (main) watch();
+for (const form of document.querySelectorAll("form[method=post]")) once(form);
+pads();
+
+/** A second press while the first is on its way changes nothing. */
+function once(form) {
+  form.addEventListener("submit", (event) => {
+    if (form.dataset.sent) event.preventDefault();
+    form.dataset.sent = "1";
+  });
+  window.addEventListener("pageshow", () => delete form.dataset.sent);
+}
+
+function watch() {
+  const zone = main.dataset.zone;
+  const host = main.querySelector("[data-chart]");
+  const given = () => JSON.parse(document.getElementById("chart-data").textContent);
+  const drawing = host ? chart(host, given()) : null;
+  let alarms = null;
+  let redrawn = 0;
+
+  const line = follow(main, {
+    onReadings(update) {
+      const samples = update.samples.filter((each) => !each.is_artefact && !each.corrects);
+      drawing?.add(samples.filter((each) => isNewer(each)));
+      samples.forEach(show);
+      if (update.samples.some((each) => each.corrects) || !sameAlarms(update.alarms)) line.refresh();
+    },
+    onParts(changed, fetched) {
+      if (fetched.querySelector("[data-stage]")?.dataset.stage !== main.dataset.stage && !isBusy()) location.reload();
+      if (changed.includes("chart")) drawing?.set(given());
+    },
+  });
+
+  const drawn = new Set();
+  function isNewer({ id }) {
+    if (drawn.has(id)) return false;
+    drawn.add(id);
+    return true;
+  }
+
+  /** Whether the alarms on the page are those that stand; the page itself is the memory. */
+  function sameAlarms(standing) {
+    const now = standing.map((each) => `${each.id} ${each.is_acknowledged ? "seen" : "new"} ${each.is_over ? "over" : "on"} ${each.is_escalated ? "up" : "here"}`).sort().join();
+    const shown = [...main.querySelectorAll("[data-alarm]")].map((each) => each.dataset.alarm).sort().join();
+    const same = now === shown || now === alarms;
+    alarms = now;
+    return same;
+  }
+
+  const last = {};
+  function show({ code, value, observed_at: at, source }) {
+    const time = Date.parse(at);
+    if (last[code]?.time > time) return;
+    last[code] = { time, value };
+    if (source === "device") heardMonitor();
+    const place = main.querySelector(`[data-vital="${code}"]`);
+    if (place && CONTINUOUS.has(code)) {
+      place.textContent = String(Math.round(value * 10) / 10);
+      place.closest(".vital").classList.remove("stale");
+    }
+    const { systolic, diastolic } = last;
+    if ((code === "systolic" || code === "diastolic") && systolic && diastolic && systolic.time === diastolic.time) {
+      main.querySelector('[data-vital="pressure"]').textContent = `${Math.round(systolic.value)}/${Math.round(diastolic.value)}`;
+      main.querySelector('[data-vital="pressure"]').previousElementSibling.lastElementChild.textContent = clock(time, zone);
+      line.refresh();
+    }
+  }
+
+  let heard = null;
+  function heardMonitor() {
+    heard = Date.now();
+  }
+
+  function feed(now) {
+    const shown = main.querySelector(".feed");
+    if (!shown || shown.dataset.bound !== "yes") return;
+    const since = heard ?? (shown.dataset.heard ? Date.parse(shown.dataset.heard) : null);
+    if (since === null) return;
+    const seconds = Math.max(0, Math.floor((now - since) / 1000));
+    const isLost = seconds * 1000 > STALE_MS;
+    shown.classList.toggle("lost", isLost);
+    shown.textContent = isLost ? `No feed for ${seconds < 90 ? `${seconds} s` : `${Math.floor(seconds / 60)} min`}` : `Monitor ${seconds} s ago`;
+    if (isLost) for (const code of CONTINUOUS) main.querySelector(`[data-vital="${code}"]`)?.closest(".vital").classList.add("stale");
+  }
+
+  function ring(now) {
+    const shown = main.querySelector("[data-due]");
+    if (!shown) return;
+    const due = Date.parse(shown.dataset.due);
+    const whole = Number(shown.dataset.whole) * 1000;
+    shown.querySelector("[data-left]").textContent = left(due, now);
+    const share = Math.max(0, Math.min(1, (due - now) / whole));
+    shown.querySelector("[data-arc]").setAttribute("stroke-dasharray", `${Math.round(RING * share)} 400`);
+    shown.closest(".next-check").classList.toggle("late", now > due);
+  }
+
+  tick(main, (now) => {
+    ring(now);
+    feed(now);
+    if (now - redrawn > 10_000) { redrawn = now; drawing?.redraw(); }
+  });
+  setInterval(() => { if (line.isLive() && !document.hidden) line.refresh(); }, 60_000);
+  sheets();
+}
+
+function isBusy() {
+  return Boolean(document.querySelector("dialog[open], details.answer[open]"));
+}
+
+/** A large key opens its sheet; without this it leads to the same form on a page of its own. */
+function sheets() {
+  for (const key of main.querySelectorAll("[data-sheet]")) {
+    const sheet = document.getElementById(key.dataset.sheet);
+    if (!sheet) continue;
+    key.setAttribute("role", "button");
+    key.addEventListener("click", (event) => {
+      event.preventDefault();
+      sheet.showModal();
+      sheet.querySelector("input:not([type=hidden]), textarea")?.focus();
+    });
+    key.addEventListener("keydown", (event) => { if (event.key === " ") { event.preventDefault(); key.click(); } });
+  }
+}
+
+/** Large number keys for whichever number is being typed. */
+function pads() {
+  for (const pad of document.querySelectorAll("[data-pad]")) {
+    const fields = [...pad.closest("form").querySelectorAll("input[inputmode=numeric], input[inputmode=decimal]")];
+    if (!fields.length || !matchMedia("(pointer: coarse)").matches) continue;
+    pad.hidden = false;
+    let current = fields[0];
+    for (const field of fields) field.addEventListener("focus", () => { current = field; });
+    pad.addEventListener("click", (event) => {
+      const { digit } = event.target.dataset;
+      if (!digit) return;
+      current.value = digit === "back" ? current.value.slice(0, -1) : current.value + digit;
+    });
+  }
+}

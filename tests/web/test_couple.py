@@ -1,0 +1,431 @@
+"""The couples therapist's desk: theirs alone, each line by its own release, one sheet both may read."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from uuid import uuid4
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from bothwell.models import (
+    AuditEntry,
+    Consent,
+    CoupleSession,
+    DisclosureAgreement,
+    ExerciseGiven,
+    Insight,
+    Person,
+    ProcessNote,
+    ProgressNote,
+    SharedSummary,
+)
+from bothwell.integration.actions import take_back
+from bothwell.privacy import door
+from bothwell.privacy.circles import Relation
+from tests.cast import assign, client_for, person
+from tests.conftest import loading
+from tests.web.desks import Desk, desk, full_story
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def told() -> Desk:
+    return full_story()
+
+
+@pytest.fixture
+def plain() -> Desk:
+    return desk()
+
+
+def dana(made: Desk) -> Client:
+    return client_for(made.cast.couples_therapist)
+
+
+def page(made: Desk, query: str = "", who: Person | None = None) -> str:
+    response = client_for(who or made.cast.couples_therapist).get(f"/couples/{made.cast.couple.id}{query}")
+    assert response.status_code == 200
+    return response.content.decode()
+
+
+# ----------------------------------------------------------------------------------------------------- who may look
+
+
+@pytest.mark.parametrize("who", ["a", "b", "prescriber", "nurse", "therapist_a", "lead", "coordinator", "safety", "stranger_a", "other_lead"])
+def test_the_desk_exists_for_the_couples_own_therapist_only(plain: Desk, who: str) -> None:
+    session = plain.session(-0.01)
+    client, root = client_for(getattr(plain.cast, who)), f"/couples/{plain.cast.couple.id}"
+    missing = client.get(f"/couples/{uuid4()}")
+    for path in ("", "/for-both", "/exercises", "/agreement", f"/sessions/{session.id}"):
+        response = client.get(root + path)
+        assert response.status_code == 404
+        assert len(response.content) == len(missing.content)
+    for path in ("/plan", f"/sessions/{session.id}", f"/sessions/{session.id}/process"):
+        assert client.post(root + path, {}).status_code == 404
+
+
+def test_another_couples_therapist_finds_nothing(plain: Desk) -> None:
+    with loading():
+        other = person(plain.cast.clinic, "Remy", "staff", "couples_therapist")
+        assign(other, "couples_therapist", couple=plain.cast.strangers)
+    assert client_for(other).get(f"/couples/{plain.cast.couple.id}").status_code == 404
+    listed = client_for(other).get("/couples").content.decode()
+    assert "Carl" in listed
+    assert "Amara" not in listed
+
+
+def test_a_session_of_another_couple_is_not_found_under_this_one(plain: Desk) -> None:
+    with loading():
+        assign(plain.cast.couples_therapist, "couples_therapist", couple=plain.cast.strangers)
+    session = plain.session(-0.01)
+    response = dana(plain).get(f"/couples/{plain.cast.strangers.id}/sessions/{session.id}")
+    assert response.status_code == 404
+
+
+def test_each_partner_finds_the_look_in_their_own_log(told: Desk) -> None:
+    page(told)
+    for partner in (told.cast.a, told.cast.b):
+        with door.opened(partner.id):
+            seen = AuditEntry.objects.filter(actor=told.cast.couples_therapist, action="viewed")
+            assert [entry.item_kind for entry in seen] == ["measure.individual"]
+
+
+# ------------------------------------------------------------------------------------------------------- the score
+
+
+def test_both_lines_stand_with_both_releases(told: Desk) -> None:
+    text = page(told)
+    assert "Both reliably improved: Amara since" in text
+    assert "reliable change, −7" in text
+    assert "reliable change, −6" in text
+    assert text.count("s-dose a") == 4
+    assert text.count("s-dose b") == 4
+    assert "PHQ-9 ≥ 6, GAD-7 ≥ 4 points" in text
+
+
+def test_without_his_release_bens_line_is_his_own_and_nothing_of_it_stands(told: Desk) -> None:
+    before = page(told)
+    with loading():
+        Consent.objects.filter(subject=told.cast.b).update(withdrawn_at=timezone.now())
+    text = page(told)
+    assert "Ben’s line is his own" in text
+    for trace in ("GAD-7, 0–21", "s-dose b", "s-line b", 'id="line-b"'):
+        assert trace in before
+        assert trace not in text
+    assert "s-line a" in text
+
+
+def test_a_hidden_line_and_a_line_never_answered_look_the_same(plain: Desk) -> None:
+    empty = page(plain)
+    plain.answers(plain.cast.b, "gad-7", (15, 12, 8))
+    assert _shape(page(plain)) == _shape(empty)
+
+
+def _shape(text: str) -> str:
+    """The page without what differs at every look: tokens, form numbers."""
+    return re.sub(r'value="[\w-]+"|X-CSRFToken[^}]*', "", text)
+
+
+def test_each_release_opens_its_own_questionnaires(plain: Desk) -> None:
+    plain.answers(plain.cast.a, "phq-9", (18, 14, 6))
+    plain.answers(plain.cast.a, "csi-16", (30, 41), "measure.relationship")
+    plain.release(plain.cast.a, "relationship_scores")
+    text = page(plain)
+    assert "CSI-16" in text
+    assert "PHQ-9" not in text
+    assert "PHQ-9" not in page(plain, "?a=phq-9")
+
+
+def test_the_line_shown_is_chosen_side_by_side(told: Desk) -> None:
+    text = page(told, "?a=csi-16")
+    assert "CSI-16" in text
+    assert '<option value="csi-16" selected>' in text
+    assert "GAD-7, 0–21" in text
+
+
+def test_dosing_stands_only_where_released(told: Desk) -> None:
+    with loading():
+        Consent.objects.filter(subject=told.cast.b, release_class="dosing_summary").update(withdrawn_at=timezone.now())
+    text = page(told)
+    assert "s-dose a" in text
+    assert "s-dose b" not in text
+    assert "s-line b" in text
+
+
+def test_the_mirror_is_one_tap_away_and_keeps_what_was_chosen(told: Desk) -> None:
+    text = page(told, "?a=csi-16")
+    assert "?a=csi-16&amp;flat=1" in text
+    assert "Numbers rise upwards on both sides" in page(told, "?a=csi-16&flat=1")
+
+
+def test_insights_lead_to_the_session_that_took_them_up(told: Desk) -> None:
+    text = page(told)
+    assert text.count('class="s-link a" d="M') + text.count('class="s-link b" d="M') == 2 + 1  # one in the key
+    assert "taken up on" in text
+
+
+def test_what_was_taken_back_is_gone_at_the_next_look(told: Desk) -> None:
+    words = "On the drive home"
+    assert words in page(told)
+    with door.opened(told.cast.b.id):
+        for insight in Insight.objects.all():
+            take_back(by=told.cast.b, insight_id=insight.id)
+    text = page(told)
+    assert words not in text
+    assert "s-link b" not in text
+
+
+def test_the_page_costs_the_same_however_long_the_story(told: Desk, django_assert_max_num_queries: object) -> None:
+    from django.db import connection
+    from django.test.utils import CaptureQueriesContext
+
+    client, root = dana(told), f"/couples/{told.cast.couple.id}"
+
+    def cost(path: str) -> int:
+        client.get(root + path)
+        with CaptureQueriesContext(connection) as asked:
+            assert client.get(root + path).status_code == 200
+        return len(asked)
+
+    paths = ("", "/for-both", "/exercises", "/agreement")
+    before = [cost(path) for path in paths] + [_list_cost(client)]
+    told.answers(told.cast.a, "phq-9", tuple(range(5, 20)))
+    for days in range(21, 50, 7):
+        told.session(days)
+        told.share(told.cast.a, f"Words {days}", Relation.COUPLES_THERAPIST)
+        told.exercise("mend_it_soon", 3, (1,))
+    with loading():
+        assign(told.cast.couples_therapist, "couples_therapist", couple=told.cast.strangers)
+    assert [cost(path) for path in paths] + [_list_cost(client)] == before
+
+
+def _list_cost(client: Client) -> int:
+    from django.db import connection
+    from django.test.utils import CaptureQueriesContext
+
+    with CaptureQueriesContext(connection) as asked:
+        client.get("/couples")
+    return len(asked)
+
+
+# -------------------------------------------------------------------------------------------------------- for both
+
+
+def test_the_sheet_for_the_couple_holds_nothing_that_only_one_may_see(told: Desk) -> None:
+    response = dana(told).get(f"/couples/{told.cast.couple.id}/for-both")
+    text = response.content.decode()
+    assert "My silence is fear" in text
+    assert "Ten minutes in the evening" in text
+    assert "You both saw the circle" in text
+    for trace in ("ask for help before I am angry", "PHQ-9", "GAD-7", "CSI-16", "s-dose", "s-line", "reliabl"):
+        assert trace not in text
+
+
+def test_the_sheet_is_the_same_whatever_either_answered_or_released(told: Desk) -> None:
+    path = f"/couples/{told.cast.couple.id}/for-both"
+    before = _shape(dana(told).get(path).content.decode())
+    with loading():
+        Consent.objects.all().update(withdrawn_at=timezone.now())
+    told.answers(told.cast.b, "phq-9", (20, 20, 20))
+    assert _shape(dana(told).get(path).content.decode()) == before
+
+
+# ---------------------------------------------------------------------------------------------------------- agenda
+
+
+def test_the_agenda_says_what_was_brought_promised_and_moved_for_each(told: Desk) -> None:
+    text = page(told)
+    assert "On the drive home" in text
+    assert "Ben, Amara, Dana" in text
+    assert "Amara, Dana" in text
+    assert re.search(r"Ten minutes in the evening</b>: \d of 5 weeks", text)
+    assert "9 to <b>7</b>" in text or "12 to <b>7</b>" in text
+    assert "mean" not in re.sub(r"(What that|what each|mode) means?", "", text)
+
+
+def test_the_list_says_who_comes_next_and_what_is_new(told: Desk) -> None:
+    text = dana(told).get("/couples").content.decode()
+    assert "Amara" in text
+    assert "2 shared insights, 2 exercises done" in text
+    assert client_for(told.cast.prescriber).get("/couples").status_code == 404
+
+
+# ------------------------------------------------------------------------------------------------------- recording
+
+
+def post(made: Desk, path: str, **data: object) -> tuple[int, str]:
+    response = dana(made).post(f"/couples/{made.cast.couple.id}{path}", data)
+    return response.status_code, response.content.decode()
+
+
+NOTE = {"modality": "eft", "stage": "Stage 1", "focus": "The cycle", "text": "They saw it.", "summary": "You saw it."}
+
+
+def test_a_session_is_planned_once_however_often_the_button_is_pressed(plain: Desk) -> None:
+    at = (timezone.now() + timedelta(days=3)).strftime("%Y-%m-%dT%H:%M")
+    given = {"at": at, "minutes": 60, "place": "Room 2", "request_id": str(uuid4())}
+    for _ in range(2):
+        assert post(plain, "/plan", **given)[0] == 302
+    with door.opened(plain.cast.a.id):
+        assert CoupleSession.objects.get().place == "Room 2"
+
+
+def test_a_plan_without_a_time_is_asked_for_it_and_keeps_the_rest(plain: Desk) -> None:
+    status, text = post(plain, "/plan", minutes=75, place="The garden room", request_id=str(uuid4()))
+    assert status == 422
+    assert "Choose a day and a time." in text
+    assert "The garden room" in text
+
+
+def test_times_are_the_clinics_own(plain: Desk) -> None:
+    with loading():
+        plain.cast.clinic.timezone = "America/Los_Angeles"
+        plain.cast.clinic.save()
+    post(plain, "/plan", at="2026-12-03T16:00", minutes=60, place="", request_id=str(uuid4()))
+    with door.opened(plain.cast.couples_therapist.id):
+        assert CoupleSession.objects.get().at.isoformat() == "2026-12-04T00:00:00+00:00"
+    assert "16:00" in page(plain)
+
+
+def test_recording_keeps_each_part_where_it_belongs_and_once(plain: Desk) -> None:
+    words = plain.share(plain.cast.b, "I go quiet.", Relation.COUPLES_THERAPIST)
+    session = plain.session(-0.01)
+    path = f"/sessions/{session.id}"
+    for _ in range(2):
+        assert post(plain, path, **NOTE, discussed=[str(words.id)])[0] == 302
+    with door.opened(plain.cast.couples_therapist.id):
+        assert ProgressNote.objects.get().focus == "The cycle"
+        assert SharedSummary.objects.get().text == "You saw it."
+    text = dana(plain).get(f"/couples/{plain.cast.couple.id}{path}").content.decode()
+    assert "I go quiet." in text
+    assert "Only you, never exported" in text
+
+
+def test_an_insight_taken_back_meanwhile_is_told_and_every_word_typed_stays(plain: Desk) -> None:
+    words = plain.share(plain.cast.b, "I go quiet.", Relation.COUPLES_THERAPIST)
+    session = plain.session(-0.01)
+    with door.opened(plain.cast.b.id):
+        take_back(by=plain.cast.b, insight_id=Insight.objects.get().id)
+    status, text = post(plain, f"/sessions/{session.id}", **{**NOTE, "text": "Long thoughts & <b>more</b>."}, discussed=[str(words.id)])
+    assert status == 422
+    assert "no longer open to you" in text
+    assert "Long thoughts &amp; &lt;b&gt;more&lt;/b&gt;." in text
+    assert "I go quiet" not in text
+
+
+def test_too_long_a_note_is_refused_and_kept_on_the_page(plain: Desk) -> None:
+    session = plain.session(-0.01)
+    status, text = post(plain, f"/sessions/{session.id}", **{**NOTE, "text": "y" * 20_001})
+    assert status == 422
+    assert "longer than 20,000 characters" in text
+    assert "y" * 20_001 in text
+
+
+def test_what_was_taken_up_and_taken_back_leaves_one_neutral_line(plain: Desk) -> None:
+    words = plain.share(plain.cast.b, "I go quiet.", Relation.COUPLES_THERAPIST)
+    session = plain.session(-0.01)
+    plain.record(session, words)
+    with door.opened(plain.cast.b.id):
+        take_back(by=plain.cast.b, insight_id=Insight.objects.get().id)
+    text = dana(plain).get(f"/couples/{plain.cast.couple.id}/sessions/{session.id}").content.decode()
+    assert "I go quiet" not in text
+    assert "since been taken back by its author" in text
+
+
+def test_a_process_note_is_kept_apart_and_posted_once(plain: Desk) -> None:
+    session = plain.session(-0.01)
+    given = {"process-text": "My unease.", "process-request_id": str(uuid4())}
+    for _ in range(2):
+        assert post(plain, f"/sessions/{session.id}/process", **given)[0] == 302
+    with door.opened(plain.cast.couples_therapist.id):
+        assert ProcessNote.objects.get().text == "My unease."
+    with loading():
+        second = person(plain.cast.clinic, "Remy", "staff", "couples_therapist")
+        assign(second, "couples_therapist", couple=plain.cast.couple)
+    other = client_for(second).get(f"/couples/{plain.cast.couple.id}/sessions/{session.id}")
+    assert other.status_code == 200
+    assert b"unease" not in other.content
+    assert post(plain, f"/sessions/{session.id}/process", **{**given, "process-text": " "})[0] == 422
+
+
+def test_a_correction_needs_its_reason_and_stands_beside_the_old(plain: Desk) -> None:
+    session = plain.session(-0.01)
+    plain.record(session)
+    with door.opened(plain.cast.couples_therapist.id):
+        note = ProgressNote.objects.get()
+    given = {"modality": "other", "stage": "", "focus": "Another focus", "text": "Mended."}
+    status, text = post(plain, f"/notes/{note.id}/correct", **given, reason="")
+    assert status == 422
+    assert "Mended." in text
+    assert post(plain, f"/notes/{note.id}/correct", **given, reason="A wrong word.")[0] == 302
+    shown = dana(plain).get(f"/couples/{plain.cast.couple.id}/sessions/{session.id}").content.decode()
+    assert "Another focus" in shown
+    assert "A wrong word." in shown
+    assert "Earlier versions (1)" in shown
+
+
+def test_moving_cancelling_and_summing_up(plain: Desk) -> None:
+    session, other = plain.session(5), plain.session(-0.01)
+    at = (timezone.now() + timedelta(days=9)).strftime("%Y-%m-%dT%H:%M")
+    assert post(plain, f"/sessions/{session.id}/move", at=at, minutes=90, place="Room 9", request_id=str(uuid4()))[0] == 302
+    assert "Room 9" in page(plain)
+    assert post(plain, f"/sessions/{session.id}/cancel")[0] == 302
+    plain.record(other)
+    given = {"summary-text": "Well done, both.", "summary-request_id": str(uuid4())}
+    for _ in range(2):
+        assert post(plain, f"/sessions/{other.id}/summary", **given)[0] == 302
+    with door.opened(plain.cast.b.id):
+        assert SharedSummary.objects.get().text == "Well done, both."
+        assert CoupleSession.objects.get(id=session.id).state == "cancelled"
+
+
+def test_an_exercise_is_given_and_ended(plain: Desk) -> None:
+    given = {"code": "say_it_back", "words": "Slowly.", "weeks": 2, "request_id": str(uuid4())}
+    for _ in range(2):
+        assert post(plain, "/exercises", **given)[0] == 302
+    with door.opened(plain.cast.a.id):
+        row = ExerciseGiven.objects.get()
+        assert row.words == "Slowly."
+    assert post(plain, f"/exercises/{row.id}/end")[0] == 302
+    assert "Say it back</b>" not in page(plain)
+    status, text = post(plain, "/exercises", **{**given, "words": "z" * 301, "request_id": str(uuid4())})
+    assert status == 422
+    assert "z" * 301 in text
+
+
+def test_an_agreement_is_put_before_both_once_and_says_what_it_means_first(plain: Desk) -> None:
+    plain.agreement_texts()
+    text = dana(plain).get(f"/couples/{plain.cast.couple.id}/agreement").content.decode()
+    assert "may be brought into the room with both" in text
+    assert "There is no agreement in force" in text
+    for _ in range(2):
+        assert post(plain, "/agreement", mode="no_secrets", after=0)[0] == 302
+    with door.opened(plain.cast.a.id):
+        assert DisclosureAgreement.objects.get().mode == "no_secrets"
+    assert "nobody has signed yet" in page(plain)
+
+
+def test_an_agreement_without_a_published_text_is_refused_in_words(plain: Desk) -> None:
+    status, text = post(plain, "/agreement", mode="confidential", after=0)
+    assert status == 422
+    assert "no text for this agreement yet" in text
+
+
+# --------------------------------------------------------------------------------------------------------- parting
+
+
+def test_after_parting_the_chart_says_so_and_takes_nothing(told: Desk) -> None:
+    with loading():
+        told.cast.couple.parted_at = timezone.now()
+        told.cast.couple.save()
+    text = page(told)
+    assert "They parted on" in text
+    assert "Plan a session" not in text
+    assert "On the drive home" not in text
+    status, text = post(told, "/exercises", code="say_it_back", words="", weeks=2, request_id=str(uuid4()))
+    assert status == 422
+    assert "parted" in text
