@@ -1,6 +1,6 @@
 // Leaves a page at once: the Leave button, or Escape twice within a second. What was on the screen is blanked first,
 // this entry of the history is replaced, and the session is closed behind, so that Back finds a login and no words.
-// It never asks, never waits for an answer, and stores nothing.
+// It never asks, never waits for an answer, and leaves nothing stored.
 (() => {
   "use strict";
   const button = document.querySelector("[data-leave]");
@@ -18,6 +18,7 @@
   function leave() {
     document.documentElement.hidden = true;
     document.title = "";
+    try { sessionStorage.clear(); } catch { /* nothing was kept */ }  // unsaved words go too: somebody is in the room
     closeSession();
     location.replace(button.href);
   }
