@@ -9,9 +9,9 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "bothwell"
-SLICES = ("couples", "privacy", "instruments", "pathway", "dosing", "monitoring", "integration")
+SLICES = ("couples", "privacy", "instruments", "pathway", "enrolment", "dosing", "monitoring", "integration")
 # Only these know Django: models, actions (the feed's and the watch's among them), the door and what keeps it.
-WORLDLY = re.compile(r"(^|\.)(models|\w*actions|feed|watch|door|policies|checks|audit|link)$")
+WORLDLY = re.compile(r"(^|\.)(models|\w*actions|feed|watch|door|policies|checks|audit)$")
 
 
 @pytest.fixture(scope="module")

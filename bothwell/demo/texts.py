@@ -194,3 +194,4 @@ RESEARCH: Final = (
 def to_sign(body: str) -> str:
     """The text as it is put before somebody, with the sentence that it is an example."""
     return body + _OURS
+GLASS: Final = "Two held visits in a row: checked with the prescriber that the pause is right."

@@ -528,7 +528,7 @@ def administer(
 
 
 def _must_fit(session: DosingSession, event: str, now: datetime) -> None:
-    """An infusion begins with the dose itself; it is paused or stopped while it runs, resumed after a pause."""
+    """An infusion begins with the dose; it is paused or stopped while it runs, resumed after a pause."""
     if session.started_at is None:
         raise Refused("Nothing is running: the dose has not been started.")
     state = infusion_of(session, now)
@@ -559,7 +559,7 @@ def infusion_of(
 
 
 def is_running(session: DosingSession) -> bool:
-    """Whether a dose is being given: begun, neither stopped nor past its ordered minutes; a pause is not over."""
+    """Whether a dose is being given: begun, neither stopped nor past its minutes; a pause is not over."""
     if session.started_at is None or session.ended_at is not None:
         return False
     state = infusion_of(session, timezone.now())
@@ -577,7 +577,7 @@ def discharge_criteria(
 def sign_discharge(
     *, by: Person, session_id: UUID, condition: discharging.Condition, signed_name: str
 ) -> Discharge:
-    """A clinician signs that every criterion is met: the session is over, the person may go with their escort."""
+    """A clinician signs that every criterion is met: the person may go home with their escort."""
     session = _held(session_id)
     if earlier := Discharge.objects.filter(session=session).first():
         return earlier
@@ -654,7 +654,7 @@ def _end(
 
 @transaction.atomic
 def summarise(*, by: Person, session_id: UUID, text: str, request_id: UUID | None = None) -> SessionSummary:
-    """How it went, in a few sentences for the care team and the person. A later one stands beside the earlier."""
+    """How it went, in a few sentences for the care team and the person; a later one stands beside it."""
     session = _session(session_id)
     if not pathway.roles_towards(by, session.subject_id, session.couple_id) & SUMMARISE:
         raise Refused("This is written by the person's nurse, prescriber or individual therapist.")

@@ -10,7 +10,7 @@ from django.utils import timezone
 from procrastinate import RetryStrategy
 from procrastinate.contrib.django import app
 
-from bothwell.couples import link
+from bothwell.enrolment import link
 from bothwell.couples.models import Contact
 from bothwell.privacy import audit
 from bothwell.privacy.models import Invitation

@@ -60,8 +60,7 @@ _STANDS = "not s.is_artefact and not exists (select 1 from bothwell_sample c whe
 def _values(sql: str, parameters: Sequence[Any]) -> list[Value]:
     with connection.cursor() as cursor:
         cursor.execute(sql, parameters)
-        # JSON comes as text from a cursor of Django's.
-        return [Value(*row[:-1], json.loads(row[-1])) for row in cursor.fetchall()]
+        return [Value(*known, detail=json.loads(detail)) for *known, detail in cursor.fetchall()]
 
 
 def newest(sessions: Collection[UUID], until: datetime | None = None) -> dict[UUID, dict[str, Value]]:
@@ -84,7 +83,7 @@ def newest(sessions: Collection[UUID], until: datetime | None = None) -> dict[UU
 def trends(
     sessions: Collection[UUID], codes: Collection[str], now: datetime
 ) -> dict[tuple[UUID, str], list[Value]]:
-    """For each session and quantity the last value of every five minutes, oldest first, forty minutes back."""
+    """By session and quantity the last value of every five minutes, oldest first, forty minutes back."""
     found: dict[tuple[UUID, str], list[Value]] = {}
     rows = _values(
         f"select {_COLUMNS.replace('s.', 'x.').replace('x.device_id is not null', 'x.is_from_device')} "
@@ -109,7 +108,8 @@ def charted(session_id: UUID) -> list[Value]:
         "  date_bin(%s::interval, s.observed_at, 'epoch')::text else s.id::text end) "
         f"{_COLUMNS} from bothwell_sample s where s.session_id = %s and {_STANDS} "
         "order by s.code, case when s.code = any(%s) then "
-        "  date_bin(%s::interval, s.observed_at, 'epoch')::text else s.id::text end, s.observed_at desc, s.id desc"
+        "  date_bin(%s::interval, s.observed_at, 'epoch')::text else s.id::text end, "
+        "s.observed_at desc, s.id desc"
         ") kept order by observed_at, id",
         [
             list(flowsheet.CONTINUOUS), timedelta(seconds=DOT_SECONDS), session_id,
@@ -287,7 +287,7 @@ def _span(seconds: int) -> str:
 
 
 def gather(sessions: Sequence[DosingSession], now: datetime) -> dict[UUID, Bedside]:
-    """The sessions as they stand now, by id. The number of statements does not depend on how many there are."""
+    """The sessions as they stand now, by id; the number of statements does not depend on how many."""
     ids = [session.id for session in sessions]
     values, alarms = newest(ids), standing(ids)
     sides = sides_of([session.subject_id for session in sessions])
@@ -307,7 +307,7 @@ def gather(sessions: Sequence[DosingSession], now: datetime) -> dict[UUID, Bedsi
             alarms.get(session.id, []),
             bindings.get(session.id),
             given.get(session.id, []),
-        )  # fmt: skip
+        )
         for session in sessions
     }
 
@@ -356,7 +356,7 @@ def _bedside(
 
 
 def sides_of(people: Collection[UUID]) -> dict[UUID, str]:
-    """The letter of each person in their couple, for the chip: a place in the record, nothing of the other."""
+    """The letter of each person in their couple, for the chip: nothing of the other one."""
     members = Membership.objects.filter(person_id__in=people, until__isnull=True)
     return dict(members.values_list("person_id", "side"))
 

@@ -1,4 +1,4 @@
-"""The forms of the dosing room: what a nurse enters, with big keys, plain questions and a time that may be corrected.
+"""The forms of the dosing room: what a nurse enters, on big keys, with a time that may be corrected.
 
 They check shapes only; what is plausible, allowed or due the actions decide.
 """

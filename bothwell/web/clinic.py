@@ -21,7 +21,7 @@ from django.utils import timezone
 from django.utils.http import urlencode
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from bothwell.couples import actions
+from bothwell.enrolment import actions
 from bothwell.couples.models import (
     Clinic,
     Couple,

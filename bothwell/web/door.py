@@ -6,6 +6,7 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils import timezone
+from django.utils import timezone
 from django.utils.http import urlencode
 
 from bothwell.couples.models import Person

@@ -13,7 +13,7 @@ from django.shortcuts import redirect, render
 from django.urls import path
 from django.views.decorators.http import require_GET, require_http_methods
 
-from bothwell.couples import actions
+from bothwell.enrolment import actions
 from bothwell.couples.models import Role
 from bothwell.couples.pairing import StartedBy
 from bothwell.privacy import audit

@@ -14,7 +14,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
-from bothwell.couples import actions
+from bothwell.enrolment import actions
 from bothwell.privacy.models import User
 from bothwell.refusal import Refused, Stale
 

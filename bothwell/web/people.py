@@ -18,7 +18,7 @@ from django.urls import path
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from bothwell.couples import actions
+from bothwell.enrolment import actions
 from bothwell.couples.models import (
     Assignment,
     Contact,

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bothwell.couples import link, pairing
+from bothwell.couples import pairing
 from bothwell.couples.pairing import Candidate, CareRole, Clinician, ClinicRole, Link, OnFile, Post
 
 CLINIC = uuid4()

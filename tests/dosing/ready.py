@@ -50,7 +50,8 @@ def make_ready(cast: Cast) -> Ready:
         rules = protocols.load(path)
         version = ProtocolVersion.objects.create(
             clinic=cast.clinic, name=rules.name, version=rules.version, sha256=rules.sha256,
-            source=path.read_text(encoding="utf-8"), signed_by=cast.lead, signed_at=timezone.now(), signed_name="Lea",
+            source=path.read_text(encoding="utf-8"), signed_by=cast.lead, signed_at=timezone.now(),
+            signed_name="Lea",
         )  # fmt: skip
         text = ConsentText.objects.create(
             clinic=cast.clinic, kind="treatment", code="iv", title="Infusion", body="What this is.",
@@ -59,7 +60,9 @@ def make_ready(cast: Cast) -> Ready:
         room, other = (Room.objects.create(clinic=cast.clinic, name=name) for name in ("Room 2", "Room 3"))
         course, order, session = _way(cast, cast.a, version, text)
         _, _, partners = _way(cast, cast.b, version, text)
-        device = Device.objects.create(clinic=cast.clinic, identifier=f"MON-{uuid4().hex[:6]}", name="Monitor 2", room=room)
+        device = Device.objects.create(
+            clinic=cast.clinic, identifier=f"MON-{uuid4().hex[:6]}", name="Monitor 2", room=room
+        )
     return Ready(cast, course, order, session, partners, room, other, device)
 
 
@@ -71,15 +74,22 @@ def _way(
         **of, author=cast.prescriber, protocol=version, route="iv", phase="preparation", state="active",
         sessions_planned=4, steps_taken=5,
     )  # fmt: skip
-    decision = JointDecision.objects.create(**of, author=cast.prescriber, course=course, route="iv", summary="Go on.")
-    for signer, signs_as in ((cast.prescriber, "prescriber"), (cast.couples_therapist, "couples_therapist"), (who, "partner")):
+    decision = JointDecision.objects.create(
+        **of, author=cast.prescriber, course=course, route="iv", summary="Go on."
+    )
+    for signer, signs_as in (
+        (cast.prescriber, "prescriber"),
+        (cast.couples_therapist, "couples_therapist"),
+        (who, "partner"),
+    ):
         DecisionSignature.objects.create(
-            **of, author=signer, decision=decision, signs_as=signs_as, verdict="proceed", signed_name=signer.name_used,
+            **of, author=signer, decision=decision, signs_as=signs_as, verdict="proceed",
+            signed_name=signer.name_used,
         )  # fmt: skip
     Consent.objects.create(**of, author=who, text=text, sha256=text.sha256, signed_name=who.name_used)
     order = Order.objects.create(
-        **of, author=cast.prescriber, course=course, route="iv", dose_mg=Decimal("34"), weight_kg=Decimal("68"),
-        minutes=40, product="Ketamine", concentration_mg_per_ml=Decimal("50"), antiemetic="Ondansetron 4 mg",
+        **of, author=cast.prescriber, course=course, route="iv", dose_mg=Decimal("34"),
+        weight_kg=Decimal("68"), minutes=40, product="Ketamine", concentration_mg_per_ml=Decimal("50"), antiemetic="Ondansetron 4 mg",
     )  # fmt: skip
     session = DosingSession.objects.create(
         **of, author=cast.nurse, course=course, number=1, scheduled_at=timezone.now()
@@ -118,20 +128,25 @@ def chart(ready: Ready, minute: float, session: DosingSession | None = None, **v
     with loading():
         Sample.objects.bulk_create(
             Sample(
-                clinic=ready.cast.clinic, subject_id=of.subject_id, couple_id=of.couple_id, session=of, device=ready.device,
-                code=code, value=Decimal(str(value)), unit="", observed_at=at, recorded_at=at,
+                clinic=ready.cast.clinic, subject_id=of.subject_id, couple_id=of.couple_id,
+                session=of, device=ready.device, code=code, value=Decimal(str(value)), unit="", observed_at=at, recorded_at=at,
             )
             for code, value in values.items()
         )  # fmt: skip
 
 
-def started_ago(ready: Ready, minutes: int, session: DosingSession | None = None, room: Room | None = None) -> DosingSession:
+def started_ago(
+    ready: Ready, minutes: int, session: DosingSession | None = None, room: Room | None = None
+) -> DosingSession:
     """The session as if its dose had been begun so long ago, in a room; as the loader."""
     of, now = session or ready.session, timezone.now()
     begun = now - timedelta(minutes=minutes)
     with loading():
         DosingSession.objects.filter(id=of.id).update(
-            arrived_at=begun - timedelta(minutes=30), started_at=begun, order_id=ready.order.id, room=room or ready.room
+            arrived_at=begun - timedelta(minutes=30),
+            started_at=begun,
+            order_id=ready.order.id,
+            room=room or ready.room,
         )
         Course.objects.filter(id=of.course_id).update(phase="dosing_series")
         of.refresh_from_db()

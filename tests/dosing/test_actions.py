@@ -1,4 +1,4 @@
-"""What may be done in a session and what not, with the sentence the nurse reads; the database as the last word."""
+"""What may be done in a session and what not, with the sentence the nurse reads; then the database's word."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -67,7 +67,15 @@ def test_a_dose_is_refused_with_everything_that_is_missing(nurse: Ready) -> None
     arrive(nurse)
     with pytest.raises(Refused) as refused:
         start(nurse, pressures=())
-    for words in ("not been asked today", "Suicide risk", "Weight", "Blood pressure", "Fasting", "antiemetic", "escort"):
+    for words in (
+        "not been asked today",
+        "Suicide risk",
+        "Weight",
+        "Blood pressure",
+        "Fasting",
+        "antiemetic",
+        "escort",
+    ):
         assert words in refused.value.reason
     assert DosingSession.objects.get(id=nurse.session.id).started_at is None
     assert not Administration.objects.exists()
@@ -102,7 +110,9 @@ def test_an_answer_that_is_a_no_holds_the_dose(nurse: Ready, name: str, value: o
         ("mood", "fine", "not an answer"),
     ],
 )
-def test_an_answer_that_is_none_is_refused_in_words(nurse: Ready, name: str, value: object, words: str) -> None:
+def test_an_answer_that_is_none_is_refused_in_words(
+    nurse: Ready, name: str, value: object, words: str
+) -> None:
     arrive(nurse)
     with pytest.raises(Refused, match=words):
         actions.check(by=nurse.cast.nurse, session_id=nurse.session.id, name=name, value=value)
@@ -174,7 +184,9 @@ def test_an_order_is_for_one_session(nurse: Ready) -> None:
     arrive(nurse)
     answer_all(nurse)
     start(nurse)
-    next_one = actions.schedule(by=nurse.cast.nurse, course=nurse.course, at=timezone.now() + timedelta(days=7))
+    next_one = actions.schedule(
+        by=nurse.cast.nurse, course=nurse.course, at=timezone.now() + timedelta(days=7)
+    )
     assert actions.order_for(next_one) is None
 
 
@@ -196,7 +208,9 @@ def test_who_is_on_the_team_but_not_at_the_bed_changes_nothing(ready: Ready) -> 
     with door.opened(ready.cast.a.id), pytest.raises(Refused):
         actions.check(by=ready.cast.a, session_id=ready.session.id, name="escort", value="Ben")
     with door.opened(ready.cast.stranger_prescriber.id), pytest.raises(Refused, match="no such session"):
-        actions.check(by=ready.cast.stranger_prescriber, session_id=ready.session.id, name="weight", value="70")
+        actions.check(
+            by=ready.cast.stranger_prescriber, session_id=ready.session.id, name="weight", value="70"
+        )
 
 
 # ── one at a time ─────────────────────────────────────────────────────────────────────────────────────────
@@ -212,7 +226,10 @@ def test_the_second_partner_reads_a_sentence(nurse: Ready) -> None:
 def test_the_second_partner_may_come_once_the_first_is_signed_off(nurse: Ready) -> None:
     arrive(nurse)
     actions.turn_back(
-        by=nurse.cast.nurse, session_id=nurse.session.id, reason="Ate breakfast an hour ago.", signed_name="Luis"
+        by=nurse.cast.nurse,
+        session_id=nurse.session.id,
+        reason="Ate breakfast an hour ago.",
+        signed_name="Luis",
     )
     assert actions.arrive(by=nurse.cast.nurse, session_id=nurse.partners.id, room=nurse.room).arrived_at
 
@@ -249,7 +266,12 @@ def test_arriving_twice_in_the_same_room_is_arriving(nurse: Ready) -> None:
 
 
 def give(ready: Ready, event: str, **more: object) -> Administration:
-    asked = {"by": ready.cast.nurse, "session_id": ready.session.id, "substance": "Ketamine", "request_id": uuid4()}
+    asked = {
+        "by": ready.cast.nurse,
+        "session_id": ready.session.id,
+        "substance": "Ketamine",
+        "request_id": uuid4(),
+    }
     return actions.administer(event=Administration.Event(event), **asked | more)  # type: ignore[arg-type]
 
 
@@ -322,7 +344,9 @@ def well(session: DosingSession, **changes: object) -> Condition:
         ({"pressure": None}, "after the dose"),
     ],
 )
-def test_nobody_goes_home_before_every_criterion_is_met(ready: Ready, changes: dict[str, object], words: str) -> None:
+def test_nobody_goes_home_before_every_criterion_is_met(
+    ready: Ready, changes: dict[str, object], words: str
+) -> None:
     session = started_ago(ready, 130)
     with door.opened(ready.cast.nurse.id), pytest.raises(Refused, match=words):
         actions.sign_discharge(
@@ -386,7 +410,12 @@ def test_a_summary_is_written_once_and_not_by_everybody(ready: Ready) -> None:
     key = uuid4()
     with door.opened(ready.cast.therapist_a.id):
         for _ in range(2):
-            actions.summarise(by=ready.cast.therapist_a, session_id=ready.session.id, text="A quiet session.", request_id=key)
+            actions.summarise(
+                by=ready.cast.therapist_a,
+                session_id=ready.session.id,
+                text="A quiet session.",
+                request_id=key,
+            )
     with door.opened(ready.cast.therapist_a.id):
         assert SessionSummary.objects.count() == 1
     with door.opened(ready.cast.a.id), pytest.raises(Refused):

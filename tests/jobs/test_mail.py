@@ -13,13 +13,13 @@ from django.core.mail import EmailMessage
 from django.db import ProgrammingError, transaction
 from django.utils import timezone
 
-from bothwell.couples import actions
-from bothwell.couples.actions import NewPartner, Reach
+from bothwell.enrolment import actions
+from bothwell.enrolment.actions import NewPartner, Reach
 from bothwell.jobs import mail
 from bothwell.models import AuditEntry, Contact, Invitation, Person
 from bothwell.privacy import door
 from tests.conftest import LOGINS, loading
-from tests.couples.committed import as_worker, committing, invited, new_clinic
+from tests.enrolment.committed import as_worker, committing, invited, new_clinic
 
 __all__ = ["committing"]
 

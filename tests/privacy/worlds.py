@@ -81,48 +81,81 @@ class Plan:
     staff_author: int = 4
 
 
-def _listed(of: st.SearchStrategy[Any], most: int) -> st.SearchStrategy[tuple[Any, ...]]:
-    return st.lists(of, max_size=most, unique=True).map(tuple)
+FULL = Plan(
+    pairings=((0, 1), (2, 3)),
+    assigned=(
+        *[(4, "prescriber", place, "always") for place in (0, 1, 2)],
+        *[(5, "individual_therapist", place, "always") for place in (0, 1)],
+        (5, "safety", 1, "always"),
+        (6, "couples_therapist", 0, "always"),
+    ),
+    roles=((7, "lead", "always"),),
+    grants=tuple(
+        (place, kind, audience, "open") for place in (0, 1) for kind in GIVEN for audience in AUDIENCES
+    ),
+    releases=tuple((place, release, False) for place in (0, 1) for release in RELEASES),
+    glass=((7, "person", 0, True), (7, "couple", 0, True)),
+    dosing=("today", "yesterday", "none", "cancelled"),
+)
+"""A world in which everything that can be given is given, and every broken glass is open."""
 
+BARE = Plan(
+    pairings=((0, 2), (0, 1)),
+    assigned=(
+        *[(4, "nurse", place, "always") for place in (0, 1)],
+        (5, "safety", 0, "until later"),
+        (6, "couples_therapist", 1, "always"),
+        (5, "individual_therapist", 0, "past"),
+        (5, "prescriber", 0, "future"),
+    ),
+    roles=((7, "coordinator", "always"), (7, "lead", "past")),
+    grants=tuple((0, kind, audience, "revoked") for kind in GIVEN for audience in AUDIENCES),
+    releases=tuple((0, release, True) for release in RELEASES),
+    glass=((6, "person", 0, True), (6, "person", 1, False)),
+    receipts=frozenset((place, which) for place in (0, 1, 2) for which in range(4)),
+    dosing=("today", "cancelled", "none", "none"),
+)
+"""A world in which everything given was taken back, and a couple has parted."""
+
+
+def _listed(of: st.SearchStrategy[Any], most: int, least: int = 0) -> st.SearchStrategy[tuple[Any, ...]]:
+    return st.lists(of, min_size=least, max_size=most, unique=True).map(tuple)
+
+
+_TOUCHED = st.sampled_from((0, 0, 1, 1, 2, 4))
+_ASSIGNED = st.tuples(
+    st.sampled_from(STAFF), st.sampled_from(CARING), _TOUCHED, st.sampled_from(("always", *WHEN))
+)
+_GRANTS = st.tuples(
+    _TOUCHED,
+    st.sampled_from(GIVEN),
+    st.sampled_from(AUDIENCES),
+    st.sampled_from(["open"] * 3 + ["revoked", "later"]),
+)
+_RELEASES = st.tuples(_TOUCHED, st.sampled_from(RELEASES), st.sampled_from([False, False, True]))
+_GLASS = st.tuples(
+    st.sampled_from(STAFF),
+    st.sampled_from(["person", "couple"]),
+    st.integers(0, 3),
+    st.sampled_from([True, True, False]),
+)
+_PAIRINGS = [(0, 1), (0, 1), (0, 2), (1, 2), (0, 4), (1, 4), (2, 5), (2, 3)]
+_DOSING = st.sampled_from(["none", "today", "today", "yesterday", "tomorrow", "cancelled"])
 
 PLANS = st.builds(
     Plan,
-    pairings=st.lists(
-        st.sampled_from([(0, 1), (0, 2), (1, 2), (0, 4), (1, 4), (2, 5), (2, 3)]), min_size=1, max_size=4
-    ).map(tuple),
-    parted=st.frozensets(st.integers(0, 3), max_size=2),
-    assigned=_listed(
-        st.tuples(
-            st.sampled_from(STAFF),
-            st.sampled_from(CARING),
-            st.sampled_from((0, 1, 2, 4)),
-            st.sampled_from(WHEN),
-        ),
-        12,
-    ),
+    pairings=st.lists(st.sampled_from(_PAIRINGS), min_size=1, max_size=4).map(tuple),
+    parted=st.frozensets(st.integers(0, 3), max_size=1),
+    assigned=_listed(_ASSIGNED, most=16, least=6),
     roles=_listed(
-        st.tuples(st.sampled_from(STAFF), st.sampled_from(["lead", "coordinator"]), st.sampled_from(WHEN)), 3
+        st.tuples(st.sampled_from(STAFF), st.sampled_from(["lead", "coordinator"]), st.sampled_from(WHEN)),
+        most=4,
     ),
-    grants=_listed(
-        st.tuples(
-            st.sampled_from(PATIENTS),
-            st.sampled_from(GIVEN),
-            st.sampled_from(AUDIENCES),
-            st.sampled_from(["open", "open", "revoked", "later"]),
-        ),
-        8,
-    ),
-    releases=_listed(st.tuples(st.sampled_from(PATIENTS), st.sampled_from(RELEASES), st.booleans()), 10),
-    glass=_listed(
-        st.tuples(
-            st.sampled_from(STAFF), st.sampled_from(["person", "couple"]), st.integers(0, 3), st.booleans()
-        ),
-        3,
-    ),
-    receipts=st.frozensets(st.tuples(st.sampled_from((0, 1, 2, 3, 4, 5)), st.integers(0, 5)), max_size=12),
-    dosing=st.tuples(
-        *[st.sampled_from(["none", "today", "today", "yesterday", "tomorrow", "cancelled"]) for _ in PATIENTS]
-    ),
+    grants=_listed(_GRANTS, most=20, least=6),
+    releases=_listed(_RELEASES, most=30, least=8),
+    glass=_listed(_GLASS, most=6, least=2),
+    receipts=st.frozensets(st.tuples(st.integers(0, 5), st.integers(0, 5)), max_size=16),
+    dosing=st.tuples(*[_DOSING for _ in PATIENTS]),
     staff_author=st.sampled_from(STAFF),
 )
 
@@ -466,7 +499,7 @@ def _about_person(b: Builder, person: Any) -> None:
             thing.response = _responses(b, person, common)
             b.write()
         if name == "Insight":
-            item = Item(thing.id, "insight", clinic.id, subject=person.id)
+            item = Item(thing.id, "insight.sheet", clinic.id, subject=person.id)
             b.add(thing, lambda w, viewer: viewer == person.id, item, person.id)
         else:
             b.add_item(thing, kind, subject=person.id, author=author.id)

@@ -55,7 +55,11 @@ def test_rooms_keep_their_place_and_say_who_and_how_long(ready: Ready, nurse: Cl
     started_ago(ready, 62)
     chart(ready, 60, systolic=131, diastolic=82, spo2=97, heart_rate=77)
     page = nurse.get("/board")
-    assert [tile.room.name for tile in page.context["tiles"]] == before == ["Room 1", "Room 2", "Room 3", "Room 10"]
+    assert (
+        [tile.room.name for tile in page.context["tiles"]]
+        == before
+        == ["Room 1", "Room 2", "Room 3", "Room 10"]
+    )
     text = page.content.decode()
     assert "Recovery, min 62" in text
     assert "131/82" in text
@@ -97,15 +101,21 @@ def test_the_second_partner_is_refused_in_one_clear_sentence(ready: Ready, nurse
     nobody = nurse.post(f"/board/{ready.partners.id}/arrive", {"room": str(uuid4())})
     assert nobody.status_code == 422
     stranger = client_for(ready.cast.stranger_prescriber)
-    assert stranger.post(f"/board/{ready.partners.id}/arrive", {"room": str(ready.room.id)}).status_code == 404
+    assert (
+        stranger.post(f"/board/{ready.partners.id}/arrive", {"room": str(ready.room.id)}).status_code == 404
+    )
 
 
-def test_each_person_shown_is_logged_once_for_a_board_that_refreshes_itself(ready: Ready, nurse: Client) -> None:
+def test_each_person_shown_is_logged_once_for_a_board_that_refreshes_itself(
+    ready: Ready, nurse: Client
+) -> None:
     nurse.get("/board")
     for _ in range(3):
         nurse.get("/board/tiles")
     with loading():
-        seen = AuditEntry.objects.filter(action="viewed", actor=ready.cast.nurse).values_list("subject_id", flat=True)
+        seen = AuditEntry.objects.filter(action="viewed", actor=ready.cast.nurse).values_list(
+            "subject_id", flat=True
+        )
         assert sorted(seen) == sorted([ready.cast.a.id, ready.cast.b.id])
 
 

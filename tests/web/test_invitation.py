@@ -7,7 +7,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from bothwell.couples import actions
+from bothwell.enrolment import actions
 from bothwell.models import Invitation, Person, User
 from bothwell.privacy import door
 from tests.cast import Cast, client_for, make_cast

@@ -1,4 +1,4 @@
-"""The dosing room: who may open it, what stands on it, and that every post is kept once or refused in words."""
+"""The dosing room: who may open it, what stands on it, every post kept once or refused in words."""
 
 import re
 from datetime import timedelta
@@ -81,7 +81,9 @@ def test_only_this_persons_nurse_and_prescriber_find_the_room(ready: Ready) -> N
         for address in (at(ready), at(ready, "live"), at(ready, "discharge"), at(ready, "enter/pressure")):
             shut, absent = client.get(address), client.get(missing)
             assert (shut.status_code, plain(shut.content)) == (404, plain(absent.content)), (name, address)
-        assert client.post(at(ready, "enter/note"), {"note": "x", "request_id": str(uuid4())}).status_code == 404
+        assert (
+            client.post(at(ready, "enter/note"), {"note": "x", "request_id": str(uuid4())}).status_code == 404
+        )
 
 
 def test_the_partner_is_nowhere_on_the_page(ready: Ready, nurse: Client) -> None:
@@ -91,7 +93,9 @@ def test_the_partner_is_nowhere_on_the_page(ready: Ready, nurse: Client) -> None
     assert "Ben" not in page
 
 
-def test_opening_the_chart_stands_in_the_log_once_a_page_and_refreshing_adds_nothing(ready: Ready, nurse: Client) -> None:
+def test_opening_the_chart_stands_in_the_log_once_a_page_and_refreshing_adds_nothing(
+    ready: Ready, nurse: Client
+) -> None:
     started_ago(ready, 20)
     nurse.get(at(ready))
     for _ in range(3):
@@ -108,7 +112,9 @@ def test_opening_the_chart_stands_in_the_log_once_a_page_and_refreshing_adds_not
 # ── before ────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_the_checklist_names_what_is_missing_and_each_answer_ticks_it_off(ready: Ready, nurse: Client) -> None:
+def test_the_checklist_names_what_is_missing_and_each_answer_ticks_it_off(
+    ready: Ready, nurse: Client
+) -> None:
     arrive(ready)
     page = nurse.get(at(ready))
     assert page.context["missing"] == [
@@ -121,7 +127,13 @@ def test_the_checklist_names_what_is_missing_and_each_answer_ticks_it_off(ready:
         "check/consent_reaffirmed": {"answer": "yes"},
         "check/suicide_rescreened": {"answer": "no"},
         "check/weight": {"weight_kg": "68.5"},
-        "check/fasting": {"food_on": "2", "food_at": "20:00", "drink_on": "1", "drink_at": "07:30", "confirmed": "on"},
+        "check/fasting": {
+            "food_on": "2",
+            "food_at": "20:00",
+            "drink_on": "1",
+            "drink_at": "07:30",
+            "confirmed": "on",
+        },
         "check/antiemetic": {"antiemetic": "given"},
         "check/escort": {"escort": "Ruth"},
         "enter/pressure": {"systolic": "124", "diastolic": "78"},
@@ -165,8 +177,8 @@ def test_the_same_post_twice_is_one_entry(ready: Ready, nurse: Client) -> None:
     started_ago(ready, 20)
     key = str(uuid4())
     posts = (
-        ("enter/check", {"systolic": "131", "diastolic": "82", "sedation": "4", "dissociation": "2", "wanted": "yes",
-                         "nausea": "1", "note": "Quiet."}),
+        ("enter/check", {"systolic": "131", "diastolic": "82", "sedation": "4", "dissociation": "2",
+                         "wanted": "yes", "nausea": "1", "note": "Quiet."}),
         ("medicine", {"substance": "Ondansetron", "dose_mg": "4", "route": "iv"}),
         ("infusion", {"event": "pause"}),
         ("device", {"device": str(ready.device.id)}),
@@ -207,7 +219,12 @@ def test_a_corrected_time_is_the_time_of_the_value(ready: Ready, nurse: Client) 
         ("medicine", {"substance": "Ondansetron", "dose_mg": "lots"}, "Enter a number", "lots"),
         ("check/weight", {"weight_kg": "6"}, "20 to 400", "6"),
         ("leave-early", {"reason": "Off.", "signed_name": "Luis"}, "in a sentence", "Off."),
-        ("discharge", {"signed_name": "Luis", "is_on_room_air": "air", "gait": "2"}, "Give 2, 1 or 0 points", "Luis"),
+        (
+            "discharge",
+            {"signed_name": "Luis", "is_on_room_air": "air", "gait": "2"},
+            "Give 2, 1 or 0 points",
+            "Luis",
+        ),
     ],
 )
 def test_a_refusal_is_a_sentence_and_keeps_what_was_typed(
@@ -229,7 +246,9 @@ def test_a_correction_keeps_both_and_the_chart_shows_the_right_one(ready: Ready,
     post(nurse, at(ready, "enter/pressure"), systolic="184", diastolic="82")
     with loading():
         wrong = Sample.objects.get(code="systolic")
-    assert post(nurse, at(ready, f"correct/{wrong.id}"), value="134", reason="Typed wrong.").status_code == 302  # type: ignore[attr-defined]
+    assert (
+        post(nurse, at(ready, f"correct/{wrong.id}"), value="134", reason="Typed wrong.").status_code == 302
+    )  # type: ignore[attr-defined]
     page = nurse.get(at(ready))
     assert page.context["vitals"]["pressure"].shown == "134/82"
     assert "corrected: Typed wrong." in page.content.decode()
@@ -243,7 +262,8 @@ def raise_alarm(ready: Ready) -> Alarm:
     with door.opened(ready.cast.nurse.id):
         session = DosingSession.objects.get(id=ready.session.id)
         monitoring.enter(
-            by=ready.cast.nurse, session=session, readings={"systolic": Decimal(186), "diastolic": Decimal(90)},
+            by=ready.cast.nurse, session=session,
+            readings={"systolic": Decimal(186), "diastolic": Decimal(90)},
             request_id=uuid4(),
         )  # fmt: skip
         return Alarm.objects.get()
@@ -289,13 +309,20 @@ def test_a_monitor_is_chosen_then_confirmed_by_name_and_taken_off(ready: Ready, 
 
 
 def going(**changes: str) -> dict[str, str]:
-    ticks = ("oriented", "steady_gait", "dissociation_resolved", "respiratory_depression_resolved", "escort_present",
-             "suicide_rescreen_done", "instructions_given")  # fmt: skip
+    ticks = ("oriented", "steady_gait", "dissociation_resolved", "respiratory_depression_resolved",
+             "escort_present", "suicide_rescreen_done", "instructions_given")  # fmt: skip
     points = {"vitals": "2", "gait": "2", "nausea": "2", "pain": "2", "bleeding": "2"}
-    return points | {f"is_{name}": "on" for name in ticks} | {"is_on_room_air": "air", "signed_name": "Luis"} | changes
+    return (
+        points
+        | {f"is_{name}": "on" for name in ticks}
+        | {"is_on_room_air": "air", "signed_name": "Luis"}
+        | changes
+    )
 
 
-def test_a_discharge_takes_its_values_from_the_chart_and_frees_the_monitor(ready: Ready, nurse: Client) -> None:
+def test_a_discharge_takes_its_values_from_the_chart_and_frees_the_monitor(
+    ready: Ready, nurse: Client
+) -> None:
     started_ago(ready, 130)
     with door.opened(ready.cast.nurse.id):
         monitoring.bind_device(by=ready.cast.nurse, session=ready.session, device=ready.device)
@@ -303,7 +330,11 @@ def test_a_discharge_takes_its_values_from_the_chart_and_frees_the_monitor(ready
     chart(ready, 125, systolic=160, diastolic=88, spo2=97, sedation=5, nausea=0)
     page = nurse.get(at(ready, "discharge"))
     form = page.context["form"]
-    assert {code: form[code].value() for code in ("vitals", "nausea", "bleeding")} == {"vitals": 1, "nausea": 2, "bleeding": 2}
+    assert {code: form[code].value() for code in ("vitals", "nausea", "bleeding")} == {
+        "vitals": 1,
+        "nausea": 2,
+        "bleeding": 2,
+    }
     assert form["gait"].value() is None, "nobody has said so"
     refused = post(nurse, at(ready, "discharge"), **going())
     assert refused.status_code == 422  # type: ignore[attr-defined]
@@ -334,7 +365,12 @@ def test_turning_back_keeps_everything_recorded(ready: Ready, nurse: Client) -> 
     arrive(ready)
     with door.opened(ready.cast.nurse.id):
         answer_all(ready)
-    assert post(nurse, at(ready, "turn-back"), reason="Ate breakfast an hour ago.", signed_name="Luis").status_code == 302  # type: ignore[attr-defined]
+    assert (
+        post(
+            nurse, at(ready, "turn-back"), reason="Ate breakfast an hour ago.", signed_name="Luis"
+        ).status_code
+        == 302
+    )  # type: ignore[attr-defined]
     assert "Turned back, no dose" in nurse.get(at(ready)).content.decode()
     with loading():
         assert GateCheck.objects.filter(session=ready.session).count() == 6
@@ -358,7 +394,15 @@ def test_a_longer_session_asks_no_more_often(ready: Ready, nurse: Client, end: s
     for minute in range(90):
         chart(ready, minute, systolic=130, diastolic=80, spo2=97, heart_rate=75, respiratory_rate=13)
     for _ in range(5):
-        post(nurse, at(ready, "enter/check"), systolic="131", diastolic="82", sedation="4", nausea="1", note="Calm.")
+        post(
+            nurse,
+            at(ready, "enter/check"),
+            systolic="131",
+            diastolic="82",
+            sedation="4",
+            nausea="1",
+            note="Calm.",
+        )
         post(nurse, at(ready, "medicine"), substance="Ondansetron", dose_mg="4")
     assert statements(nurse, at(ready, end)) == few
 

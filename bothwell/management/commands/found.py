@@ -9,7 +9,7 @@ from typing import Any
 from django.core.management.base import BaseCommand
 from django.db import connection, transaction
 
-from bothwell.couples.actions import address_of, found, found_again
+from bothwell.enrolment.actions import address_of, found, found_again
 from bothwell.couples.models import Clinic
 from bothwell.privacy.models import Invitation
 

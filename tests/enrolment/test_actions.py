@@ -7,8 +7,6 @@ import pytest
 from django.db.models import F
 from django.utils import timezone
 
-from bothwell.couples import actions
-from bothwell.couples.actions import NewPartner, Reach
 from bothwell.couples.models import (
     Assignment,
     Clinic,
@@ -22,6 +20,8 @@ from bothwell.couples.models import (
     StaffRole,
 )
 from bothwell.couples.pairing import StartedBy
+from bothwell.enrolment import actions
+from bothwell.enrolment.actions import NewPartner, Reach
 from bothwell.instruments.models import Request
 from bothwell.models import Device
 from bothwell.pathway.actions import load_protocols, sign_protocol

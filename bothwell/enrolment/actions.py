@@ -14,7 +14,7 @@ from django.conf import settings
 from django.db import IntegrityError, models, transaction
 from django.utils import timezone
 
-from bothwell.couples import link, pairing
+from bothwell.couples import pairing
 from bothwell.couples.models import (
     Assignment,
     Clinic,
@@ -31,6 +31,7 @@ from bothwell.couples.models import (
     new_id,
     open_at,
 )
+from bothwell.enrolment import link
 from bothwell.instruments.actions import ask
 from bothwell.later import later, tell
 from bothwell.pathway.actions import begin

@@ -4,13 +4,13 @@ from uuid import uuid4
 
 from django.db import transaction
 
-from bothwell.couples import actions
-from bothwell.couples.actions import NewPartner
+from bothwell.enrolment import actions
+from bothwell.enrolment.actions import NewPartner
 from bothwell.models import Couple, Person, User
 from bothwell.privacy import door
 from bothwell.refusal import Stale
 from tests.conftest import loading
-from tests.couples.committed import at_once, committing, invited, new_clinic
+from tests.enrolment.committed import at_once, committing, invited, new_clinic
 
 __all__ = ["committing"]
 

@@ -10,7 +10,7 @@ import pytest
 from django.db import connection, connections, transaction
 from psycopg.conninfo import conninfo_to_dict
 
-from bothwell.couples import actions
+from bothwell.enrolment import actions
 from bothwell.models import Clinic, Contact, Invitation, Person
 from tests.cast import person
 from tests.conftest import LOGINS, loading

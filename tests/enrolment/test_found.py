@@ -8,7 +8,7 @@ import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
-from bothwell.couples import link
+from bothwell.enrolment import link
 from tests.conftest import LOGINS
 
 NAME = "beginning"
