@@ -90,11 +90,12 @@ def order(
     )
     Refused.unless(check.decision)
     row = Order(
-        clinic_id=by.clinic_id, subject_id=course.subject_id, couple_id=course.couple_id, author=by, course=course,
-        route=course.route, dose_mg=dose_mg, weight_kg=weight_kg, minutes=minutes, product=product.strip()[:120],
-        concentration_mg_per_ml=concentration_mg_per_ml, antiemetic=antiemetic.strip()[:120],
-        out_of_range_reason=out_of_range_reason.strip(), second_signature=second_signature,
-        **({"id": request_id} if request_id else {}),
+        clinic_id=by.clinic_id, subject_id=course.subject_id, couple_id=course.couple_id, author=by,
+        course=course,
+        route=course.route, dose_mg=dose_mg, weight_kg=weight_kg, minutes=minutes,
+        product=product.strip()[:120], concentration_mg_per_ml=concentration_mg_per_ml,
+        antiemetic=antiemetic.strip()[:120], out_of_range_reason=out_of_range_reason.strip(),
+        second_signature=second_signature, **({"id": request_id} if request_id else {}),
     )  # fmt: skip
     row.save(force_insert=True)
     audit.log("ordered", by=by, subject=course.subject_id, item_kind="medical", item_id=row.id)
@@ -121,14 +122,16 @@ def order_for(session: DosingSession) -> Order | None:
 def schedule(
     *, by: Person, course: Course, at: datetime, room: Room | None = None, request_id: UUID | None = None
 ) -> DosingSession:
-    """Put one session of a course on the calendar. `request_id` becomes its id: posted twice, it stands once."""
+    """Put one session of a course on the calendar; `request_id` becomes its id: one post, one session."""
     if request_id and (kept := DosingSession.objects.filter(id=request_id, course=course).first()):
         return kept
     if course.state != steps.State.ACTIVE:
         raise Refused(f"This course is {steps.words(course.state)}; nothing is scheduled in it.")
     session = DosingSession(
-        clinic_id=by.clinic_id, subject_id=course.subject_id, couple_id=course.couple_id, author=by, course=course,
-        number=course.sessions.exclude(outcome="cancelled").count() + 1, scheduled_at=at, room=room,
+        clinic_id=by.clinic_id, subject_id=course.subject_id, couple_id=course.couple_id, author=by,
+        course=course,
+        number=course.sessions.exclude(outcome="cancelled").count() + 1, scheduled_at=at,
+        room=room,
         **({"id": request_id} if request_id else {}),
     )  # fmt: skip
     session.save(force_insert=True)

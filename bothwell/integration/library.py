@@ -1,4 +1,5 @@
-"""The exercises a couples therapist can give, and the plain words for where a therapy stands; read from a file.
+"""The exercises a couples therapist can give, and the plain words for where a therapy stands; read from a
+file.
 
 Pure. It gives nothing to anybody and keeps no record; a file with one fault gives no exercise at all.
 """
@@ -42,7 +43,9 @@ STAGES: Final[Mapping[str, tuple[str, ...]]] = {
     ),
     "other": (),
 }
-"""Suggestions for the record, by modality: the stages and levels as clinicians name them. Any other words do as well."""
+"""Suggestions for the record, by modality: the stages and levels as clinicians name them. Any other words do
+as well.
+"""
 
 
 class With(StrEnum):
@@ -79,7 +82,9 @@ def read(text: str, file: str) -> tuple[Exercise, ...]:
         raise LibraryInvalid(f"{file}: at least one [[exercise]] belongs here")
     problems = [f"{file}: {fault}" for number, row in enumerate(rows, 1) for fault in _faults(row, number)]
     codes = [row.get("code") for row in rows if isinstance(row, dict)]
-    problems += [f"{file}: the code {code} stands twice" for code in dict.fromkeys(codes) if codes.count(code) > 1]
+    problems += [
+        f"{file}: the code {code} stands twice" for code in dict.fromkeys(codes) if codes.count(code) > 1
+    ]
     if problems:
         raise LibraryInvalid("\n".join(problems))
     return tuple(_exercise(row) for row in rows)
@@ -106,7 +111,11 @@ def _faults(row: Any, number: int) -> list[str]:
     name = f"exercise {row.get('code') or number}"
     faults = [f"{name}: {field} is missing" for field in sorted(_FIELDS - row.keys())]
     faults += [f"{name}: {field} is not known" for field in sorted(row.keys() - _FIELDS)]
-    faults += [f"{name}: {field}: {wrong}" for field in sorted(_FIELDS & row.keys()) if (wrong := _wrong(field, row[field]))]
+    faults += [
+        f"{name}: {field}: {wrong}"
+        for field in sorted(_FIELDS & row.keys())
+        if (wrong := _wrong(field, row[field]))
+    ]
     return faults
 
 
@@ -123,8 +132,17 @@ def _wrong(field: str, value: Any) -> str:
             good = isinstance(value, list) and bool(value) and all(_is_words(step) for step in value)
             return "" if good else "a list of at least one sentence belongs here"
         case "code":
-            good = isinstance(value, str) and value.isidentifier() and value == value.lower() and len(value) <= LONGEST_CODE
-            return "" if good else f"lower-case letters, digits and underscores belong here, at most {LONGEST_CODE}"
+            good = (
+                isinstance(value, str)
+                and value.isidentifier()
+                and value == value.lower()
+                and len(value) <= LONGEST_CODE
+            )
+            return (
+                ""
+                if good
+                else f"lower-case letters, digits and underscores belong here, at most {LONGEST_CODE}"
+            )
         case _:
             return "" if _is_words(value) else "words belong here"
 

@@ -1,6 +1,8 @@
-"""Planning, holding and recording couples sessions, notes kept apart, exercises given: the couples therapist's writers.
+"""Planning, holding and recording couples sessions, notes kept apart, exercises given: the couples
+therapist's writers.
 
-Nothing here decides who may read; what was taken back cannot be taken up, and a parted couple's chart takes nothing.
+Nothing here decides who may read; what was taken back cannot be taken up, and a parted couple's chart takes
+nothing.
 """
 
 from collections.abc import Collection, Iterable
@@ -56,17 +58,19 @@ def _must_be_theirs(by: Person, couple: Couple | None) -> Couple:
 
 def _check_length(*texts: str) -> None:
     if any(len(text) > settings.LONGEST_TEXT for text in texts):
-        raise Refused(f"This is longer than {settings.LONGEST_TEXT:,} characters. Shorten it; nothing was lost.")
+        raise Refused(
+            f"This is longer than {settings.LONGEST_TEXT:,} characters. Shorten it; nothing was lost."
+        )
 
 
-# -------------------------------------------------------------------------------------------------------- planning
+# --------------------------------------------------------------------------------------------------- planning
 
 
 @transaction.atomic
 def plan_session(
     *, by: Person, couple: Couple, at: datetime, minutes: int, place: str, request_id: UUID
 ) -> CoupleSession:
-    """Put a couples session on the calendar. `request_id` becomes its id: posted twice, it is planned once."""
+    """Put a couples session on the calendar; posted twice with one `request_id`, it is planned once."""
     if kept := CoupleSession.objects.filter(id=request_id, couple=couple).first():
         return kept
     _must_be_theirs(by, couple)
@@ -137,7 +141,7 @@ def _set(session: CoupleSession, **changes: Any) -> None:
         raise Stale("This session is no longer planned: it was held or cancelled. Look at it again.")
 
 
-# --------------------------------------------------------------------------------------------------- holding, notes
+# --------------------------------------------------------------------------------------------- holding, notes
 
 
 @transaction.atomic
@@ -154,7 +158,8 @@ def record_session(
 ) -> CoupleSession:
     """The session was held: its progress note, the insights taken up, and what both partners may read of it.
 
-    Recorded once: the planned session is compared and set, and a second post of one's own gives back what the first
+    Recorded once: the planned session is compared and set, and a second post of one's own gives back what the
+    first
     kept. Raises Refused when an insight is no longer visible, Stale when somebody else was first.
     """
     session = _session(session_id)
@@ -183,17 +188,23 @@ def _check_note(stage: str, focus: str, *texts: str) -> None:
     if not focus.strip():
         raise Refused("Say in a few words what the session was about.")
     if len(stage.strip()) > 80 or len(focus.strip()) > 200:
-        raise Refused("The stage has room for 80 characters and the focus for 200; write the rest in the note.")
+        raise Refused(
+            "The stage has room for 80 characters and the focus for 200; write the rest in the note."
+        )
     _check_length(*texts)
 
 
 def _visible(couple: Couple, wanted: Collection[UUID]) -> list[InsightVersion]:
     """The versions asked for, every one still open to the viewer and written by one of these two."""
     found = list(
-        InsightVersion.objects.filter(id__in=wanted, subject__memberships__couple=couple).order_by("recorded_at")
+        InsightVersion.objects.filter(id__in=wanted, subject__memberships__couple=couple).order_by(
+            "recorded_at"
+        )
     )
     if len(found) != len(set(wanted)):
-        raise Refused("One of the insights you chose is no longer open to you. Choose again; your notes are still here.")
+        raise Refused(
+            "One of the insights you chose is no longer open to you. Choose again; your notes are still here."
+        )
     return found
 
 
@@ -261,7 +272,9 @@ def write_process_note(
 
 @transaction.atomic
 def write_summary(*, by: Person, session_id: UUID, text: str, request_id: UUID) -> SharedSummary:
-    """What stays with both: read by both partners. A later one stands beside the earlier. Posted twice, kept once."""
+    """What stays with both: read by both partners. A later one stands beside the earlier. Posted twice, kept
+    once.
+    """
     session = _session(session_id)
     if kept := SharedSummary.objects.filter(id=request_id, session=session).first():
         return kept
@@ -280,7 +293,7 @@ def write_summary(*, by: Person, session_id: UUID, text: str, request_id: UUID) 
     return summary
 
 
-# ------------------------------------------------------------------------------------------------------- exercises
+# -------------------------------------------------------------------------------------------------- exercises
 
 
 @transaction.atomic
@@ -294,7 +307,9 @@ def give_exercise(
     request_id: UUID,
     session_id: UUID | None = None,
 ) -> ExerciseGiven:
-    """Give both an exercise from the library, until a day or until it is ended. Posted twice, it is given once."""
+    """Give both an exercise from the library, until a day or until it is ended. Posted twice, it is given
+    once.
+    """
     if kept := ExerciseGiven.objects.filter(id=request_id, couple=couple).first():
         return kept
     _must_be_theirs(by, couple)
@@ -342,9 +357,10 @@ def receive_all(*, by: Person, versions: Iterable[InsightVersion]) -> None:
     """Note that `by` has opened these words. One query when all were opened before."""
     shown = list(versions)
     opened = set(
-        Receipt.objects.filter(author=by, item_id__in=[one.id for one in shown]).values_list("item_id", flat=True)
+        Receipt.objects.filter(author=by, item_id__in=[one.id for one in shown]).values_list(
+            "item_id", flat=True
+        )
     )
     for version in shown:
         if version.id not in opened:
             receive(by=by, item_kind="insight", item=version)
-

@@ -1,6 +1,8 @@
-"""The couple's story from the rows a couples therapist sees: which line may stand on which side, what moved since, what was promised.
+"""The couple's story from the rows a couples therapist sees: which line may stand on which side, what moved
+since, what was promised.
 
-Pure. It decides nothing about who may see (the rows given are those seen) and never joins the two partners' numbers.
+Pure. It decides nothing about who may see (the rows given are those seen) and never joins the two partners'
+numbers.
 """
 
 from __future__ import annotations
@@ -26,7 +28,7 @@ NARROWEST: Final = timedelta(weeks=8)
 WEEK: Final = timedelta(days=7)
 
 
-# -------------------------------------------------------------------------------------------- whose line, and why not
+# ------------------------------------------------------------------------------------ whose line, and why not
 
 
 def release_needed(kind: Kind, to: Relation = Relation.COUPLES_THERAPIST) -> str:
@@ -41,7 +43,9 @@ def offered(instruments: Iterable[Instrument], released: Collection[str]) -> tup
 
 
 def chosen(wanted: str, offers: Sequence[Instrument], answered: Collection[str]) -> Instrument | None:
-    """The instrument asked for if it is offered; else the first one answered, else the first; None without any."""
+    """The instrument asked for if it is offered; else the first one answered, else the first; None without
+    any.
+    """
     by_id = {one.id: one for one in offers}
     first_answered = next((one for one in offers if one.id in answered), None)
     return by_id.get(wanted) or first_answered or next(iter(offers), None)
@@ -53,7 +57,7 @@ def own(name: str, pronouns: str) -> str:
     return f"{name}’s line is {theirs} own"
 
 
-# --------------------------------------------------------------------------------------------------- the time shown
+# --------------------------------------------------------------------------------------------- the time shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,10 +75,12 @@ def span(days: Iterable[date], today: date) -> Span:
     return Span(max(begins, today - LOOKS_BACK), max([*known, today + WEEK]) + timedelta(days=2))
 
 
-# --------------------------------------------------------------------------------------------------------- exercises
+# -------------------------------------------------------------------------------------------------- exercises
 
 
-def weeks_of(begins: date, ends: date | None, done_on: Collection[date], today: date) -> tuple[tuple[date, bool], ...]:
+def weeks_of(
+    begins: date, ends: date | None, done_on: Collection[date], today: date
+) -> tuple[tuple[date, bool], ...]:
     """Each week an exercise was asked for, by its last day, and whether either said it was done in it.
 
     The week still running counts only once it was done: it is not missed yet.
@@ -111,7 +117,7 @@ class Promise:
         return "begun" if len(self.weeks) == 1 else f"{done} of {len(self.weeks)} weeks"
 
 
-# ------------------------------------------------------------------------------------------------- one person's change
+# ---------------------------------------------------------------------------------------- one person's change
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +137,9 @@ def moved(instrument: Instrument, totals: Sequence[tuple[date, Decimal]], since:
     if not before or not after:
         return None
     band = instrument.band(after[-1])
-    return Moved(before[-1], after[-1], band.name if band else "", _verdict(instrument, before[-1], after[-1]))
+    return Moved(
+        before[-1], after[-1], band.name if band else "", _verdict(instrument, before[-1], after[-1])
+    )
 
 
 def _verdict(instrument: Instrument, before: Decimal, after: Decimal) -> Verdict | None:
@@ -141,12 +149,14 @@ def _verdict(instrument: Instrument, before: Decimal, after: Decimal) -> Verdict
         return None
 
 
-# ------------------------------------------------------------------------------------------------- what was brought
+# ------------------------------------------------------------------------------------------- what was brought
 
 
 @dataclass(frozen=True, slots=True)
 class Brought:
-    """Words one partner opened to the couples therapist, since which day, who else sees them, what took them up."""
+    """Words one partner opened to the couples therapist, since which day, who else sees them, what took them
+    up.
+    """
 
     id: UUID
     author: UUID
@@ -178,18 +188,26 @@ def for_both(brought: Iterable[Brought]) -> list[Brought]:
     return [one for one in brought if one.with_partner]
 
 
-# ------------------------------------------------------------------------------------------------ the disclosure agreement
+# ----------------------------------------------------------------------------------- the disclosure agreement
 
 MEANS: Final[Mapping[str, str]] = {
     "no_secrets": "What one of you tells the couples therapist alone may be brought into the room with both.",
-    "confidential": "What one of you tells the couples therapist alone stays with the therapist, unless you say otherwise.",
-    "": "There is no agreement in force. Until both have signed one, ask before you write down what one says alone.",
+    "confidential": (
+        "What one of you tells the couples therapist alone stays there, unless you say otherwise."
+    ),
+    "": (
+        "There is no agreement in force. Until both have signed one, ask before writing what one says alone."
+    ),
 }
-"""What each mode of the agreement means for what is said alone; said before anything is written. Safety is outside."""
+"""What each mode of the agreement means for what is said alone; said before anything is written. Safety is
+outside.
+"""
 
 
 def agreement_words(in_force: str, proposed: str, signed: Sequence[str]) -> str:
-    """Where the agreement stands, in one sentence. `in_force` and `proposed` are modes in words, empty without."""
+    """Where the agreement stands, in one sentence. `in_force` and `proposed` are modes in words, empty
+    without.
+    """
     if proposed:
         who = f"{listed(tuple(signed))} signed" if signed else "nobody has signed yet"
         return f"Before them: {proposed}; {who}." + (f" In force until then: {in_force}." if in_force else "")

@@ -1,9 +1,10 @@
 """Everything that changes a course: protocols signed, facts recorded, decisions signed, steps taken.
 
-Nothing here decides: `steps` says which step may be taken, `eligibility` what a fact means, `circles` who may write.
+Nothing here decides: `steps` says which step may be taken, `eligibility` what a fact means, `circles` who may
+write.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -57,7 +58,9 @@ ATTESTED = frozenset(steps.GATES) - {
 
 
 def attestable(course: Course) -> frozenset[str]:
-    """The gates somebody may vouch for here: those no row can prove, and the clinic's own for leaving this phase."""
+    """The gates somebody may vouch for here: those no row can prove, and the clinic's own for leaving this
+    phase.
+    """
     return ATTESTED | frozenset(protocol_of(course.protocol).also_needs(steps.Phase(course.phase)))
 
 
@@ -67,7 +70,7 @@ def gate_words(course: Course, name: str) -> str:
     return steps.GATES.get(name) or own.get(name) or f"{steps.words(name).capitalize()}."
 
 
-# ---------------------------------------------------------------------------------------------------- protocols
+# -------------------------------------------------------------------------------------------------- protocols
 
 
 @cache
@@ -85,7 +88,9 @@ def protocol_of(version: ProtocolVersion) -> protocols.Protocol:
 
 @transaction.atomic
 def load_protocols(*, by: Person) -> list[ProtocolVersion]:
-    """Put the protocol files that ship with Bothwell before the medical director; those known already stay as they are."""
+    """Put the protocol files that ship with Bothwell before the medical director; those known already stay as
+    they are.
+    """
     if not _holds_in_clinic(by, StaffIs.LEAD):
         raise Refused("Only the clinic lead loads a protocol.")
     known = {version.sha256: version for version in ProtocolVersion.objects.all()}
@@ -134,7 +139,7 @@ def protocol_in_use() -> ProtocolVersion | None:
     return ProtocolVersion.objects.filter(signed_at__isnull=False).order_by("-signed_at").first()
 
 
-# ------------------------------------------------------------------------------------------------------- courses
+# ---------------------------------------------------------------------------------------------------- courses
 
 
 @transaction.atomic
@@ -195,7 +200,8 @@ def open_steps(course: Course, by: Person) -> list[steps.Transition]:
 
 def _check_length(*texts: str) -> None:
     if any(len(text) > settings.LONGEST_TEXT for text in texts):
-        raise Refused(f"This is longer than {settings.LONGEST_TEXT:,} characters. Shorten it; nothing was lost.")
+        most = f"{settings.LONGEST_TEXT:,}"
+        raise Refused(f"This is longer than {most} characters. Shorten it; nothing was lost.")
 
 
 def _kept_before(model: Any, by: Person, request_id: UUID | None) -> Any:
@@ -210,7 +216,8 @@ def _need(by: Person, subject_id: UUID, kind: str, sentence: str) -> None:
         .values_list("couple_id", flat=True)
         .first()
     )
-    held = {"self" if role is steps.Role.PARTNER else role for role in roles_towards(by, subject_id, couple_id)}
+    roles = roles_towards(by, subject_id, couple_id)
+    held = {"self" if role is steps.Role.PARTNER else role for role in roles}
     if not held & WRITES[kind]:
         raise Refused(sentence)
 
@@ -222,7 +229,7 @@ def state_of(course: Course) -> steps.CourseState:
 def met_gates(course: Course) -> frozenset[str]:
     """The gates that rows visible to the viewer prove true now. What they may not see counts as not met."""
     visit = latest_visit(course)
-    found = {
+    found: dict[str, Callable[[], bool]] = {
         "workup_clear": lambda: bool(may_clear(course)),
         "joint_decision_signed": lambda: bool((d := decision_of(course)) and is_decided(d)),
         "consents_signed": lambda: course.route != "" and consent_in_force(course) is not None,
@@ -240,12 +247,14 @@ def met_gates(course: Course) -> frozenset[str]:
 
 
 def latest_visit(course: Course) -> Any:
-    """The dosing session this person came to last, as far as the viewer sees it. Those only scheduled are no visit."""
+    """The dosing session this person came to last, as far as the viewer sees it. Those only scheduled are no
+    visit.
+    """
     return course.sessions.filter(arrived_at__isnull=False).order_by("-arrived_at").first()
 
 
 def given_in_block(course: Course) -> int:
-    """How many sessions with a dose the viewer sees since this block began; whoever may see none counts none."""
+    """How many sessions with a dose the viewer sees since this block began; who may see none counts none."""
     anew = (
         course.steps.filter(
             event=steps.Kind.ADVANCE,
@@ -260,11 +269,11 @@ def given_in_block(course: Course) -> int:
 
 
 def _couples_session_held(course: Course) -> bool:
-    """A couples session since couple integration began. The table of sessions belongs to a later slice, so by name."""
+    """A couples session since couple integration began. The table of sessions belongs to a later slice, so by
+    name.
+    """
     since = course.steps.filter(to_phase=steps.Phase.INDIVIDUAL_INTEGRATION).order_by("-number").first()
-    held = apps.get_model("bothwell", "CoupleSession").objects.filter(
-        couple_id=course.couple_id, state="held"
-    )
+    held = apps.get_model("bothwell", "CoupleSession").objects.filter(couple=course.couple, state="held")
     return bool(since and held.filter(at__gte=since.recorded_at).exists())
 
 
@@ -289,7 +298,8 @@ def take_step(
     steps_seen: int | None = None,
     also_met: Iterable[str] = (),
 ) -> Taken:
-    """Ask the table for one step; keep it when it is allowed. `steps_seen` guards against acting on an old page.
+    """Ask the table for one step; keep it when it is allowed. `steps_seen` guards against acting on an old
+    page.
 
     A hold's own reason is kept apart (`HoldReason`), because fewer may read it than may know of the hold.
     """
@@ -328,9 +338,14 @@ def take_step(
     )
     if is_hold:
         HoldReason(
-            clinic_id=course.clinic_id, subject_id=course.subject_id, couple_id=course.couple_id, author=by,
-            step=kept, kind=hold_kind, text=why.strip(),
-        ).save(force_insert=True)  # fmt: skip
+            clinic_id=course.clinic_id,
+            subject_id=course.subject_id,
+            couple_id=course.couple_id,
+            author=by,
+            step=kept,
+            kind=hold_kind,
+            text=why.strip(),
+        ).save(force_insert=True)
     audit.log(f"step: {kind}", by=by, subject=course.subject_id, item_kind="pathway", item_id=course.id)
     tell("person", _subject(course))
     course.refresh_from_db()
@@ -382,7 +397,7 @@ def _subject(row: Any) -> UUID:
     return subject
 
 
-# ------------------------------------------------------------------------------------------------------- work-up
+# ---------------------------------------------------------------------------------------------------- work-up
 
 
 @transaction.atomic
@@ -534,7 +549,9 @@ def may_clear(course: Course) -> Decision:
 def resolve(
     *, by: Person, course: Course, finding: str, reason: str, request_id: UUID | None = None
 ) -> Resolution:
-    """A prescriber's reasoned decision that a finding which holds need not hold here. Newer evidence asks anew."""
+    """A prescriber's reasoned decision that a finding which holds need not hold here. Newer evidence asks
+    anew.
+    """
     _need(by, _subject(course), "order", "Only the prescriber decides a hold.")
     if len(reason.strip()) < 10:
         raise Refused("Write the reason in a sentence; it stands in the record.")
@@ -543,9 +560,14 @@ def resolve(
         return kept  # type: ignore[no-any-return]
     _check_holds(course, finding)
     row = Resolution(
-        clinic_id=by.clinic_id, subject_id=course.subject_id, couple_id=course.couple_id, author=by,
-        finding=finding, reason=reason.strip(), **({"id": request_id} if request_id else {}),
-    )  # fmt: skip
+        clinic_id=by.clinic_id,
+        subject_id=course.subject_id,
+        couple_id=course.couple_id,
+        author=by,
+        finding=finding,
+        reason=reason.strip(),
+        **({"id": request_id} if request_id else {}),
+    )
     row.save(force_insert=True)
     audit.log(
         "decided a hold", by=by, subject=course.subject_id, item_kind="medical", item_id=row.id, why=finding
@@ -561,7 +583,7 @@ def _check_holds(course: Course, code: str) -> None:
         raise Refused("This finding does not hold now, so there is nothing to decide.")
 
 
-# ------------------------------------------------------------------------------------------------ joint decision
+# --------------------------------------------------------------------------------------------- joint decision
 
 
 def decision_of(course: Course) -> JointDecision | None:
@@ -599,9 +621,15 @@ def open_decision(
     if newest and all(one.verdict == Verdict.PROCEED for one in newest.signatures.all()):
         raise Refused("A question is before the three already; it is answered first.")
     decision = JointDecision(
-        clinic_id=by.clinic_id, subject_id=course.subject_id, couple_id=course.couple_id, author=by,
-        course=course, route=route, summary=summary.strip(), **({"id": request_id} if request_id else {}),
-    )  # fmt: skip
+        clinic_id=by.clinic_id,
+        subject_id=course.subject_id,
+        couple_id=course.couple_id,
+        author=by,
+        course=course,
+        route=route,
+        summary=summary.strip(),
+        **({"id": request_id} if request_id else {}),
+    )
     decision.save(force_insert=True)
     audit.log(
         "opened a joint decision",
@@ -617,7 +645,8 @@ def open_decision(
 
 def _locked(course: Course) -> Course:
     """The course as it stands now, held until this transaction ends."""
-    return Course.objects.select_for_update(of=("self",)).select_related("protocol", "couple").get(id=course.id)
+    rows = Course.objects.select_for_update(of=("self",)).select_related("protocol", "couple")
+    return rows.get(id=course.id)
 
 
 @transaction.atomic
@@ -645,10 +674,17 @@ def sign_decision(
     _check_still_asked(decision)
     _check_order(decision, signs_as, verdict)
     signature = DecisionSignature(
-        clinic_id=by.clinic_id, subject_id=decision.subject_id, couple_id=decision.couple_id, author=by,
-        decision=decision, signs_as=signs_as, verdict=verdict, words=words.strip(),
-        signed_name=signed_name.strip()[:120], credentials=_credentials(by, signs_as, verdict),
-    )  # fmt: skip
+        clinic_id=by.clinic_id,
+        subject_id=decision.subject_id,
+        couple_id=decision.couple_id,
+        author=by,
+        decision=decision,
+        signs_as=signs_as,
+        verdict=verdict,
+        words=words.strip(),
+        signed_name=signed_name.strip()[:120],
+        credentials=_credentials(by, signs_as, verdict),
+    )
     try:
         with transaction.atomic():
             signature.save(force_insert=True)
@@ -681,7 +717,8 @@ def _signs_as(by: Person, decision: JointDecision) -> DecisionSignature.As:
 
 def _check_still_asked(decision: JointDecision) -> None:
     if decision.course.state in (steps.State.STOPPED, steps.State.ENDED):
-        raise Refused(f"This course is {steps.words(decision.course.state)}; nothing is signed in it any more.")
+        state = steps.words(decision.course.state)
+        raise Refused(f"This course is {state}; nothing is signed in it any more.")
     newest = decision_of(decision.course)
     if newest and newest.id != decision.id:
         raise Stale("A newer question has been put since. Look at that one.")
@@ -700,7 +737,9 @@ def _check_order(decision: JointDecision, signs_as: DecisionSignature.As, verdic
 
 
 def _credentials(by: Person, signs_as: DecisionSignature.As, verdict: Verdict) -> list[str]:
-    """Those on file and valid. To go on, the clinicians between them know ketamine-assisted *and* couples work."""
+    """Those on file and valid. To go on, the clinicians between them know ketamine-assisted *and* couples
+    work.
+    """
     if signs_as == DecisionSignature.As.PARTNER:
         return []
     today = timezone.localdate()
@@ -719,7 +758,7 @@ def _credentials(by: Person, signs_as: DecisionSignature.As, verdict: Verdict) -
     return sorted(held)
 
 
-# ------------------------------------------------------------------------------------------ consent, preparation
+# --------------------------------------------------------------------------------------- consent, preparation
 
 
 def consent_in_force(course: Course) -> Consent | None:
@@ -761,14 +800,23 @@ def prepare(
     antiemetic_plan: str,
     note: str = "",
 ) -> Preparation:
-    """Keep what is arranged for the next session. A change is a new row; the newest counts, the same again is none."""
+    """Keep what is arranged for the next session. A change is a new row; the newest counts, the same again is
+    none.
+    """
     _need(by, _subject(course), "preparation", "The care team of this person records what is prepared.")
     _check_length(note)
     row = Preparation(
-        clinic_id=by.clinic_id, subject_id=course.subject_id, couple_id=course.couple_id, author=by, course=course,
-        escort_name=escort_name.strip()[:120], escort_phone=escort_phone.strip()[:40],
-        fasting_explained=fasting_explained, antiemetic_plan=antiemetic_plan.strip()[:200], note=note.strip(),
-    )  # fmt: skip
+        clinic_id=by.clinic_id,
+        subject_id=course.subject_id,
+        couple_id=course.couple_id,
+        author=by,
+        course=course,
+        escort_name=escort_name.strip()[:120],
+        escort_phone=escort_phone.strip()[:40],
+        fasting_explained=fasting_explained,
+        antiemetic_plan=antiemetic_plan.strip()[:200],
+        note=note.strip(),
+    )
     last = preparation_of(course)
     if last and all(getattr(last, name) == getattr(row, name) for name in _PREPARED):
         return last
@@ -790,8 +838,10 @@ def plan_series(*, by: Person, course: Course, sessions: int) -> None:
         raise Refused(
             "A block has between 1 and 12 sessions; a longer course is several blocks with a review between."
         )
-    if not Course.objects.filter(id=course.id).exclude(sessions_planned=sessions).update(
-        sessions_planned=sessions
+    if (
+        not Course.objects.filter(id=course.id)
+        .exclude(sessions_planned=sessions)
+        .update(sessions_planned=sessions)
     ):
         return
     audit.log(
@@ -806,6 +856,8 @@ def plan_series(*, by: Person, course: Course, sessions: int) -> None:
 
 def partner_of(subject_id: UUID, couple_id: UUID | None) -> UUID | None:
     """The other member of this couple."""
+    if couple_id is None:
+        return None
     return (
         Membership.objects.filter(couple_id=couple_id)
         .exclude(person_id=subject_id)

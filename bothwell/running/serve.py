@@ -14,7 +14,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from http.client import HTTPConnection, HTTPException
 from importlib import metadata
@@ -22,6 +22,7 @@ from pathlib import Path
 
 import psycopg
 
+from bothwell.demo import cast
 from bothwell.running.postgres import Cluster, Server
 from bothwell.running.roles import Logins, place, prepare
 from bothwell.running.secrets import Secrets, home_from, load, prepare_home
@@ -29,6 +30,7 @@ from bothwell.running.supervise import Part, keep_running, run_once, say, signal
 from bothwell.running.trouble import LEAST_FREE_BYTES, CannotRun, connection_trouble
 
 PACKAGE = Path(__file__).parents[1]
+A_DAY_S = 24 * 3600
 MANAGE = (sys.executable, "-m", "bothwell")
 
 
@@ -76,7 +78,11 @@ def serve(wish: Wish, environment: Mapping[str, str]) -> None:
         with database(wish, secrets, environment, join=bool(wish.only)) as server:
             logins = prepare_logins(server.dsn, secrets, environment)
             _bring_up_to_date(wish, secrets, logins, environment)
-            parts = tuple(part_of(each, wish, secrets, logins, environment) for each in wish.processes)
+            parts = tuple(
+                part
+                for each in wish.processes
+                for part in parts_of(each, wish, secrets, logins, environment)
+            )
             if Process.WEB in wish.processes:
                 threading.Thread(target=_tell_when_open, args=(wish,), daemon=True).start()
             keep_running(parts, server.process)
@@ -298,6 +304,35 @@ def part_of(
             return Part("monitor", (sys.executable, "-m", "bothwell.demo.monitor", *devices), told)
 
 
+def parts_of(
+    process: Process, wish: Wish, secrets: Secrets, logins: Logins, environment: Mapping[str, str]
+) -> tuple[Part, ...]:
+    """The process; of the demonstration's monitors one for each bed whose monitor speaks."""
+    part = part_of(process, wish, secrets, logins, environment)
+    if process is not Process.MONITOR:
+        return (part,)
+    return tuple(
+        replace(part, name=bed.room.lower(), command=(*part.command, *monitor_words(bed, loaded_for_s(wish.home))))
+        for house in cast.HOUSES
+        for bed in house.beds
+        if bed.is_fed
+    )
+
+
+def monitor_words(bed: cast.Bed, loaded_for_s: float) -> tuple[str, ...]:
+    """What tells a monitor which bed it is at, and where in its story it stands by now."""
+    return (
+        *("--device", bed.device, "--seed", str(bed.signal), "--scenario", bed.scenario),
+        *("--start", f"{bed.story_seconds + loaded_for_s:.0f}"),
+    )
+
+
+def loaded_for_s(home: Path) -> float:
+    """Seconds since the demonstration was loaded; none if it is not loaded by us."""
+    stamp = home / "run" / "loaded.stamp"
+    return max(0.0, time.time() - stamp.stat().st_mtime) if stamp.exists() else 0.0
+
+
 def _web_command(wish: Wish) -> tuple[str, ...]:
     return (
         *(sys.executable, "-m", "granian", "--interface", "asgi", "--no-ws", "--workers", "1"),
@@ -311,9 +346,21 @@ def _tell_when_open(wish: Wish) -> None:
     address = f"http://{'localhost' if is_loopback(wish.host) else wish.host}:{wish.port}"
     for _ in range(600):
         if pages_answer(wish.host, wish.port):
+            for line in _who_may_log_in(wish, address):
+                say("bothwell", line)
             say("bothwell", f"open at {address} (Ctrl-C stops it)")
             return
         time.sleep(0.1)
+
+
+def _who_may_log_in(wish: Wish, address: str) -> list[str]:
+    """The demonstration's logins, and a word when its day is over: its story stands still from then on."""
+    if not wish.demo:
+        return []
+    lines = ["", *cast.table(address), ""]
+    if loaded_for_s(wish.home) > A_DAY_S:
+        lines += [f"Its story was told a while ago. For a fresh one, stop it and remove {wish.home}.", ""]
+    return lines
 
 
 def pages_answer(host: str, port: int) -> bool:

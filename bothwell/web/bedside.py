@@ -60,7 +60,8 @@ _STANDS = "not s.is_artefact and not exists (select 1 from bothwell_sample c whe
 def _values(sql: str, parameters: Sequence[Any]) -> list[Value]:
     with connection.cursor() as cursor:
         cursor.execute(sql, parameters)
-        return [Value(*known, detail=json.loads(detail)) for *known, detail in cursor.fetchall()]
+        # JSON comes as text from this cursor.
+        return [Value(*(*row[:7], json.loads(row[7]))) for row in cursor.fetchall()]
 
 
 def newest(sessions: Collection[UUID], until: datetime | None = None) -> dict[UUID, dict[str, Value]]:

@@ -1,11 +1,12 @@
 """The couples therapist's desk: what is the story, and what shall we do today?
 
-It shows one couple's chart to that couple's own therapists and to nobody else; a line stands only with its release.
+It shows one couple's chart to that couple's own therapists and to nobody else; a line stands only with its
+release.
 """
 
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any
 from uuid import UUID, uuid4
 
 from django import forms
@@ -38,7 +39,6 @@ from bothwell.web.couple_chart import Chart, local, members_of, read
 from bothwell.web.score import Story
 from bothwell.web.score_wide import draw
 
-T = TypeVar("T")
 LOCAL = "%Y-%m-%dT%H:%M"
 
 
@@ -60,17 +60,29 @@ class PlanForm(forms.Form):
 
 
 class NoteForm(forms.Form):
-    """The progress note: what stands in the record. No `maxlength`: a browser would cut a pasted text in silence."""
+    """The progress note: what stands in the record. No `maxlength`: a browser would cut a pasted text in
+    silence.
+    """
 
-    modality = forms.ChoiceField(label="How you worked", choices=Modality.choices, widget=forms.RadioSelect)
-    stage = forms.CharField(
-        label="Stage or step", required=False, widget=forms.TextInput(attrs={"list": "stages", "autocomplete": "off"})
+    modality = forms.ChoiceField(
+        label="How you worked",
+        choices=[(mode.value, f"{mode.label[:1].upper()}{mode.label[1:]}") for mode in Modality],
+        widget=forms.RadioSelect,
     )
-    focus = forms.CharField(label="Focus", error_messages={"required": "Say in a few words what the session was about."})
+    stage = forms.CharField(
+        label="Stage or step",
+        required=False,
+        widget=forms.TextInput(attrs={"list": "stages", "autocomplete": "off"}),
+    )
+    focus = forms.CharField(
+        label="Focus", error_messages={"required": "Say in a few words what the session was about."}
+    )
     text = forms.CharField(
-        label="Progress note", required=False, widget=forms.Textarea,
+        label="Progress note",
+        required=False,
+        widget=forms.Textarea,
         help_text="Interventions, progress, plan. The couple's therapists read it; a partner can ask for it.",
-    )  # fmt: skip
+    )
 
 
 class RecordForm(NoteForm):
@@ -78,25 +90,32 @@ class RecordForm(NoteForm):
 
     discussed = forms.MultipleChoiceField(label="Taken up in this session", required=False)
     summary = forms.CharField(
-        label="For both of them", required=False, widget=forms.Textarea,
+        label="For both of them",
+        required=False,
+        widget=forms.Textarea,
         help_text="A few sentences that stay with both. Both partners read them.",
-    )  # fmt: skip
+    )
 
     def __init__(self, *given: Any, chart: Chart, **kept: Any) -> None:
         super().__init__(*given, **kept)
-        self.fields["discussed"].choices = [(str(word.brought.id), word.brought.text) for word in chart.waiting]  # type: ignore[attr-defined]
+        taken: Any = self.fields["discussed"]
+        taken.choices = [(str(word.brought.id), word.brought.text) for word in chart.waiting]
 
 
 class CorrectionForm(NoteForm):
     """A new note in the place of an earlier one."""
 
-    reason = forms.CharField(label="What was wrong", max_length=300, help_text="It stays beside the corrected note.")
+    reason = forms.CharField(
+        label="What was wrong", max_length=300, help_text="It stays beside the corrected note."
+    )
 
 
 class TextForm(forms.Form):
     """One text and the number of its form."""
 
-    text = forms.CharField(label="Your words", widget=forms.Textarea, error_messages={"required": "Write a few words first."})
+    text = forms.CharField(
+        label="Your words", widget=forms.Textarea, error_messages={"required": "Write a few words first."}
+    )
     request_id = forms.UUIDField(widget=forms.HiddenInput, initial=uuid4)
 
 
@@ -104,11 +123,15 @@ class GiveForm(forms.Form):
     """One exercise of the library for both."""
 
     code = forms.CharField(widget=forms.HiddenInput)
-    words = forms.CharField(label="A word with it", required=False, help_text="Both read it. Up to 300 characters.")
+    words = forms.CharField(
+        label="A word with it", required=False, help_text="Both read it. Up to 300 characters."
+    )
     weeks = forms.TypedChoiceField(
-        label="For how long", coerce=int, initial=4,
+        label="For how long",
+        coerce=int,
+        initial=4,
         choices=[(1, "1 week"), (2, "2 weeks"), (4, "4 weeks"), (8, "8 weeks"), (0, "until we end it")],
-    )  # fmt: skip
+    )
     request_id = forms.UUIDField(widget=forms.HiddenInput, initial=uuid4)
 
     def until(self) -> datetime | None:
@@ -120,12 +143,14 @@ class AgreementForm(forms.Form):
     """Which agreement is put before the two."""
 
     mode = forms.ChoiceField(
-        label="The agreement to put before both", choices=DisclosureAgreement.Mode.choices, widget=forms.RadioSelect
+        label="The agreement to put before both",
+        choices=DisclosureAgreement.Mode.choices,
+        widget=forms.RadioSelect,
     )
     after = forms.IntegerField(widget=forms.HiddenInput, required=False)
 
 
-# -------------------------------------------------------------------------------------------------- who, and whose
+# --------------------------------------------------------------------------------------------- who, and whose
 
 
 def _couple(request: HttpRequest, couple_id: UUID) -> tuple[Person, Couple]:
@@ -141,20 +166,21 @@ def _session(couple: Couple, session_id: UUID) -> CoupleSession:
     return get_object_or_404(CoupleSession, id=session_id, couple=couple)
 
 
-def _try(form: forms.Form, act: Callable[[], T]) -> T | None:
-    """What the action gave back; a refusal becomes the form's own sentence, and what was typed stays."""
+def _try(form: forms.Form, act: Callable[[], object]) -> bool:
+    """Whether it was done; a refusal becomes the form's own sentence, and what was typed stays."""
     try:
-        return act()
+        act()
     except Refused as refused:
         form.add_error(None, refused.reason)
-        return None
+        return False
+    return True
 
 
 def _status(form: forms.Form | None) -> int:
     return 422 if form is not None and form.is_bound and not form.is_valid() else 200
 
 
-# ---------------------------------------------------------------------------------------------------------- the list
+# --------------------------------------------------------------------------------------------------- the list
 
 
 @require_GET
@@ -178,7 +204,9 @@ def _overview(mine: list[Couple]) -> list[dict[str, Any]]:
     for session in CoupleSession.objects.filter(couple__in=keys).order_by("at"):
         sessions.setdefault(session.couple_id, []).append(session)
     grants = list(
-        Grant.objects.filter(item_kind="insight", audience=Audience.COUPLES_THERAPIST, couple__in=keys, opens_at__lte=now)
+        Grant.objects.filter(
+            item_kind="insight", audience=Audience.COUPLES_THERAPIST, couple__in=keys, opens_at__lte=now
+        )
     )
     done = list(ExerciseDone.objects.filter(couple__in=keys))
     rows = []
@@ -190,16 +218,25 @@ def _overview(mine: list[Couple]) -> list[dict[str, Any]]:
             "couple": couple,
             "members": members.get(couple.id, {}),
             "last": held[-1] if held else None,
-            "next": next((one for one in theirs if one.state == CoupleSession.State.PLANNED and one.at > now - timedelta(hours=3)), None),
+            "next": next(
+                (
+                    one
+                    for one in theirs
+                    if one.state == CoupleSession.State.PLANNED and one.at > now - timedelta(hours=3)
+                ),
+                None,
+            ),
             "shared": sum(1 for one in grants if one.couple_id == couple.id and one.opens_at >= since),
             "done": sum(1 for one in done if one.couple_id == couple.id and one.on_day >= local(since)),
         }
         rows.append(row)
     far = timezone.now() + timedelta(days=36500)
-    return sorted(rows, key=lambda row: (not row["couple"].is_together, row["next"].at if row["next"] else far))
+    return sorted(
+        rows, key=lambda row: (not row["couple"].is_together, row["next"].at if row["next"] else far)
+    )
 
 
-# ---------------------------------------------------------------------------------------------------------- the desk
+# --------------------------------------------------------------------------------------------------- the desk
 
 
 @require_GET
@@ -214,8 +251,10 @@ def _desk(request: HttpRequest, who: Person, pair: Couple, plan: PlanForm | None
     mirrored = request.GET.get("flat") != "1"
     _log_view(who, chart)
     actions.receive_all(by=who, versions=[word.row for word in chart.words])
-    newest = ProgressNote.objects.filter(couple=pair, corrected_by__isnull=True).order_by("-recorded_at").first()
-    shown: Story = chart.score()
+    newest = (
+        ProgressNote.objects.filter(couple=pair, corrected_by__isnull=True).order_by("-recorded_at").first()
+    )
+    shown: Story = chart.picture()
     context = {
         "chart": chart,
         "score": draw(shown, mirrored=mirrored),
@@ -250,10 +289,12 @@ def for_both(request: HttpRequest, couple_id: UUID) -> HttpResponse:
     for voice in chart.voices:
         audit.viewed(who, subject=voice.person, couple=pair, what="couple.shared")
     words = [word for word in chart.words if word.brought.with_partner]
-    summaries = SharedSummary.objects.select_related("session").filter(couple=pair).order_by("-session__at")[:1]
+    summaries = (
+        SharedSummary.objects.select_related("session").filter(couple=pair).order_by("-session__at")[:1]
+    )
     context = {
         "chart": chart,
-        "score": draw(chart.score_for_both()),
+        "score": draw(chart.picture_for_both()),
         "words": words[-4:],
         "summary": next(iter(summaries), None),
         "steps": [(given, promise, exercise(given.exercise)) for given, promise in chart.open_promises],
@@ -272,7 +313,7 @@ def plan(request: HttpRequest, couple_id: UUID) -> HttpResponse:
     return _desk(request, who, pair, form)
 
 
-# --------------------------------------------------------------------------------------------------------- a session
+# -------------------------------------------------------------------------------------------------- a session
 
 
 @require_http_methods(["GET", "POST"])
@@ -305,10 +346,14 @@ def _record(who: Person, one: CoupleSession, form: RecordForm) -> CoupleSession:
     )
 
 
-def _session_page(request: HttpRequest, who: Person, chart: Chart, one: CoupleSession, **bound: Any) -> HttpResponse:
+def _session_page(
+    request: HttpRequest, who: Person, chart: Chart, one: CoupleSession, **bound: Any
+) -> HttpResponse:
     for voice in chart.voices:
         audit.viewed(who, subject=voice.person, couple=chart.couple, what="couple.progress")
-    notes = list(ProgressNote.objects.select_related("author", "corrects").filter(session=one).order_by("recorded_at"))
+    notes = list(
+        ProgressNote.objects.select_related("author", "corrects").filter(session=one).order_by("recorded_at")
+    )
     standing = {note.corrects_id for note in notes}
     taken = set(InsightDiscussed.objects.filter(session=one).values_list("version_id", flat=True))
     visible = [word for word in chart.words if word.brought.id in taken]
@@ -323,10 +368,13 @@ def _session_page(request: HttpRequest, who: Person, chart: Chart, one: CoupleSe
         "taken_back": len(taken) - len(visible),
         "summaries": SharedSummary.objects.filter(session=one).order_by("recorded_at"),
         "process": ProcessNote.objects.filter(session=one, author=who).order_by("recorded_at"),
-        "exercises": [(given, title_of(given.exercise)) for given in chart.given if given.session_id == one.id],
+        "exercises": [
+            (given, title_of(given.exercise)) for given in chart.given if given.session_id == one.id
+        ],
         "record": bound.get("record") or RecordForm(chart=chart, initial=like_last),
         "chosen": bound["record"].data.getlist("discussed") if "record" in bound else [],
-        "move": bound.get("move") or PlanForm(initial={"at": one.at, "minutes": one.minutes, "place": one.place}),
+        "move": bound.get("move")
+        or PlanForm(initial={"at": one.at, "minutes": one.minutes, "place": one.place}),
         "process_form": bound.get("process_form") or TextForm(prefix="process"),
         "summary_form": bound.get("summary_form") or TextForm(prefix="summary"),
         "stages": [stage for stages in STAGES.values() for stage in stages],
@@ -384,7 +432,9 @@ def summary(request: HttpRequest, couple_id: UUID, session_id: UUID) -> HttpResp
     """A few sentences that stay with both."""
     who, pair = _couple(request, couple_id)
     one, form = _session(pair, session_id), TextForm(request.POST, prefix="summary")
-    if form.is_valid() and _try(form, lambda: actions.write_summary(by=who, session_id=one.id, **form.cleaned_data)):
+    if form.is_valid() and _try(
+        form, lambda: actions.write_summary(by=who, session_id=one.id, **form.cleaned_data)
+    ):
         messages.success(request, "Both can read it now.")
         return redirect("couple_session", couple_id=pair.id, session_id=one.id)
     return _session_page(request, who, read(pair), one, summary_form=form)
@@ -397,7 +447,11 @@ def correct(request: HttpRequest, couple_id: UUID, note_id: UUID) -> HttpRespons
     note = get_object_or_404(ProgressNote.objects.select_related("session"), id=note_id, couple=pair)
     kept = {"modality": note.modality, "stage": note.stage, "focus": note.focus, "text": note.text}
     form = CorrectionForm(request.POST or None, initial=kept)
-    if request.method == "POST" and form.is_valid() and _try(form, lambda: _correct(who, note, form.cleaned_data)):
+    if (
+        request.method == "POST"
+        and form.is_valid()
+        and _try(form, lambda: _correct(who, note, form.cleaned_data))
+    ):
         messages.success(request, "Corrected. The earlier note stays beside it.")
         return redirect("couple_session", couple_id=pair.id, session_id=note.session_id)
     audit.viewed(who, couple=pair, what="couple.progress")
@@ -418,7 +472,7 @@ def _correct(who: Person, note: ProgressNote, cleaned: Mapping[str, Any]) -> Pro
     )
 
 
-# ------------------------------------------------------------------------------------------- exercises and agreement
+# ------------------------------------------------------------------------------------ exercises and agreement
 
 
 @require_http_methods(["GET", "POST"])
@@ -432,8 +486,14 @@ def library(request: HttpRequest, couple_id: UUID) -> HttpResponse:
     audit.viewed(who, couple=pair, what="couple.shared")
     chart = read(pair)
     running = {given.exercise for given, _ in chart.open_promises}
-    rows = [(one, form if form and form.data.get("code") == one.code else _fresh(one), one.code in running) for one in exercises()]
-    gains = {gain: [row for row in rows if row[0].gain == gain] for gain in dict.fromkeys(one.gain for one in exercises())}
+    rows = [
+        (one, form if form and form.data.get("code") == one.code else _fresh(one), one.code in running)
+        for one in exercises()
+    ]
+    gains = {
+        gain: [row for row in rows if row[0].gain == gain]
+        for gain in dict.fromkeys(one.gain for one in exercises())
+    }
     context = {"chart": chart, "gains": gains, "form": form}
     return render(request, "couple/library.html", context, status=_status(form))
 
@@ -468,7 +528,9 @@ def end_exercise(request: HttpRequest, couple_id: UUID, given_id: UUID) -> HttpR
 
 @require_http_methods(["GET", "POST"])
 def agreement(request: HttpRequest, couple_id: UUID) -> HttpResponse:
-    """What happens with what one says alone: which agreement holds, what each would mean, a new one to propose."""
+    """What happens with what one says alone: which agreement holds, what each would mean, a new one to
+    propose.
+    """
     who, pair = _couple(request, couple_id)
     chart = read(pair)
     newest = chart.agreements[0].version if chart.agreements else 0
@@ -477,7 +539,12 @@ def agreement(request: HttpRequest, couple_id: UUID) -> HttpResponse:
         if (form.cleaned_data["after"] or 0) != newest:  # posted twice, or somebody else was first
             messages.success(request, "There is a newer version already. Here is how it stands.")
             return redirect("couple_agreement", couple_id=pair.id)
-        if _try(form, lambda: propose_agreement(by=who, couple=pair, mode=DisclosureAgreement.Mode(form.cleaned_data["mode"]))):
+        if _try(
+            form,
+            lambda: propose_agreement(
+                by=who, couple=pair, mode=DisclosureAgreement.Mode(form.cleaned_data["mode"])
+            ),
+        ):
             messages.success(request, "Put before both. It holds once both have signed.")
             return redirect("couple_agreement", couple_id=pair.id)
     audit.viewed(who, couple=pair, what="disclosure")
@@ -485,7 +552,10 @@ def agreement(request: HttpRequest, couple_id: UUID) -> HttpResponse:
     context = {
         "chart": chart,
         "form": form,
-        "modes": [(mode, MEANS[mode.value], next((t for t in texts if t.code == mode.value), None)) for mode in DisclosureAgreement.Mode],
+        "modes": [
+            (mode, MEANS[mode.value], next((t for t in texts if t.code == mode.value), None))
+            for mode in DisclosureAgreement.Mode
+        ],
     }
     return render(request, "couple/agreement.html", context, status=_status(form))
 

@@ -1,12 +1,14 @@
-"""What a couples therapist sees of one couple, read once: sessions, words opened to them, exercises, lines released.
+"""What a couples therapist sees of one couple, read once: sessions, words opened to them, exercises, lines
+released.
 
-Every row comes through row-level security; it writes nothing, and the number of queries does not grow with the story.
+Every row comes through row-level security; it writes nothing, and the number of queries does not grow with
+the story.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from decimal import Decimal
 from functools import cached_property
@@ -128,7 +130,9 @@ class Chart:
     @cached_property
     def waiting(self) -> list[Words]:
         """What was opened to the therapist and no session has taken up."""
-        wanted = {one.id: place for place, one in enumerate(story.waiting(word.brought for word in self.words))}
+        wanted = {
+            one.id: place for place, one in enumerate(story.waiting(word.brought for word in self.words))
+        }
         found = [word for word in self.words if word.brought.id in wanted]
         return sorted(found, key=lambda word: wanted[word.brought.id])
 
@@ -139,7 +143,9 @@ class Chart:
     @property
     def open_promises(self) -> list[tuple[ExerciseGiven, story.Promise]]:
         now = timezone.now()
-        return [(given, promise) for given, promise in self.promises if given.until is None or given.until > now]
+        return [
+            (given, promise) for given, promise in self.promises if given.until is None or given.until > now
+        ]
 
     def _promise(self, given: ExerciseGiven) -> story.Promise:
         begins = local(given.recorded_at)
@@ -160,7 +166,9 @@ class Chart:
 
     @property
     def agreement_words(self) -> str:
-        signed = [voice.name for voice in self.voices if self.proposed and voice.person.id in signers(self.proposed)]
+        signed = [
+            voice.name for voice in self.voices if self.proposed and voice.person.id in signers(self.proposed)
+        ]
         return story.agreement_words(
             self.agreement.get_mode_display() if self.agreement else "",
             self.proposed.get_mode_display() if self.proposed else "",
@@ -186,15 +194,25 @@ class Chart:
 
     # ---------------------------------------------------------------------------------------------- the score
 
-    def score(self) -> score.Story:
+    def picture(self) -> score.Story:
         """Everything this therapist sees, on one time axis."""
         return self._story(self._voice(self.a), self._voice(self.b), self.words)
 
-    def score_for_both(self) -> score.Story:
-        """What both partners may see: the stave between them. Neither line, no dosing, no words but those given to both."""
-        shared = [word for word in self.words if word.brought.with_partner]
+    def picture_for_both(self) -> score.Story:
+        """What both partners may see: the stave between them. Neither line, no dosing, no words but those
+        given to both.
+
+        Which session took an insight up is the therapist's record, so no insight leads anywhere here.
+        """
+        shared = [
+            replace(word, brought=replace(word.brought, taken_up_on=None))
+            for word in self.words
+            if word.brought.with_partner
+        ]
         a, b = (
-            score.Voice(score.Side(voice.side), voice.name, absent=story.own(voice.name, voice.person.pronouns))
+            score.Voice(
+                score.Side(voice.side), voice.name, absent=story.own(voice.name, voice.person.pronouns)
+            )
             for voice in self.voices
         )
         return self._story(a, b, shared)
@@ -204,7 +222,9 @@ class Chart:
         days = [one.on for one in sessions] + [word.brought.on for word in words]
         days += [local(given.recorded_at) for given in self.given]
         for voice in (a, b):
-            days += [on for on, _ in (voice.line.totals if voice.line else ())] + [dose.on for dose in voice.doses]
+            days += [on for on, _ in (voice.line.totals if voice.line else ())] + [
+                dose.on for dose in voice.doses
+            ]
         span = story.span(days, self.today)
         return score.Story(
             a=a,
@@ -220,7 +240,12 @@ class Chart:
                 for word in words
             ),
             exercises=tuple(
-                score.Exercise(promise.title, promise.begins, local(given.until) if given.until else self.today, promise.weeks)
+                score.Exercise(
+                    promise.title,
+                    promise.begins,
+                    local(given.until) if given.until else self.today,
+                    promise.weeks,
+                )
                 for given, promise in self.promises
             ),
         )
@@ -248,7 +273,7 @@ def signers(agreement: DisclosureAgreement) -> set[UUID | None]:
     return {signature.author_id for signature in agreement.signatures.all()}
 
 
-# --------------------------------------------------------------------------------------------------------- reading
+# ---------------------------------------------------------------------------------------------------- reading
 
 
 def read(couple: Couple, a_wants: str = "", b_wants: str = "") -> Chart:
@@ -273,13 +298,17 @@ def read(couple: Couple, a_wants: str = "", b_wants: str = "") -> Chart:
         given=list(ExerciseGiven.objects.filter(couple=couple).order_by("recorded_at")),
         done=list(ExerciseDone.objects.select_related("author").filter(couple=couple).order_by("on_day")),
         agreements=list(
-            DisclosureAgreement.objects.filter(couple=couple).prefetch_related("signatures").order_by("-version")
+            DisclosureAgreement.objects.filter(couple=couple)
+            .prefetch_related("signatures")
+            .order_by("-version")
         ),
     )
 
 
 def members_of(couples: Sequence[Couple]) -> dict[UUID, dict[str, Person]]:
-    """The two of each couple by side. After parting their names are no longer the therapist's to see: a letter stands."""
+    """The two of each couple by side. After parting their names are no longer the therapist's to see: a
+    letter stands.
+    """
     rows = list(Membership.objects.filter(couple__in=couples).order_by("side"))
     known = {person.id: person for person in Person.objects.filter(id__in=[row.person_id for row in rows])}
     found: dict[UUID, dict[str, Person]] = {}
@@ -322,7 +351,9 @@ def _words(
     names = {voice.person.id: voice.name for voice in voices.values()}
     by_person = {voice.person.id: voice for voice in voices.values()}
     grants = list(Grant.objects.filter(item_kind="insight", subject_id__in=names, couple=couple))
-    opened = {one.item_id: local(one.opens_at) for one in grants if one.audience == Audience.COUPLES_THERAPIST}
+    opened = {
+        one.item_id: local(one.opens_at) for one in grants if one.audience == Audience.COUPLES_THERAPIST
+    }
     with_partner = {one.item_id for one in grants if one.audience == Audience.PARTNER}
     on = {session.id: local(session.at) for session in sessions}
     taken = {

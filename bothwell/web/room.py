@@ -56,7 +56,9 @@ def _viewed(request: HttpRequest, bed: Bed) -> None:
 def _show(
     request: HttpRequest, bed: Bed, template: str, context: Mapping[str, Any], status: int = 200
 ) -> HttpResponse:
-    """A page of this bed, its times by the clinic's clock."""
+    """A page of this bed, its times by the clinic's clock; whatever shows a chart first stands in the log."""
+    if str(bed.session.id) not in request.session.get(OPENED, ()):
+        _viewed(request, bed)
     with timezone.override(bed.zone):
         return render(request, template, {"bed": bed, "side": bed.side, **context}, status=status)
 
@@ -76,8 +78,6 @@ def room(request: HttpRequest, session_id: UUID) -> HttpResponse:
 def live(request: HttpRequest, session_id: UUID) -> HttpResponse:
     """The parts of the room that change, for a page that stands open."""
     bed = _bed(request, session_id)
-    if str(session_id) not in request.session.get(OPENED, ()):
-        _viewed(request, bed)
     return _show(request, bed, "room/page.html#live", room_shown.now(bed))
 
 
@@ -191,7 +191,8 @@ def enter(request: HttpRequest, session_id: UUID, what: str) -> HttpResponse:
     def keep() -> None:
         monitoring.enter(
             by=bed.who, session=bed.session, readings=form.readings,
-            request_id=form.cleaned_data["request_id"], observed_at=form.when(), wanted=form.is_wanted, note=form.cleaned_data.get("note", ""),
+            request_id=form.cleaned_data["request_id"], observed_at=form.when(),
+            wanted=form.is_wanted, note=form.cleaned_data.get("note", ""),
         )  # fmt: skip
 
     return _once(request, bed, form, title, keep)

@@ -1,6 +1,7 @@
 """The prescriber's desk: is it safe and right, and if not, why not?
 
-Everyone who cares for this person opens the same page and finds what row-level security shows them. It knows nothing
+Everyone who cares for this person opens the same page and finds what row-level security shows them. It knows
+nothing
 of violence and coercion screening, and looks the same whatever that says.
 """
 
@@ -51,6 +52,14 @@ from bothwell.web.workup_forms import (
 
 WORKUP_ROLES = frozenset(steps.Role) - {steps.Role.COORDINATOR, steps.Role.PARTNER}
 MEDICAL_ROLES = frozenset({steps.Role.PRESCRIBER, steps.Role.NURSE})
+STEP_TITLES = {
+    steps.Kind.HOLD: "Put on clinical hold",
+    steps.Kind.RESUME: "End the hold",
+    steps.Kind.STEP_BACK: "Back to preparation, without a dose",
+    steps.Kind.STOP: "Stop the course early",
+    steps.Kind.DEFER: "Not yet: let the decision wait",
+    steps.Kind.DECLINE: "Not this way: end the course",
+}
 RECORD_SHOWN = 100
 VERDICT_WORDS = {
     Verdict.PROCEED: ("Go on together", "Everything is known, and nothing stands that holds"),
@@ -79,8 +88,14 @@ class Desk:
 
     @cached_property
     def sees_medical(self) -> bool:
-        """Whether findings are theirs to read: by role, by this person's release, or for an hour by break-glass."""
-        return bool(self.roles & MEDICAL_ROLES) or self.broke_glass or self._released(ReleaseClass.MEDICAL_SUMMARY)
+        """Whether findings are theirs to read: by role, by this person's release, or for an hour by
+        break-glass.
+        """
+        return (
+            bool(self.roles & MEDICAL_ROLES)
+            or self.broke_glass
+            or self._released(ReleaseClass.MEDICAL_SUMMARY)
+        )
 
     def _released(self, data: ReleaseClass) -> bool:
         return any(one.release_class == data and one.release_to in self.roles for one in self.releases)
@@ -93,7 +108,7 @@ class Desk:
     def is_prescriber(self) -> bool:
         return steps.Role.PRESCRIBER in self.roles
 
-    # ------------------------------------------------------------------------------------------------- findings
+    # ----------------------------------------------------------------------------------------------- findings
 
     @cached_property
     def findings(self) -> list[eligibility.Finding]:
@@ -143,37 +158,51 @@ class Desk:
             ("clear", len(self.of(Severity.CLEAR)), "Clear", "checked, nothing found"),
         ]
 
-    # ---------------------------------------------------------------------------------------------- the course
+    # --------------------------------------------------------------------------------------------- the course
 
     @cached_property
     def met(self) -> frozenset[str]:
         return actions.met_gates(self.course) if self.course else frozenset()
 
     def open_steps(self) -> list[dict[str, Any]]:
-        """The steps this viewer could ask for, each gate with whether a row proves it or somebody vouches for it."""
+        """The steps this viewer could ask for, each gate with whether a row proves it or somebody vouches for
+        it.
+        """
         if self.course is None:
             return []
         own = actions.protocol_of(self.course.protocol).also_needs(steps.Phase(self.course.phase))
         attestable = actions.attestable(self.course)
         asked = self.bound.get("step")
         rows = []
-        for way in sorted(actions.open_steps(self.course, self.viewer), key=lambda way: way.event != steps.Kind.ADVANCE):
+        for way in sorted(
+            actions.open_steps(self.course, self.viewer), key=lambda way: way.event != steps.Kind.ADVANCE
+        ):
             names = dict.fromkeys((*way.gates, *(own if way.event is steps.Kind.ADVANCE else ())))
-            is_asked = asked is not None and (asked.data.get("kind"), asked.data.get("to")) == (way.event, way.to)
-            ticked = asked.data.getlist("attested") if is_asked and asked else []  # type: ignore[attr-defined]
-            rows.append({
-                "way": way,
-                "title": _title(way),
-                "gates": [
-                    {"name": name, "words": actions.gate_words(self.course, name), "met": name in self.met,
-                     "attest": name in attestable, "ticked": name in ticked}
-                    for name in names
-                ],
-                "needs_reason": way.event in steps.NEEDS_REASON,
-                "is_hold": way.event is steps.Kind.HOLD,
-                "form": asked if is_asked else None,
-                "is_advance": way.event is steps.Kind.ADVANCE,
-            })  # fmt: skip
+            is_asked = asked is not None and (asked.data.get("kind"), asked.data.get("to")) == (
+                way.event,
+                way.to,
+            )
+            ticked = _ticked(asked) if is_asked else []
+            rows.append(
+                {
+                    "way": way,
+                    "title": _title(way),
+                    "gates": [
+                        {
+                            "name": name,
+                            "words": actions.gate_words(self.course, name),
+                            "met": name in self.met,
+                            "attest": name in attestable,
+                            "ticked": name in ticked,
+                        }
+                        for name in names
+                    ],
+                    "needs_reason": way.event in steps.NEEDS_REASON,
+                    "is_hold": way.event is steps.Kind.HOLD,
+                    "form": asked if is_asked else None,
+                    "is_advance": way.event is steps.Kind.ADVANCE,
+                }
+            )
         return rows
 
     @cached_property
@@ -182,9 +211,11 @@ class Desk:
             return []
         reasons = {one.step_id: one for one in HoldReason.objects.filter(step__course=self.course)}
         taken = self.course.steps.select_related("author").order_by("-number")
-        return [{"step": one, "words": steps.words(one.event), "reason": reasons.get(one.id)} for one in taken]
+        return [
+            {"step": one, "words": steps.words(one.event), "reason": reasons.get(one.id)} for one in taken
+        ]
 
-    # -------------------------------------------------------------------------------------------- the decision
+    # ------------------------------------------------------------------------------------------- the decision
 
     @cached_property
     def decision(self) -> JointDecision | None:
@@ -193,32 +224,47 @@ class Desk:
     @cached_property
     def signatures(self) -> list[tuple[str, DecisionSignature | None]]:
         by_role = {one.signs_as: one for one in self.decision.signatures.all()} if self.decision else {}
-        return [(label, by_role.get(role)) for role, label in (
-            (DecisionSignature.As.PRESCRIBER, "Prescriber"),
-            (DecisionSignature.As.COUPLES_THERAPIST, "Couples therapist"),
-            (DecisionSignature.As.PARTNER, self.name),
-        )]  # fmt: skip
+        return [
+            (label, by_role.get(role))
+            for role, label in (
+                (DecisionSignature.As.PRESCRIBER, "Prescriber"),
+                (DecisionSignature.As.COUPLES_THERAPIST, "Couples therapist"),
+                (DecisionSignature.As.PARTNER, self.name),
+            )
+        ]
 
     @property
     def may_sign(self) -> bool:
         """Whether this viewer's own signature is wanting."""
         signing = [role for role in ("prescriber", "couples_therapist") if role in self.roles][:1]
         signed = {one.signs_as for _, one in self.signatures if one}
-        return bool(self.decision and self.course and self.course.state == steps.State.ACTIVE and signing
-                    and signing[0] not in signed and not actions.is_decided(self.decision))  # fmt: skip
+        return bool(
+            self.decision
+            and self.course
+            and self.course.state == steps.State.ACTIVE
+            and signing
+            and signing[0] not in signed
+            and not actions.is_decided(self.decision)
+        )
 
     @property
     def may_open_decision(self) -> bool:
         asks = self.roles & {steps.Role.PRESCRIBER, steps.Role.COUPLES_THERAPIST}
-        here = self.course and self.course.phase == steps.Phase.JOINT_DECISION and self.course.state == "active"
-        answered = self.decision is None or any(one and one.verdict != Verdict.PROCEED for _, one in self.signatures)
+        here = (
+            self.course and self.course.phase == steps.Phase.JOINT_DECISION and self.course.state == "active"
+        )
+        answered = self.decision is None or any(
+            one and one.verdict != Verdict.PROCEED for _, one in self.signatures
+        )
         return bool(asks and here and answered)
 
-    # ------------------------------------------------------------------------------------------------ measures
+    # ----------------------------------------------------------------------------------------------- measures
 
     @cached_property
     def measures(self) -> list[dict[str, Any]]:
-        """Each questionnaire this viewer sees: the last total with its band, and what changed since the first."""
+        """Each questionnaire this viewer sees: the last total with its band, and what changed since the
+        first.
+        """
         sent: dict[str, list[Response]] = {}
         kinds = [Kind.INDIVIDUAL, Kind.PREDOSE, Kind.RELATIONSHIP]
         for row in Response.objects.filter(
@@ -228,16 +274,16 @@ class Desk:
         return [_measure(name, rows) for name, rows in sent.items()]
 
 
+def _ticked(form: Any) -> list[str]:
+    """The gates vouched for in a posted step."""
+    given: list[str] = form.data.getlist("attested")
+    return given
+
+
 def _title(way: steps.Transition) -> str:
-    match way.event:
-        case steps.Kind.ADVANCE:
-            return f"On to {steps.words(way.to)}"
-        case steps.Kind.STEP_BACK:
-            return "Back to preparation, without a dose"
-        case steps.Kind.HOLD:
-            return "Put on clinical hold"
-        case _:
-            return steps.words(way.event).capitalize()
+    if way.event is steps.Kind.ADVANCE:
+        return f"On to {steps.words(way.to)}"
+    return STEP_TITLES[way.event]
 
 
 def evidence(one: eligibility.Finding) -> list[tuple[str, str, Any]]:
@@ -254,12 +300,15 @@ def _measure(name: str, rows: Sequence[Response]) -> dict[str, Any]:
         found["title"] = instrument.title
         if len(rows) > 1:
             found["change"] = reliable_change(instrument, first.total or Decimal(0), last.total or Decimal(0))
-    except (NoSuchInstrument, ValueError):  # no longer in the catalogue, or nothing can be said about its change
+    except (
+        NoSuchInstrument,
+        ValueError,
+    ):  # no longer in the catalogue, or nothing can be said about its change
         pass
     return found
 
 
-# ------------------------------------------------------------------------------------------------------- reading
+# ---------------------------------------------------------------------------------------------------- reading
 
 
 def _desk(request: HttpRequest, person_id: UUID) -> Desk:
@@ -271,7 +320,9 @@ def _desk(request: HttpRequest, person_id: UUID) -> Desk:
         raise Http404
     courses = Course.objects.select_related("protocol", "couple", "subject").filter(subject=person)
     signed = list(
-        Consent.objects.select_related("text").filter(subject=person, withdrawn_at__isnull=True).order_by("recorded_at")
+        Consent.objects.select_related("text")
+        .filter(subject=person, withdrawn_at__isnull=True)
+        .order_by("recorded_at")
     )
     return Desk(
         viewer=who,
@@ -281,7 +332,9 @@ def _desk(request: HttpRequest, person_id: UUID) -> Desk:
         roles=roles,
         releases=[one for one in signed if one.release_class],
         consents=[one for one in signed if not one.release_class],
-        broke_glass=BreakGlass.objects.filter(author=who, subject=person, expires_at__gt=timezone.now()).exists(),
+        broke_glass=BreakGlass.objects.filter(
+            author=who, subject=person, expires_at__gt=timezone.now()
+        ).exists(),
     )
 
 
@@ -304,7 +357,8 @@ def _course_context(desk: Desk, course: Course) -> dict[str, Any]:
         "facts_form": bound.get("facts") or (FactsForm() if desk.may_record else None),
         "on_record": _on_record(desk) if desk.sees_medical else [],
         "decision_form": bound.get("decision") or DecisionForm(routes=_routes(course)),
-        "sign_form": bound.get("sign") or SignForm(initial={"decision": desk.decision.id if desk.decision else None}),
+        "sign_form": bound.get("sign")
+        or SignForm(initial={"decision": desk.decision.id if desk.decision else None}),
         "verdicts": [(verdict, *words) for verdict, words in VERDICT_WORDS.items()],
         "order_form": bound.get("order") or _order_form(desk),
         "orders": course.orders.select_related("author", "second_signature").order_by("-recorded_at")[:5]
@@ -322,9 +376,13 @@ def _course_context(desk: Desk, course: Course) -> dict[str, Any]:
 
 def _on_record(desk: Desk) -> list[tuple[MedicalFact, str]]:
     """What stands on record, newest first, with the title of its question; what was corrected is left out."""
-    standing = MedicalFact.objects.select_related("author").filter(subject=desk.person, corrected_by__isnull=True)
+    standing = MedicalFact.objects.select_related("author").filter(
+        subject=desk.person, corrected_by__isnull=True
+    )
     newest = standing.order_by("-observed_at", "code")[:RECORD_SHOWN]
-    return [(fact, SPECS[fact.code].title if fact.code in SPECS else steps.words(fact.code)) for fact in newest]
+    return [
+        (fact, SPECS[fact.code].title if fact.code in SPECS else steps.words(fact.code)) for fact in newest
+    ]
 
 
 def _routes(course: Course) -> list[tuple[str, str]]:
@@ -337,12 +395,14 @@ def _order_form(desk: Desk, data: Any = None) -> OrderForm:
     seconds = Person.objects.filter(
         id__in=Assignment.objects.filter(
             open_at(timezone.now()), subject=desk.person, role__in=[Role.PRESCRIBER, Role.NURSE]
-        ).exclude(staff=desk.viewer).values("staff")
-    )  # fmt: skip
+        )
+        .exclude(staff=desk.viewer)
+        .values("staff")
+    )
     return OrderForm(data, seconds=seconds, initial={"weight_kg": weight})
 
 
-# -------------------------------------------------------------------------------------------------------- acting
+# ----------------------------------------------------------------------------------------------------- acting
 
 Act = Callable[[Desk, Course, Any], str]
 
@@ -373,7 +433,7 @@ def _step(desk: Desk, course: Course, form: StepForm) -> str:
         course_id=course.id,
         kind=steps.Kind(given["kind"]),
         to=steps.Phase(given["to"]) if given["to"] else None,
-        attested=form.data.getlist("attested"),
+        attested=_ticked(form),
         why=given["why"],
         hold_kind=HoldReason.Kind(given["hold_kind"] or HoldReason.Kind.MEDICAL),
         steps_seen=given["steps_seen"],
@@ -438,7 +498,9 @@ ACTS: Mapping[str, tuple[Callable[[Desk, Course, Any], forms.Form], Act]] = {
 
 @require_http_methods(["GET", "POST"])
 def workup(request: HttpRequest, person_id: UUID) -> HttpResponse:
-    """The page; a post names one of `ACTS` as `do`. What was refused stands above its form, with all that was typed."""
+    """The page; a post names one of `ACTS` as `do`. What was refused stands above its form, with all that was
+    typed.
+    """
     desk = _desk(request, person_id)
     if request.method == "GET":
         return _page(request, desk)

@@ -20,22 +20,47 @@ from bothwell.pathway.models import HoldReason, Verdict
 
 LOCAL = "%Y-%m-%dT%H:%M"
 YES_NO = (("", "Not asked"), ("yes", "Yes"), ("no", "No"), ("unknown", "Not known"))
-SOURCES = [(one, one.capitalize()) for one in ("visit", "history", "interview", "laboratory", "questionnaire")]
+SOURCES = [
+    (one, one.capitalize()) for one in ("visit", "history", "interview", "laboratory", "questionnaire")
+]
 PRESSURE = ("systolic_mmhg", "diastolic_mmhg")
 
 GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("Measured", ("weight_kg", "bmi", "asa_class")),
-    ("Heart and vessels", (
-        "aneurysm_or_avm", "intracerebral_haemorrhage", "uncontrolled_hypertension", "arrhythmia",
-        "unstable_cardiac_or_cerebrovascular", "recent_myocardial_infarction",
-    )),
-    ("Mind", ("psychosis_or_mania", "acute_suicide_risk", "ketamine_or_pcp_misuse", "active_substance_use_disorder")),
-    ("Medicines and allergy", (
-        "hypersensitivity", "lorazepam_equivalent_mg_per_day", "opioids_or_depressants", "psychostimulants", "maoi",
-        "cyp_inhibitors", "effect_modifiers",
-    )),
+    (
+        "Heart and vessels",
+        (
+            "aneurysm_or_avm",
+            "intracerebral_haemorrhage",
+            "uncontrolled_hypertension",
+            "arrhythmia",
+            "unstable_cardiac_or_cerebrovascular",
+            "recent_myocardial_infarction",
+        ),
+    ),
+    (
+        "Mind",
+        (
+            "psychosis_or_mania",
+            "acute_suicide_risk",
+            "ketamine_or_pcp_misuse",
+            "active_substance_use_disorder",
+        ),
+    ),
+    (
+        "Medicines and allergy",
+        (
+            "hypersensitivity",
+            "lorazepam_equivalent_mg_per_day",
+            "opioids_or_depressants",
+            "psychostimulants",
+            "maoi",
+            "cyp_inhibitors",
+            "effect_modifiers",
+        ),
+    ),
     ("Pregnancy", ("pregnancy_possible", "pregnant", "breastfeeding")),
-)  # fmt: skip
+)
 """The form's order, by what is asked together. A fact that stands in no group comes under “Other”."""
 
 
@@ -79,7 +104,10 @@ class FactsForm(forms.Form):
         placed = {code for _, codes in GROUPS for code in codes} | set(PRESSURE)
         rest = tuple(code for code in SPECS if code not in placed)
         for title, codes in (*GROUPS, ("Other", rest)):
-            yield title, [(self[code], SPECS[code].unit, SPECS[code].answer is Answer.YES_NO) for code in codes]
+            yield (
+                title,
+                [(self[code], SPECS[code].unit, SPECS[code].answer is Answer.YES_NO) for code in codes],
+            )
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data
@@ -138,9 +166,10 @@ class ResolveForm(forms.Form):
 
     finding = forms.CharField(widget=forms.HiddenInput)
     reason = forms.CharField(
-        label="Your reason", widget=forms.Textarea(attrs={"rows": 3}),
+        label="Your reason",
+        widget=forms.Textarea(attrs={"rows": 3}),
         error_messages={"required": "Write the reason in a sentence; it stands in the record."},
-    )  # fmt: skip
+    )
     request_id = forms.UUIDField(widget=forms.HiddenInput, initial=uuid4)
 
 
@@ -159,9 +188,10 @@ class DecisionForm(forms.Form):
 
     route = forms.ChoiceField(label="Route")
     summary = forms.CharField(
-        label="What is proposed, and why", widget=forms.Textarea,
+        label="What is proposed, and why",
+        widget=forms.Textarea,
         help_text="In plain words: the person reads this before signing.",
-    )  # fmt: skip
+    )
     request_id = forms.UUIDField(widget=forms.HiddenInput, initial=uuid4)
 
     def __init__(self, *given: Any, routes: list[tuple[str, str]], **kept: Any) -> None:
@@ -173,10 +203,16 @@ class SignForm(forms.Form):
     """A clinician's signature under the joint decision."""
 
     decision = forms.UUIDField(widget=forms.HiddenInput)
-    verdict = forms.ChoiceField(choices=Verdict.choices, error_messages={"required": "Choose one of the three."})
-    words = forms.CharField(label="In words the person will read", required=False, widget=forms.Textarea(attrs={"rows": 4}))
+    verdict = forms.ChoiceField(
+        choices=Verdict.choices, error_messages={"required": "Choose one of the three."}
+    )
+    words = forms.CharField(
+        label="In words the person will read", required=False, widget=forms.Textarea(attrs={"rows": 4})
+    )
     signed_name = forms.CharField(
-        label="Your name, as you sign it", max_length=120, error_messages={"required": "Type your name to sign."}
+        label="Your name, as you sign it",
+        max_length=120,
+        error_messages={"required": "Type your name to sign."},
     )
 
 
@@ -195,9 +231,11 @@ class OrderForm(forms.Form):
         label="Reason, if outside the range", required=False, widget=forms.Textarea(attrs={"rows": 3})
     )
     second_signature = forms.ModelChoiceField(
-        label="Second signature, if outside the range", queryset=Person.objects.none(), required=False,
+        label="Second signature, if outside the range",
+        queryset=Person.objects.none(),
+        required=False,
         help_text="Another prescriber or nurse of this person, who has checked it with you.",
-    )  # fmt: skip
+    )
     request_id = forms.UUIDField(widget=forms.HiddenInput, initial=uuid4)
 
     def __init__(self, *given: Any, seconds: Any, **kept: Any) -> None:
@@ -210,7 +248,9 @@ class ScheduleForm(forms.Form):
     """One dosing session on the calendar."""
 
     at = DayAndTime(label="Day and time", error_messages={"required": "Choose a day and a time."})
-    room = forms.ModelChoiceField(label="Room", queryset=Room.objects.none(), required=False, empty_label="later")
+    room = forms.ModelChoiceField(
+        label="Room", queryset=Room.objects.none(), required=False, empty_label="later"
+    )
     request_id = forms.UUIDField(widget=forms.HiddenInput, initial=uuid4)
 
     def __init__(self, *given: Any, **kept: Any) -> None:

@@ -89,7 +89,8 @@ def _way(
     Consent.objects.create(**of, author=who, text=text, sha256=text.sha256, signed_name=who.name_used)
     order = Order.objects.create(
         **of, author=cast.prescriber, course=course, route="iv", dose_mg=Decimal("34"),
-        weight_kg=Decimal("68"), minutes=40, product="Ketamine", concentration_mg_per_ml=Decimal("50"), antiemetic="Ondansetron 4 mg",
+        weight_kg=Decimal("68"), minutes=40, product="Ketamine", concentration_mg_per_ml=Decimal("50"),
+        antiemetic="Ondansetron 4 mg",
     )  # fmt: skip
     session = DosingSession.objects.create(
         **of, author=cast.nurse, course=course, number=1, scheduled_at=timezone.now()
@@ -129,7 +130,8 @@ def chart(ready: Ready, minute: float, session: DosingSession | None = None, **v
         Sample.objects.bulk_create(
             Sample(
                 clinic=ready.cast.clinic, subject_id=of.subject_id, couple_id=of.couple_id,
-                session=of, device=ready.device, code=code, value=Decimal(str(value)), unit="", observed_at=at, recorded_at=at,
+                session=of, device=ready.device, code=code, value=Decimal(str(value)), unit="",
+                observed_at=at, recorded_at=at,
             )
             for code, value in values.items()
         )  # fmt: skip

@@ -5,7 +5,16 @@ import re
 import pytest
 
 from bothwell.instruments.instrument import Gain
-from bothwell.integration.library import SHIPPED, STAGES, LibraryInvalid, With, exercise, exercises, read, title_of
+from bothwell.integration.library import (
+    SHIPPED,
+    STAGES,
+    LibraryInvalid,
+    With,
+    exercise,
+    exercises,
+    read,
+    title_of,
+)
 from bothwell.integration.models import Modality
 
 ONE = """
@@ -36,7 +45,9 @@ def test_they_are_short_enough_for_a_tired_evening() -> None:
 
 
 def test_no_school_and_no_trade_mark_is_named() -> None:
-    named = re.compile(r"gottman|emotionally focused|imago|love map|four horsemen|rapoport|ketamine", re.IGNORECASE)
+    named = re.compile(
+        r"gottman|emotionally focused|imago|love map|four horsemen|rapoport|ketamine", re.IGNORECASE
+    )
     assert not named.search(SHIPPED.read_text(encoding="utf-8"))
 
 
@@ -82,7 +93,12 @@ def test_all_faults_are_told_at_once() -> None:
 
 @pytest.mark.parametrize(
     ("text", "told"),
-    [("[[exercise", "not TOML"), ("", "at least one"), ("exercise = 3", "at least one"), (ONE + ONE, "stands twice")],
+    [
+        ("[[exercise", "not TOML"),
+        ("", "at least one"),
+        ("exercise = 3", "at least one"),
+        (ONE + ONE, "stands twice"),
+    ],
 )
 def test_a_file_that_holds_no_library_says_so(text: str, told: str) -> None:
     with pytest.raises(LibraryInvalid, match=told):

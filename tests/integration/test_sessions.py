@@ -1,10 +1,11 @@
-"""Couples sessions: recorded once, by their own therapist, from what is open now; notes kept apart; nothing after parting."""
+"""Couples sessions: recorded once, by their own therapist, from what is open now; notes kept apart; nothing
+after parting.
+"""
 
 from datetime import timedelta
 from uuid import uuid4
 
 import pytest
-from django.db import connection
 from django.utils import timezone
 
 from bothwell.integration import session_actions as actions
@@ -46,14 +47,25 @@ def part(cast: Cast) -> None:
 
 def plan(cast: Cast, hours: float = -1, **changed: object) -> CoupleSession:
     dana = cast.couples_therapist
-    asked = {"at": timezone.now() + timedelta(hours=hours), "minutes": 60, "place": "Room 2", "request_id": uuid4()}
+    asked = {
+        "at": timezone.now() + timedelta(hours=hours),
+        "minutes": 60,
+        "place": "Room 2",
+        "request_id": uuid4(),
+    }
     with door.opened(dana.id):
         return actions.plan_session(by=dana, couple=cast.couple, **{**asked, **changed})  # type: ignore[arg-type]
 
 
 def record(cast: Cast, session: CoupleSession, by: Person | None = None, **changed: object) -> CoupleSession:
     by = by or cast.couples_therapist
-    asked = {"modality": Modality.EFT, "stage": "Stage 1", "focus": "The cycle", "text": "They saw it.", **changed}
+    asked = {
+        "modality": Modality.EFT,
+        "stage": "Stage 1",
+        "focus": "The cycle",
+        "text": "They saw it.",
+        **changed,
+    }
     with door.opened(by.id):
         return actions.record_session(by=by, session_id=session.id, **asked)  # type: ignore[arg-type]
 
@@ -68,7 +80,7 @@ def share(author: Person, words: str, *audiences: Relation) -> InsightVersion:
         return given
 
 
-# ----------------------------------------------------------------------------------------------------------- plan
+# ------------------------------------------------------------------------------------------------------- plan
 
 
 def test_a_plan_posted_twice_stands_once_and_numbers_go_on(cast: Cast) -> None:
@@ -114,7 +126,7 @@ def test_a_planned_session_moves_or_is_cancelled_and_a_held_one_does_not(cast: C
         assert AuditEntry.objects.filter(action="cancelled a couples session").count() == 1
 
 
-# --------------------------------------------------------------------------------------------------------- record
+# ----------------------------------------------------------------------------------------------------- record
 
 
 def test_a_session_is_recorded_with_what_was_taken_up_and_what_stays_with_both(cast: Cast) -> None:
@@ -219,9 +231,14 @@ def test_a_note_is_corrected_by_who_wrote_it(cast: Cast) -> None:
         assign(second, "couples_therapist", couple=cast.couple)
     with door.opened(second.id), pytest.raises(Refused, match="who wrote it"):
         actions.correct_note(
-            by=second, note_id=ProgressNote.objects.get().id, modality=Modality.EFT, stage="", focus="x", text="",
+            by=second,
+            note_id=ProgressNote.objects.get().id,
+            modality=Modality.EFT,
+            stage="",
+            focus="x",
+            text="",
             reason="Mine is better.",
-        )  # fmt: skip
+        )
 
 
 def test_a_process_note_is_its_authors_alone_and_the_log_says_nothing_of_it(cast: Cast) -> None:
@@ -254,12 +271,17 @@ def test_a_summary_follows_a_held_session_and_posts_once(cast: Cast) -> None:
         assert SharedSummary.objects.count() == 1
 
 
-# ------------------------------------------------------------------------------------------------------ exercises
+# -------------------------------------------------------------------------------------------------- exercises
 
 
 def give(cast: Cast, by: Person | None = None, **changed: object) -> ExerciseGiven:
     by = by or cast.couples_therapist
-    asked = {"code": "one_thank_you_a_day", "words": "Small ones count.", "until": None, "request_id": uuid4()}
+    asked = {
+        "code": "one_thank_you_a_day",
+        "words": "Small ones count.",
+        "until": None,
+        "request_id": uuid4(),
+    }
     with door.opened(by.id):
         return actions.give_exercise(by=by, couple=cast.couple, **{**asked, **changed})  # type: ignore[arg-type]
 
@@ -288,7 +310,9 @@ def test_an_exercise_is_given_once_to_both_and_ended(cast: Cast) -> None:
         ({"until": timezone.now() - timedelta(days=1)}, "past"),
     ],
 )
-def test_what_is_not_in_the_library_or_over_already_is_not_given(cast: Cast, changed: dict[str, object], told: str) -> None:
+def test_what_is_not_in_the_library_or_over_already_is_not_given(
+    cast: Cast, changed: dict[str, object], told: str
+) -> None:
     with pytest.raises(Refused, match=told):
         give(cast, **changed)
 
@@ -298,7 +322,7 @@ def test_the_prescriber_gives_no_exercise(cast: Cast) -> None:
         give(cast, cast.prescriber)
 
 
-# ------------------------------------------------------------------------------------------------------ after parting
+# ---------------------------------------------------------------------------------------------- after parting
 
 
 def test_after_parting_the_chart_takes_nothing_and_the_therapists_own_note_still_does(cast: Cast) -> None:
@@ -318,20 +342,22 @@ def test_after_parting_the_chart_takes_nothing_and_the_therapists_own_note_still
             actions.end_exercise(by=dana, given_id=given.id)
         with pytest.raises(Refused, match="parted"):
             actions.cancel_session(by=dana, session_id=session.id)
-        actions.write_process_note(by=dana, couple=cast.couple, session_id=None, text="Mine.", request_id=uuid4())
+        actions.write_process_note(
+            by=dana, couple=cast.couple, session_id=None, text="Mine.", request_id=uuid4()
+        )
         assert ProcessNote.objects.count() == 1
 
 
-def test_opening_is_noted_once_and_then_costs_one_query(cast: Cast, django_assert_num_queries: object) -> None:
+def test_opening_is_noted_once_and_then_costs_one_query(
+    cast: Cast, django_assert_num_queries: object
+) -> None:
     dana = cast.couples_therapist
     versions = [share(cast.b, f"Words {n}", Relation.COUPLES_THERAPIST) for n in range(3)]
     with door.opened(dana.id):
         actions.receive_all(by=dana, versions=versions)
         assert Receipt.objects.filter(author=dana).count() == 3
-        before = len(connection.queries_log)
         with django_assert_num_queries(1):  # type: ignore[operator]
             actions.receive_all(by=dana, versions=versions)
-        assert before >= 0
 
 
 def test_both_partners_pages_are_woken_by_what_is_common(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:

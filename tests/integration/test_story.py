@@ -23,7 +23,7 @@ def ago(days: int) -> date:
     return TODAY - timedelta(days=days)
 
 
-# ------------------------------------------------------------------------------------------------------------- lines
+# ------------------------------------------------------------------------------------------------------ lines
 
 
 def test_each_kind_of_answers_needs_its_own_release() -> None:
@@ -31,7 +31,11 @@ def test_each_kind_of_answers_needs_its_own_release() -> None:
     assert story.release_needed(Kind.RELATIONSHIP) == "relationship_scores"
 
 
-@given(st.sets(st.sampled_from(["individual_scores", "relationship_scores", "dosing_summary", "medical_summary"])))
+@given(
+    st.sets(
+        st.sampled_from(["individual_scores", "relationship_scores", "dosing_summary", "medical_summary"])
+    )
+)
 def test_a_side_is_offered_nothing_without_that_partners_release(released: set[str]) -> None:
     shown = {one.id for one in story.offered(ALL, released)}
     assert ("phq-9" in shown) is ("individual_scores" in released)
@@ -59,7 +63,7 @@ def test_a_line_not_released_is_its_persons_own(pronouns: str, words: str) -> No
     assert story.own("Ben", pronouns) == f"Ben’s line is {words} own"
 
 
-# -------------------------------------------------------------------------------------------------------------- span
+# ------------------------------------------------------------------------------------------------------- span
 
 
 @given(st.lists(days, max_size=12))
@@ -72,7 +76,7 @@ def test_the_span_holds_today_and_all_that_is_near(known: list[date]) -> None:
             assert shown.begins <= day <= shown.ends
 
 
-# ---------------------------------------------------------------------------------------------------------- exercises
+# -------------------------------------------------------------------------------------------------- exercises
 
 
 def test_weeks_are_done_or_missed_and_the_running_one_is_neither_until_done() -> None:
@@ -105,7 +109,7 @@ def test_a_promise_is_told_kindly(weeks: tuple[bool, ...], words: str) -> None:
     assert promise.is_begun is any(weeks)
 
 
-# ------------------------------------------------------------------------------------------------------------- change
+# ----------------------------------------------------------------------------------------------------- change
 
 
 def test_one_persons_change_is_told_with_its_verdict() -> None:
@@ -123,7 +127,7 @@ def test_nothing_moved_when_nothing_was_answered_before_or_after() -> None:
     assert story.moved(load("phq-9"), [], ago(14)) is None
 
 
-# ------------------------------------------------------------------------------------------------------------ brought
+# ---------------------------------------------------------------------------------------------------- brought
 
 A, B = uuid4(), uuid4()
 
@@ -154,7 +158,7 @@ def test_a_page_for_the_couple_holds_only_what_both_may_read() -> None:
     assert story.for_both([both, therapist_only]) == [both]
 
 
-# ---------------------------------------------------------------------------------------------------------- agreement
+# -------------------------------------------------------------------------------------------------- agreement
 
 
 @pytest.mark.parametrize(
@@ -163,7 +167,12 @@ def test_a_page_for_the_couple_holds_only_what_both_may_read() -> None:
         ("", "", (), "No agreement yet."),
         ("no secrets", "", (), "In force: no secrets."),
         ("", "no secrets", (), "Before them: no secrets; nobody has signed yet."),
-        ("no secrets", "confidential", ("Ben",), "Before them: confidential; Ben signed. In force until then: no secrets."),
+        (
+            "no secrets",
+            "confidential",
+            ("Ben",),
+            "Before them: confidential; Ben signed. In force until then: no secrets.",
+        ),
     ],
 )
 def test_where_the_agreement_stands(in_force: str, proposed: str, signed: tuple[str, ...], told: str) -> None:

@@ -16,8 +16,8 @@ from bothwell.models import (
     AuditEntry,
     Consent,
     ConsentText,
-    Course,
     CoupleSession,
+    Course,
     Credential,
     DecisionSignature,
     DisclosureAgreement,
@@ -87,16 +87,24 @@ class Clinic:
             for who in (self.cast.prescriber, self.cast.couples_therapist):
                 for kind in Credential.Kind:
                     Credential.objects.create(
-                        clinic=self.cast.clinic, person=who, kind=kind, reference="123", filed_by=self.cast.lead
+                        clinic=self.cast.clinic,
+                        person=who,
+                        kind=kind,
+                        reference="123",
+                        filed_by=self.cast.lead,
                     )
 
     def session(self, **fields: object) -> DosingSession:
         with loading():
             given = {"scheduled_at": timezone.now(), **fields}
             return DosingSession.objects.create(
-                clinic=self.cast.clinic, subject=self.cast.b, couple=self.cast.couple, number=1,
-                course_id=self.course_id, **given,
-            )  # fmt: skip
+                clinic=self.cast.clinic,
+                subject=self.cast.b,
+                couple=self.cast.couple,
+                number=1,
+                course_id=self.course_id,
+                **given,
+            )
 
 
 @pytest.fixture
@@ -115,7 +123,7 @@ def refused(clinic: Clinic, who: Person, **asked: object) -> str:
     return told.value.reason
 
 
-# ----------------------------------------------------------------------------------------------------- protocols
+# -------------------------------------------------------------------------------------------------- protocols
 
 
 def test_loading_twice_keeps_one_version_and_only_the_lead_loads_and_signs(clinic: Clinic) -> None:
@@ -157,7 +165,7 @@ def test_a_person_has_one_open_course_and_strangers_begin_none(clinic: Clinic) -
         actions.begin(by=cast.stranger_prescriber, subject=cast.a, couple=cast.couple)
 
 
-# --------------------------------------------------------------------------------------------------------- steps
+# ------------------------------------------------------------------------------------------------------ steps
 
 
 def test_a_step_is_refused_until_each_gate_is_vouched_for_then_kept_with_who_said_so(clinic: Clinic) -> None:
@@ -166,9 +174,12 @@ def test_a_step_is_refused_until_each_gate_is_vouched_for_then_kept_with_who_sai
     assert "contacted alone" in reason
     with clinic.eyes_of(helen):
         taken = actions.take_step(
-            by=helen, course_id=clinic.course_id, kind=K.ADVANCE, steps_seen=1,
+            by=helen,
+            course_id=clinic.course_id,
+            kind=K.ADVANCE,
+            steps_seen=1,
             attested=["referral_recorded", "contacted_separately", "made_up"],
-        )  # fmt: skip
+        )
         assert taken.course.phase == P.EVALUATION
         kept = Step.objects.get(number=2)
         assert kept.author_id == helen.id
@@ -199,7 +210,9 @@ def test_an_old_page_moves_nothing(clinic: Clinic) -> None:
     helen = clinic.cast.prescriber
     with clinic.eyes_of(helen):
         with pytest.raises(Stale):
-            actions.take_step(by=helen, course_id=clinic.course_id, kind=K.STOP, why="Moved away.", steps_seen=7)
+            actions.take_step(
+                by=helen, course_id=clinic.course_id, kind=K.STOP, why="Moved away.", steps_seen=7
+            )
         assert Step.objects.count() == 1
 
 
@@ -226,9 +239,12 @@ def test_a_hold_about_safety_is_read_by_those_who_may_know_of_it(clinic: Clinic)
     cast = clinic.cast
     with clinic.eyes_of(cast.therapist_b):
         actions.take_step(
-            by=cast.therapist_b, course_id=clinic.course_id, kind=K.HOLD, why="Said something that worries me.",
+            by=cast.therapist_b,
+            course_id=clinic.course_id,
+            kind=K.HOLD,
+            why="Said something that worries me.",
             hold_kind=HoldReason.Kind.SUICIDE,
-        )  # fmt: skip
+        )
     with clinic.eyes_of(cast.prescriber):
         assert HoldReason.objects.count() == 1
     for who in (cast.b, cast.couples_therapist, cast.lead):
@@ -239,7 +255,9 @@ def test_a_hold_about_safety_is_read_by_those_who_may_know_of_it(clinic: Clinic)
 def test_the_lead_too_may_hold(clinic: Clinic) -> None:
     lead = clinic.cast.lead
     with clinic.eyes_of(lead):
-        taken = actions.take_step(by=lead, course_id=clinic.course_id, kind=K.HOLD, why="A complaint is looked into.")
+        taken = actions.take_step(
+            by=lead, course_id=clinic.course_id, kind=K.HOLD, why="A complaint is looked into."
+        )
         assert taken.course.state == steps.State.ON_HOLD
     with clinic.eyes_of(clinic.cast.prescriber):
         assert HoldReason.objects.get().text == "A complaint is looked into."
@@ -251,7 +269,9 @@ def test_only_the_prescriber_resumes_and_with_a_reason(clinic: Clinic) -> None:
     assert "prescriber" in refused(clinic, cast.nurse, kind=K.RESUME, why="Fine again.")
     assert "reason" in refused(clinic, cast.prescriber, kind=K.RESUME, why="  ")
     with clinic.eyes_of(cast.prescriber):
-        taken = actions.take_step(by=cast.prescriber, course_id=clinic.course_id, kind=K.RESUME, why="Seen, well.")
+        taken = actions.take_step(
+            by=cast.prescriber, course_id=clinic.course_id, kind=K.RESUME, why="Seen, well."
+        )
         assert taken.course.state == steps.State.ACTIVE
 
 
@@ -293,7 +313,7 @@ def test_after_parting_the_couples_therapist_holds_no_role_in_the_course(clinic:
         assert actions.roles_towards(dana, clinic.cast.b.id, clinic.cast.couple.id) == frozenset()
 
 
-# --------------------------------------------------------------------------------------------------------- gates
+# ------------------------------------------------------------------------------------------------------ gates
 
 
 def test_a_session_still_ahead_hides_nothing_of_todays_visit(clinic: Clinic) -> None:
@@ -334,10 +354,19 @@ def test_sessions_remain_counts_from_the_block_and_is_not_met_by_who_sees_none(c
     assert not remain(cast.prescriber)
     with loading():
         Step.objects.create(
-            clinic=cast.clinic, subject=cast.b, couple=cast.couple, author=cast.prescriber, course_id=clinic.course_id,
-            number=9, event="advance", from_phase=P.REVIEW, to_phase=P.PREPARATION, to_state="active", why="Another.",
+            clinic=cast.clinic,
+            subject=cast.b,
+            couple=cast.couple,
+            author=cast.prescriber,
+            course_id=clinic.course_id,
+            number=9,
+            event="advance",
+            from_phase=P.REVIEW,
+            to_phase=P.PREPARATION,
+            to_state="active",
+            why="Another.",
             recorded_at=now - timedelta(days=10),
-        )  # fmt: skip
+        )
     gave(5)
     assert remain(cast.prescriber)
 
@@ -347,14 +376,27 @@ def test_a_couples_session_counts_when_it_followed_and_the_viewer_sees_it(clinic
     clinic.put(phase=P.COUPLE_INTEGRATION)
     with loading():
         Step.objects.create(
-            clinic=cast.clinic, subject=cast.b, couple=cast.couple, author=cast.prescriber, course_id=clinic.course_id,
-            number=2, event="advance", from_phase=P.DOSING_SERIES, to_phase=P.INDIVIDUAL_INTEGRATION,
-            to_state="active", why="Discharged.", recorded_at=now - timedelta(days=5),
-        )  # fmt: skip
+            clinic=cast.clinic,
+            subject=cast.b,
+            couple=cast.couple,
+            author=cast.prescriber,
+            course_id=clinic.course_id,
+            number=2,
+            event="advance",
+            from_phase=P.DOSING_SERIES,
+            to_phase=P.INDIVIDUAL_INTEGRATION,
+            to_state="active",
+            why="Discharged.",
+            recorded_at=now - timedelta(days=5),
+        )
         early = CoupleSession.objects.create(
-            clinic=cast.clinic, couple=cast.couple, author=cast.couples_therapist, number=1, state="held",
+            clinic=cast.clinic,
+            couple=cast.couple,
+            author=cast.couples_therapist,
+            number=1,
+            state="held",
             at=now - timedelta(days=6),
-        )  # fmt: skip
+        )
 
     def held(who: Person) -> bool:
         with clinic.eyes_of(who) as course:
@@ -379,23 +421,40 @@ def test_consents_agreement_and_preparation_are_read_from_their_rows(clinic: Cli
     assert met() == frozenset()
     with loading():
         texts = {
-            code: ConsentText.objects.create(clinic=cast.clinic, kind=kind, code=code, title=code, body="", sha256="x")
+            code: ConsentText.objects.create(
+                clinic=cast.clinic, kind=kind, code=code, title=code, body="", sha256="x"
+            )
             for kind, code in (("treatment", "iv"), ("disclosure", "no_secrets"))
         }
         Consent.objects.create(
             clinic=cast.clinic, subject=cast.b, author=cast.b, text=texts["iv"], sha256="x", signed_name="Ben"
         )
         agreement = DisclosureAgreement.objects.create(
-            clinic=cast.clinic, couple=cast.couple, author=cast.couples_therapist, mode="no_secrets", version=1,
-            text=texts["no_secrets"], sha256="x",
-        )  # fmt: skip
+            clinic=cast.clinic,
+            couple=cast.couple,
+            author=cast.couples_therapist,
+            mode="no_secrets",
+            version=1,
+            text=texts["no_secrets"],
+            sha256="x",
+        )
         DisclosureSignature.objects.create(
-            clinic=cast.clinic, couple=cast.couple, subject=cast.a, author=cast.a, agreement=agreement, signed_name="A"
+            clinic=cast.clinic,
+            couple=cast.couple,
+            subject=cast.a,
+            author=cast.a,
+            agreement=agreement,
+            signed_name="A",
         )
     assert met() == {"consents_signed"}
     with loading():
         DisclosureSignature.objects.create(
-            clinic=cast.clinic, couple=cast.couple, subject=cast.b, author=cast.b, agreement=agreement, signed_name="B"
+            clinic=cast.clinic,
+            couple=cast.couple,
+            subject=cast.b,
+            author=cast.b,
+            agreement=agreement,
+            signed_name="B",
         )
     assert met() == {"consents_signed", "disclosure_agreement_signed"}
     with clinic.eyes_of(cast.nurse) as course:
@@ -410,7 +469,12 @@ def test_only_the_care_team_prepares(clinic: Clinic) -> None:
     dana = clinic.cast.couples_therapist
     with clinic.eyes_of(dana) as course, pytest.raises(Refused, match="care team"):
         actions.prepare(
-            by=dana, course=course, escort_name="", escort_phone="", fasting_explained=False, antiemetic_plan=""
+            by=dana,
+            course=course,
+            escort_name="",
+            escort_phone="",
+            fasting_explained=False,
+            antiemetic_plan="",
         )
 
 
@@ -429,7 +493,7 @@ def test_the_prescriber_plans_a_series_within_a_block(clinic: Clinic) -> None:
         actions.plan_series(by=cast.b, course=course, sessions=12)
 
 
-# --------------------------------------------------------------------------------------------------------- facts
+# ------------------------------------------------------------------------------------------------------ facts
 
 
 def test_facts_posted_twice_are_kept_once_and_numbers_come_back_as_numbers(clinic: Clinic) -> None:
@@ -438,9 +502,13 @@ def test_facts_posted_twice_are_kept_once_and_numbers_come_back_as_numbers(clini
     with clinic.eyes_of(cast.nurse):
         for _ in range(2):
             actions.record_facts(
-                by=cast.nurse, subject=cast.b, values={"weight_kg": Decimal("70.5"), "maoi": None}, source="visit",
-                observed_at=at, request_id=post,
-            )  # fmt: skip
+                by=cast.nurse,
+                subject=cast.b,
+                values={"weight_kg": Decimal("70.5"), "maoi": None},
+                source="visit",
+                observed_at=at,
+                request_id=post,
+            )
         assert {fact.code: fact.value for fact in actions.facts_of(cast.b.id)} == {
             "weight_kg": Decimal("70.5"),
             "maoi": None,
@@ -464,7 +532,11 @@ def test_what_is_no_answer_is_refused(clinic: Clinic, values: dict[str, object],
     cast = clinic.cast
     with clinic.eyes_of(cast.prescriber), pytest.raises(Refused, match=told):
         actions.record_facts(
-            by=cast.prescriber, subject=cast.b, values=values, source="visit", observed_at=timezone.now()  # type: ignore[arg-type]
+            by=cast.prescriber,
+            subject=cast.b,
+            values=values,
+            source="visit",
+            observed_at=timezone.now(),  # type: ignore[arg-type]
         )
 
 
@@ -472,15 +544,22 @@ def test_facts_are_recorded_by_prescriber_and_nurse_in_the_past_from_somewhere(c
     cast, now = clinic.cast, timezone.now()
     for who in (cast.couples_therapist, cast.therapist_b, cast.b, cast.lead):
         with clinic.eyes_of(who), pytest.raises(Refused, match="prescriber and the nurse"):
-            actions.record_facts(by=who, subject=cast.b, values={"maoi": False}, source="visit", observed_at=now)
+            actions.record_facts(
+                by=who, subject=cast.b, values={"maoi": False}, source="visit", observed_at=now
+            )
     with clinic.eyes_of(cast.nurse):
         with pytest.raises(Refused, match="future"):
             actions.record_facts(
-                by=cast.nurse, subject=cast.b, values={"maoi": False}, source="visit",
+                by=cast.nurse,
+                subject=cast.b,
+                values={"maoi": False},
+                source="visit",
                 observed_at=now + timedelta(hours=1),
-            )  # fmt: skip
+            )
         with pytest.raises(Refused, match="where this comes from"):
-            actions.record_facts(by=cast.nurse, subject=cast.b, values={"maoi": False}, source=" ", observed_at=now)
+            actions.record_facts(
+                by=cast.nurse, subject=cast.b, values={"maoi": False}, source=" ", observed_at=now
+            )
 
 
 def test_a_correction_stands_in_the_place_of_the_wrong_entry_and_both_stay(clinic: Clinic) -> None:
@@ -490,7 +569,9 @@ def test_a_correction_stands_in_the_place_of_the_wrong_entry_and_both_stay(clini
         wrong = MedicalFact.objects.get(code="maoi")
         with pytest.raises(Refused, match="why"):
             actions.correct_fact(by=helen, fact_id=wrong.id, value=False, reason=" ")
-        actions.correct_fact(by=helen, fact_id=wrong.id, value=False, reason="Misheard the name of the medicine.")
+        actions.correct_fact(
+            by=helen, fact_id=wrong.id, value=False, reason="Misheard the name of the medicine."
+        )
         with pytest.raises(Stale):
             actions.correct_fact(by=helen, fact_id=wrong.id, value=None, reason="Once more.")
         standing = [fact.value for fact in actions.facts_of(clinic.cast.b.id) if fact.code == "maoi"]
@@ -521,30 +602,45 @@ def test_a_hold_is_decided_by_the_prescriber_with_a_reason_until_newer_evidence(
             actions.resolve(by=cast.prescriber, course=course, finding="arrhythmia", reason="fine")
         for _ in range(2):
             actions.resolve(
-                by=cast.prescriber, course=course, finding="arrhythmia", request_id=post,
+                by=cast.prescriber,
+                course=course,
+                finding="arrhythmia",
+                request_id=post,
                 reason="Cardiology saw single benign extrasystoles.",
-            )  # fmt: skip
+            )
         assert Resolution.objects.count() == 1
         assert actions.may_clear(course)
         actions.record_facts(
-            by=cast.prescriber, subject=cast.b, values={"arrhythmia": True}, source="ECG", observed_at=timezone.now()
+            by=cast.prescriber,
+            subject=cast.b,
+            values={"arrhythmia": True},
+            source="ECG",
+            observed_at=timezone.now(),
         )
         assert not actions.may_clear(course)
     with clinic.eyes_of(cast.nurse) as course, pytest.raises(Refused, match="prescriber"):
-        actions.resolve(by=cast.nurse, course=course, finding="arrhythmia", reason="It seems quite fine to me.")
+        actions.resolve(
+            by=cast.nurse, course=course, finding="arrhythmia", reason="It seems quite fine to me."
+        )
 
 
-def test_an_absolute_is_never_decided_away_nor_is_there_anything_to_decide_in_a_clear_one(clinic: Clinic) -> None:
+def test_an_absolute_is_never_decided_away_nor_is_there_anything_to_decide_in_a_clear_one(
+    clinic: Clinic,
+) -> None:
     clinic.facts(hypersensitivity=True)
     helen = clinic.cast.prescriber
     with clinic.eyes_of(helen) as course:
         with pytest.raises(Refused, match="absolute"):
-            actions.resolve(by=helen, course=course, finding="hypersensitivity", reason="Only a mild rash then.")
+            actions.resolve(
+                by=helen, course=course, finding="hypersensitivity", reason="Only a mild rash then."
+            )
         with pytest.raises(Refused, match="does not hold"):
-            actions.resolve(by=helen, course=course, finding="maoi", reason="Nothing was found, so it is fine.")
+            actions.resolve(
+                by=helen, course=course, finding="maoi", reason="Nothing was found, so it is fine."
+            )
 
 
-# ------------------------------------------------------------------------------------------------ joint decision
+# --------------------------------------------------------------------------------------------- joint decision
 
 
 @pytest.fixture
@@ -561,7 +657,9 @@ def put_question(clinic: Clinic, by: Person | None = None, **changed: object) ->
         return actions.open_decision(by=by, course=course, **{"route": "iv", "summary": WORDS, **changed})  # type: ignore[arg-type]
 
 
-def sign(clinic: Clinic, decision: JointDecision, by: Person, verdict: Verdict = Verdict.PROCEED, words: str = "") -> DecisionSignature:
+def sign(
+    clinic: Clinic, decision: JointDecision, by: Person, verdict: Verdict = Verdict.PROCEED, words: str = ""
+) -> DecisionSignature:
     with door.opened(by.id):
         return actions.sign_decision(
             by=by, decision_id=decision.id, verdict=verdict, words=words, signed_name=by.name_used
@@ -593,7 +691,11 @@ def test_no_prescriber_signs_while_something_holds_but_may_say_not_yet(deciding:
     cast = deciding.cast
     with deciding.eyes_of(cast.prescriber):
         actions.record_facts(
-            by=cast.prescriber, subject=cast.b, values={"arrhythmia": True}, source="ECG", observed_at=timezone.now()
+            by=cast.prescriber,
+            subject=cast.b,
+            values={"arrhythmia": True},
+            source="ECG",
+            observed_at=timezone.now(),
         )
     decision = put_question(deciding)
     with pytest.raises(Refused, match="Arrhythmia"):
@@ -644,9 +746,15 @@ def test_one_question_at_a_time_and_a_new_one_after_a_no(deciding: Clinic) -> No
 
 @pytest.mark.parametrize(
     ("changed", "told"),
-    [({"route": "nose"}, "route"), ({"summary": "Do it."}, "plain words"), ({"summary": "x" * 30_000}, "longer than")],
+    [
+        ({"route": "nose"}, "route"),
+        ({"summary": "Do it."}, "plain words"),
+        ({"summary": "x" * 30_000}, "longer than"),
+    ],
 )
-def test_a_question_needs_a_route_of_the_protocol_and_words(deciding: Clinic, changed: dict[str, str], told: str) -> None:
+def test_a_question_needs_a_route_of_the_protocol_and_words(
+    deciding: Clinic, changed: dict[str, str], told: str
+) -> None:
     with pytest.raises(Refused, match=told):
         put_question(deciding, **changed)
 
@@ -669,9 +777,13 @@ def test_a_question_waits_for_its_phase_and_for_an_open_course(deciding: Clinic)
 def test_declining_ends_the_course_and_deferring_holds_it(deciding: Clinic) -> None:
     cast = deciding.cast
     with deciding.eyes_of(cast.b):
-        taken = actions.take_step(by=cast.b, course_id=deciding.course_id, kind=K.DEFER, why="After the move.")
+        taken = actions.take_step(
+            by=cast.b, course_id=deciding.course_id, kind=K.DEFER, why="After the move."
+        )
         assert (taken.course.phase, taken.course.state) == (P.JOINT_DECISION, steps.State.ON_HOLD)
     with deciding.eyes_of(cast.prescriber):
         actions.take_step(by=cast.prescriber, course_id=deciding.course_id, kind=K.RESUME, why="They moved.")
-        taken = actions.take_step(by=cast.prescriber, course_id=deciding.course_id, kind=K.DECLINE, why="Not now.")
+        taken = actions.take_step(
+            by=cast.prescriber, course_id=deciding.course_id, kind=K.DECLINE, why="Not now."
+        )
         assert (taken.course.phase, taken.course.state) == (P.ENDED, steps.State.ENDED)

@@ -94,7 +94,7 @@ FULL = Plan(
         (place, kind, audience, "open") for place in (0, 1) for kind in GIVEN for audience in AUDIENCES
     ),
     releases=tuple((place, release, False) for place in (0, 1) for release in RELEASES),
-    glass=((7, "person", 0, True), (7, "couple", 0, True)),
+    glass=((7, "person", 0, True), (7, "couple", 0, True), (6, "person", 1, True)),
     dosing=("today", "yesterday", "none", "cancelled"),
 )
 """A world in which everything that can be given is given, and every broken glass is open."""

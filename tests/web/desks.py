@@ -16,8 +16,8 @@ from bothwell.integration.models import Modality
 from bothwell.models import (
     Consent,
     ConsentText,
-    Course,
     CoupleSession,
+    Course,
     Credential,
     DosingSession,
     ExerciseDone,
@@ -52,26 +52,47 @@ class Desk:
 
     cast: Cast
 
-    # ------------------------------------------------------------------------------------------- what people do
+    # ----------------------------------------------------------------------------------------- what people do
 
     def release(self, giver: Person, data: str, to: str = "couples_therapist") -> Consent:
         with loading():
             text, _ = ConsentText.objects.get_or_create(
-                clinic=self.cast.clinic, kind="release", code=data, defaults={"title": data, "body": "", "sha256": "x"}
+                clinic=self.cast.clinic,
+                kind="release",
+                code=data,
+                defaults={"title": data, "body": "", "sha256": "x"},
             )
             return Consent.objects.create(
-                clinic=self.cast.clinic, subject=giver, author=giver, text=text, sha256="x", release_class=data,
-                release_to=to, signed_name=giver.name_used, couple=self.cast.couple,
-            )  # fmt: skip
+                clinic=self.cast.clinic,
+                subject=giver,
+                author=giver,
+                text=text,
+                sha256="x",
+                release_class=data,
+                release_to=to,
+                signed_name=giver.name_used,
+                couple=self.cast.couple,
+            )
 
-    def answers(self, who: Person, instrument: str, totals: tuple[int, ...], kind: str = "measure.individual") -> None:
+    def answers(
+        self, who: Person, instrument: str, totals: tuple[int, ...], kind: str = "measure.individual"
+    ) -> None:
         with loading():
             for number, total in enumerate(totals):
                 at = timezone.now() - timedelta(days=2 + 7 * (len(totals) - 1 - number))
                 Response.objects.create(
-                    clinic=self.cast.clinic, subject=who, author=who, instrument=instrument, instrument_version="1",
-                    kind=kind, wave=f"w{number}", status="sent", sent_at=at, total=total, band="",
-                )  # fmt: skip
+                    clinic=self.cast.clinic,
+                    subject=who,
+                    author=who,
+                    instrument=instrument,
+                    instrument_version="1",
+                    kind=kind,
+                    wave=f"w{number}",
+                    status="sent",
+                    sent_at=at,
+                    total=total,
+                    band="",
+                )
 
     def share(self, author: Person, words: str, *audiences: Relation, days_ago: int = 0) -> InsightVersion:
         with door.opened(author.id):
@@ -84,25 +105,36 @@ class Desk:
             from bothwell.models import Grant
 
             with loading():
-                Grant.objects.filter(item_id=given.id).update(opens_at=timezone.now() - timedelta(days=days_ago))
+                Grant.objects.filter(item_id=given.id).update(
+                    opens_at=timezone.now() - timedelta(days=days_ago)
+                )
         return given
 
     def session(self, days: float, **fields: object) -> CoupleSession:
         dana = self.cast.couples_therapist
         with door.opened(dana.id):
             return session_actions.plan_session(
-                by=dana, couple=self.cast.couple, at=timezone.now() + timedelta(days=days), minutes=60,
-                place="Room 2", request_id=uuid4(),
-            )  # fmt: skip
+                by=dana,
+                couple=self.cast.couple,
+                at=timezone.now() + timedelta(days=days),
+                minutes=60,
+                place="Room 2",
+                request_id=uuid4(),
+            )
 
     def record(self, session: CoupleSession, *versions: InsightVersion, summary: str = "") -> None:
         dana = self.cast.couples_therapist
         with door.opened(dana.id):
             session_actions.record_session(
-                by=dana, session_id=session.id, modality=Modality.EFT, summary=summary,
-                stage="Stage 2, restructuring: owning needs", focus="The circle of chasing and hiding", text="Saw it.",
+                by=dana,
+                session_id=session.id,
+                modality=Modality.EFT,
+                summary=summary,
+                stage="Stage 2, restructuring: owning needs",
+                focus="The circle of chasing and hiding",
+                text="Saw it.",
                 discussed=[version.id for version in versions],
-            )  # fmt: skip
+            )
 
     def exercise(self, code: str, days_ago: int, done: tuple[int, ...] = ()) -> ExerciseGiven:
         dana = self.cast.couples_therapist
@@ -111,12 +143,18 @@ class Desk:
                 by=dana, couple=self.cast.couple, code=code, words="", until=None, request_id=uuid4()
             )
         with loading():
-            ExerciseGiven.objects.filter(id=given.id).update(recorded_at=timezone.now() - timedelta(days=days_ago))
+            ExerciseGiven.objects.filter(id=given.id).update(
+                recorded_at=timezone.now() - timedelta(days=days_ago)
+            )
             for ago in done:
                 ExerciseDone.objects.create(
-                    clinic=self.cast.clinic, couple=self.cast.couple, subject=self.cast.b, author=self.cast.b,
-                    given=given, on_day=timezone.localdate() - timedelta(days=ago),
-                )  # fmt: skip
+                    clinic=self.cast.clinic,
+                    couple=self.cast.couple,
+                    subject=self.cast.b,
+                    author=self.cast.b,
+                    given=given,
+                    on_day=timezone.localdate() - timedelta(days=ago),
+                )
         return given
 
     def course(self, who: Person, **fields: object) -> Course:
@@ -136,33 +174,55 @@ class Desk:
 
     def dose(self, who: Person, course: Course, number: int, days: int) -> DosingSession:
         at = timezone.now() + timedelta(days=days)
-        came = {"arrived_at": at, "started_at": at, "ended_at": at + timedelta(hours=2), "outcome": "discharged"}
+        came = {
+            "arrived_at": at,
+            "started_at": at,
+            "ended_at": at + timedelta(hours=2),
+            "outcome": "discharged",
+        }
         with loading():
             return DosingSession.objects.create(
-                clinic=self.cast.clinic, subject=who, couple=self.cast.couple, course=course, number=number,
-                scheduled_at=at, **(came if days < 0 else {}),
-            )  # fmt: skip
+                clinic=self.cast.clinic,
+                subject=who,
+                couple=self.cast.couple,
+                course=course,
+                number=number,
+                scheduled_at=at,
+                **(came if days < 0 else {}),
+            )
 
     def facts(self, who: Person, **changed: object) -> None:
         with door.opened(self.cast.prescriber.id):
             pathway.record_facts(
-                by=self.cast.prescriber, subject=who, values={**HEALTHY, **changed}, source="visit",  # type: ignore[arg-type]
+                by=self.cast.prescriber,
+                subject=who,
+                values={**HEALTHY, **changed},
+                source="visit",  # type: ignore[arg-type]
                 observed_at=timezone.now() - timedelta(minutes=30),
-            )  # fmt: skip
+            )
 
     def credentials(self) -> None:
         with loading():
             for who in (self.cast.prescriber, self.cast.couples_therapist):
                 for kind in Credential.Kind:
                     Credential.objects.create(
-                        clinic=self.cast.clinic, person=who, kind=kind, reference="123", filed_by=self.cast.lead
+                        clinic=self.cast.clinic,
+                        person=who,
+                        kind=kind,
+                        reference="123",
+                        filed_by=self.cast.lead,
                     )
 
     def agreement_texts(self) -> None:
         with loading():
             for code in ("no_secrets", "confidential"):
                 ConsentText.objects.create(
-                    clinic=self.cast.clinic, kind="disclosure", code=code, title=code, body="The text.", sha256="x"
+                    clinic=self.cast.clinic,
+                    kind="disclosure",
+                    code=code,
+                    title=code,
+                    body="The text.",
+                    sha256="x",
                 )
 
 
@@ -191,10 +251,14 @@ def full_story() -> Desk:
     hide = made.share(a, "I hide when I think I have failed you", *both, days_ago=48)
     fear = made.share(b, "My silence is fear, not anger", *both, days_ago=20)
     for days, taken in ((-70, ()), (-56, ()), (-42, (hide,)), (-28, ()), (-14, (fear,))):
-        made.record(made.session(days), *taken, summary="You both saw the circle, and stood beside each other.")
+        made.record(
+            made.session(days), *taken, summary="You both saw the circle, and stood beside each other."
+        )
     made.session(1 / 24 / 15)
     made.session(14)
-    made.share(b, "On the drive home I saw I go quiet so that I can’t say the wrong thing.", *both, days_ago=3)
+    made.share(
+        b, "On the drive home I saw I go quiet so that I can’t say the wrong thing.", *both, days_ago=3
+    )
     made.share(a, "I would like to ask for help before I am angry.", *therapist, days_ago=2)
     made.exercise("ten_minutes_in_the_evening", 35, (30, 24, 16, 2))
     made.exercise("one_thank_you_a_day", 8, (3,))
@@ -205,6 +269,12 @@ def full_story() -> Desk:
         made.dose(b, of_b, number, days)
     made.credentials()
     made.agreement_texts()
-    made.facts(b, systolic_mmhg=Decimal(152), diastolic_mmhg=Decimal(94), lorazepam_equivalent_mg_per_day=Decimal(1),
-               severe_untreated_sleep_apnoea=True, maoi=None)  # fmt: skip
+    made.facts(
+        b,
+        systolic_mmhg=Decimal(152),
+        diastolic_mmhg=Decimal(94),
+        lorazepam_equivalent_mg_per_day=Decimal(1),
+        severe_untreated_sleep_apnoea=True,
+        maoi=None,
+    )
     return made

@@ -10,6 +10,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
+from bothwell.integration.actions import take_back
 from bothwell.models import (
     AuditEntry,
     Consent,
@@ -22,7 +23,6 @@ from bothwell.models import (
     ProgressNote,
     SharedSummary,
 )
-from bothwell.integration.actions import take_back
 from bothwell.privacy import door
 from bothwell.privacy.circles import Relation
 from tests.cast import assign, client_for, person
@@ -52,10 +52,24 @@ def page(made: Desk, query: str = "", who: Person | None = None) -> str:
     return response.content.decode()
 
 
-# ----------------------------------------------------------------------------------------------------- who may look
+# ----------------------------------------------------------------------------------------------- who may look
 
 
-@pytest.mark.parametrize("who", ["a", "b", "prescriber", "nurse", "therapist_a", "lead", "coordinator", "safety", "stranger_a", "other_lead"])
+@pytest.mark.parametrize(
+    "who",
+    [
+        "a",
+        "b",
+        "prescriber",
+        "nurse",
+        "therapist_a",
+        "lead",
+        "coordinator",
+        "safety",
+        "stranger_a",
+        "other_lead",
+    ],
+)
 def test_the_desk_exists_for_the_couples_own_therapist_only(plain: Desk, who: str) -> None:
     session = plain.session(-0.01)
     client, root = client_for(getattr(plain.cast, who)), f"/couples/{plain.cast.couple.id}"
@@ -94,7 +108,7 @@ def test_each_partner_finds_the_look_in_their_own_log(told: Desk) -> None:
             assert [entry.item_kind for entry in seen] == ["measure.individual"]
 
 
-# ------------------------------------------------------------------------------------------------------- the score
+# -------------------------------------------------------------------------------------------------- the score
 
 
 def test_both_lines_stand_with_both_releases(told: Desk) -> None:
@@ -149,7 +163,9 @@ def test_the_line_shown_is_chosen_side_by_side(told: Desk) -> None:
 
 def test_dosing_stands_only_where_released(told: Desk) -> None:
     with loading():
-        Consent.objects.filter(subject=told.cast.b, release_class="dosing_summary").update(withdrawn_at=timezone.now())
+        Consent.objects.filter(subject=told.cast.b, release_class="dosing_summary").update(
+            withdrawn_at=timezone.now()
+        )
     text = page(told)
     assert "s-dose a" in text
     assert "s-dose b" not in text
@@ -164,7 +180,9 @@ def test_the_mirror_is_one_tap_away_and_keeps_what_was_chosen(told: Desk) -> Non
 
 def test_insights_lead_to_the_session_that_took_them_up(told: Desk) -> None:
     text = page(told)
-    assert text.count('class="s-link a" d="M') + text.count('class="s-link b" d="M') == 2 + 1  # one in the key
+    assert (
+        text.count('class="s-link a" d="M') + text.count('class="s-link b" d="M') == 2 + 1
+    )  # one in the key
     assert "taken up on" in text
 
 
@@ -179,7 +197,9 @@ def test_what_was_taken_back_is_gone_at_the_next_look(told: Desk) -> None:
     assert "s-link b" not in text
 
 
-def test_the_page_costs_the_same_however_long_the_story(told: Desk, django_assert_max_num_queries: object) -> None:
+def test_the_page_costs_the_same_however_long_the_story(
+    told: Desk, django_assert_max_num_queries: object
+) -> None:
     from django.db import connection
     from django.test.utils import CaptureQueriesContext
 
@@ -212,7 +232,7 @@ def _list_cost(client: Client) -> int:
     return len(asked)
 
 
-# -------------------------------------------------------------------------------------------------------- for both
+# --------------------------------------------------------------------------------------------------- for both
 
 
 def test_the_sheet_for_the_couple_holds_nothing_that_only_one_may_see(told: Desk) -> None:
@@ -221,7 +241,17 @@ def test_the_sheet_for_the_couple_holds_nothing_that_only_one_may_see(told: Desk
     assert "My silence is fear" in text
     assert "Ten minutes in the evening" in text
     assert "You both saw the circle" in text
-    for trace in ("ask for help before I am angry", "PHQ-9", "GAD-7", "CSI-16", "s-dose", "s-line", "reliabl"):
+    for trace in (
+        "ask for help before I am angry",
+        "PHQ-9",
+        "GAD-7",
+        "CSI-16",
+        "s-dose",
+        "s-line",
+        "reliabl",
+        "taken up on",
+        's-link b" d="M',
+    ):
         assert trace not in text
 
 
@@ -234,7 +264,7 @@ def test_the_sheet_is_the_same_whatever_either_answered_or_released(told: Desk) 
     assert _shape(dana(told).get(path).content.decode()) == before
 
 
-# ---------------------------------------------------------------------------------------------------------- agenda
+# ----------------------------------------------------------------------------------------------------- agenda
 
 
 def test_the_agenda_says_what_was_brought_promised_and_moved_for_each(told: Desk) -> None:
@@ -254,7 +284,7 @@ def test_the_list_says_who_comes_next_and_what_is_new(told: Desk) -> None:
     assert client_for(told.cast.prescriber).get("/couples").status_code == 404
 
 
-# ------------------------------------------------------------------------------------------------------- recording
+# -------------------------------------------------------------------------------------------------- recording
 
 
 def post(made: Desk, path: str, **data: object) -> tuple[int, str]:
@@ -262,7 +292,13 @@ def post(made: Desk, path: str, **data: object) -> tuple[int, str]:
     return response.status_code, response.content.decode()
 
 
-NOTE = {"modality": "eft", "stage": "Stage 1", "focus": "The cycle", "text": "They saw it.", "summary": "You saw it."}
+NOTE = {
+    "modality": "eft",
+    "stage": "Stage 1",
+    "focus": "The cycle",
+    "text": "They saw it.",
+    "summary": "You saw it.",
+}
 
 
 def test_a_session_is_planned_once_however_often_the_button_is_pressed(plain: Desk) -> None:
@@ -310,7 +346,12 @@ def test_an_insight_taken_back_meanwhile_is_told_and_every_word_typed_stays(plai
     session = plain.session(-0.01)
     with door.opened(plain.cast.b.id):
         take_back(by=plain.cast.b, insight_id=Insight.objects.get().id)
-    status, text = post(plain, f"/sessions/{session.id}", **{**NOTE, "text": "Long thoughts & <b>more</b>."}, discussed=[str(words.id)])
+    status, text = post(
+        plain,
+        f"/sessions/{session.id}",
+        **{**NOTE, "text": "Long thoughts & <b>more</b>."},
+        discussed=[str(words.id)],
+    )
     assert status == 422
     assert "no longer open to you" in text
     assert "Long thoughts &amp; &lt;b&gt;more&lt;/b&gt;." in text
@@ -371,7 +412,12 @@ def test_a_correction_needs_its_reason_and_stands_beside_the_old(plain: Desk) ->
 def test_moving_cancelling_and_summing_up(plain: Desk) -> None:
     session, other = plain.session(5), plain.session(-0.01)
     at = (timezone.now() + timedelta(days=9)).strftime("%Y-%m-%dT%H:%M")
-    assert post(plain, f"/sessions/{session.id}/move", at=at, minutes=90, place="Room 9", request_id=str(uuid4()))[0] == 302
+    assert (
+        post(
+            plain, f"/sessions/{session.id}/move", at=at, minutes=90, place="Room 9", request_id=str(uuid4())
+        )[0]
+        == 302
+    )
     assert "Room 9" in page(plain)
     assert post(plain, f"/sessions/{session.id}/cancel")[0] == 302
     plain.record(other)
@@ -415,7 +461,7 @@ def test_an_agreement_without_a_published_text_is_refused_in_words(plain: Desk) 
     assert "no text for this agreement yet" in text
 
 
-# --------------------------------------------------------------------------------------------------------- parting
+# ---------------------------------------------------------------------------------------------------- parting
 
 
 def test_after_parting_the_chart_says_so_and_takes_nothing(told: Desk) -> None:

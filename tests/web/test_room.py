@@ -103,10 +103,10 @@ def test_opening_the_chart_stands_in_the_log_once_a_page_and_refreshing_adds_not
     with loading():
         seen = AuditEntry.objects.filter(action="viewed", subject=ready.cast.a, actor=ready.cast.nurse)
         assert [entry.item_kind for entry in seen] == ["dosing.flowsheet"]
-    fresh = client_for(ready.cast.nurse)
-    fresh.get(at(ready, "live"))
-    with loading():
-        assert AuditEntry.objects.filter(action="viewed", subject=ready.cast.a).count() == 2
+    for seen_before, end in enumerate(("live", "discharge"), 2):
+        client_for(ready.cast.nurse).get(at(ready, end))
+        with loading():
+            assert AuditEntry.objects.filter(action="viewed", subject=ready.cast.a).count() == seen_before
 
 
 # ── before ────────────────────────────────────────────────────────────────────────────────────────────────

@@ -1,4 +1,6 @@
-"""The work-up: the same page for everyone on the team, each seeing what is theirs; what is refused keeps what was typed."""
+"""The work-up: the same page for everyone on the team, each seeing what is theirs; what is refused keeps what
+was typed.
+"""
 
 from __future__ import annotations
 
@@ -75,10 +77,12 @@ def clock(hours: float = 0) -> str:
     return (timezone.now() + timedelta(hours=hours)).strftime("%Y-%m-%dT%H:%M")
 
 
-# ----------------------------------------------------------------------------------------------------- who may look
+# ----------------------------------------------------------------------------------------------- who may look
 
 
-@pytest.mark.parametrize("who", ["a", "b", "coordinator", "safety", "stranger_prescriber", "therapist_a", "other_lead"])
+@pytest.mark.parametrize(
+    "who", ["a", "b", "coordinator", "safety", "stranger_prescriber", "therapist_a", "other_lead"]
+)
 def test_for_others_there_is_no_such_page(made: Desk, who: str) -> None:
     client = client_for(getattr(made.cast, who))
     missing = client.get(f"/people/{uuid4()}/workup")
@@ -91,7 +95,14 @@ def test_for_others_there_is_no_such_page(made: Desk, who: str) -> None:
 def test_without_a_release_the_medical_part_is_one_neutral_sentence(told: Desk, who: str) -> None:
     text = look(told, getattr(told.cast, who))
     assert "Released to you? No." in text
-    for trace in ("Sleep apnoea", "Benzodiazepines", "152/94", "Not known yet", "Everything on record", "Orders"):
+    for trace in (
+        "Sleep apnoea",
+        "Benzodiazepines",
+        "152/94",
+        "Not known yet",
+        "Everything on record",
+        "Orders",
+    ):
         assert trace not in text
 
 
@@ -126,10 +137,13 @@ def test_before_a_course_the_page_says_what_comes(made: Desk) -> None:
     response = client_for(made.cast.prescriber).get(f"/people/{made.cast.a.id}/workup")
     assert response.status_code == 200
     assert b"No course yet" in response.content
-    assert client_for(made.cast.prescriber).post(f"/people/{made.cast.a.id}/workup", {"do": "step"}).status_code == 404
+    assert (
+        client_for(made.cast.prescriber).post(f"/people/{made.cast.a.id}/workup", {"do": "step"}).status_code
+        == 404
+    )
 
 
-# -------------------------------------------------------------------------------------------------------- findings
+# --------------------------------------------------------------------------------------------------- findings
 
 
 def test_each_finding_stands_with_reason_source_and_evidence(told: Desk) -> None:
@@ -146,7 +160,9 @@ def test_each_finding_stands_with_reason_source_and_evidence(told: Desk) -> None
 
 def test_the_tally_counts_by_kind(told: Desk) -> None:
     text = look(told)
-    counts = {name: int(number) for number, name in re.findall(r"<b>(\d+)</b><span><strong>([\w ]+)</strong>", text)}
+    counts = {
+        name: int(number) for number, name in re.findall(r"<b>(\d+)</b><span><strong>([\w ]+)</strong>", text)
+    }
     assert counts == {"Hold": 1, "To weigh": 2, "Missing": 1, "Clear": 27}
 
 
@@ -154,30 +170,57 @@ def test_violence_and_coercion_never_stand_here(told: Desk) -> None:
     before = re.sub(r'value="[\w-]+"|X-CSRFToken[^}]*', "", look(told))
     with loading():
         Response.objects.create(
-            clinic=told.cast.clinic, subject=told.cast.b, author=told.cast.b, instrument="hark", instrument_version="1",
-            kind="screen.violence", wave="x", status="sent", sent_at=timezone.now(), total=4, band="x",
-        )  # fmt: skip
+            clinic=told.cast.clinic,
+            subject=told.cast.b,
+            author=told.cast.b,
+            instrument="hark",
+            instrument_version="1",
+            kind="screen.violence",
+            wave="x",
+            status="sent",
+            sent_at=timezone.now(),
+            total=4,
+            band="x",
+        )
     assert re.sub(r'value="[\w-]+"|X-CSRFToken[^}]*', "", look(told)) == before
 
 
 def test_facts_are_recorded_many_at_once_and_once(made: Desk) -> None:
     nurse = made.cast.nurse
     given = {
-        "source": "visit", "observed_at": clock(-1), "systolic_mmhg": "128", "diastolic_mmhg": "78", "maoi": "no",
-        "arrhythmia": "unknown", "weight_kg": "70.5", "request_id": str(uuid4()),
-    }  # fmt: skip
+        "source": "visit",
+        "observed_at": clock(-1),
+        "systolic_mmhg": "128",
+        "diastolic_mmhg": "78",
+        "maoi": "no",
+        "arrhythmia": "unknown",
+        "weight_kg": "70.5",
+        "request_id": str(uuid4()),
+    }
     for _ in range(2):
         assert post(made, "facts", nurse, **given)[0] == 302
     with door.opened(nurse.id):
         kept = dict(MedicalFact.objects.values_list("code", "value"))
-    assert kept == {"systolic_mmhg": "128", "diastolic_mmhg": "78", "maoi": False, "arrhythmia": None, "weight_kg": "70.5"}
+    assert kept == {
+        "systolic_mmhg": "128",
+        "diastolic_mmhg": "78",
+        "maoi": False,
+        "arrhythmia": None,
+        "weight_kg": "70.5",
+    }
 
 
 def test_two_readings_of_the_pressure_count_as_two(made: Desk) -> None:
     given = {
-        "source": "visit", "observed_at": clock(-1), "systolic_mmhg": "152", "diastolic_mmhg": "94",
-        "second_systolic": "150", "second_diastolic": "92", "second_at": clock(-0.8), "request_id": str(uuid4()),
-    }  # fmt: skip
+        "source": "visit",
+        "observed_at": clock(-1),
+        "systolic_mmhg": "152",
+        "diastolic_mmhg": "94",
+        "second_systolic": "150",
+        "second_diastolic": "92",
+        "second_at": clock(-0.8),
+        "request_id": str(uuid4()),
+    }
     assert post(made, "facts", **given)[0] == 302
     assert "150/92 mmHg is above 140/90 on readings 5 min or more apart" in look(made)
 
@@ -193,8 +236,15 @@ def test_two_readings_of_the_pressure_count_as_two(made: Desk) -> None:
         ({"maoi": "no", "note": "n" * 20_001}, "longer than"),
     ],
 )
-def test_what_cannot_be_recorded_is_told_and_nothing_typed_is_lost(made: Desk, changed: dict[str, str], told: str) -> None:
-    given = {"source": "visit", "observed_at": clock(-1), "note": "Typed with care.", "request_id": str(uuid4())}
+def test_what_cannot_be_recorded_is_told_and_nothing_typed_is_lost(
+    made: Desk, changed: dict[str, str], told: str
+) -> None:
+    given = {
+        "source": "visit",
+        "observed_at": clock(-1),
+        "note": "Typed with care.",
+        "request_id": str(uuid4()),
+    }
     status, text = post(made, "facts", **{**given, **changed})
     assert status == 422
     assert told in text
@@ -224,7 +274,11 @@ def test_a_hold_is_decided_with_a_reason_by_the_prescriber(told: Desk) -> None:
     status, text = post(told, "resolve", finding="blood_pressure", reason="ok", request_id=str(uuid4()))
     assert status == 422
     assert "in a sentence" in text
-    given = {"finding": "blood_pressure", "reason": "White coat; home values are normal.", "request_id": str(uuid4())}
+    given = {
+        "finding": "blood_pressure",
+        "reason": "White coat; home values are normal.",
+        "request_id": str(uuid4()),
+    }
     for _ in range(2):
         assert post(told, "resolve", **given)[0] == 302
     text = look(told)
@@ -235,7 +289,7 @@ def test_a_hold_is_decided_with_a_reason_by_the_prescriber(told: Desk) -> None:
     assert post(told, "resolve", told.cast.nurse, **{**given, "request_id": str(uuid4())})[0] == 422
 
 
-# ----------------------------------------------------------------------------------------------------------- steps
+# ------------------------------------------------------------------------------------------------------ steps
 
 
 def test_a_step_shows_its_gates_and_says_what_is_wanting(made: Desk) -> None:
@@ -257,18 +311,27 @@ def test_a_step_shows_its_gates_and_says_what_is_wanting(made: Desk) -> None:
 
 def test_a_hold_keeps_its_typed_reason_when_refused_and_apart_when_kept(made: Desk) -> None:
     nurse, taken = made.cast.nurse, course(made).steps_taken
-    status, text = post(made, "step", nurse, kind="hold", to="evaluation", steps_seen=taken + 5, why="Chest pain & fear.")
+    status, text = post(
+        made, "step", nurse, kind="hold", to="evaluation", steps_seen=taken + 5, why="Chest pain & fear."
+    )
     assert status == 409
     assert "Chest pain &amp; fear." in text
-    assert post(made, "step", nurse, kind="hold", to="evaluation", steps_seen=taken, why="Chest pain.")[0] == 302
+    assert (
+        post(made, "step", nurse, kind="hold", to="evaluation", steps_seen=taken, why="Chest pain.")[0] == 302
+    )
     assert "Chest pain." in look(made)
     assert "Chest pain." not in look(made, made.cast.couples_therapist)
     with door.opened(made.cast.prescriber.id):
         assert HoldReason.objects.count() == 1
-    assert post(made, "step", kind="resume", to="evaluation", steps_seen=taken + 1, why="Seen, and well.")[0] == 302
+    assert (
+        post(made, "step", kind="resume", to="evaluation", steps_seen=taken + 1, why="Seen, and well.")[0]
+        == 302
+    )
 
 
-@pytest.mark.parametrize("asked", [{"kind": "fly"}, {"kind": "advance", "to": "moon"}, {"kind": "advance", "to": "ended"}])
+@pytest.mark.parametrize(
+    "asked", [{"kind": "fly"}, {"kind": "advance", "to": "moon"}, {"kind": "advance", "to": "ended"}]
+)
 def test_there_are_no_other_steps(made: Desk, asked: dict[str, str]) -> None:
     assert post(made, "step", **asked, steps_seen=course(made).steps_taken)[0] == 422
     with door.opened(made.cast.prescriber.id):
@@ -279,7 +342,7 @@ def test_an_unknown_request_is_a_page_not_found(made: Desk) -> None:
     assert post(made, "erase")[0] == 404
 
 
-# -------------------------------------------------------------------------------------------------------- decision
+# --------------------------------------------------------------------------------------------------- decision
 
 
 @pytest.fixture
@@ -334,7 +397,9 @@ def test_while_something_holds_going_on_cannot_be_chosen_and_the_reason_stands_t
     assert re.search(r'value="proceed" disabled', text)
     with door.opened(told.cast.prescriber.id):
         row = JointDecision.objects.get()
-    status, text = post(told, "sign", decision=str(row.id), verdict="proceed", words="", signed_name="Dr Helen")
+    status, text = post(
+        told, "sign", decision=str(row.id), verdict="proceed", words="", signed_name="Dr Helen"
+    )
     assert status == 422
     with door.opened(told.cast.prescriber.id):
         assert not DecisionSignature.objects.exists()
@@ -348,7 +413,7 @@ def test_the_nurse_and_the_individual_therapist_see_the_decision_and_sign_nothin
         assert "Your own word" not in text
 
 
-# ---------------------------------------------------------------------------------------------------------- dosing
+# ----------------------------------------------------------------------------------------------------- dosing
 
 
 @pytest.fixture
@@ -360,9 +425,13 @@ def ready() -> Desk:
 
 
 ORDER = {
-    "dose_mg": "35", "weight_kg": "70", "minutes": "40", "product": "Ketamine", "concentration_mg_per_ml": "50",
+    "dose_mg": "35",
+    "weight_kg": "70",
+    "minutes": "40",
+    "product": "Ketamine",
+    "concentration_mg_per_ml": "50",
     "antiemetic": "Ondansetron 4 mg",
-}  # fmt: skip
+}
 
 
 def test_a_dose_is_checked_with_its_working_before_anything_is_signed(ready: Desk) -> None:
@@ -395,7 +464,9 @@ def test_outside_the_range_it_needs_a_reason_and_another_persons_signature(ready
     reason = {"out_of_range_reason": "Tolerated before at this dose."}
     assert post(ready, "order", **given, **reason)[0] == 422
     assert post(ready, "order", **given, **reason, second_signature=str(cast.prescriber.id))[0] == 422
-    assert post(ready, "order", **given, **reason, second_signature=str(cast.stranger_prescriber.id))[0] == 422
+    assert (
+        post(ready, "order", **given, **reason, second_signature=str(cast.stranger_prescriber.id))[0] == 422
+    )
     assert post(ready, "order", **given, **reason, second_signature=str(cast.nurse.id))[0] == 302
     assert "second signature Luis" in look(ready)
 
@@ -420,7 +491,10 @@ def test_a_session_is_scheduled_once_and_cancelled(ready: Desk) -> None:
         session = DosingSession.objects.get()
     assert "Room 1" in look(ready)
     assert post(ready, "schedule", at=clock(-48), request_id=str(uuid4()))[0] == 422
-    assert post(ready, "schedule", ready.cast.couples_therapist, **{**given, "request_id": str(uuid4())})[0] == 422
+    assert (
+        post(ready, "schedule", ready.cast.couples_therapist, **{**given, "request_id": str(uuid4())})[0]
+        == 422
+    )
     at = f"{path(ready)}/sessions/{session.id}/cancel"
     assert client_for(ready.cast.couples_therapist).post(at).status_code == 404
     for _ in range(2):
@@ -430,7 +504,13 @@ def test_a_session_is_scheduled_once_and_cancelled(ready: Desk) -> None:
 
 
 def test_what_is_arranged_is_kept_once(ready: Desk) -> None:
-    given = {"escort_name": "Kim", "fasting_explained": "on", "antiemetic_plan": "Ondansetron", "escort_phone": "", "note": ""}
+    given = {
+        "escort_name": "Kim",
+        "fasting_explained": "on",
+        "antiemetic_plan": "Ondansetron",
+        "escort_phone": "",
+        "note": "",
+    }
     for _ in range(2):
         assert post(ready, "prepare", ready.cast.therapist_b, **given)[0] == 302
     with door.opened(ready.cast.nurse.id):
@@ -440,7 +520,7 @@ def test_what_is_arranged_is_kept_once(ready: Desk) -> None:
     assert post(ready, "prepare", ready.cast.couples_therapist, **given)[0] == 422
 
 
-# --------------------------------------------------------------------------------------------------------- measures
+# --------------------------------------------------------------------------------------------------- measures
 
 
 def test_measures_show_the_last_total_and_what_changed_as_released(told: Desk) -> None:
