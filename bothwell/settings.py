@@ -43,8 +43,8 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
-    "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -141,6 +141,7 @@ ACCOUNT_SESSION_REMEMBER = False
 ACCOUNT_CHANGE_EMAIL = False
 ACCOUNT_PREVENT_ENUMERATION = True
 ACCOUNT_RATE_LIMITS = {"login_failed": "5/5m/key,20/5m/ip", "reset_password": "5/h/key,20/h/ip"}
+ALLAUTH_TRUSTED_PROXY_COUNT = 0 if PLAIN_HTTP else 1  # else all the world is one address, and locked out as one
 ACCOUNT_REAUTHENTICATION_TIMEOUT = 900
 MFA_ADAPTER = "bothwell.web.adapter.MfaAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
@@ -148,7 +149,9 @@ MFA_PASSKEY_LOGIN_ENABLED = True
 MFA_TOTP_ISSUER = "Bothwell"
 MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = PLAIN_HTTP
 
-SESSION_COOKIE_NAME = "session"
+SESSION_ENGINE = "bothwell.web.sessions"
+# __Host-: no neighbour under the same domain can plant one.
+SESSION_COOKIE_NAME = "session" if PLAIN_HTTP else "__Host-session"
 SESSION_COOKIE_AGE = 12 * 3600
 SESSION_EXPIRE_AT_BROWSER_CLOSE = True
 SESSION_COOKIE_HTTPONLY = True
@@ -158,10 +161,13 @@ CSRF_COOKIE_SECURE = not PLAIN_HTTP
 CSRF_COOKIE_HTTPONLY = True
 CSRF_USE_SESSIONS = True
 CSRF_FAILURE_VIEW = "bothwell.web.errors.stale_form"
+# In the session, so that signing out forgets them, and no cookie holds words.
+MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
 IDLE_LOCK_SECONDS = int(os.environ.get("BOTHWELL_IDLE_LOCK_MINUTES", "20")) * 60
 
 SECURE_SSL_REDIRECT = False  # the proxy redirects; see docs/running.md
-SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+# Only a proxy may say so; without one anybody could.
+SECURE_PROXY_SSL_HEADER = None if PLAIN_HTTP else ("HTTP_X_FORWARDED_PROTO", "https")
 SECURE_HSTS_SECONDS = 0 if PLAIN_HTTP else 31_536_000
 SECURE_REFERRER_POLICY = "same-origin"  # with no-referrer a browser sends Origin: null, and every form is refused
 SECURE_CONTENT_TYPE_NOSNIFF = True

@@ -2,9 +2,11 @@
 
 from django.urls import include, path
 
-from bothwell.web import public
+from bothwell.web import errors, public
 
+handler400 = "bothwell.web.errors.unusable"
 handler404 = "bothwell.web.errors.not_found"
+handler500 = "bothwell.web.errors.broken"
 
 SCREENS = (
     "today",
@@ -28,6 +30,8 @@ SCREENS = (
 urlpatterns = [
     path("", public.home, name="home"),
     path("health", public.health, name="health"),
+    # A login has one address, the one its invitation reached.
+    path("account/email/", errors.not_found),
     path("account/", include("allauth.urls")),
     *(path("", include(f"bothwell.web.{screen}")) for screen in SCREENS),
 ]

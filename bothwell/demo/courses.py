@@ -37,10 +37,19 @@ ALL_GATES = frozenset(steps.GATES) | {
 }
 ORDER = list(Phase)
 REFRESHED = (
-    "systolic_mmhg", "diastolic_mmhg", "weight_kg", "acute_suicide_risk", "lorazepam_equivalent_mg_per_day",
-    "opioids_or_depressants", "psychostimulants", "maoi", "cyp_inhibitors", "effect_modifiers", "breastfeeding",
+    "systolic_mmhg",
+    "diastolic_mmhg",
+    "weight_kg",
+    "acute_suicide_risk",
+    "lorazepam_equivalent_mg_per_day",
+    "opioids_or_depressants",
+    "psychostimulants",
+    "maoi",
+    "cyp_inhibitors",
+    "effect_modifiers",
+    "breastfeeding",
     "pregnant",
-)  # fmt: skip
+)
 """What the protocol does not believe for longer than a month."""
 NEW_BLOOD_PRESSURE_AGO = 6
 MINUTES_BEFORE_DOSE = 38
@@ -74,10 +83,16 @@ class Way:
         draw = self.place.sheaf.draw("body", self.partner.key)
         self.weight_kg = Decimal(draw.randint(108, 186)) / 2
         self.course = self.place.sheaf.add(
-            Course, self.partner.key, subject=self.person, couple_id=self.couple_id, recorded_at=self.since,
-            author=self.place.role("coordinator"), protocol=self.place.version, phase=Phase.REFERRAL,
+            Course,
+            self.partner.key,
+            subject=self.person,
+            couple_id=self.couple_id,
+            recorded_at=self.since,
+            author=self.place.role("coordinator"),
+            protocol=self.place.version,
+            phase=Phase.REFERRAL,
             state=State.ACTIVE,
-        )  # fmt: skip
+        )
 
     # ── who ──
 
@@ -119,13 +134,30 @@ class Way:
         )
 
     def _keep(self, at: datetime, event: str, origin: Phase, role: Role, why: str) -> Step:
-        self.place.sheaf.log(at, f"step: {event}", self.by(role).id, subject_id=self.person.id, item_kind="pathway",
-                             item_id=self.course.id)  # fmt: skip
+        self.place.sheaf.log(
+            at,
+            f"step: {event}",
+            self.by(role).id,
+            subject_id=self.person.id,
+            item_kind="pathway",
+            item_id=self.course.id,
+        )
         return self.place.sheaf.add(
-            Step, self.partner.key, self.taken, subject=self.person, couple_id=self.couple_id, author=self.by(role),
-            recorded_at=at, course=self.course, number=self.taken, event=event, from_phase=origin,
-            to_phase=self.state.phase, to_state=self.state.state, why=why,
-        )  # fmt: skip
+            Step,
+            self.partner.key,
+            self.taken,
+            subject=self.person,
+            couple_id=self.couple_id,
+            author=self.by(role),
+            recorded_at=at,
+            course=self.course,
+            number=self.taken,
+            event=event,
+            from_phase=origin,
+            to_phase=self.state.phase,
+            to_state=self.state.state,
+            why=why,
+        )
 
     def forward(self, at: datetime, role: Role, to: Phase) -> None:
         self.step(at, Kind.ADVANCE, role, to)
@@ -136,9 +168,16 @@ class Way:
     def hold(self, at: datetime, role: Role, kind: HoldReason.Kind, text: str) -> None:
         kept = self.step(at, Kind.HOLD, role, why=text)
         self.place.sheaf.add(
-            HoldReason, self.partner.key, subject=self.person, couple_id=self.couple_id, author=self.by(role),
-            recorded_at=at, step=kept, kind=kind, text=text,
-        )  # fmt: skip
+            HoldReason,
+            self.partner.key,
+            subject=self.person,
+            couple_id=self.couple_id,
+            author=self.by(role),
+            recorded_at=at,
+            step=kept,
+            kind=kind,
+            text=text,
+        )
 
     # ── the way ──
 
@@ -205,11 +244,26 @@ class Way:
                 else self.prescriber
             )
             self.place.sheaf.add(
-                MedicalFact, self.partner.key, code, at.isoformat(), subject=self.person, author=by, recorded_at=at,
-                code=code, value=value, source=source, observed_at=at,
-            )  # fmt: skip
-        self.place.sheaf.log(at, "recorded facts", self.prescriber.id, subject_id=self.person.id, item_kind="medical",
-                             why=", ".join(sorted(values))[:300])  # fmt: skip
+                MedicalFact,
+                self.partner.key,
+                code,
+                at.isoformat(),
+                subject=self.person,
+                author=by,
+                recorded_at=at,
+                code=code,
+                value=value,
+                source=source,
+                observed_at=at,
+            )
+        self.place.sheaf.log(
+            at,
+            "recorded facts",
+            self.prescriber.id,
+            subject_id=self.person.id,
+            item_kind="medical",
+            why=", ".join(sorted(values))[:300],
+        )
 
     # ── the decision ──
 
@@ -218,15 +272,24 @@ class Way:
         self.forward(at, Role.PRESCRIBER, Phase.JOINT_DECISION)
         draw = self.place.sheaf.draw("decision", self.partner.key)
         decision = self.place.sheaf.add(
-            JointDecision, self.partner.key, subject=self.person, couple_id=self.couple_id, author=self.prescriber,
-            recorded_at=at, course=self.course, route=self.plan.route, summary=draw.choice(texts.DECISION_SUMMARIES),
-        )  # fmt: skip
+            JointDecision,
+            self.partner.key,
+            subject=self.person,
+            couple_id=self.couple_id,
+            author=self.prescriber,
+            recorded_at=at,
+            course=self.course,
+            route=self.plan.route,
+            summary=draw.choice(texts.DECISION_SUMMARIES),
+        )
         never = not self.plan.doses and self.plan.phase is Phase.ENDED
         verdict, words = (
-            ("decline", texts.DECLINED) if never
-            else ("defer", texts.DEFERRED) if self.plan.state is State.ON_HOLD and not self.plan.doses
+            ("decline", texts.DECLINED)
+            if never
+            else ("defer", texts.DEFERRED)
+            if self.plan.state is State.ON_HOLD and not self.plan.doses
             else ("proceed", "")
-        )  # fmt: skip
+        )
         for number, signs_as in enumerate(self.plan.signed_by):
             if verdict != "proceed" and signs_as == "partner":
                 continue
@@ -246,12 +309,30 @@ class Way:
             "couples_therapist": ["couples", "ketamine", "licence"],
         }
         self.place.sheaf.add(
-            DecisionSignature, self.partner.key, signs_as, subject=self.person, couple_id=self.couple_id, author=by,
-            recorded_at=at, decision=decision, signs_as=signs_as, verdict=verdict,
-            words=words or texts.WORDS_OF[signs_as], signed_name=self._name(by), credentials=held.get(signs_as, []),
-        )  # fmt: skip
-        self.place.sheaf.log(at, "signed", by.id, subject_id=self.person.id, couple_id=self.couple_id,
-                             item_kind="decision", item_id=decision.id, why=verdict)  # fmt: skip
+            DecisionSignature,
+            self.partner.key,
+            signs_as,
+            subject=self.person,
+            couple_id=self.couple_id,
+            author=by,
+            recorded_at=at,
+            decision=decision,
+            signs_as=signs_as,
+            verdict=verdict,
+            words=words or texts.WORDS_OF[signs_as],
+            signed_name=self._name(by),
+            credentials=held.get(signs_as, []),
+        )
+        self.place.sheaf.log(
+            at,
+            "signed",
+            by.id,
+            subject_id=self.person.id,
+            couple_id=self.couple_id,
+            item_kind="decision",
+            item_id=decision.id,
+            why=verdict,
+        )
 
     def _name(self, by: Person) -> str:
         return self.partner.full_name if by is self.person else by.name_used
@@ -260,19 +341,35 @@ class Way:
         at = self.since + 17 * DAY
         text = self.place.texts[("treatment", self.plan.route)]
         self.consent = self.place.sheaf.add(
-            Consent, self.partner.key, "treatment", subject=self.person, author=self.person, couple_id=self.couple_id,
-            recorded_at=at, text=text, sha256=text.sha256, signed_name=self.partner.full_name,
-        )  # fmt: skip
-        self.place.sheaf.log(at, "signed", self.person.id, subject_id=self.person.id,
-                             item_kind=f"treatment:{self.plan.route}", item_id=self.consent.id)  # fmt: skip
+            Consent,
+            self.partner.key,
+            "treatment",
+            subject=self.person,
+            author=self.person,
+            couple_id=self.couple_id,
+            recorded_at=at,
+            text=text,
+            sha256=text.sha256,
+            signed_name=self.partner.full_name,
+        )
+        self.place.sheaf.log(
+            at,
+            "signed",
+            self.person.id,
+            subject_id=self.person.id,
+            item_kind=f"treatment:{self.plan.route}",
+            item_id=self.consent.id,
+        )
         self.forward(self.since + 19 * DAY, Role.INDIVIDUAL_THERAPIST, Phase.PREPARATION)
 
     # ── the series ──
 
     def _series(self, bed: Bed | None, later_today: tuple[datetime, str] | None) -> None:
         self._prepare(self.since + 20 * DAY)
-        past = sorted([*((days, True) for days in self.plan.doses), *((days, False) for days in self.plan.turned_back)],
-                      reverse=True)  # fmt: skip
+        past = sorted(
+            [*((days, True) for days in self.plan.doses), *((days, False) for days in self.plan.turned_back)],
+            reverse=True,
+        )
         for number, (days, is_given) in enumerate(past, 1):
             visit, room = self._past(number, days, is_given)
             session = visits.lay_out(self.place.sheaf, visit, self._around(room))
@@ -292,11 +389,18 @@ class Way:
         started_at = arrived_at + timedelta(minutes=MINUTES_BEFORE_DOSE) if is_given else None
         ended_at = (started_at or arrived_at) + timedelta(minutes=draw.randint(126, 150) if is_given else 44)
         return visits.Visit(
-            number=number, scheduled_at=at, arrived_at=arrived_at, started_at=started_at, ended_at=ended_at,
-            until=ended_at, anchor_at=started_at or ended_at, anchor_seconds=600 if is_given else 0,
-            signal=draw.randint(1000, 999_999), outcome="discharged" if is_given else "turned_back",
+            number=number,
+            scheduled_at=at,
+            arrived_at=arrived_at,
+            started_at=started_at,
+            ended_at=ended_at,
+            until=ended_at,
+            anchor_at=started_at or ended_at,
+            anchor_seconds=600 if is_given else 0,
+            signal=draw.randint(1000, 999_999),
+            outcome="discharged" if is_given else "turned_back",
             dense=self.place.now - at < 14 * DAY,
-        ), room  # fmt: skip
+        ), room
 
     def _steps_of(self, session: DosingSession, *, is_last: bool) -> None:
         """What a visit moved, and the preparation of the next."""
@@ -319,10 +423,18 @@ class Way:
             started_at - timedelta(minutes=MINUTES_BEFORE_DOSE) if started_at else now - timedelta(minutes=14)
         )
         visit = visits.Visit(
-            number=number, scheduled_at=arrived_at + timedelta(minutes=3), arrived_at=arrived_at, started_at=started_at,
-            ended_at=None, until=now - timedelta(minutes=bed.silent_minutes), anchor_at=now,
-            anchor_seconds=bed.story_seconds, signal=bed.signal, scenario=Scenario(bed.scenario), dense=True,
-        )  # fmt: skip
+            number=number,
+            scheduled_at=_on_the_five(arrived_at),
+            arrived_at=arrived_at,
+            started_at=started_at,
+            ended_at=None,
+            until=now - timedelta(minutes=bed.silent_minutes),
+            anchor_at=now,
+            anchor_seconds=bed.story_seconds,
+            signal=bed.signal,
+            scenario=Scenario(bed.scenario),
+            dense=True,
+        )
         session = visits.lay_out(self.place.sheaf, visit, self._around(bed.room))
         self.visits.append(session)
         if started_at:
@@ -335,17 +447,33 @@ class Way:
             at = self.place.at(-(self.plan.next_in_days or 1), 10)
             room = self.place.house.rooms[0]
         visit = visits.Visit(
-            number=number, scheduled_at=at, arrived_at=None, started_at=None, ended_at=None, until=self.place.now,
-            anchor_at=self.place.now, anchor_seconds=0, signal=1,
-        )  # fmt: skip
+            number=number,
+            scheduled_at=at,
+            arrived_at=None,
+            started_at=None,
+            ended_at=None,
+            until=self.place.now,
+            anchor_at=self.place.now,
+            anchor_seconds=0,
+            signal=1,
+        )
         self.visits.append(visits.lay_out(self.place.sheaf, visit, self._around(room)))
 
     def _around(self, room: str) -> visits.Around:
         return visits.Around(
-            subject=self.person, couple_id=self.couple_id, course=self.course, consent=self.consent, nurse=self.nurse,
-            prescriber=self.prescriber, coordinator=self.place.role("coordinator"), protocol=self.place.protocol,
-            weight_kg=self.weight_kg, escort=self._escort, room=self.place.rooms[room], device=self.place.devices[room],
-        )  # fmt: skip
+            subject=self.person,
+            couple_id=self.couple_id,
+            course=self.course,
+            consent=self.consent,
+            nurse=self.nurse,
+            prescriber=self.prescriber,
+            coordinator=self.place.role("coordinator"),
+            protocol=self.place.protocol,
+            weight_kg=self.weight_kg,
+            escort=self._escort,
+            room=self.place.rooms[room],
+            device=self.place.devices[room],
+        )
 
     @property
     def _escort(self) -> str:
@@ -357,10 +485,19 @@ class Way:
         if self.partner.key == "thabo":
             return  # his page still asks him who comes along
         self.place.sheaf.add(
-            Preparation, self.partner.key, at.isoformat(), subject=self.person, couple_id=self.couple_id,
-            author=self.by(Role.INDIVIDUAL_THERAPIST), recorded_at=at, course=self.course, escort_name=self._escort,
-            escort_phone="555-0100", fasting_explained=True, antiemetic_plan="Ondansetron by mouth, before",
-        )  # fmt: skip
+            Preparation,
+            self.partner.key,
+            at.isoformat(),
+            subject=self.person,
+            couple_id=self.couple_id,
+            author=self.by(Role.INDIVIDUAL_THERAPIST),
+            recorded_at=at,
+            course=self.course,
+            escort_name=self._escort,
+            escort_phone="555-0100",
+            fasting_explained=True,
+            antiemetic_plan="Ondansetron by mouth, before",
+        )
 
     # ── after the series ──
 
@@ -394,3 +531,8 @@ class Way:
             self.hold(
                 self.place.ago(0.02), Role.INDIVIDUAL_THERAPIST, HoldReason.Kind.SUICIDE, texts.SUICIDE_HOLD
             )
+
+
+def _on_the_five(at: datetime) -> datetime:
+    """The time as a calendar has it: to the five minutes."""
+    return at.replace(minute=at.minute // 5 * 5, second=0, microsecond=0)

@@ -69,10 +69,14 @@ def give_logins(sheaf: Sheaf, house: House, password: str) -> None:
         if isinstance(one, Staff) or one.has_login:
             sheaf.keep(
                 User(
-                    id=sheaf.key("User", one.key), email=one.email, person_id=sheaf.key(Person.__name__, one.key),
-                    password=password, must_have_second_factor=False, created_at=sheaf.of(Clinic)[0].set_up_at,
+                    id=sheaf.key("User", one.key),
+                    email=one.email,
+                    person_id=sheaf.key(Person.__name__, one.key),
+                    password=password,
+                    must_have_second_factor=False,
+                    created_at=sheaf.of(Clinic)[0].set_up_at,
                 )
-            )  # fmt: skip
+            )
     for user in sheaf.of(User):
         sheaf.keep(EmailAddress(user=user, email=user.email, verified=True, primary=True))
 

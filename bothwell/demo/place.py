@@ -99,10 +99,15 @@ def found(sheaf: Sheaf, house: House, now: datetime, zone: ZoneInfo) -> Place:
     opened = now - OPENED
     sheaf.keep(
         Clinic(
-            id=sheaf.clinic_id, name=house.name, timezone=zone.key, country="US", is_demo=True,
-            crisis_lines=[dict(line) for line in CRISIS_LINES], set_up_at=opened,
+            id=sheaf.clinic_id,
+            name=house.name,
+            timezone=zone.key,
+            country="US",
+            is_demo=True,
+            crisis_lines=[dict(line) for line in CRISIS_LINES],
+            set_up_at=opened,
         )
-    )  # fmt: skip
+    )
     staff = {one.key: _hire(sheaf, one, opened) for one in house.staff}
     lead = staff[house.with_role("lead").key]
     for one in house.staff:
@@ -110,9 +115,18 @@ def found(sheaf: Sheaf, house: House, now: datetime, zone: ZoneInfo) -> Place:
     rooms = {name: sheaf.add(Room, name, name=name) for name in house.rooms}
     version, protocol = _protocol(sheaf, lead, opened)
     return Place(
-        sheaf, house, now, zone, staff, rooms, _devices(sheaf, house, rooms), _texts(sheaf, opened), version, protocol,
+        sheaf,
+        house,
+        now,
+        zone,
+        staff,
+        rooms,
+        _devices(sheaf, house, rooms),
+        _texts(sheaf, opened),
+        version,
+        protocol,
         Calendar(zone),
-    )  # fmt: skip
+    )
 
 
 def _hire(sheaf: Sheaf, one: Staff, at: datetime) -> Person:
@@ -135,19 +149,33 @@ def _file(sheaf: Sheaf, one: Staff, person: Person, lead: Person, now: datetime)
     for kind in dict.fromkeys(kind for role in one.roles for kind in CREDENTIALS.get(role, ())):
         left = 20 if (one.key, kind) == EXPIRES_SOON else draw.randint(120, 900)
         sheaf.add(
-            Credential, one.key, kind, person=person, kind=kind, filed_by=lead, filed_at=now - OPENED + DAY,
-            reference=REFERENCES[kind].format(draw.randint(10_000, 99_999)), expires_on=(now + left * DAY).date(),
-        )  # fmt: skip
+            Credential,
+            one.key,
+            kind,
+            person=person,
+            kind=kind,
+            filed_by=lead,
+            filed_at=now - OPENED + DAY,
+            reference=REFERENCES[kind].format(draw.randint(10_000, 99_999)),
+            expires_on=(now + left * DAY).date(),
+        )
 
 
 def _protocol(sheaf: Sheaf, lead: Person, at: datetime) -> tuple[ProtocolVersion, Protocol]:
     path = protocols.shipped()[0]
     rules = protocols.load(path)
     version = sheaf.add(
-        ProtocolVersion, rules.sha256, name=rules.name, version=rules.version, sha256=rules.sha256,
-        source=path.read_text(encoding="utf-8"), loaded_at=at, signed_by=lead, signed_at=at + DAY,
+        ProtocolVersion,
+        rules.sha256,
+        name=rules.name,
+        version=rules.version,
+        sha256=rules.sha256,
+        source=path.read_text(encoding="utf-8"),
+        loaded_at=at,
+        signed_by=lead,
+        signed_at=at + DAY,
         signed_name=lead.name_used,
-    )  # fmt: skip
+    )
     sheaf.log(at + DAY, "signed a protocol", lead.id, item_kind="protocol", item_id=version.id)
     return version, rules
 
@@ -176,7 +204,15 @@ def _texts(sheaf: Sheaf, at: datetime) -> dict[tuple[str, str], ConsentText]:
     for kind, code, title, said in known:
         body = texts.to_sign(said)
         found[(kind, code)] = sheaf.add(
-            ConsentText, kind, code, kind=kind, code=code, version=1, title=title, body=body,
-            sha256=hashlib.sha256(body.encode()).hexdigest(), published_at=at,
-        )  # fmt: skip
+            ConsentText,
+            kind,
+            code,
+            kind=kind,
+            code=code,
+            version=1,
+            title=title,
+            body=body,
+            sha256=hashlib.sha256(body.encode()).hexdigest(),
+            published_at=at,
+        )
     return found

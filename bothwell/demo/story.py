@@ -14,7 +14,7 @@ from bothwell.demo import cast, texts
 from bothwell.demo.answers import lives
 from bothwell.demo.cast import House, Pair, Partner
 from bothwell.demo.courses import Way
-from bothwell.demo.place import DAY, WEEK, Place, found
+from bothwell.demo.place import WEEK, Place, found
 from bothwell.demo.sheaf import Sheaf
 from bothwell.demo.together import Both
 from bothwell.demo.weeks import ask_and_answer
@@ -92,37 +92,64 @@ class _Couple:
             person = place.staff[self.pair.staff_b]
         else:
             person = place.sheaf.add(
-                Person, partner.key, kind="partner", name_used=partner.name_used, pronouns=partner.pronouns,
+                Person,
+                partner.key,
+                kind="partner",
+                name_used=partner.name_used,
+                pronouns=partner.pronouns,
                 created_at=self.since,
-            )  # fmt: skip
+            )
             self._contact(partner, person)
             if not partner.has_login:
                 self._invite(partner, person)
         place.sheaf.add(
             Membership, key, side, couple=self.couple, person=person, side=side, until=self.couple.parted_at
         )
-        place.sheaf.log(self.since, "enrolled in a couple", place.role("coordinator").id, subject_id=person.id,
-                        couple_id=self.couple.id, item_kind="couple")  # fmt: skip
+        place.sheaf.log(
+            self.since,
+            "enrolled in a couple",
+            place.role("coordinator").id,
+            subject_id=person.id,
+            couple_id=self.couple.id,
+            item_kind="couple",
+        )
         return person
 
     def _contact(self, partner: Partner, person: Person) -> None:
         draw = self.place.sheaf.draw("contact", partner.key)
         self.place.sheaf.add(
-            Contact, partner.key, subject=person, full_name=partner.full_name,
+            Contact,
+            partner.key,
+            subject=person,
+            full_name=partner.full_name,
             born_on=datetime(partner.born, draw.randint(1, 12), draw.randint(1, 28)).date(),
-            safe_email=partner.email, safe_phone=f"555-01{draw.randint(10, 99)}",
-            may_leave_message=draw.random() < 0.5, call_me=partner.name_used, changed_at=self.since,
-        )  # fmt: skip
+            safe_email=partner.email,
+            safe_phone=f"555-01{draw.randint(10, 99)}",
+            may_leave_message=draw.random() < 0.5,
+            call_me=partner.name_used,
+            changed_at=self.since,
+        )
 
     def _invite(self, partner: Partner, person: Person) -> None:
         key = self.place.sheaf.key("Invitation", partner.key)
         made_at = self.place.now - INVITED
         self.place.sheaf.add(
-            Invitation, partner.key, person=person, token_hash=self.token_hash(key), made_at=made_at,
-            made_by=self.place.role("coordinator"), expires_at=made_at + INVITATION_LIVES,
-        )  # fmt: skip
-        self.place.sheaf.log(made_at, "invited", self.place.role("coordinator").id, subject_id=person.id,
-                             item_kind="invitation", item_id=key)  # fmt: skip
+            Invitation,
+            partner.key,
+            person=person,
+            token_hash=self.token_hash(key),
+            made_at=made_at,
+            made_by=self.place.role("coordinator"),
+            expires_at=made_at + INVITATION_LIVES,
+        )
+        self.place.sheaf.log(
+            made_at,
+            "invited",
+            self.place.role("coordinator").id,
+            subject_id=person.id,
+            item_kind="invitation",
+            item_id=key,
+        )
 
     def _team(self) -> None:
         """Who cares for whom: a plan names three, everyone has a therapist of their own, and both one together."""
@@ -148,9 +175,17 @@ class _Couple:
         until = self.couple.parted_at if "couple" in about else None
         name = self.couple.id if "couple" in about else about["subject"].id  # type: ignore[attr-defined]
         self.place.sheaf.add(
-            Assignment, role, staff, name, staff=self.place.staff[staff], role=role, since=self.since + timedelta(hours=2),
-            until=until, assigned_by=self.place.role("coordinator"), **about,
-        )  # fmt: skip
+            Assignment,
+            role,
+            staff,
+            name,
+            staff=self.place.staff[staff],
+            role=role,
+            since=self.since + timedelta(hours=2),
+            until=until,
+            assigned_by=self.place.role("coordinator"),
+            **about,
+        )
 
     # ── what happened ──
 
@@ -160,12 +195,18 @@ class _Couple:
         for side, partner, plan, _ in self.pair.sides:
             if partner is None or plan is None:
                 continue
-            way = Way(self.place, self.pair, side, partner, self.people[side], plan, self.couple.id, self.since)
+            way = Way(
+                self.place, self.pair, side, partner, self.people[side], plan, self.couple.id, self.since
+            )
             house = self.place.house
             bed = next((one for one in house.beds if (one.pair, one.side) == (self.pair.key, side)), None)
             expected = house.later_today
             is_expected = expected is not None and expected[:2] == (self.pair.key, side)
-            ahead = (later_today(self.place.now, self.place.zone), expected[2]) if expected and is_expected else None
+            ahead = (
+                (later_today(self.place.now, self.place.zone), expected[2])
+                if expected and is_expected
+                else None
+            )
             way.tell(bed, ahead)
             told.append((side, way))
         return told
@@ -197,26 +238,45 @@ class _Couple:
         session: DosingSession = ways["a"].visits[-1]
         at = self.place.ago(3)
         self.place.sheaf.add(
-            Grant, "time", session.id, subject=self.people["a"], author=self.people["a"], couple=self.couple,
-            recorded_at=at, item_kind="dosing.time", item_id=session.id, audience="partner", opens_at=at,
-        )  # fmt: skip
+            Grant,
+            "time",
+            session.id,
+            subject=self.people["a"],
+            author=self.people["a"],
+            couple=self.couple,
+            recorded_at=at,
+            item_kind="dosing.time",
+            item_id=session.id,
+            audience="partner",
+            opens_at=at,
+        )
 
 
 def _look_around(place: Place) -> None:
     """What stands in the log besides: people who looked at charts, and one who broke the glass and said why."""
-    prescribers = {one.subject_id: one.staff for one in place.sheaf.of(Assignment) if one.role == "prescriber"}
+    prescribers = {
+        one.subject_id: one.staff for one in place.sheaf.of(Assignment) if one.role == "prescriber"
+    }
     for session in place.sheaf.of(DosingSession):
         if session.arrived_at and session.subject_id in prescribers:
-            place.sheaf.log(session.arrived_at - timedelta(minutes=30), "viewed", prescribers[session.subject_id].id,
-                            subject_id=session.subject_id, item_kind="medical")  # fmt: skip
+            place.sheaf.log(
+                session.arrived_at - timedelta(minutes=30),
+                "viewed",
+                prescribers[session.subject_id].id,
+                subject_id=session.subject_id,
+                item_kind="medical",
+            )
     ewa = next((one for one in place.sheaf.of(Person) if one.name_used == "Ewa"), None)
     if ewa:
         lead, at = place.role("lead"), place.at(4, 15)
         reason = texts.GLASS
         place.sheaf.add(
-            BreakGlass, ewa.id, subject=ewa, author=lead, recorded_at=at, reason=reason,
+            BreakGlass,
+            ewa.id,
+            subject=ewa,
+            author=lead,
+            recorded_at=at,
+            reason=reason,
             expires_at=at + timedelta(hours=1),
-        )  # fmt: skip
+        )
         place.sheaf.log(at, "broke the glass", lead.id, subject_id=ewa.id, why=reason)
-
-

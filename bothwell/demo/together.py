@@ -36,7 +36,7 @@ from bothwell.models import (
 
 BETWEEN_SESSIONS_DAYS = 14
 HOURS = (16, 11, 14, 17, 10)
-PLACES = ("Room 2", "Room 5", "video", "Room 1")
+PLACES = ("Garden room", "Corner room", "Video", "Garden room")
 TOLD = {"amara": texts.AMARA, "ben": texts.BEN}
 
 
@@ -69,20 +69,40 @@ class Both:
             return
         at, text = self.since + 5 * DAY, self.place.texts[("disclosure", self.pair.mode)]
         agreement = self.place.sheaf.add(
-            DisclosureAgreement, self.pair.key, couple=self.couple, author=self.therapist, recorded_at=at,
-            mode=self.pair.mode, version=1, text=text, sha256=text.sha256,
-        )  # fmt: skip
+            DisclosureAgreement,
+            self.pair.key,
+            couple=self.couple,
+            author=self.therapist,
+            recorded_at=at,
+            mode=self.pair.mode,
+            version=1,
+            text=text,
+            sha256=text.sha256,
+        )
         for side, person in self.people.items():
             partner = self.partner(side)
             if side in self.pair.unsigned:
                 continue
             self.place.sheaf.add(
-                DisclosureSignature, self.pair.key, side, couple=self.couple, subject=person, author=person,
-                recorded_at=at + 2 * DAY, agreement=agreement,
+                DisclosureSignature,
+                self.pair.key,
+                side,
+                couple=self.couple,
+                subject=person,
+                author=person,
+                recorded_at=at + 2 * DAY,
+                agreement=agreement,
                 signed_name=partner.full_name if partner else person.name_used,
-            )  # fmt: skip
-            self.place.sheaf.log(at + 2 * DAY, "signed", person.id, subject_id=person.id, couple_id=self.couple.id,
-                                 item_kind="disclosure", item_id=agreement.id)  # fmt: skip
+            )
+            self.place.sheaf.log(
+                at + 2 * DAY,
+                "signed",
+                person.id,
+                subject_id=person.id,
+                couple_id=self.couple.id,
+                item_kind="disclosure",
+                item_id=agreement.id,
+            )
         for side, partner, _, released in self.pair.sides:
             if partner:
                 self._release(self.people[side], partner, released)
@@ -96,18 +116,36 @@ class Both:
         if partner.key == "marguerite":
             taken = self._consent(person, partner, "release", "medical_summary", "couples_therapist", 8)
             taken.withdrawn_at = self.place.at(30, 19)
-            self.place.sheaf.log(taken.withdrawn_at, "withdrew", person.id, subject_id=person.id,
-                                 item_kind="release:medical_summary", item_id=taken.id)  # fmt: skip
+            self.place.sheaf.log(
+                taken.withdrawn_at,
+                "withdrew",
+                person.id,
+                subject_id=person.id,
+                item_kind="release:medical_summary",
+                item_id=taken.id,
+            )
 
     def _consent(self, person: Person, partner: Partner, kind: str, code: str, to: str, day: int) -> Consent:
         text, at = self.place.texts[(kind, code)], self.since + day * DAY
         consent = self.place.sheaf.add(
-            Consent, partner.key, kind, code, to, subject=person, author=person, couple=self.couple, recorded_at=at,
-            text=text, sha256=text.sha256, release_class=code if kind == "release" else "", release_to=to,
+            Consent,
+            partner.key,
+            kind,
+            code,
+            to,
+            subject=person,
+            author=person,
+            couple=self.couple,
+            recorded_at=at,
+            text=text,
+            sha256=text.sha256,
+            release_class=code if kind == "release" else "",
+            release_to=to,
             signed_name=partner.full_name,
-        )  # fmt: skip
-        self.place.sheaf.log(at, "signed", person.id, subject_id=person.id, item_kind=f"{kind}:{code}",
-                             item_id=consent.id)  # fmt: skip
+        )
+        self.place.sheaf.log(
+            at, "signed", person.id, subject_id=person.id, item_kind=f"{kind}:{code}", item_id=consent.id
+        )
         return consent
 
     # ── couples sessions ──
@@ -125,78 +163,150 @@ class Both:
     def times(self) -> list[datetime]:
         """When the two and their couples therapist met, the first time first; on weekdays."""
         hours = self.pair.next_session_hours
-        newest = (self.pair.parted_weeks or 0) * 7 + 6 if hours is None else max(2, BETWEEN_SESSIONS_DAYS - hours // 24)
-        hour = HOURS[self.place.sheaf.draw("hour", self.pair.key).randrange(len(HOURS))]
+        newest = (
+            (self.pair.parted_weeks or 0) * 7 + 6
+            if hours is None
+            else max(2, BETWEEN_SESSIONS_DAYS - hours // 24)
+        )
         found = []
         for number in range(self.pair.held):
             days = newest + number * BETWEEN_SESSIONS_DAYS
             days += max(0, self.place.day(days).weekday() - 4)
-            at = self.place.at(days, hour)
+            at = self.place.at(days, self._hour)
             if at > self.since + 7 * DAY:
                 found.append(at)
         return sorted(found)
 
     def _session(self, number: int, at: datetime) -> CoupleSession:
-        draw = self.place.sheaf.draw("place", self.pair.key)
         return self.place.sheaf.add(
-            CoupleSession, self.pair.key, number, couple=self.couple, author=self.therapist,
-            recorded_at=at - BETWEEN_SESSIONS_DAYS * DAY, at=at, number=number, state="held",
-            place=draw.choice(PLACES),
-        )  # fmt: skip
+            CoupleSession,
+            self.pair.key,
+            number,
+            couple=self.couple,
+            author=self.therapist,
+            recorded_at=at - BETWEEN_SESSIONS_DAYS * DAY,
+            at=at,
+            number=number,
+            state="held",
+            place=self._where,
+        )
 
     def _plan(self, number: int) -> None:
-        at = self.place.now + timedelta(hours=self.pair.next_session_hours or 0)
-        at = at.replace(minute=0, second=0, microsecond=0)
         self.place.sheaf.add(
-            CoupleSession, self.pair.key, number, couple=self.couple, author=self.therapist,
-            recorded_at=self.place.ago(2), at=at, number=number, state="planned", place=PLACES[0],
-        )  # fmt: skip
+            CoupleSession,
+            self.pair.key,
+            number,
+            couple=self.couple,
+            author=self.therapist,
+            recorded_at=self.place.ago(2),
+            at=self._next_at(),
+            number=number,
+            state="planned",
+            place=self._where,
+        )
+
+    def _next_at(self) -> datetime:
+        """Later today, or on a weekday at the hour they always meet."""
+        hours = self.pair.next_session_hours or 0
+        if hours < 12:
+            at = self.place.now + timedelta(hours=hours)
+            return at.replace(minute=0, second=0, microsecond=0)
+        days = hours / 24
+        days += {5: 2, 6: 1}.get(self.place.day(-days).weekday(), 0)
+        return self.place.at(-days, self._hour)
+
+    @property
+    def _hour(self) -> int:
+        return HOURS[self.place.sheaf.draw("hour", self.pair.key).randrange(len(HOURS))]
+
+    @property
+    def _where(self) -> str:
+        return PLACES[self.place.sheaf.draw("place", self.pair.key).randrange(len(PLACES))]
 
     def _write_up(self, session: CoupleSession) -> None:
         draw = self.place.sheaf.draw("notes", self.pair.key, session.number)
         about = {"couple": self.couple, "author": self.therapist, "session": session}
         over = session.at + timedelta(minutes=75)
         name = (self.pair.key, session.number)
-        focus, text = texts.PROGRESS[self.pair.modality][(session.number - 1) % len(texts.PROGRESS[self.pair.modality])]
+        focus, text = texts.PROGRESS[self.pair.modality][
+            (session.number - 1) % len(texts.PROGRESS[self.pair.modality])
+        ]
         stages = STAGES[self.pair.modality]
         stage = stages[min(session.number - 1, len(stages) - 1)] if stages else ""
         self.place.sheaf.add(
-            ProgressNote, *name, **about, recorded_at=over, modality=self.pair.modality, stage=stage, focus=focus,
+            ProgressNote,
+            *name,
+            **about,
+            recorded_at=over,
+            modality=self.pair.modality,
+            stage=stage,
+            focus=focus,
             text=text,
-        )  # fmt: skip
+        )
         log = self.place.sheaf.log
-        log(session.at - timedelta(minutes=20), "viewed", self.therapist.id, couple_id=self.couple.id,
-            item_kind="couple.shared")  # fmt: skip
-        log(over, "recorded a session", self.therapist.id, couple_id=self.couple.id, item_kind="couple.progress",
-            item_id=session.id)  # fmt: skip
+        log(
+            session.at - timedelta(minutes=20),
+            "viewed",
+            self.therapist.id,
+            couple_id=self.couple.id,
+            item_kind="couple.shared",
+        )
+        log(
+            over,
+            "recorded a session",
+            self.therapist.id,
+            couple_id=self.couple.id,
+            item_kind="couple.progress",
+            item_id=session.id,
+        )
         if draw.random() < 0.85:
-            shared = texts.SHARED_SUMMARIES[(session.number + draw.randrange(3)) % len(texts.SHARED_SUMMARIES)]
+            shared = texts.SHARED_SUMMARIES[
+                (session.number + draw.randrange(3)) % len(texts.SHARED_SUMMARIES)
+            ]
             summary = self.place.sheaf.add(
                 SharedSummary, *name, **about, recorded_at=over + timedelta(minutes=20), text=shared
             )
             self._read_by_both(summary.id, over)
         if draw.random() < 0.3:
-            self.place.sheaf.add(ProcessNote, *name, **about, recorded_at=over, text=draw.choice(texts.PROCESS_NOTES))
+            self.place.sheaf.add(
+                ProcessNote, *name, **about, recorded_at=over, text=draw.choice(texts.PROCESS_NOTES)
+            )
 
     def _read_by_both(self, summary: UUID, over: datetime) -> None:
         for side, person in self.people.items():
             self.place.sheaf.add(
-                Receipt, summary, side, couple=self.couple, author=person, item_kind="couple.shared", item_id=summary,
+                Receipt,
+                summary,
+                side,
+                couple=self.couple,
+                author=person,
+                item_kind="couple.shared",
+                item_id=summary,
                 recorded_at=over + timedelta(hours=5),
-            )  # fmt: skip
+            )
 
     def _exercises(self, held: list[CoupleSession]) -> None:
         library = exercises()
         draw = self.place.sheaf.draw("exercises", self.pair.key)
         told = ("ten_minutes_in_the_evening", "one_thank_you_a_day")
-        codes = [*told] if self.pair.key == "nwosu-halloran" else [one.code for one in draw.sample(library, 2)]
+        codes = (
+            [*told] if self.pair.key == "nwosu-halloran" else [one.code for one in draw.sample(library, 2)]
+        )
         for session, code in zip(held[1:4:2] if len(held) > 2 else held[1:], codes, strict=False):
             at = session.at + timedelta(minutes=50)
             until = self.parted_at or (at + 5 * WEEK if draw.random() < 0.3 else None)
             given = self.place.sheaf.add(
-                ExerciseGiven, self.pair.key, code, couple=self.couple, author=self.therapist, recorded_at=at,
-                session=session, exercise=code, words=draw.choice(texts.GIVEN_WORDS), until=until,
-            )  # fmt: skip
+                ExerciseGiven,
+                self.pair.key,
+                code,
+                couple=self.couple,
+                author=self.therapist,
+                recorded_at=at,
+                session=session,
+                exercise=code,
+                words=draw.choice(texts.GIVEN_WORDS),
+                until=until,
+            )
             last = min(until or self.place.now, self.place.now)
             self._do(given, at, last)
 
@@ -210,9 +320,17 @@ class Both:
             side = draw.choice(list(self.people))
             on_day = at.astimezone(self.place.zone).date()
             self.place.sheaf.add(
-                ExerciseDone, given.id, week, couple=self.couple, subject=self.people[side], author=self.people[side],
-                recorded_at=at, given=given, on_day=on_day, words=draw.choice(texts.DONE_WORDS),
-            )  # fmt: skip
+                ExerciseDone,
+                given.id,
+                week,
+                couple=self.couple,
+                subject=self.people[side],
+                author=self.people[side],
+                recorded_at=at,
+                given=given,
+                on_day=on_day,
+                words=draw.choice(texts.DONE_WORDS),
+            )
 
     # ── insights ──
 
@@ -234,7 +352,8 @@ class Both:
         draw = self.place.sheaf.draw("insights", partner.key)
         after = [visit.ended_at for visit in visits if visit.started_at and visit.ended_at]
         times = [at + timedelta(hours=draw.uniform(5, 40)) for at in after[-4:]] or [
-            self.since + timedelta(days=draw.uniform(10, self.pair.weeks * 7)) for _ in range(self.pair.weeks > 3)
+            self.since + timedelta(days=draw.uniform(10, self.pair.weeks * 7))
+            for _ in range(self.pair.weeks > 3)
         ]
         words = draw.sample(texts.INSIGHTS, len(times))
         ways = ((), (), ("couples_therapist",), ("partner", "couples_therapist"), ("individual_therapist",))
@@ -250,7 +369,13 @@ class Both:
         return tuple(found)
 
     def _sheet(
-        self, partner: Partner, person: Person, name: object, at: datetime, words: Written, kind: str = "insight"
+        self,
+        partner: Partner,
+        person: Person,
+        name: object,
+        at: datetime,
+        words: Written,
+        kind: str = "insight",
     ) -> Insight:
         insight = self.place.sheaf.add(
             Insight, partner.key, name, subject=person, author=person, recorded_at=at, kind=kind
@@ -263,9 +388,19 @@ class Both:
         self, partner: Partner, person: Person, insight: Insight, number: int, at: datetime, words: Written
     ) -> InsightVersion:
         return self.place.sheaf.add(
-            InsightVersion, insight.id, number, subject=person, author=person, recorded_at=at, insight=insight,
-            number=number, text=words.text, feeling=words.feeling, to_say=words.to_say, to_ask=words.to_ask,
-        )  # fmt: skip
+            InsightVersion,
+            insight.id,
+            number,
+            subject=person,
+            author=person,
+            recorded_at=at,
+            insight=insight,
+            number=number,
+            text=words.text,
+            feeling=words.feeling,
+            to_say=words.to_say,
+            to_ask=words.to_ask,
+        )
 
     def _insight(
         self, partner: Partner, person: Person, number: int, one: Kept, held: list[CoupleSession]
@@ -288,20 +423,51 @@ class Both:
         self, person: Person, given: InsightVersion, audience: str, at: datetime, back: datetime | None
     ) -> None:
         self.place.sheaf.add(
-            Grant, given.id, audience, subject=person, author=person, couple=self.couple, recorded_at=at,
-            item_kind="insight", item_id=given.id, audience=audience, opens_at=at, revoked_at=back,
-        )  # fmt: skip
+            Grant,
+            given.id,
+            audience,
+            subject=person,
+            author=person,
+            couple=self.couple,
+            recorded_at=at,
+            item_kind="insight",
+            item_id=given.id,
+            audience=audience,
+            opens_at=at,
+            revoked_at=back,
+        )
         log = self.place.sheaf.log
-        log(at, "shared", person.id, subject_id=person.id, item_kind="insight", item_id=given.id, why=f"with {audience}")
+        log(
+            at,
+            "shared",
+            person.id,
+            subject_id=person.id,
+            item_kind="insight",
+            item_id=given.id,
+            why=f"with {audience}",
+        )
         if back:
             log(back, "took back", person.id, subject_id=person.id, item_kind="insight", item_id=given.id)
         reader = self._reader(person, audience)
         if reader and at + timedelta(hours=9) < self.place.now:
             self.place.sheaf.add(
-                Receipt, given.id, audience, subject=person, author=reader, item_kind="insight", item_id=given.id,
+                Receipt,
+                given.id,
+                audience,
+                subject=person,
+                author=reader,
+                item_kind="insight",
+                item_id=given.id,
                 recorded_at=at + timedelta(hours=9),
-            )  # fmt: skip
-            log(at + timedelta(hours=9), "opened", reader.id, subject_id=person.id, item_kind="insight", item_id=given.id)
+            )
+            log(
+                at + timedelta(hours=9),
+                "opened",
+                reader.id,
+                subject_id=person.id,
+                item_kind="insight",
+                item_id=given.id,
+            )
 
     def _reader(self, person: Person, audience: str) -> Person | None:
         if audience == "couples_therapist":
@@ -314,6 +480,11 @@ class Both:
         session = next((one for one in held if one.at > at), None)
         if session:
             self.place.sheaf.add(
-                InsightDiscussed, given.id, couple=self.couple, author=self.therapist, session=session, version=given,
+                InsightDiscussed,
+                given.id,
+                couple=self.couple,
+                author=self.therapist,
+                session=session,
+                version=given,
                 recorded_at=session.at + timedelta(minutes=80),
-            )  # fmt: skip
+            )

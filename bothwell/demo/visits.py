@@ -98,12 +98,28 @@ def lay_out(sheaf: Sheaf, visit: Visit, around: Around) -> DosingSession:
     name = f"{around.subject.id} {visit.number}"
     order = _order(sheaf, visit, around, name)
     session = sheaf.add(
-        DosingSession, name, **about, author=around.coordinator, course=around.course, number=visit.number,
-        order=order if visit.started_at else None, room=around.room, scheduled_at=visit.scheduled_at,
-        arrived_at=visit.arrived_at, started_at=visit.started_at, ended_at=visit.ended_at, outcome=visit.outcome,
-    )  # fmt: skip
-    sheaf.log(visit.scheduled_at - timedelta(days=5), "scheduled a session", around.coordinator.id,
-              subject_id=around.subject.id, item_kind="dosing.time", item_id=session.id)  # fmt: skip
+        DosingSession,
+        name,
+        **about,
+        author=around.coordinator,
+        course=around.course,
+        number=visit.number,
+        order=order if visit.started_at else None,
+        room=around.room,
+        scheduled_at=visit.scheduled_at,
+        arrived_at=visit.arrived_at,
+        started_at=visit.started_at,
+        ended_at=visit.ended_at,
+        outcome=visit.outcome,
+    )
+    sheaf.log(
+        visit.scheduled_at - timedelta(days=5),
+        "scheduled a session",
+        around.coordinator.id,
+        subject_id=around.subject.id,
+        item_kind="dosing.time",
+        item_id=session.id,
+    )
     if visit.arrived_at is None:
         return session
     desk = _Desk(sheaf, visit, around, session, name)
@@ -128,14 +144,29 @@ def _order(sheaf: Sheaf, visit: Visit, around: Around, name: str) -> Order | Non
     is_infusion = around.course.route == "iv"
     dose = (around.weight_kg * USUAL_MG_PER_KG).quantize(Decimal("0.5")) if is_infusion else NASAL_MG
     order = sheaf.add(
-        Order, name, subject_id=around.subject.id, couple_id=around.couple_id, author=around.prescriber,
-        recorded_at=signed_at, course=around.course, route=around.course.route,
-        dose_mg=dose, weight_kg=around.weight_kg, minutes=INFUSION_MINUTES if is_infusion else None,
-        product=PRODUCTS[around.course.route], concentration_mg_per_ml=MG_PER_ML if is_infusion else None,
+        Order,
+        name,
+        subject_id=around.subject.id,
+        couple_id=around.couple_id,
+        author=around.prescriber,
+        recorded_at=signed_at,
+        course=around.course,
+        route=around.course.route,
+        dose_mg=dose,
+        weight_kg=around.weight_kg,
+        minutes=INFUSION_MINUTES if is_infusion else None,
+        product=PRODUCTS[around.course.route],
+        concentration_mg_per_ml=MG_PER_ML if is_infusion else None,
         antiemetic="Ondansetron by mouth, offered before",
-    )  # fmt: skip
-    sheaf.log(order.recorded_at, "ordered", around.prescriber.id, subject_id=around.subject.id,
-              item_kind="medical", item_id=order.id)  # fmt: skip
+    )
+    sheaf.log(
+        order.recorded_at,
+        "ordered",
+        around.prescriber.id,
+        subject_id=around.subject.id,
+        item_kind="medical",
+        item_id=order.id,
+    )
     return order
 
 
@@ -164,8 +195,14 @@ class _Desk:
         }
 
     def _say(self, at: datetime, action: str, kind: str = "dosing.flowsheet") -> None:
-        self.sheaf.log(at, action, self.around.nurse.id, subject_id=self.around.subject.id, item_kind=kind,
-                       item_id=self.session.id)  # fmt: skip
+        self.sheaf.log(
+            at,
+            action,
+            self.around.nurse.id,
+            subject_id=self.around.subject.id,
+            item_kind=kind,
+            item_id=self.session.id,
+        )
 
     def check_in(self) -> None:
         """Arrival, the monitor, and the checklist; of somebody who still waits only its first items."""
@@ -183,9 +220,14 @@ class _Desk:
             )
         if self.around.consent and self._has_begun:
             self.sheaf.add(
-                ConsentReaffirmation, self.name, subject_id=self.around.subject.id, author=self.around.nurse,
-                recorded_at=at + 3 * MINUTE, consent=self.around.consent, on_day=at.date(),
-            )  # fmt: skip
+                ConsentReaffirmation,
+                self.name,
+                subject_id=self.around.subject.id,
+                author=self.around.nurse,
+                recorded_at=at + 3 * MINUTE,
+                consent=self.around.consent,
+                on_day=at.date(),
+            )
 
     @property
     def _has_begun(self) -> bool:
@@ -216,10 +258,20 @@ class _Desk:
 
     def _sample(self, code: str, shown: Decimal, at: datetime) -> Sample:
         return self.sheaf.add(
-            Sample, self.name, code, at.isoformat(), subject_id=self.around.subject.id,
-            couple_id=self.around.couple_id, session=self.session, device=self.around.device, recorded_at=at,
-            code=code, value=shown, unit=BY_CODE[code].unit, observed_at=at,
-        )  # fmt: skip
+            Sample,
+            self.name,
+            code,
+            at.isoformat(),
+            subject_id=self.around.subject.id,
+            couple_id=self.around.couple_id,
+            session=self.session,
+            device=self.around.device,
+            recorded_at=at,
+            code=code,
+            value=shown,
+            unit=BY_CODE[code].unit,
+            observed_at=at,
+        )
 
     def _beats(self, first: datetime, last: datetime) -> Iterator[tuple[str, datetime]]:
         step = MINUTE if self.visit.dense else 5 * MINUTE
@@ -258,13 +310,24 @@ class _Desk:
         request = self.sheaf.key("request", self.name, minute)
         return [
             self.sheaf.add(
-                Sample, self.name, code, at.isoformat(), subject_id=self.around.subject.id,
-                couple_id=self.around.couple_id, author=self.around.nurse, session=self.session, request_id=request,
-                recorded_at=at, code=code, value=Decimal(score), unit=BY_CODE[code].unit, observed_at=at,
+                Sample,
+                self.name,
+                code,
+                at.isoformat(),
+                subject_id=self.around.subject.id,
+                couple_id=self.around.couple_id,
+                author=self.around.nurse,
+                session=self.session,
+                request_id=request,
+                recorded_at=at,
+                code=code,
+                value=Decimal(score),
+                unit=BY_CODE[code].unit,
+                observed_at=at,
                 detail={"wanted": True} if code == "dissociation" and score else {},
             )
             for code, score in scores.items()
-        ]  # fmt: skip
+        ]
 
     def give(self, order: Order) -> None:
         """The antiemetic, the dose, the end of the infusion, and now and then a word on the flowsheet."""
@@ -272,14 +335,27 @@ class _Desk:
         assert start is not None
         before = self._arrived_at + 12 * MINUTE
         self.sheaf.add(
-            Administration, self.name, "antiemetic", **self._row(before), event="given", substance="Ondansetron",
-            route="po", at=before,
-        )  # fmt: skip
+            Administration,
+            self.name,
+            "antiemetic",
+            **self._row(before),
+            event="given",
+            substance="Ondansetron",
+            route="po",
+            at=before,
+        )
         event = "start" if order.minutes else "given"
         self.sheaf.add(
-            Administration, self.name, "dose", **self._row(start), event=event, substance=order.product,
-            dose_mg=order.dose_mg, route=order.route, at=start,
-        )  # fmt: skip
+            Administration,
+            self.name,
+            "dose",
+            **self._row(start),
+            event=event,
+            substance=order.product,
+            dose_mg=order.dose_mg,
+            route=order.route,
+            at=start,
+        )
         self._say(start, "gave the first dose")
         over = start + (order.minutes or 0) * MINUTE
         if order.minutes and over <= self.visit.until:
@@ -303,9 +379,13 @@ class _Desk:
         assert end is not None
         found = discharge.criteria(_condition(self.visit, self.around, samples, end), self.around.protocol)
         self.sheaf.add(
-            Discharge, self.name, **self._row(end), outcome=self.visit.outcome, signed_name=self.around.nurse.signs_as,
+            Discharge,
+            self.name,
+            **self._row(end),
+            outcome=self.visit.outcome,
+            signed_name=self.around.nurse.signs_as,
             criteria=[asdict(one) for one in found],
-        )  # fmt: skip
+        )
         self._say(end, self.visit.outcome)
         draw = self.sheaf.draw("summary", self.name)
         later = end + 12 * MINUTE
@@ -316,18 +396,29 @@ class _Desk:
         if draw.random() < 0.2:
             began = end - 70 * MINUTE
             self.sheaf.add(
-                AdverseEvent, self.name, **self._row(began + 10 * MINUTE), term="Nausea", grade=1, began_at=began,
-                action_taken="Rest and a cool cloth", outcome="over before going home",
-            )  # fmt: skip
+                AdverseEvent,
+                self.name,
+                **self._row(began + 10 * MINUTE),
+                term="Nausea",
+                grade=1,
+                began_at=began,
+                action_taken="Rest and a cool cloth",
+                outcome="over before going home",
+            )
 
     def turn_back(self) -> None:
         """Not today: everything recorded stays."""
         end = self.visit.ended_at
         assert end is not None
         self.sheaf.add(
-            Discharge, self.name, **self._row(end), outcome="turned_back", criteria=[], reason=texts.TURNED_BACK,
+            Discharge,
+            self.name,
+            **self._row(end),
+            outcome="turned_back",
+            criteria=[],
+            reason=texts.TURNED_BACK,
             signed_name=self.around.nurse.signs_as,
-        )  # fmt: skip
+        )
         self._say(end, "turned_back")
 
 
@@ -410,15 +501,35 @@ def _fold(
             key = f"{session.id} {code} {event.number}"
             if event.kind is alarms.Kind.RAISED:
                 sheaf.add(
-                    Alarm, key, **about, session=session, code=code, number=event.number,
-                    priority=event.priority.value, text=event.text[:200], raised_at=event.at, recorded_at=event.at,
-                )  # fmt: skip
+                    Alarm,
+                    key,
+                    **about,
+                    session=session,
+                    code=code,
+                    number=event.number,
+                    priority=event.priority.value,
+                    text=event.text[:200],
+                    raised_at=event.at,
+                    recorded_at=event.at,
+                )
             else:
                 sheaf.add(
-                    AlarmEvent, key, event.kind.value, **about, alarm_id=sheaf.key("Alarm", key), at=event.at,
-                    kind=event.kind.value, recorded_at=event.at, author=around.nurse if event.by else None,
-                )  # fmt: skip
+                    AlarmEvent,
+                    key,
+                    event.kind.value,
+                    **about,
+                    alarm_id=sheaf.key("Alarm", key),
+                    at=event.at,
+                    kind=event.kind.value,
+                    recorded_at=event.at,
+                    author=around.nurse if event.by else None,
+                )
     sheaf.add(
-        Channel, f"{session.id} {code}", **about, session=session, code=code, state=to_json(state),
+        Channel,
+        f"{session.id} {code}",
+        **about,
+        session=session,
+        code=code,
+        state=to_json(state),
         recorded_at=listed[-1].observed_at,
-    )  # fmt: skip
+    )

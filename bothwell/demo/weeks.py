@@ -19,6 +19,7 @@ from bothwell.models import Person, Request, Response, SafetyFlag, SafetyFlagClo
 ASKED_AT_HOUR = 8
 CSI_EVERY = 4
 MISSED = 0.12
+STILL_WAITING = 0.35
 RATHER_NOT = 0.015
 SUICIDE_ITEM = {"phq-9": "phq9-9"}
 ITEMS_OF_LIFE = {"phq-9": "mood", "gad-7": "worry", "csi-16": "content"}
@@ -29,7 +30,7 @@ TOLD: dict[tuple[str, str], Line] = {
     ("amara", "phq-9"): ((20, 18), (13, 18), (9, 16), (6, 11), (4, 8), (0, 6)),
     ("amara", "gad-7"): ((20, 13), (9, 12), (4, 7), (0, 6)),
     ("amara", "csi-16"): ((20, 34), (8, 40), (0, 57)),
-    ("ben", "phq-9"): ((20, 12), (8, 12), (0, 7)),
+    ("ben", "phq-9"): ((20, 14), (8, 14), (1, 7), (0, 7)),
     ("ben", "gad-7"): ((20, 15), (8, 15), (3, 11), (1, 7), (0, 7)),
     ("ben", "csi-16"): ((20, 37), (8, 40), (0, 55)),
 }
@@ -68,30 +69,33 @@ class _Weeks:
         return [*weekly, *(["csi-16"] if week % CSI_EVERY == 0 else [])]
 
     def _one(self, week: int, instrument: Instrument) -> None:
-        asked_at = self.since + week * WEEK
-        about = {
-            "subject": self.person,
-            "instrument": instrument.id,
-            "kind": instrument.kind.value,
-            "wave": "intake" if week == 0 else f"week {week}",
-        }
-        name = (self.partner.key, week, instrument.id)
-        request = self.place.sheaf.add(
-            Request, *name, **about, author=self.place.role("coordinator"), recorded_at=asked_at,
-            due_at=asked_at + (7 if week == 0 else 3) * DAY,
-        )  # fmt: skip
+        """One request and what came of it. A week that was left out was not asked: nothing piles up on a page."""
         late = timedelta(hours=self.draw.uniform(3, 40))
-        is_missed, luck = self.draw.random() < MISSED, self.draw.random()
-        sent_at = min(asked_at + late, self.place.now - timedelta(minutes=50))
+        is_missed, is_waiting = self.draw.random() < MISSED, self.draw.random() < STILL_WAITING
         is_last = week == self.pair.weeks
+        if is_missed and 0 < week < self.pair.weeks and not self._must(week):
+            return
+        name = (self.partner.key, week, instrument.id)
+        request = self._request(name, week, instrument)
         if self.partner.key == WAITS and is_last:
             self._draft(name, request, instrument)
-        elif not self.partner.has_login or (week and is_missed and not self._must(week)):
-            return
-        elif is_last and week and not self._must(week) and luck < 0.5:
-            return
-        else:
+        elif self.partner.has_login and (not (is_last and is_waiting) or self._must(week)):
+            sent_at = min(request.recorded_at + late, self.place.now - timedelta(minutes=50))
             self._send(name, week, request, instrument, sent_at)
+
+    def _request(self, name: tuple[object, ...], week: int, instrument: Instrument) -> Request:
+        asked_at = self.since + week * WEEK
+        return self.place.sheaf.add(
+            Request,
+            *name,
+            subject=self.person,
+            author=self.place.role("coordinator"),
+            recorded_at=asked_at,
+            due_at=asked_at + (7 if week == 0 else 3) * DAY,
+            instrument=instrument.id,
+            kind=instrument.kind.value,
+            wave="intake" if week == 0 else f"week {week}",
+        )
 
     def _must(self, week: int) -> bool:
         return (self.partner.key == OPEN_FLAG and week == self.pair.weeks) or (
@@ -99,15 +103,24 @@ class _Weeks:
         )
 
     def _draft(self, name: tuple[object, ...], request: Request, instrument: Instrument) -> None:
-        """Begun on the phone and put away: two answers so far, and only of the first questionnaire."""
+        """Begun on the phone and put away: two answers so far, of the first questionnaire only."""
         if instrument.id != "phq-9":
             return
         answers = dict(list(answers_to(instrument, 7, self.draw).items())[:2])
         self.place.sheaf.add(
-            Response, *name, subject=self.person, author=self.person, request=request, instrument=instrument.id,
-            instrument_version=instrument.version, kind=instrument.kind.value, wave=request.wave, answers=answers,
-            revision=2, recorded_at=self.place.ago(0.4),
-        )  # fmt: skip
+            Response,
+            *name,
+            subject=self.person,
+            author=self.person,
+            request=request,
+            instrument=instrument.id,
+            instrument_version=instrument.version,
+            kind=instrument.kind.value,
+            wave=request.wave,
+            answers=answers,
+            revision=2,
+            recorded_at=self.place.ago(0.4),
+        )
 
     def _send(
         self, name: tuple[object, ...], week: int, request: Request, instrument: Instrument, sent_at: datetime
@@ -118,14 +131,33 @@ class _Weeks:
             answers[next(item.link_id for item in instrument.scored_items)] = None
         result = score(instrument, answers)
         response = self.place.sheaf.add(
-            Response, *name, subject=self.person, author=self.person, request=request, instrument=instrument.id,
-            instrument_version=result.instrument_version, kind=instrument.kind.value, wave=request.wave, status="sent",
-            answers=answers, revision=len(answers), sent_at=sent_at, recorded_at=sent_at - timedelta(minutes=4),
-            total=result.total, band=result.band.name if result.band else "", flags=list(result.flags),
-        )  # fmt: skip
+            Response,
+            *name,
+            subject=self.person,
+            author=self.person,
+            request=request,
+            instrument=instrument.id,
+            instrument_version=result.instrument_version,
+            kind=instrument.kind.value,
+            wave=request.wave,
+            status="sent",
+            answers=answers,
+            revision=len(answers),
+            sent_at=sent_at,
+            recorded_at=sent_at - timedelta(minutes=4),
+            total=result.total,
+            band=result.band.name if result.band else "",
+            flags=list(result.flags),
+        )
         if self.place.now - sent_at < 8 * WEEK:
-            self.place.sheaf.log(sent_at, "sent answers", self.person.id, subject_id=self.person.id,
-                                 item_kind=response.kind, item_id=response.id)  # fmt: skip
+            self.place.sheaf.log(
+                sent_at,
+                "sent answers",
+                self.person.id,
+                subject_id=self.person.id,
+                item_kind=response.kind,
+                item_id=response.id,
+            )
         if result.flags:
             self._flag(name, response, sent_at)
 
@@ -140,14 +172,30 @@ class _Weeks:
 
     def _flag(self, name: tuple[object, ...], response: Response, at: datetime) -> None:
         flag = self.place.sheaf.add(
-            SafetyFlag, *name, subject=self.person, author=self.person, recorded_at=at, response=response,
+            SafetyFlag,
+            *name,
+            subject=self.person,
+            author=self.person,
+            recorded_at=at,
+            response=response,
             what=f"{response.instrument}: an answer about thoughts of not living",
-        )  # fmt: skip
+        )
         if self.partner.key == CLOSED_FLAG:
             therapist = self.place.staff["noor"]
             self.place.sheaf.add(
-                SafetyFlagClosed, *name, subject=self.person, author=therapist, recorded_at=at + DAY, flag=flag,
+                SafetyFlagClosed,
+                *name,
+                subject=self.person,
+                author=therapist,
+                recorded_at=at + DAY,
+                flag=flag,
                 reason=FLAG_CLOSED,
-            )  # fmt: skip
-            self.place.sheaf.log(at + DAY, "closed a safety flag", therapist.id, subject_id=self.person.id,
-                                 item_kind="suicide.flag", item_id=flag.id)  # fmt: skip
+            )
+            self.place.sheaf.log(
+                at + DAY,
+                "closed a safety flag",
+                therapist.id,
+                subject_id=self.person.id,
+                item_kind="suicide.flag",
+                item_id=flag.id,
+            )

@@ -311,11 +311,11 @@ def parts_of(
     part = part_of(process, wish, secrets, logins, environment)
     if process is not Process.MONITOR:
         return (part,)
+    beds = [bed for house in cast.HOUSES for bed in house.beds if bed.is_fed]
+    since_s = loaded_for_s(wish.home)
     return tuple(
-        replace(part, name=bed.room.lower(), command=(*part.command, *monitor_words(bed, loaded_for_s(wish.home))))
-        for house in cast.HOUSES
-        for bed in house.beds
-        if bed.is_fed
+        replace(part, name=bed.room.lower(), command=(*part.command, *monitor_words(bed, since_s)))
+        for bed in beds
     )
 
 

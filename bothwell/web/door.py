@@ -2,15 +2,14 @@
 
 from collections.abc import Callable
 
-from django.conf import settings
+from django.db import DataError
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect
 from django.utils import timezone
-from django.utils import timezone
-from django.utils.http import urlencode
 
 from bothwell.couples.models import Person
 from bothwell.privacy import door
+from bothwell.web.errors import unusable
+from bothwell.web.guard import to_login
 
 BEFORE_THE_DOOR = ("/account/", "/invitation/", "/static/", "/health")
 """Paths that run without a viewer, as the bare web login, which sees no clinical table."""
@@ -23,13 +22,17 @@ class DoorMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self._answer(request)
+        # Nothing here may be shown again to whoever sits down next.
+        response.setdefault("Cache-Control", "no-store")
+        return response
+
+    def _answer(self, request: HttpRequest) -> HttpResponse:
         request.viewer = None  # type: ignore[attr-defined]
         if request.path.startswith(BEFORE_THE_DOOR):
             return self.get_response(request)
         if not request.user.is_authenticated:
-            if request.path == "/":
-                return self.get_response(request)
-            return redirect(f"{settings.LOGIN_URL}?{urlencode({'next': request.get_full_path()})}")
+            return self.get_response(request) if request.path == "/" else to_login(request)
         person_id = request.user.person_id
         with door.opened(person_id):
             request.viewer = Person.objects.select_related("clinic").get(id=person_id)  # type: ignore[attr-defined]
@@ -38,5 +41,16 @@ class DoorMiddleware:
                 response = self.get_response(request)
                 if hasattr(response, "render") and not response.is_rendered:
                     response.render()
-        response["Cache-Control"] = "no-store"
         return response
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        """A character no database keeps, in a place no form looked at: a sentence, not a breakdown."""
+        if isinstance(exception, ValueError | DataError) and _has_unkeepable(request):
+            return unusable(request)
+        return None
+
+
+def _has_unkeepable(request: HttpRequest) -> bool:
+    """Whether something sent holds a NUL: PostgreSQL refuses it in any text."""
+    given = (*request.GET.lists(), *request.POST.lists())
+    return any("\0" in text for name, values in given for text in (name, *values))

@@ -1,22 +1,43 @@
-"""Guards a session: locks it when idle, and asks staff for a second factor before anything else."""
+"""Guards a session: locks it when idle, and asks staff for a second factor before anything else.
+
+It never decides what may be seen.
+"""
 
 import time
 from collections.abc import Callable
+from enum import StrEnum
+from typing import Any
+from urllib.parse import urlsplit
 
+from allauth.account.internal.flows.login import get_authentication_records
 from allauth.mfa.models import Authenticator
+from allauth.mfa.signals import authenticator_added
 from django.conf import settings
 from django.contrib.auth import logout
+from django.contrib.auth.signals import user_logged_in
+from django.dispatch import receiver
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils.http import urlencode
 
+from bothwell.privacy.models import User
+
 SEEN = "seen_at"
-ENROLLED = "has_second_factor"
+ENROLLED = "added_a_second_factor"
 FREE = ("/account/", "/invitation/", "/static/", "/health")
+RENEW_AFTER_S = 15
+
+
+class SecondFactor(StrEnum):
+    """How a session stands with the second factor."""
+
+    SETTLED = "settled"
+    MISSING = "missing"  # this member of staff has none yet
+    UNPROVED = "unproved"  # there is one, and this session never showed it: it began with the password alone
 
 
 class SessionGuard:
-    """Idle lock and second factor. It never decides what may be seen."""
+    """Idle lock and second factor."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -24,22 +45,66 @@ class SessionGuard:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         if not request.user.is_authenticated:
             return self.get_response(request)
-        now = int(time.time())
-        if now - request.session.get(SEEN, now) > settings.IDLE_LOCK_SECONDS:
+        if is_idle(request.session):
             logout(request)
-            return redirect(f"{settings.LOGIN_URL}?{urlencode({'next': request.get_full_path(), 'idle': 1})}")
-        if now - request.session.get(SEEN, 0) > 15:
+            return to_login(request, idle=True)
+        now = int(time.time())
+        if now - request.session[SEEN] > RENEW_AFTER_S:
             request.session[SEEN] = now
-        if self._owes_second_factor(request):
-            return redirect("/account/2fa/")
+        match second_factor(request):
+            case SecondFactor.UNPROVED:
+                logout(request)
+                return to_login(request)
+            case SecondFactor.MISSING if not request.path.startswith(FREE):
+                return redirect("/account/2fa/")
         return self.get_response(request)
 
-    def _owes_second_factor(self, request: HttpRequest) -> bool:
-        user = request.user
-        if settings.DEMO or not user.must_have_second_factor or request.path.startswith(FREE):
-            return False
-        if not request.session.get(ENROLLED):
-            request.session[ENROLLED] = Authenticator.objects.filter(
-                user=user, type__in=["totp", "webauthn"]
-            ).exists()
-        return not request.session[ENROLLED]
+
+def is_idle(session: Any) -> bool:
+    """Whether nobody was there for longer than a session stays open."""
+    return int(time.time()) - session.get(SEEN, 0) > settings.IDLE_LOCK_SECONDS
+
+
+def second_factor(request: HttpRequest) -> SecondFactor:
+    """How this request's session stands; asked anew each time, for a factor may be taken away meanwhile."""
+    user = request.user
+    if settings.DEMO or not isinstance(user, User) or not user.must_have_second_factor:
+        return SecondFactor.SETTLED
+    if not Authenticator.objects.filter(user=user, type__in=["totp", "webauthn"]).exists():
+        return SecondFactor.MISSING
+    proofs = (record["method"] for record in get_authentication_records(request, user))
+    shown = request.session.get(ENROLLED) == str(user.pk) or "mfa" in proofs
+    return SecondFactor.SETTLED if shown else SecondFactor.UNPROVED
+
+
+def to_login(request: HttpRequest, *, idle: bool = False) -> HttpResponse:
+    """The way to the login and back to the page that was open.
+
+    A part of a page gets a bare 401: the page stays as it is, with what was typed, and says so (app.js).
+    """
+    if request.headers.get("HX-Request"):
+        return HttpResponse(status=401)
+    asked = {"next": _page(request)} | ({"idle": "1"} if idle else {})
+    return redirect(f"{settings.LOGIN_URL}?{urlencode(asked)}")
+
+
+def _page(request: HttpRequest) -> str:
+    """The page to come back to: after a form was sent, the page it stood on."""
+    if request.method in ("GET", "HEAD"):
+        return request.get_full_path()
+    came_from = urlsplit(request.headers.get("Referer", ""))
+    if came_from.netloc != request.get_host() or not came_from.path:
+        return str(settings.LOGIN_REDIRECT_URL)
+    return came_from.path + (f"?{came_from.query}" if came_from.query else "")
+
+
+@receiver(user_logged_in)
+def _begin(request: HttpRequest | None = None, **_: Any) -> None:
+    if request is not None:
+        request.session[SEEN] = int(time.time())
+
+
+@receiver(authenticator_added)
+def _enrolled(request: HttpRequest, user: User, **_: Any) -> None:
+    # Whoever just set it up holds it.
+    request.session[ENROLLED] = str(user.pk)

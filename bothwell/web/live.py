@@ -27,16 +27,16 @@ from typing import Any
 from uuid import UUID
 
 import psycopg
-from allauth.mfa.models import Authenticator
 from django.conf import settings
 from django.contrib.auth import get_user
-from django.contrib.sessions.backends.db import SessionStore
 from django.db import InterfaceError, OperationalError, connection
 from django.http import HttpRequest, parse_cookie
 from psycopg.conninfo import make_conninfo
 
 from bothwell.privacy import door
-from bothwell.web.guard import ENROLLED, SEEN
+from bothwell.privacy.models import User
+from bothwell.web.guard import SecondFactor, is_idle, second_factor
+from bothwell.web.sessions import SessionStore
 
 log = logging.getLogger("bothwell.live")
 
@@ -184,17 +184,10 @@ def viewer_of(session_key: str) -> UUID | None:
     """The person logged in with this session, if it is neither idle too long nor owes a second factor."""
     request = HttpRequest()
     request.session = SessionStore(session_key)
-    user = get_user(request)
-    if not user.is_authenticated:
+    request.user = user = get_user(request)
+    if not isinstance(user, User) or is_idle(request.session):
         return None
-    now = int(time.time())
-    if now - request.session.get(SEEN, now) > settings.IDLE_LOCK_SECONDS:
-        return None
-    if user.must_have_second_factor and not settings.DEMO and not request.session.get(ENROLLED):
-        enrolled = Authenticator.objects.filter(user=user, type__in=["totp", "webauthn"])
-        if not enrolled.exists():
-            return None
-    return user.person_id
+    return user.person_id if second_factor(request) is SecondFactor.SETTLED else None
 
 
 def _session_key(scope: Scope) -> str:
@@ -488,6 +481,7 @@ HEADERS = [
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
     (b"x-frame-options", b"DENY"),
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
 ]
 WORDS = {403: b"Log in first.", 404: b"Not found.", 405: b"Only GET.", 429: b"Too many pages."}
 

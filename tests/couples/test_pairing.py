@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from bothwell.couples import pairing
 from bothwell.couples.pairing import Candidate, CareRole, Clinician, ClinicRole, Link, OnFile, Post
+from bothwell.enrolment import link
 
 CLINIC = uuid4()
 NOW = datetime(2026, 3, 1, tzinfo=UTC)

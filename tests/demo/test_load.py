@@ -2,8 +2,7 @@
 
 import time
 from collections.abc import Iterator
-from datetime import datetime, timedelta
-from decimal import Decimal
+from datetime import timedelta
 from io import StringIO
 from itertools import combinations, groupby
 from zoneinfo import ZoneInfo
@@ -15,7 +14,7 @@ from django.test import Client, override_settings
 from django.utils import timezone
 
 from bothwell.demo import cast
-from bothwell.demo.load import as_loader, in_order, load, write, zone_here
+from bothwell.demo.load import as_loader, in_order, write, zone_here
 from bothwell.demo.sheaf import Sheaf
 from bothwell.models import (
     AuditEntry,
