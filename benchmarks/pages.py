@@ -1,8 +1,8 @@
 """How long the server takes for the pages people open most, and what ten times the couples cost.
 
-`python -m benchmarks.pages` loads the invented clinic twice into databases of its own: as it is, and with every couple
-ten times. It prints, for each page, the median over the runs in milliseconds, the number of SQL statements, and the
-ratio between the two clinics in the same run. Nothing is asserted: a number is read by somebody.
+`python -m benchmarks.pages` loads the invented clinic twice into databases of its own: as it is, and with every
+couple ten times. It prints, for each page, the median over the runs in milliseconds, the number of SQL statements,
+and the ratio between the two clinics in the same run. Nothing is asserted: a number is read by somebody.
 """
 
 import argparse
@@ -11,8 +11,6 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 from zoneinfo import ZoneInfo
-
-from benchmarks.stage import LOGINS
 
 import psycopg
 from django.conf import settings
@@ -24,6 +22,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from psycopg.conninfo import conninfo_to_dict
 
+from benchmarks.stage import LOGINS
 from bothwell.demo import cast, load
 from bothwell.demo.cast import House, Pair, Partner
 from bothwell.models import DosingSession, Membership, Person, User
@@ -71,7 +70,9 @@ def paths(person: Person, wanted: tuple[str, ...]) -> Iterator[str]:
                 case "workup":
                     yield f"/people/{Person.objects.get(name_used='Amara', kind='partner').id}/workup"
                 case "room":
-                    running = DosingSession.objects.filter(started_at__isnull=False, ended_at__isnull=True).first()
+                    running = DosingSession.objects.filter(
+                        started_at__isnull=False, ended_at__isnull=True
+                    ).first()
                     yield f"/room/{running.id}" if running else "/board"
                 case _:
                     yield path
@@ -87,7 +88,7 @@ def measure(runs: int) -> dict[tuple[str, str], tuple[float, int]]:
         for name, path in zip(wanted, list(paths(_person(user), wanted)), strict=True):
             for _ in range(3):
                 answer = client.get(path)
-            assert answer.status_code == 200, f"{key} {name}: {answer.status_code}"
+            assert answer.status_code == 200, f"{key} {name}: {answer.status_code} {answer.headers.get('Location', '')}"
             with CaptureQueriesContext(connection) as queries:
                 client.get(path)
             taken = []
@@ -131,12 +132,14 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=15)
     parser.add_argument("--times", type=int, default=10)
     asked = parser.parse_args()
-    settings.DEMO = True
+    settings.DEMO, settings.ALLOWED_HOSTS = True, ["testserver"]
     one, many = clinic(1, asked.runs), clinic(asked.times, asked.runs)
     print(f"{'person':<10}{'page':<14}{'ms':>8}{'SQL':>6}{f'ms ×{asked.times}':>10}{'SQL':>6}{'ratio':>8}")
     for (who, page), (ms, statements) in one.items():
         more_ms, more_statements = many[who, page]
-        print(f"{who:<10}{page:<14}{ms:8.1f}{statements:6}{more_ms:10.1f}{more_statements:6}{more_ms / ms:8.2f}")
+        print(
+            f"{who:<10}{page:<14}{ms:8.1f}{statements:6}{more_ms:10.1f}{more_statements:6}{more_ms / ms:8.2f}"
+        )
     everything = [ms for ms, _ in one.values()]
     print(f"median over pages {statistics.median(everything):.1f} ms; worst {max(everything):.1f} ms")
 

@@ -100,8 +100,8 @@ class Pair:
 class Bed:
     """Who is here today, in which room, behind which monitor, and how far along.
 
-    `minutes` since the first dose; None: the person has arrived and nothing was given yet. The monitor has said
-    nothing for `silent_minutes`.
+    `minutes` since the first dose; None: the person has arrived and nothing was given yet. The monitor has
+    said nothing for `silent_minutes`.
     """
 
     pair: str

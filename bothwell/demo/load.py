@@ -1,7 +1,7 @@
 """Puts the invented clinics into a database that holds no others, as the role that can write nowhere else.
 
-It never touches a clinic that is not marked as invented: the database refuses the loader's role everything else. It
-loads once; a database that holds the demonstration already is left as it is.
+It never touches a clinic that is not marked as invented: the database refuses the loader's role all else.
+It loads once; a database that holds the demonstration already is left as it is.
 """
 
 from __future__ import annotations
@@ -115,7 +115,7 @@ def in_order(models: Iterable[type[Model]]) -> list[type[Model]]:
 
 
 def zone_here() -> ZoneInfo:
-    """The time zone of this machine, so that the clinic's day is the visitor's; UTC when it cannot be told."""
+    """The time zone of this machine, so that the clinic's day is the visitor's; else UTC."""
     told = os.environ.get("TZ", "").lstrip(":")
     linked = str(LOCALTIME.resolve()).partition("zoneinfo/")[2]
     return ZoneInfo(next((name for name in (told, linked) if name in available_timezones()), "UTC"))

@@ -1,4 +1,4 @@
-"""One invented clinic with its rooms, staff, protocol and texts, and the calendar in which visits find their place.
+"""One invented clinic: rooms, staff, protocol, texts, and the calendar in which visits find their place.
 
 It puts nobody of one couple on the same day, and nobody into a room that is taken.
 """

@@ -1,6 +1,7 @@
 """The story of one invented clinic up to this moment, told the same way for the same seed on every machine.
 
-It writes nothing: it gives back the records, and `load` puts them into a database. Nobody in it was ever a patient.
+It writes nothing: it gives back the records, and `load` puts them into a database. Nobody in it was ever
+a patient.
 """
 
 from __future__ import annotations
@@ -77,7 +78,7 @@ class _Couple:
         self._team()
         both = Both(self.place, self.pair, self.couple, self.people, self.since)
         both.agree()
-        ways = {side: way for side, way in self._ways()}
+        ways = dict(self._ways())
         held = both.meet()
         for side in self.people:
             both.reflect(side, ways[side].visits if side in ways else [], held)
@@ -152,7 +153,7 @@ class _Couple:
         )
 
     def _team(self) -> None:
-        """Who cares for whom: a plan names three, everyone has a therapist of their own, and both one together."""
+        """Who cares for whom: a plan names three; all have a therapist of their own, and both one together."""
         if self.couple.parted_at is None or self.pair.held:
             self._assign("couples_therapist", self.pair.therapist, couple=self.couple)
         for side, _, plan, _ in self.pair.sides:
@@ -253,7 +254,7 @@ class _Couple:
 
 
 def _look_around(place: Place) -> None:
-    """What stands in the log besides: people who looked at charts, and one who broke the glass and said why."""
+    """What else stands in the log: who looked at charts, and one who broke the glass and said why."""
     prescribers = {
         one.subject_id: one.staff for one in place.sheaf.of(Assignment) if one.role == "prescriber"
     }

@@ -1,6 +1,6 @@
-"""What happened between the two: agreement, releases, couples sessions, exercises, insights and whom they were given to.
+"""What happened between the two: agreement, releases, couples sessions, exercises, insights given and kept.
 
-What is given is a version of its own, as in the portal; nothing is given that its author did not choose to give.
+What is given is a version of its own, as in the portal. Nobody gives here what is another's to give.
 """
 
 from __future__ import annotations

@@ -69,7 +69,7 @@ class _Weeks:
         return [*weekly, *(["csi-16"] if week % CSI_EVERY == 0 else [])]
 
     def _one(self, week: int, instrument: Instrument) -> None:
-        """One request and what came of it. A week that was left out was not asked: nothing piles up on a page."""
+        """One request and what came of it. A week left out was not asked: nothing piles up."""
         late = timedelta(hours=self.draw.uniform(3, 40))
         is_missed, is_waiting = self.draw.random() < MISSED, self.draw.random() < STILL_WAITING
         is_last = week == self.pair.weeks

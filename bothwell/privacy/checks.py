@@ -70,18 +70,41 @@ def a_secret_of_its_own(**_: Any) -> list[Error]:
 
 @register(Tags.database, deploy=True)
 def no_demo_clinic_in_earnest(databases: Any = None, **_: Any) -> list[Error]:
-    """Refuse a real start over a database that holds the invented clinic: its passwords are public."""
-    if settings.DEMO or settings.RUNS_AS == "owner":
+    """Refuse a real start over a database that holds the invented clinic, whose passwords are public, and the demo's
+    relaxed login over one that does not."""
+    if settings.RUNS_AS == "owner":
         return []
     with connection.cursor() as cursor:
         cursor.execute("select door.has_demo()")
         (has_demo,) = cursor.fetchone()
-    if not has_demo:
+    if settings.DEMO and not has_demo:
+        return [
+            Error(
+                "BOTHWELL_DEMO asks nobody for a second factor, and this database holds no demo clinic.",
+                hint="Start without it, or fill an empty database with `make demo`.",
+                id="bothwell.E005",
+            )
+        ]
+    if settings.DEMO or not has_demo:
         return []
     return [
         Error(
             "This database holds the demo clinic, whose passwords are public.",
             hint="Use another BOTHWELL_HOME or database for real use, or start with `make demo`.",
             id="bothwell.E004",
+        )
+    ]
+
+
+@register(Tags.security, deploy=True)
+def named_hosts_only(**_: Any) -> list[Error]:
+    """Refuse to answer to any name: a link in a mail would lead wherever the asker says."""
+    if "*" not in settings.ALLOWED_HOSTS:
+        return []
+    return [
+        Error(
+            "BOTHWELL_HOSTS is `*`: a link to set a new password could then lead to another site.",
+            hint="Name the hosts, as in BOTHWELL_HOSTS=care.example.org.",
+            id="bothwell.E006",
         )
     ]

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from django import forms
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import URLPattern, path
+from django.utils import timezone
 from django.views.decorators.http import require_GET, require_http_methods
 
 from bothwell.couples.models import Person
@@ -223,10 +224,19 @@ def sent(request: HttpRequest, request_id: UUID) -> HttpResponse:
 
 
 def due(who: Person) -> QuerySet[Request]:
-    """The requests this person has not answered to the end, by the day they are due."""
+    """The requests this person has not answered to the end, by the day they are due.
+
+    What was asked again since has lapsed: nobody is shown a pile of last month's questions.
+    """
+    asked_again = Request.objects.filter(
+        subject=who,
+        instrument=OuterRef("instrument"),
+        due_at__gt=OuterRef("due_at"),
+        due_at__lte=timezone.now(),
+    )
     return (
         Request.objects.select_related("response")
-        .filter(subject=who)
+        .filter(~Exists(asked_again), subject=who)
         .exclude(kind=Kind.VIOLENCE)
         .exclude(response__status=Response.Status.SENT)
         .order_by("due_at", "instrument")

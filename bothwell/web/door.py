@@ -22,12 +22,6 @@ class DoorMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        response = self._answer(request)
-        # Nothing here may be shown again to whoever sits down next.
-        response.setdefault("Cache-Control", "no-store")
-        return response
-
-    def _answer(self, request: HttpRequest) -> HttpResponse:
         request.viewer = None  # type: ignore[attr-defined]
         if request.path.startswith(BEFORE_THE_DOOR):
             return self.get_response(request)

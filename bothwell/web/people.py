@@ -155,7 +155,7 @@ def _tabs(
 ) -> list[tuple[str, str, bool]]:
     root = f"/people/{person.id}"
     tabs = [("overview", root), ("care team", f"{root}/team"), ("contact", f"{root}/contact")]
-    if roles & CLINICIANS:
+    if roles & (CLINICIANS | {Role.COUPLES_THERAPIST, Role.LEAD}):
         tabs.append(("work-up", f"{root}/workup"))
     if couple and Role.COUPLES_THERAPIST in roles:
         tabs.append(("couple", f"/couples/{couple.id}"))

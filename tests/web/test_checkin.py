@@ -1,11 +1,15 @@
 """Check-in on a phone: resumable, saved as it is answered, sent once, and nobody else's to open."""
 
+from datetime import timedelta
+
 import pytest
 from django.test import Client
+from django.utils import timezone
 
 from bothwell.instruments.catalogue import load
-from bothwell.models import AuditEntry, Consent, ConsentText, Response, SafetyFlag
+from bothwell.models import AuditEntry, Consent, ConsentText, Request, Response, SafetyFlag
 from bothwell.privacy import door
+from bothwell.web.checkin import due
 from tests.cast import Cast, client_for, make_cast
 from tests.conftest import loading
 from tests.web.partners import answered, asked
@@ -168,3 +172,21 @@ def test_the_partner_finds_the_same_nothing_as_anyone(cast: Cast) -> None:
         assert hidden.status_code == missing.status_code == 404
         assert len(hidden.content) == len(missing.content)
     assert client_for(cast.prescriber).get(f"/checkin/{request.id}/1").status_code == 404
+
+
+@pytest.mark.django_db
+def test_what_was_asked_again_since_has_lapsed() -> None:
+    cast = make_cast()
+    with loading():
+        for wave, days in (("week 1", 14), ("week 2", 7), ("week 4", -7)):
+            Request.objects.create(
+                clinic=cast.clinic,
+                subject=cast.a,
+                author=cast.prescriber,
+                instrument="phq-9",
+                kind="measure.individual",
+                wave=wave,
+                due_at=timezone.now() - timedelta(days=days),
+            )
+    with door.opened(cast.a.id):
+        assert [row.wave for row in due(cast.a)] == ["week 2", "week 4"]
