@@ -34,12 +34,16 @@ class Life:
 
 
 def lives(
-    draw: random.Random, weeks: int, doses: Sequence[Mapping[int, int]], sessions: Mapping[int, int]
+    draw: random.Random,
+    weeks: int,
+    is_treated: Sequence[bool],
+    doses: Sequence[Mapping[int, int]],
+    sessions: Mapping[int, int],
 ) -> tuple[Life, Life]:
     """The weeks of both partners; `doses` (of each) and `sessions` (of both) count by week."""
-    burden = [draw.uniform(0.5, 0.68) if given else draw.uniform(0.28, 0.5) for given in doses]
+    burden = [draw.uniform(0.5, 0.68) if treated else draw.uniform(0.28, 0.5) for treated in is_treated]
     worry = [min(MOST, each * draw.uniform(0.85, 1.25)) for each in burden]
-    content = [draw.uniform(0.3, 0.5) for _ in doses]
+    content = [draw.uniform(0.3, 0.5) for _ in burden]
     kept: list[list[tuple[float, float, float]]] = [[], []]
     for week in range(weeks + 1):
         for one in (0, 1):

@@ -10,10 +10,12 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
 
-from bothwell.demo import texts, visits
-from bothwell.demo.cast import LEAST_DAYS_BEFORE_A_DOSE, Bed, Pair, Partner, Plan
+from bothwell.demo import texts
+from bothwell.demo.people import LEAST_DAYS_BEFORE_A_DOSE, Bed, Pair, Partner, Plan
 from bothwell.demo.place import DAY, Place
 from bothwell.demo.signals import Scenario
+from bothwell.demo.visits import Around, Visit, lay_out
+from bothwell.demo.workup import work_up
 from bothwell.models import (
     Consent,
     Course,
@@ -21,13 +23,11 @@ from bothwell.models import (
     DosingSession,
     HoldReason,
     JointDecision,
-    MedicalFact,
     Person,
     Preparation,
     Step,
 )
 from bothwell.pathway import steps
-from bothwell.pathway.facts import FACTS, Answer
 from bothwell.pathway.steps import Kind, Phase, Role, State
 
 ALL_GATES = frozenset(steps.GATES) | {
@@ -36,22 +36,6 @@ ALL_GATES = frozenset(steps.GATES) | {
     "agreement_on_big_decisions",
 }
 ORDER = list(Phase)
-REFRESHED = (
-    "systolic_mmhg",
-    "diastolic_mmhg",
-    "weight_kg",
-    "acute_suicide_risk",
-    "lorazepam_equivalent_mg_per_day",
-    "opioids_or_depressants",
-    "psychostimulants",
-    "maoi",
-    "cyp_inhibitors",
-    "effect_modifiers",
-    "breastfeeding",
-    "pregnant",
-)
-"""What the protocol does not believe for longer than a month."""
-NEW_BLOOD_PRESSURE_AGO = 6
 MINUTES_BEFORE_DOSE = 38
 ESCORTS = ("a neighbour", "a sister", "a friend from work", "a cousin", "an old friend")
 
@@ -187,7 +171,17 @@ class Way:
         self._keep(since, "begin", Phase.REFERRAL, Role.COORDINATOR, "Enrolled; both asked for it.")
         if self.plan.phase is not Phase.REFERRAL:
             self.forward(since + 3 * DAY, Role.COORDINATOR, Phase.EVALUATION)
-            self._work_up()
+            work_up(
+                self.place,
+                self.partner,
+                self.person,
+                self.prescriber,
+                self.nurse,
+                self.weight_kg,
+                since,
+                is_half_done=self.plan.phase is Phase.EVALUATION,
+                is_renewed=self.plan.phase not in (Phase.ENDED, Phase.EVALUATION),
+            )
         if self.reaches(Phase.JOINT_DECISION):
             self._decide()
         if self.reaches(Phase.CONSENT) and self.state.state is State.ACTIVE:
@@ -198,72 +192,6 @@ class Way:
             self._afterwards()
         self.course.phase, self.course.state = self.state.phase, self.state.state
         self.course.steps_taken = self.taken
-
-    # ── the work-up ──
-
-    def _work_up(self) -> None:
-        at = self.since + 6 * DAY
-        answers = self._answers()
-        if self.plan.phase is Phase.EVALUATION:
-            # Half done, and the pressure above the line once: there is something to see and to do.
-            answers = dict(list(answers.items())[:19]) | {"systolic_mmhg": "148", "diastolic_mmhg": "92"}
-        self._facts(at, answers, "interview and visit")
-        is_open = self.state.state is State.ACTIVE and self.plan.phase not in (Phase.ENDED, Phase.EVALUATION)
-        recent = self.place.at(NEW_BLOOD_PRESSURE_AGO, 10)
-        if is_open and recent > at + 10 * DAY:
-            self._facts(recent, {code: answers[code] for code in REFRESHED if code in answers}, "visit")
-        if self.partner.key == "ewa":
-            pressure = {"systolic_mmhg": "152", "diastolic_mmhg": "94", "arrhythmia": True}
-            self._facts(self.place.at(4, 11), pressure, "visit")
-
-    def _answers(self) -> dict[str, bool | str | None]:
-        draw = self.place.sheaf.draw("facts", self.partner.key)
-        numbers = {
-            "systolic_mmhg": str(draw.randint(112, 134)),
-            "diastolic_mmhg": str(draw.randint(68, 84)),
-            "weight_kg": str(self.weight_kg),
-            "bmi": str(draw.randint(20, 29)),
-            "asa_class": str(draw.choice((1, 2, 2))),
-            "lorazepam_equivalent_mg_per_day": draw.choice(("0", "0", "0", "0.5")),
-        }
-        found: dict[str, bool | str | None] = {}
-        for spec in FACTS:
-            if spec.only_if and not self.partner.may_be_pregnant:
-                continue
-            found[spec.code] = numbers[spec.code] if spec.answer is Answer.NUMBER else False
-        found["pregnancy_possible"] = self.partner.may_be_pregnant
-        if draw.random() < 0.3:
-            found["effect_modifiers"] = True
-        return found
-
-    def _facts(self, at: datetime, values: dict[str, bool | str | None], source: str) -> None:
-        for code, value in values.items():
-            by = (
-                self.nurse
-                if code in ("systolic_mmhg", "diastolic_mmhg", "weight_kg", "bmi")
-                else self.prescriber
-            )
-            self.place.sheaf.add(
-                MedicalFact,
-                self.partner.key,
-                code,
-                at.isoformat(),
-                subject=self.person,
-                author=by,
-                recorded_at=at,
-                code=code,
-                value=value,
-                source=source,
-                observed_at=at,
-            )
-        self.place.sheaf.log(
-            at,
-            "recorded facts",
-            self.prescriber.id,
-            subject_id=self.person.id,
-            item_kind="medical",
-            why=", ".join(sorted(values))[:300],
-        )
 
     # ── the decision ──
 
@@ -372,7 +300,7 @@ class Way:
         )
         for number, (days, is_given) in enumerate(past, 1):
             visit, room = self._past(number, days, is_given)
-            session = visits.lay_out(self.place.sheaf, visit, self._around(room))
+            session = lay_out(self.place.sheaf, visit, self._around(room))
             self.visits.append(session)
             self._steps_of(session, is_last=number == len(past) and bed is None)
         if bed:
@@ -380,15 +308,17 @@ class Way:
         elif later_today or self.plan.next_in_days:
             self._ahead(len(past) + 1, later_today)
 
-    def _past(self, number: int, days: int, is_given: bool) -> tuple[visits.Visit, str]:
-        at, room = self.place.calendar.place(self.place.day(days), self.pair.key, self.place.house.rooms)
+    def _past(self, number: int, days: int, is_given: bool) -> tuple[Visit, str]:
+        at, room = self.place.calendar.place(
+            self.place.day(days), self.pair.key, self.partner.key, self.place.house.rooms
+        )
         if at < self.since + LEAST_DAYS_BEFORE_A_DOSE * DAY:
             raise StoryInvalid(f"{self.partner.key}: a visit before there can be one")
         draw = self.place.sheaf.draw("visit", self.partner.key, number)
         arrived_at = at + timedelta(minutes=draw.randint(-4, 5))
         started_at = arrived_at + timedelta(minutes=MINUTES_BEFORE_DOSE) if is_given else None
         ended_at = (started_at or arrived_at) + timedelta(minutes=draw.randint(126, 150) if is_given else 44)
-        return visits.Visit(
+        return Visit(
             number=number,
             scheduled_at=at,
             arrived_at=arrived_at,
@@ -422,7 +352,7 @@ class Way:
         arrived_at = (
             started_at - timedelta(minutes=MINUTES_BEFORE_DOSE) if started_at else now - timedelta(minutes=14)
         )
-        visit = visits.Visit(
+        visit = Visit(
             number=number,
             scheduled_at=_on_the_five(arrived_at),
             arrived_at=arrived_at,
@@ -435,7 +365,7 @@ class Way:
             scenario=Scenario(bed.scenario),
             dense=True,
         )
-        session = visits.lay_out(self.place.sheaf, visit, self._around(bed.room))
+        session = lay_out(self.place.sheaf, visit, self._around(bed.room))
         self.visits.append(session)
         if started_at:
             self.forward(started_at, Role.NURSE, Phase.DOSING_SERIES)
@@ -446,7 +376,7 @@ class Way:
         else:
             at = self.place.at(-(self.plan.next_in_days or 1), 10)
             room = self.place.house.rooms[0]
-        visit = visits.Visit(
+        visit = Visit(
             number=number,
             scheduled_at=at,
             arrived_at=None,
@@ -457,10 +387,10 @@ class Way:
             anchor_seconds=0,
             signal=1,
         )
-        self.visits.append(visits.lay_out(self.place.sheaf, visit, self._around(room)))
+        self.visits.append(lay_out(self.place.sheaf, visit, self._around(room)))
 
-    def _around(self, room: str) -> visits.Around:
-        return visits.Around(
+    def _around(self, room: str) -> Around:
+        return Around(
             subject=self.person,
             couple_id=self.couple_id,
             course=self.course,

@@ -20,7 +20,7 @@ from django.db import connection, transaction
 from django.db.models import ForeignKey, Model
 
 from bothwell.demo import cast, story
-from bothwell.demo.cast import House, Partner, Staff
+from bothwell.demo.people import PASSWORD, SEED, House, Partner, Staff
 from bothwell.demo.sheaf import Sheaf
 from bothwell.enrolment import link
 from bothwell.models import Clinic, Membership, Person, User
@@ -44,12 +44,12 @@ def as_loader() -> Iterator[None]:
             cursor.execute("select set_config('role', 'none', true)")
 
 
-def load(now: datetime, zone: ZoneInfo, secret: str, *, seed: int = cast.SEED) -> dict[str, int] | None:
+def load(now: datetime, zone: ZoneInfo, secret: str, *, seed: int = SEED) -> dict[str, int] | None:
     """Load every house; how many records each has, or None when the demonstration is there already."""
     with as_loader():
         if Clinic.objects.filter(is_demo=True).exists():
             return None
-        password = make_password(cast.PASSWORD)
+        password = make_password(PASSWORD)
         return {house.name: _load(house, now, zone, secret, seed, password) for house in cast.HOUSES}
 
 
@@ -58,12 +58,12 @@ def _load(house: House, now: datetime, zone: ZoneInfo, secret: str, seed: int, p
         return link.token_hash(link.token(key, secret))
 
     sheaf = story.tell(house, now, zone, seed=seed, token_hash=token_hash)
-    give_logins(sheaf, house, password)
+    give_logins(sheaf, house, password, now)
     write(sheaf)
     return len(sheaf)
 
 
-def give_logins(sheaf: Sheaf, house: House, password: str) -> None:
+def give_logins(sheaf: Sheaf, house: House, password: str, now: datetime) -> None:
     """A login for everybody but those who are invited; `password` as it is stored."""
     for one in people(house):
         if isinstance(one, Staff) or one.has_login:
@@ -74,7 +74,7 @@ def give_logins(sheaf: Sheaf, house: House, password: str) -> None:
                     person_id=sheaf.key(Person.__name__, one.key),
                     password=password,
                     must_have_second_factor=False,
-                    created_at=sheaf.of(Clinic)[0].set_up_at,
+                    created_at=sheaf.of(Clinic)[0].set_up_at or now,
                 )
             )
     for user in sheaf.of(User):
@@ -99,7 +99,8 @@ def write(sheaf: Sheaf) -> None:
 
 def in_order(models: Iterable[type[Model]]) -> list[type[Model]]:
     """Tables such that each stands behind those its rows name, and who is in which couple before all else."""
-    wanted, found = sorted(models, key=lambda model: model.__name__), list[type[Model]]()
+    wanted: list[type[Model]] = sorted(models, key=lambda model: model.__name__)
+    found: list[type[Model]] = []
 
     def visit(model: type[Model]) -> None:
         if model in found or model not in wanted:
@@ -109,8 +110,9 @@ def in_order(models: Iterable[type[Model]]) -> list[type[Model]]:
                 visit(column.related_model)  # type: ignore[arg-type]
         found.append(model)
 
-    for model in [Membership, *wanted]:
-        visit(model)
+    visit(Membership)
+    for each in wanted:
+        visit(each)
     return found
 
 
@@ -121,7 +123,7 @@ def zone_here() -> ZoneInfo:
     return ZoneInfo(next((name for name in (told, linked) if name in available_timezones()), "UTC"))
 
 
-def invitations(secret: str, *, seed: int = cast.SEED) -> list[tuple[str, str]]:
+def invitations(secret: str, *, seed: int = SEED) -> list[tuple[str, str]]:
     """Who is invited and has no login yet, with the token of their link."""
     found = []
     for house in cast.HOUSES:

@@ -11,7 +11,8 @@ from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from bothwell.demo import texts
-from bothwell.demo.cast import CRISIS_LINES, House, Staff
+from bothwell.demo.cast import CRISIS_LINES
+from bothwell.demo.people import House, Staff
 from bothwell.demo.sheaf import Sheaf
 from bothwell.models import (
     Clinic,
@@ -30,6 +31,9 @@ DAY = timedelta(days=1)
 WEEK = timedelta(weeks=1)
 OPENED = timedelta(days=400)
 SLOTS = (time(9, 0), time(13, 30))
+NEARBY = (0, -1, 1, -2, 2, -3, 3)
+LEAST_BETWEEN = timedelta(days=2)
+"""As the protocol has it (APA consensus: 2 to 3 times a week)."""
 CREDENTIALS = {
     "prescriber": ("licence", "ketamine"),
     "nurse": ("licence", "ketamine"),
@@ -47,20 +51,30 @@ class Calendar:
     """Which room is taken when, and on which days somebody of a couple is here."""
 
     zone: ZoneInfo
+    today: date
     taken: set[tuple[date, int, str]] = field(default_factory=set)
     couples: set[tuple[date, str]] = field(default_factory=set)
+    last: dict[str, date] = field(default_factory=dict)
 
-    def place(self, day: date, couple: str, rooms: tuple[str, ...]) -> tuple[datetime, str]:
-        """A time on this weekday or one shortly before it, and a free room."""
-        while True:
-            if day.weekday() < 5 and (day, couple) not in self.couples:
-                for number, at in enumerate(SLOTS):
-                    for room in rooms:
-                        if (day, number, room) not in self.taken:
-                            self.taken.add((day, number, room))
-                            self.couples.add((day, couple))
-                            return datetime.combine(day, at, self.zone), room
-            day -= DAY
+    def place(self, near: date, couple: str, person: str, rooms: tuple[str, ...]) -> tuple[datetime, str]:
+        """A time on this past day or one close to it that suits the two, and a free room."""
+        for day in (near + off * DAY for off in NEARBY):
+            if not self._suits(day, couple, person):
+                continue
+            for number, at in enumerate(SLOTS):
+                for room in rooms:
+                    if (day, number, room) not in self.taken:
+                        self.taken.add((day, number, room))
+                        self.couples.add((day, couple))
+                        self.last[person] = day
+                        return datetime.combine(day, at, self.zone), room
+        raise LookupError("the calendar is full")
+
+    def _suits(self, day: date, couple: str, person: str) -> bool:
+        """A weekday before today, without the other, and far enough from their own last visit."""
+        last = self.last.get(person)
+        is_rested = last is None or day - last >= LEAST_BETWEEN
+        return day.weekday() < 5 and day < self.today and (day, couple) not in self.couples and is_rested
 
 
 @dataclass
@@ -125,7 +139,7 @@ def found(sheaf: Sheaf, house: House, now: datetime, zone: ZoneInfo) -> Place:
         _texts(sheaf, opened),
         version,
         protocol,
-        Calendar(zone),
+        Calendar(zone, now.astimezone(zone).date()),
     )
 
 

@@ -66,9 +66,10 @@ class Sheaf:
 
     def of(self, model: type[Row]) -> list[Row]:
         """The records of one table; those of the log by time."""
+        rows: list[Any] = self._rows[model]
         if model is AuditEntry:
-            return sorted(self._log, key=lambda entry: entry.at)  # type: ignore[return-value]
-        return self._rows[model]  # type: ignore[return-value]
+            rows = sorted(self._log, key=lambda entry: entry.at)
+        return rows
 
     def __iter__(self) -> Iterator[Model]:
         for rows in self._rows.values():

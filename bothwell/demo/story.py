@@ -11,10 +11,11 @@ from datetime import datetime, time, timedelta
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from bothwell.demo import cast, texts
+from bothwell.demo import texts
 from bothwell.demo.answers import lives
-from bothwell.demo.cast import House, Pair, Partner
 from bothwell.demo.courses import Way
+from bothwell.demo.meetings import Meetings
+from bothwell.demo.people import SEED, House, Pair, Partner
 from bothwell.demo.place import WEEK, Place, found
 from bothwell.demo.sheaf import Sheaf
 from bothwell.demo.together import Both
@@ -24,6 +25,7 @@ from bothwell.models import (
     BreakGlass,
     Contact,
     Couple,
+    CoupleSession,
     DosingSession,
     Grant,
     Invitation,
@@ -41,7 +43,7 @@ def tell(
     now: datetime,
     zone: ZoneInfo,
     *,
-    seed: int = cast.SEED,
+    seed: int = SEED,
     token_hash: Callable[[UUID], str] = lambda key: key.hex,
 ) -> Sheaf:
     """Every record of one clinic; `token_hash` gives what an open invitation keeps of its link."""
@@ -79,7 +81,7 @@ class _Couple:
         both = Both(self.place, self.pair, self.couple, self.people, self.since)
         both.agree()
         ways = dict(self._ways())
-        held = both.meet()
+        held = Meetings(self.place, self.pair, self.couple, self.people, self.since).meet()
         for side in self.people:
             both.reflect(side, ways[side].visits if side in ways else [], held)
         self._weeks(ways, held)
@@ -153,7 +155,7 @@ class _Couple:
         )
 
     def _team(self) -> None:
-        """Who cares for whom: a plan names three; all have a therapist of their own, and both one together."""
+        """Who cares for whom: a plan names three; all have a therapist of their own, both one together."""
         if self.couple.parted_at is None or self.pair.held:
             self._assign("couples_therapist", self.pair.therapist, couple=self.couple)
         for side, _, plan, _ in self.pair.sides:
@@ -212,7 +214,7 @@ class _Couple:
             told.append((side, way))
         return told
 
-    def _weeks(self, ways: dict[str, Way], held: list) -> None:  # type: ignore[type-arg]
+    def _weeks(self, ways: dict[str, Way], held: list[CoupleSession]) -> None:
         def week_of(at: datetime) -> int:
             return max(0, int((at - self.since) / WEEK))
 
@@ -227,7 +229,8 @@ class _Couple:
             for side in ("a", "b")
         ]
         draw = self.place.sheaf.draw("lives", self.pair.key)
-        told = lives(draw, self.pair.weeks, doses, counted([one.at for one in held]))
+        is_treated = [side in ways for side in ("a", "b")]
+        told = lives(draw, self.pair.weeks, is_treated, doses, counted([one.at for one in held]))
         for (side, partner, _, _), life in zip(self.pair.sides, told, strict=True):
             if partner is not None:
                 ask_and_answer(self.place, self.pair, partner, self.people[side], life, self.since)

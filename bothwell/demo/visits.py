@@ -6,7 +6,7 @@ The criteria for going home and the alarms are what the real rules say about the
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
@@ -14,14 +14,12 @@ from uuid import UUID
 from bothwell.codes import BY_CODE
 from bothwell.demo import signals, texts
 from bothwell.demo.sheaf import Sheaf
+from bothwell.demo.watched import watch
 from bothwell.dosing import discharge
 from bothwell.models import (
     Administration,
     AdverseEvent,
-    Alarm,
-    AlarmEvent,
     Binding,
-    Channel,
     Consent,
     ConsentReaffirmation,
     Course,
@@ -36,8 +34,6 @@ from bothwell.models import (
     Sample,
     SessionSummary,
 )
-from bothwell.monitoring import alarms
-from bothwell.monitoring.channel import to_json
 from bothwell.pathway.eligibility import Pressure
 from bothwell.pathway.protocol import Protocol, Route
 
@@ -47,9 +43,7 @@ INFUSION_MINUTES = 40
 NASAL_MG = Decimal(56)  # esketamine label: day 1, 56 mg
 MG_PER_ML = Decimal(50)  # a form it is sold in
 PRODUCTS = {"iv": "Ketamine hydrochloride", "in": "Esketamine nasal spray"}
-ACKNOWLEDGED_AFTER = timedelta(seconds=38)
 TOOK_OFF_BEFORE = timedelta(minutes=4)
-ESCALATE_AFTER_SECONDS = 120
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +107,7 @@ def lay_out(sheaf: Sheaf, visit: Visit, around: Around) -> DosingSession:
         outcome=visit.outcome,
     )
     sheaf.log(
-        visit.scheduled_at - timedelta(days=5),
+        visit.scheduled_at - timedelta(days=6),
         "scheduled a session",
         around.coordinator.id,
         subject_id=around.subject.id,
@@ -128,7 +122,7 @@ def lay_out(sheaf: Sheaf, visit: Visit, around: Around) -> DosingSession:
     if visit.started_at and order:
         desk.give(order)
     if visit.ended_at is None:
-        watch(sheaf, session, samples, around)
+        watch(sheaf, session, samples, around.nurse, around.protocol)
     elif visit.started_at:
         desk.send_home(samples)
     else:
@@ -455,81 +449,4 @@ def _condition(visit: Visit, around: Around, samples: Iterable[Sample], end: dat
         pressure=pressure(newest),
         pressure_baseline=pressure(before),
         checked=dict.fromkeys(discharge.REQUIRED, True),
-    )
-
-
-# ── the watch over those who are here now ─────────────────────────────────────────────────────────────────
-
-
-def watch(sheaf: Sheaf, session: DosingSession, samples: Iterable[Sample], around: Around) -> None:
-    """Carry the readings through the real alarm fold, so that the live feed goes on where they end."""
-    known = alarms.default_limits(around.protocol.limits_values())
-    by_code: dict[str, list[Sample]] = {}
-    for sample in sorted(samples, key=lambda one: one.observed_at):
-        by_code.setdefault(sample.code, []).append(sample)
-    for code, listed in by_code.items():
-        limits = known.get(code) or alarms.default_limits({code: {}})[code]
-        start = session.started_at
-        before = [one.value for one in listed if start is not None and one.observed_at <= start]
-        limits = replace(
-            limits, baseline=before[-1] if before else None, escalate_after_seconds=ESCALATE_AFTER_SECONDS
-        )
-        _fold(sheaf, session, code, listed, limits, around)
-
-
-def _fold(
-    sheaf: Sheaf,
-    session: DosingSession,
-    code: str,
-    listed: Sequence[Sample],
-    limits: alarms.Limits,
-    around: Around,
-) -> None:
-    state = alarms.ChannelState()
-    about = {"subject_id": session.subject_id, "couple_id": session.couple_id}
-    for sample in listed:
-        reading = alarms.AlarmReading(
-            sample.value, sample.observed_at, sample.observed_at, sample.id.hex[-12:]
-        )
-        state, events = alarms.step(limits, state, reading)
-        seen: tuple[alarms.AlarmEvent, ...] = ()
-        for event in events:
-            if event.kind is alarms.Kind.RAISED:
-                at = event.at + ACKNOWLEDGED_AFTER
-                state, seen = alarms.acknowledge(state, number=event.number, by=str(around.nurse.id), at=at)
-        for event in (*events, *seen):
-            key = f"{session.id} {code} {event.number}"
-            if event.kind is alarms.Kind.RAISED:
-                sheaf.add(
-                    Alarm,
-                    key,
-                    **about,
-                    session=session,
-                    code=code,
-                    number=event.number,
-                    priority=event.priority.value,
-                    text=event.text[:200],
-                    raised_at=event.at,
-                    recorded_at=event.at,
-                )
-            else:
-                sheaf.add(
-                    AlarmEvent,
-                    key,
-                    event.kind.value,
-                    **about,
-                    alarm_id=sheaf.key("Alarm", key),
-                    at=event.at,
-                    kind=event.kind.value,
-                    recorded_at=event.at,
-                    author=around.nurse if event.by else None,
-                )
-    sheaf.add(
-        Channel,
-        f"{session.id} {code}",
-        **about,
-        session=session,
-        code=code,
-        state=to_json(state),
-        recorded_at=listed[-1].observed_at,
     )

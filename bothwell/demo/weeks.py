@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from bothwell.demo.answers import Life, answers_to, total_between
-from bothwell.demo.cast import Pair, Partner
+from bothwell.demo.people import Pair, Partner
 from bothwell.demo.place import DAY, WEEK, Place
 from bothwell.demo.texts import FLAG_CLOSED
 from bothwell.instruments.catalogue import load
@@ -21,6 +21,8 @@ CSI_EVERY = 4
 MISSED = 0.12
 STILL_WAITING = 0.35
 RATHER_NOT = 0.015
+LATEST = timedelta(hours=3)
+"""Nobody answers while they are in a session."""
 SUICIDE_ITEM = {"phq-9": "phq9-9"}
 ITEMS_OF_LIFE = {"phq-9": "mood", "gad-7": "worry", "csi-16": "content"}
 
@@ -80,7 +82,7 @@ class _Weeks:
         if self.partner.key == WAITS and is_last:
             self._draft(name, request, instrument)
         elif self.partner.has_login and (not (is_last and is_waiting) or self._must(week)):
-            sent_at = min(request.recorded_at + late, self.place.now - timedelta(minutes=50))
+            sent_at = min(request.recorded_at + late, self.place.now - LATEST)
             self._send(name, week, request, instrument, sent_at)
 
     def _request(self, name: tuple[object, ...], week: int, instrument: Instrument) -> Request:

@@ -74,7 +74,7 @@ def order(
     """
     if request_id and (kept := Order.objects.filter(id=request_id, author=by).first()):
         return kept
-    if steps.Role.PRESCRIBER not in pathway.roles_towards(by, course.subject_id, course.couple_id):
+    if steps.Role.PRESCRIBER not in pathway.roles_towards(by, pathway.subject_of(course), course.couple_id):
         raise Refused("Only the prescriber signs an order.")
     if not course.route:
         raise Refused("The joint decision names the route; there is none yet.")
@@ -128,7 +128,7 @@ def schedule(
     if course.state != steps.State.ACTIVE:
         raise Refused(f"This course is {steps.words(course.state)}; nothing is scheduled in it.")
     session = DosingSession(
-        clinic_id=by.clinic_id, subject_id=course.subject_id, couple_id=course.couple_id, author=by,
+        clinic_id=by.clinic_id, subject_id=pathway.subject_of(course), couple_id=course.couple_id, author=by,
         course=course,
         number=course.sessions.exclude(outcome="cancelled").count() + 1, scheduled_at=at,
         room=room,

@@ -192,7 +192,7 @@ def open_steps(course: Course, by: Person) -> list[steps.Transition]:
     state = state_of(course)
     found = {
         (row.event, row.to): row
-        for role in sorted(roles_towards(by, _subject(course), course.couple_id))
+        for role in sorted(roles_towards(by, subject_of(course), course.couple_id))
         for row in steps.open_steps(state, role)
     }
     return list(found.values())
@@ -347,7 +347,7 @@ def take_step(
             text=why.strip(),
         ).save(force_insert=True)
     audit.log(f"step: {kind}", by=by, subject=course.subject_id, item_kind="pathway", item_id=course.id)
-    tell("person", _subject(course))
+    tell("person", subject_of(course))
     course.refresh_from_db()
     return Taken(course, outcome.decision.reason)
 
@@ -359,7 +359,7 @@ def _ask(
     own = protocol_of(course.protocol).also_needs(steps.Phase(course.phase))
     answers = [
         steps.step(state_of(course), steps.Event(kind, role, to, gates, why), own)
-        for role in sorted(roles_towards(by, _subject(course), course.couple_id))
+        for role in sorted(roles_towards(by, subject_of(course), course.couple_id))
     ]
     if not answers:
         raise Refused("You are not on this person's care team.")
@@ -392,7 +392,8 @@ def _keep_step(
     return kept
 
 
-def _subject(row: Any) -> UUID:
+def subject_of(row: Any) -> UUID:
+    """The person a row is about; rows of a course always have one."""
     subject: UUID = row.subject_id
     return subject
 
@@ -471,7 +472,7 @@ def correct_fact(
     wrong = MedicalFact.objects.filter(id=fact_id).first()
     if wrong is None:
         raise Refused("There is no such entry.")
-    _need(by, _subject(wrong), "medical", "Only the prescriber and the nurse correct medical facts.")
+    _need(by, subject_of(wrong), "medical", "Only the prescriber and the nurse correct medical facts.")
     _check_value(wrong.code, value)
     row = MedicalFact(
         clinic_id=by.clinic_id,
@@ -523,7 +524,7 @@ def _as_fact(code: str, value: Any) -> bool | Decimal | str | None:
 
 def findings_of(course: Course) -> list[eligibility.Finding]:
     """What the rules say about this person now, the gravest first."""
-    return eligibility.assess(facts_of(_subject(course)), protocol_of(course.protocol), timezone.now())
+    return eligibility.assess(facts_of(subject_of(course)), protocol_of(course.protocol), timezone.now())
 
 
 def resolutions_of(subject_id: UUID) -> list[eligibility.Resolution]:
@@ -542,7 +543,7 @@ def resolutions_of(subject_id: UUID) -> list[eligibility.Resolution]:
 
 def may_clear(course: Course) -> Decision:
     """Whether this person may be cleared, with the reason."""
-    return eligibility.may_clear(findings_of(course), resolutions_of(_subject(course)))
+    return eligibility.may_clear(findings_of(course), resolutions_of(subject_of(course)))
 
 
 @transaction.atomic
@@ -552,7 +553,7 @@ def resolve(
     """A prescriber's reasoned decision that a finding which holds need not hold here. Newer evidence asks
     anew.
     """
-    _need(by, _subject(course), "order", "Only the prescriber decides a hold.")
+    _need(by, subject_of(course), "order", "Only the prescriber decides a hold.")
     if len(reason.strip()) < 10:
         raise Refused("Write the reason in a sentence; it stands in the record.")
     _check_length(reason)
@@ -602,7 +603,7 @@ def open_decision(
     *, by: Person, course: Course, route: str, summary: str, request_id: UUID | None = None
 ) -> JointDecision:
     """Put the question to the three: in words that the partner will read. One question at a time."""
-    _need(by, _subject(course), "decision", "The prescriber or the couples therapist opens a joint decision.")
+    _need(by, subject_of(course), "decision", "The prescriber or the couples therapist opens a joint decision.")
     if kept := _kept_before(JointDecision, by, request_id):
         return kept  # type: ignore[no-any-return]
     course = _locked(course)
@@ -639,7 +640,7 @@ def open_decision(
         item_kind="decision",
         item_id=decision.id,
     )
-    tell("person", _subject(course))
+    tell("person", subject_of(course))
     return decision
 
 
@@ -701,12 +702,12 @@ def sign_decision(
     )
     if is_decided(JointDecision.objects.prefetch_related("signatures").get(id=decision.id)):
         Course.objects.filter(id=decision.course_id).update(route=decision.route)
-    tell("person", _subject(decision))
+    tell("person", subject_of(decision))
     return signature
 
 
 def _signs_as(by: Person, decision: JointDecision) -> DecisionSignature.As:
-    roles = roles_towards(by, _subject(decision), decision.couple_id)
+    roles = roles_towards(by, subject_of(decision), decision.couple_id)
     for role in (steps.Role.PARTNER, steps.Role.PRESCRIBER, steps.Role.COUPLES_THERAPIST):
         if role in roles:
             return DecisionSignature.As(role)
@@ -803,7 +804,7 @@ def prepare(
     """Keep what is arranged for the next session. A change is a new row; the newest counts, the same again is
     none.
     """
-    _need(by, _subject(course), "preparation", "The care team of this person records what is prepared.")
+    _need(by, subject_of(course), "preparation", "The care team of this person records what is prepared.")
     _check_length(note)
     row = Preparation(
         clinic_id=by.clinic_id,
@@ -831,7 +832,7 @@ _PREPARED = ("escort_name", "escort_phone", "fasting_explained", "antiemetic_pla
 @transaction.atomic
 def plan_series(*, by: Person, course: Course, sessions: int) -> None:
     """How many sessions are planned in this block; the prescriber says so."""
-    _need(by, _subject(course), "order", "Only the prescriber plans a series.")
+    _need(by, subject_of(course), "order", "Only the prescriber plans a series.")
     if course.state in (steps.State.STOPPED, steps.State.ENDED):
         raise Refused(f"This course is {steps.words(course.state)}; nothing is planned in it any more.")
     if not 1 <= sessions <= 12:

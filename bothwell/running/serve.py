@@ -22,7 +22,7 @@ from pathlib import Path
 
 import psycopg
 
-from bothwell.demo import cast
+from bothwell.demo import cast, people
 from bothwell.running.postgres import Cluster, Server
 from bothwell.running.roles import Logins, place, prepare
 from bothwell.running.secrets import Secrets, home_from, load, prepare_home
@@ -319,7 +319,7 @@ def parts_of(
     )
 
 
-def monitor_words(bed: cast.Bed, loaded_for_s: float) -> tuple[str, ...]:
+def monitor_words(bed: people.Bed, loaded_for_s: float) -> tuple[str, ...]:
     """What tells a monitor which bed it is at, and where in its story it stands by now."""
     return (
         *("--device", bed.device, "--seed", str(bed.signal), "--scenario", bed.scenario),

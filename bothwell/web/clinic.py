@@ -358,7 +358,7 @@ def rooms(request: HttpRequest) -> HttpResponse:
     by = require(request, Role.LEAD, Role.COORDINATOR)
     known = list(Room.objects.order_by("name"))
     what = request.POST.get("do", "") if request.method == "POST" else ""
-    room = RoomForm(request.POST if what == "room" else None)
+    room = RoomForm(request.POST if what == "room" else None, auto_id="id_room_%s")
     device = DeviceForm(request.POST if what == "device" else None, rooms=known)
     form = {"room": room, "device": device}.get(what)
     try:

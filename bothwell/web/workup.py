@@ -61,6 +61,7 @@ STEP_TITLES = {
     steps.Kind.DECLINE: "Not this way: end the course",
 }
 RECORD_SHOWN = 100
+PREPARE_ID = "id_prepare_%s"
 VERDICT_WORDS = {
     Verdict.PROCEED: ("Go on together", "Everything is known, and nothing stands that holds"),
     Verdict.DEFER: ("Not yet", "Say what must change; the door stays open"),
@@ -368,7 +369,7 @@ def _course_context(desk: Desk, course: Course) -> dict[str, Any]:
         "sessions": course.sessions.select_related("room").order_by("scheduled_at"),
         "series_form": bound.get("series") or SeriesForm(initial={"sessions": course.sessions_planned}),
         "preparation": (kept := actions.preparation_of(course)),
-        "prepare_form": bound.get("prepare") or PrepareForm(initial=vars(kept) if kept else None),
+        "prepare_form": bound.get("prepare") or PrepareForm(initial=vars(kept) if kept else None, auto_id=PREPARE_ID),
         "may_prepare": bool(desk.roles & {*MEDICAL_ROLES, steps.Role.INDIVIDUAL_THERAPIST}),
         "is_open": course.state in (steps.State.ACTIVE, steps.State.ON_HOLD),
     }
@@ -399,7 +400,8 @@ def _order_form(desk: Desk, data: Any = None) -> OrderForm:
         .exclude(staff=desk.viewer)
         .values("staff")
     )
-    return OrderForm(data, seconds=seconds, initial={"weight_kg": weight})
+    # Ids of its own: the questions of the work-up stand on the same page and ask for the weight too.
+    return OrderForm(data, seconds=seconds, initial={"weight_kg": weight}, auto_id="id_order_%s")
 
 
 # ----------------------------------------------------------------------------------------------------- acting
@@ -491,7 +493,7 @@ ACTS: Mapping[str, tuple[Callable[[Desk, Course, Any], forms.Form], Act]] = {
     "order": (lambda desk, course, data: _order_form(desk, data), _order),
     "schedule": (lambda desk, course, data: ScheduleForm(data), _schedule),
     "series": (lambda desk, course, data: SeriesForm(data), _series),
-    "prepare": (lambda desk, course, data: PrepareForm(data), _prepare),
+    "prepare": (lambda desk, course, data: PrepareForm(data, auto_id=PREPARE_ID), _prepare),
 }
 """What can be asked of this page: the form that reads it, and the action it leads to."""
 

@@ -5,17 +5,21 @@ from collections.abc import Iterator
 from datetime import timedelta
 from io import StringIO
 from itertools import combinations, groupby
+from uuid import uuid4
 from zoneinfo import ZoneInfo
 
 import pytest
+from django.conf import settings
 from django.core.management import CommandError, call_command
 from django.db import ProgrammingError, connection, transaction
 from django.test import Client, override_settings
 from django.utils import timezone
 
 from bothwell.demo import cast
-from bothwell.demo.load import as_loader, in_order, write, zone_here
+from bothwell.demo.load import as_loader, in_order, invitations, write, zone_here
+from bothwell.demo.people import DOMAIN, PASSWORD
 from bothwell.demo.sheaf import Sheaf
+from bothwell.dosing import actions as dosing
 from bothwell.models import (
     AuditEntry,
     AuditLink,
@@ -33,6 +37,7 @@ from bothwell.models import (
 from bothwell.pathway import actions as pathway
 from bothwell.pathway.models import Course
 from bothwell.privacy import audit, door
+from bothwell.web import bedside
 from tests.conftest import loading
 
 SECONDS_ALLOWED = 60
@@ -137,6 +142,29 @@ def test_whoever_is_about_to_be_given_a_dose_has_a_clear_work_up(loaded: float) 
             assert clear, (course.subject.name_used, clear.reason)
 
 
+def test_who_waits_can_be_taken_through_the_checklist_to_a_dose(loaded: float) -> None:
+    luis, ingrid = _person("Luis Ferrer"), _person("Ingrid")
+    with transaction.atomic():
+        with door.opened(luis.id):
+            session = DosingSession.objects.select_related("clinic", "course__protocol").get(
+                subject=ingrid, arrived_at__isnull=False, ended_at__isnull=True
+            )
+            answers = {"consent_reaffirmed": True, "suicide_rescreened": {"risk": False}, "antiemetic": "given",
+                       "escort": "Kofi Asante"}  # fmt: skip
+            for name, value in answers.items():
+                dosing.check(by=luis, session_id=session.id, name=name, value=value)
+            pressures = bedside.pressures(bedside.charted(session.id))
+            begun = dosing.start(by=luis, session_id=session.id, pressures=pressures, request_id=uuid4())
+            assert begun.started_at is not None
+            assert Course.objects.get(id=begun.course_id).phase == "dosing_series"
+        transaction.set_rollback(True)
+
+
+def test_an_open_invitation_opens(loaded: float) -> None:
+    for _, token in invitations(settings.SECRET_KEY):
+        assert Client().get(f"/invitation/{token}", follow=True).status_code == 200
+
+
 def test_a_decision_waits_for_dana(loaded: float) -> None:
     dana, samuel = _person("Dana Whitlock"), _person("Samuel")
     with door.opened(dana.id):
@@ -154,14 +182,14 @@ def test_nobody_of_the_one_clinic_sees_the_other(loaded: float) -> None:
 
 def test_every_login_opens_with_the_one_password(loaded: float) -> None:
     with loading():
-        assert User.objects.filter(email__endswith=cast.DOMAIN, must_have_second_factor=True).count() == 0
-        stored = set(User.objects.filter(email__endswith=cast.DOMAIN).values_list("password", flat=True))
+        assert User.objects.filter(email__endswith=DOMAIN, must_have_second_factor=True).count() == 0
+        stored = set(User.objects.filter(email__endswith=DOMAIN).values_list("password", flat=True))
         ben = User.objects.get(email="ben@demo.invalid")
     assert len(stored) == 1
-    assert ben.check_password(cast.PASSWORD)
+    assert ben.check_password(PASSWORD)
     for key in cast.SHOWN:
         with loading():
-            assert User.objects.filter(email=f"{key}@{cast.DOMAIN}").exists(), key
+            assert User.objects.filter(email=f"{key}@{DOMAIN}").exists(), key
 
 
 @pytest.mark.parametrize(
@@ -170,7 +198,7 @@ def test_every_login_opens_with_the_one_password(loaded: float) -> None:
 def test_the_first_page_opens_for(key: str, loaded: float) -> None:
     client = Client()
     with loading():
-        user = User.objects.get(email=f"{key}@{cast.DOMAIN}")
+        user = User.objects.get(email=f"{key}@{DOMAIN}")
     client.force_login(user, backend="allauth.account.auth_backends.AuthenticationBackend")
     assert client.get("/today").status_code == 200
 

@@ -12,8 +12,8 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
-from bothwell.demo import cast
 from bothwell.demo.load import invitations, load, zone_here
+from bothwell.demo.people import SEED
 
 
 class Command(BaseCommand):
@@ -21,7 +21,7 @@ class Command(BaseCommand):
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--seed", type=int, default=cast.SEED, help="another story of the same people")
+        parser.add_argument("--seed", type=int, default=SEED, help="another story of the same people")
         parser.add_argument("--timezone", type=ZoneInfo, default=None, help="default: that of this machine")
 
     def handle(self, *args: Any, **options: Any) -> None:

@@ -1,0 +1,250 @@
+"""The table of pages: one row an endpoint, and who may open it.
+
+`TABLE` says, for everything with an address, which viewers find something there. All others must find nothing, and
+nothing must look like nothing. The people and things are those of `matrix_world`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import uuid4
+
+from tests.web.matrix_world import EX, OF_THE_COUPLE, PARTNER, SELF, Chart
+
+# ── who looks ─────────────────────────────────────────────────────────────────────────────────────────────
+
+PARTNERS = OF_THE_COUPLE | {EX, "stranger", "newcomer", "other_partner"}
+PARTNERS_HERE = PARTNERS - {"other_partner"}
+BESIDE = frozenset({"prescriber", "nurse"})
+AT_THE_BOARD = BESIDE | {"stranger_prescriber", "past_nurse"}
+OFFICE = frozenset({"lead", "coordinator"})
+CIRCLE = frozenset({"safety"})
+TEAM = BESIDE | {"therapist_a", "couples_therapist"}
+KNOW_THE_NAME = TEAM | OFFICE | CIRCLE
+COUPLES_THERAPISTS = frozenset({"couples_therapist", "stranger_therapist"})
+STAFF = (
+    KNOW_THE_NAME | AT_THE_BOARD | COUPLES_THERAPISTS | {"therapist_b", "other_lead", "other_nurse", "past_therapist"}
+)  # fmt: skip
+LEADS = frozenset({"lead", "other_lead"})
+EVERYBODY = PARTNERS | STAFF
+NOBODY: frozenset[str] = frozenset()
+
+
+# ── the table ─────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True)
+class Row:
+    """One endpoint. `ids`: argument of the address -> key in `Chart.ids`, where `{}` stands for the case."""
+
+    name: str
+    opens: frozenset[str]
+    ids: dict[str, str] = field(default_factory=dict)
+    cases: tuple[str, ...] = ("",)
+    never: tuple[str, ...] = ()
+    methods: tuple[str, ...] = ("GET",)
+    more: dict[str, Any] = field(default_factory=dict)
+    query: str = ""
+    data: Callable[[Chart], dict[str, Any]] | None = None
+    hidden: int = 404
+
+    def key(self, argument: str, case: str) -> str:
+        return self.ids[argument].format(case)
+
+    def arguments(self, chart: Chart, case: str) -> dict[str, Any]:
+        """What names a thing of this chart in the address."""
+        return {name: chart.ids[self.key(name, case)] for name in self.ids} | self.more
+
+    def nothing(self) -> dict[str, Any]:
+        """The same address of a thing that never was."""
+        return {name: uuid4() for name in self.ids} | self.more
+
+    def may_open(self, viewer: str, case: str) -> bool:
+        return case not in self.never and viewer in self.opens
+
+
+GET, POST, BOTH = ("GET",), ("POST",), ("GET", "POST")
+
+
+def today_prepare() -> Row:
+    return Row("prepare", frozenset({SELF}), methods=BOTH)
+
+
+def _insight(name: str, methods: tuple[str, ...], data: dict[str, Any] | None = None) -> Row:
+    cases = ("alone", "to partner", "to therapist", "slept on", "taken back")
+    return Row(
+        name,
+        frozenset({SELF}),
+        {"insight_id": "insight {}"},
+        cases,
+        ("partners",),
+        methods,
+        data=lambda chart: data or {},
+    )
+
+
+def _checkin(name: str, methods: tuple[str, ...] = GET, **more: Any) -> Row:
+    cases = ("due", "draft", "sent", "screen")
+    return Row(
+        name,
+        frozenset({SELF}),
+        {"request_id": "request {}"},
+        cases,
+        ("violence", "violence sent"),
+        methods,
+        more,
+    )
+
+
+def _room(
+    name: str, methods: tuple[str, ...], cases: tuple[str, ...] = ("before", "running", "over"), **more: Any
+) -> Row:
+    never = ("cancelled", *({"before", "running", "over"} - set(cases)))
+    return Row(f"room{name}", BESIDE, {"session_id": "session {}"}, cases, never, methods, more)
+
+
+def _person(name: str, opens: frozenset[str], methods: tuple[str, ...] = GET, **more: Any) -> Row:
+    return Row(name, opens, {"person_id": "{}"}, ("person",), ("colleague",), methods, **more)
+
+
+def _couple(name: str, methods: tuple[str, ...], **more: Any) -> Row:
+    return Row(
+        name,
+        frozenset({"couples_therapist"}),
+        {"couple_id": "{}"},
+        ("couple",),
+        ("old couple",),
+        methods,
+        **more,
+    )
+
+
+def _meeting(name: str, methods: tuple[str, ...]) -> Row:
+    ids = {"couple_id": "couple", "session_id": "meeting {}"}
+    return Row(name, frozenset({"couples_therapist"}), ids, ("planned", "held"), ("old",), methods)
+
+
+def _clinic(name: str, methods: tuple[str, ...], opens: frozenset[str] = LEADS) -> Row:
+    return Row(name, opens, methods=methods)
+
+
+TABLE: tuple[Row, ...] = (
+    # a partner's own pages
+    Row("today", EVERYBODY),
+    today_prepare(),
+    _checkin("checkin"),
+    _checkin("checkin-question", BOTH, number=1),
+    _checkin("checkin-review", BOTH),
+    _checkin("checkin-sent"),
+    Row("insights", PARTNERS),
+    Row("insight-new", PARTNERS, methods=BOTH),
+    _insight("insight", GET),
+    _insight("insight-edit", BOTH, {"text": "Other words", "after": "1"}),
+    _insight("insight-share", BOTH),
+    _insight("insight-take-back", POST),
+    _insight("insight-aside", POST, {"aside": "1"}),
+    Row("us", PARTNERS),
+    Row("exercise-done", OF_THE_COUPLE, {"given_id": "exercise {}"}, ("running",), ("old",), POST,
+        data=lambda chart: {"words": "We did"}, hidden=422),
+    Row("consents", PARTNERS),
+    Row("consent-text", PARTNERS_HERE, {"text_id": "text {}"}, ("treatment", "release"), ("disclosure",), BOTH,
+        query="?to=couples_therapist", data=lambda chart: {"to": "couples_therapist", "signed_name": "X", "read": "on"}),
+    Row("consent-withdraw", frozenset({SELF}), {"consent_id": "consent {}"}, ("treatment", "release"), ("partners",), POST),
+    Row("agreement", OF_THE_COUPLE, {"agreement_id": "agreement"}, methods=BOTH,
+        data=lambda chart: {"signed_name": "X", "read": "on"}),
+    Row("agreement", frozenset({SELF, EX}), {"agreement_id": "old agreement"}, methods=BOTH,
+        data=lambda chart: {"signed_name": "X", "read": "on"}),
+    Row("decision", frozenset({SELF}), {"decision_id": "decision"}, methods=BOTH,
+        data=lambda chart: {"verdict": "proceed", "signed_name": "X", "understood": "on"}),
+    # everyone, about themselves
+    Row("access", EVERYBODY),
+    Row("my_contact", EVERYBODY, methods=BOTH),
+    Row("take_back", frozenset({SELF}), {"grant_id": "grant {}"}, ("to partner", "to therapist", "slept on"),
+        ("partners",), POST),
+    Row("withdraw", frozenset({SELF}), {"consent_id": "consent {}"}, ("treatment", "release"), ("partners",), POST),
+    # the bedside
+    Row("board", AT_THE_BOARD | {"other_nurse"}),
+    Row("board-tiles", AT_THE_BOARD | {"other_nurse"}),
+    Row("board-arrive", BESIDE, {"session_id": "session {}"}, ("before", "running", "over"), ("cancelled",), POST,
+        data=lambda chart: {"room": chart.ids["free room"]}),
+    _room("", GET),
+    _room("-live", GET),
+    _room("-check", BOTH, name="weight"),
+    _room("-start", POST),
+    _room("-enter", BOTH, what="pressure"),
+    _room("-medicine", BOTH),
+    _room("-infusion", BOTH),
+    Row("room-correct", BESIDE, {"session_id": "session running", "sample_id": "sample {}"}, ("running",), ("over", "partners"), BOTH),
+    Row("room-acknowledge", BESIDE, {"session_id": "session running", "alarm_id": "alarm"}, methods=POST),
+    _room("-device", BOTH),
+    _room("-take-off", POST),
+    _room("-discharge", BOTH, ("running", "over")),
+    _room("-leave-early", BOTH),
+    _room("-turn-back", BOTH),
+    _room("-summary", BOTH),
+    # the prescriber's desk
+    _person("workup", TEAM | {"lead"}, BOTH, data=lambda chart: {"do": "series", "sessions": "3"}),
+    Row("workup_correct", BESIDE, {"person_id": "person", "fact_id": "fact{}"}, ("",), (" of partner",), BOTH),
+    Row("workup_cancel", BESIDE, {"person_id": "person", "session_id": "session before"}, methods=POST),
+    # the office
+    Row("people", STAFF),
+    _person("person", KNOW_THE_NAME),
+    _person("person_invite", OFFICE, POST),
+    _person("person_contact", KNOW_THE_NAME, BOTH),
+    _person("person_team", KNOW_THE_NAME, BOTH),
+    Row("end_assignment", OFFICE, {"assignment_id": "assignment {}"}, ("nurse", "couples_therapist"), methods=POST),
+    Row("end_assignment", frozenset({"lead"}), {"assignment_id": "assignment safety"}, methods=POST),
+    Row("couple_admin", OFFICE | {"couples_therapist"}, {"couple_id": "couple"}, methods=BOTH,
+        data=lambda chart: {"do": "part", "reason": "They said so"}),
+    Row("couple_admin", OFFICE, {"couple_id": "old couple"}, methods=BOTH),
+    Row("couple_again", OFFICE, {"couple_id": "old couple"}, methods=POST,
+        data=lambda chart: {"request_id": uuid4()}),
+    Row("enrol", OFFICE | {"other_lead"}, methods=BOTH),
+    Row("enrol_alone", OFFICE | {"other_lead"}, methods=BOTH),
+    Row("enrolled", OFFICE, {"couple_id": "{}"}, ("couple",), ("old couple",)),
+    # the couples therapist's desk
+    Row("couples", COUPLES_THERAPISTS),
+    _couple("couple", GET),
+    _couple("couple_for_both", GET),
+    _couple("couple_plan", POST),
+    _couple("couple_library", BOTH),
+    Row("couple_end_exercise", frozenset({"couples_therapist"}), {"couple_id": "couple", "given_id": "exercise running"},
+        methods=POST),
+    _couple("couple_agreement", BOTH),
+    _meeting("couple_session", BOTH),
+    _meeting("couple_move", POST),
+    _meeting("couple_cancel", POST),
+    _meeting("couple_process", POST),
+    _meeting("couple_summary", POST),
+    Row("couple_correct", frozenset({"couples_therapist"}), {"couple_id": "couple", "note_id": "note{}"}, ("",),
+        (" of old couple",), BOTH),
+    # the clinic
+    _clinic("clinic", GET),
+    _clinic("clinic_finish", POST),
+    _clinic("clinic_details", BOTH),
+    _clinic("clinic_staff", BOTH),
+    Row("clinic_colleague", frozenset({"lead"}), {"person_id": "{}"}, ("colleague",), ("person",), BOTH,
+        data=lambda chart: {"do": "role", "role": "nurse"}),
+    _clinic("clinic_rooms", BOTH, LEADS | {"coordinator"}),
+    _clinic("clinic_protocols", BOTH),
+    Row("clinic_protocol", frozenset({"lead"}), {"protocol_id": "protocol"}, methods=BOTH,
+        data=lambda chart: {"has_read": "on", "signed_name": "X"}),
+    _clinic("clinic_log", GET),
+    _clinic("clinic_glass", BOTH, LEADS | COUPLES_THERAPISTS),
+    # the safety circle
+    Row("safety", CIRCLE),
+    _person("safety_person", CIRCLE),
+)  # fmt: skip
+
+PUBLIC = ("home", "health", "invitation")
+"""Endpoints for somebody who is not logged in; what they say is no one's record."""
+
+PUBLIC_ACCOUNT = frozenset(
+    {
+        "account_login", "account_inactive", "account_signup", "account_reset_password", "account_reset_password_done",
+        "account_reset_password_from_key_done", "account_email_verification_sent",
+    }
+)  # fmt: skip
+"""Pages of the login library that somebody who is not logged in may open."""
