@@ -12,6 +12,6 @@ class BothwellConfig(AppConfig):
 
     def ready(self) -> None:
         from bothwell.privacy import checks, policies  # noqa: F401, PLC0415 - the app registry must be ready
-        from bothwell.web import guard  # noqa: F401, PLC0415 - it hears every login, from the first on
+        from bothwell.web import guard  # noqa: F401 - it hears every login, from the first on
 
         post_migrate.connect(policies.apply_after_migrate, sender=self, dispatch_uid="bothwell.policies")

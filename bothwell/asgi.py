@@ -2,23 +2,28 @@
 
 import logging
 import os
+from collections.abc import MutableMapping
+from typing import Any
 
 from a2wsgi import WSGIMiddleware
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "bothwell.settings")
 
 from bothwell.wsgi import application as pages  # noqa: E402 - Django is set up by this import
+from bothwell.web.live import Receive, Scope, Send  # noqa: E402
 from bothwell.web.live import application as streams  # noqa: E402
 
 _pages = WSGIMiddleware(pages, workers=8)
 log = logging.getLogger("bothwell.pages")
+NOT_KEPT = (b"cache-control", b"no-store")
+SORRY = b"Something went wrong here. Please try again in a minute."
 
 
-async def application(scope, receive, send):  # type: ignore[no-untyped-def]
+async def application(scope: Scope, receive: Receive, send: Send) -> None:
     """Answer; what nobody else caught is logged without its text, which the server below would print."""
     begun = False
 
-    async def say(message):  # type: ignore[no-untyped-def]
+    async def say(message: MutableMapping[str, Any]) -> None:
         nonlocal begun
         begun = True
         await send(message)
@@ -28,19 +33,19 @@ async def application(scope, receive, send):  # type: ignore[no-untyped-def]
     except Exception:
         log.exception("not answered")
         if scope["type"] == "http" and not begun:
-            await send({"type": "http.response.start", "status": 500, "headers": [(b"cache-control", b"no-store")]})
-            await send({"type": "http.response.body", "body": b"Something went wrong here. Nothing was changed."})
+            await send({"type": "http.response.start", "status": 500, "headers": [NOT_KEPT]})
+            await send({"type": "http.response.body", "body": SORRY})
 
 
-async def _answer(scope, receive, send):  # type: ignore[no-untyped-def]
+async def _answer(scope: Scope, receive: Receive, send: Send) -> None:
     """Send each request to the server that suits it."""
     if scope["type"] == "lifespan":
         return await streams(scope, receive, send)
     if scope["type"] == "http" and scope["path"].startswith("/live/"):
         return await streams(scope, receive, send)
 
-    async def hear():  # type: ignore[no-untyped-def]
+    async def hear() -> MutableMapping[str, Any]:
         # What the server gives is awaitable but no coroutine; the bridge to threads asks for one.
         return await receive()
 
-    return await _pages(scope, hear, send)
+    await _pages(scope, hear, send)  # type: ignore[arg-type] - the same, in names of its own

@@ -163,7 +163,7 @@ CSRF_USE_SESSIONS = True
 CSRF_FAILURE_VIEW = "bothwell.web.errors.stale_form"
 # In the session, so that signing out forgets them, and no cookie holds words.
 MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
-IDLE_LOCK_SECONDS = int(os.environ.get("BOTHWELL_IDLE_LOCK_MINUTES", "20")) * 60
+IDLE_LOCK_SECONDS = int(float(os.environ.get("BOTHWELL_IDLE_LOCK_MINUTES", "20")) * 60)
 
 SECURE_SSL_REDIRECT = False  # the proxy redirects; see docs/running.md
 # Only a proxy may say so; without one anybody could.

@@ -56,7 +56,10 @@ INTENTIONS: Final = (
 
 INSIGHTS: Final = (
     Written("The tightness in my chest has been with me so long that I took it for myself.", "surprised"),
-    Written("I answer before the question is finished. I want to leave a space.", to_say="I am practising waiting."),
+    Written(
+        "I answer before the question is finished. I want to leave a space.",
+        to_say="I am practising waiting.",
+    ),
     Written("I saw us from far away, two people pulling the same blanket.", "amused, then moved"),
     Written("It is easier for me to give than to be given something. I noticed how I look away."),
     Written("I do not have to be right in order to be loved.", "quiet"),
@@ -87,13 +90,18 @@ SESSION_SUMMARIES: Final = (
 )  # fmt: skip
 
 TURNED_BACK: Final = "Resting pressure above the hold limit on two readings. Felt well. No dose today; seen by the prescriber, comes back after a check."
-MEDICAL_HOLD: Final = "Resting pressure above the hold limit on two visits. Paused until home readings are in."
+MEDICAL_HOLD: Final = (
+    "Resting pressure above the hold limit on two visits. Paused until home readings are in."
+)
 SUICIDE_HOLD: Final = "Answer about thoughts of not living in the weekly questions. Called the same day, safety plan gone through together, seen tomorrow."
+GLASS: Final = "Two held visits in a row: checked with the prescriber that the pause is right."
 FLAG_CLOSED: Final = "Spoke by telephone and in person the next day. Passing thoughts, no plan, no wish to act. Safety plan reviewed; asked again at the next visit."
 STOPPED_PARTED: Final = "Asked to stop; individual therapy goes on."
 STOPPED_EARLY: Final = "Did not like the feeling of being far away and does not want another session."
 DECLINED: Final = "Ketamine is not the right help now: the racing heart needs an answer from cardiology first, and the wish for it came mostly from outside. Couples therapy goes on, and the door stays open."
-DEFERRED: Final = "Not yet. A new medicine was begun two weeks ago; we decide again when its effect can be told."
+DEFERRED: Final = (
+    "Not yet. A new medicine was begun two weeks ago; we decide again when its effect can be told."
+)
 
 DECISION_SUMMARIES: Final = (
     "Low mood since more than a year, two medicines and one therapy without enough relief. The medical work-up has no open point. The couple's work has begun and both want to go on. Proposed: a series of six supervised sessions, one at a time, each followed by a talk on your own and by couples sessions.",
@@ -155,7 +163,12 @@ NURSE_NOTES: Final = (
     "Opens the eyes, smiles, closes them again.",
 )
 
-GIVEN_WORDS: Final = ("After dinner, no phones.", "Start small.", "", "Whenever it fits, not when you are tired.")
+GIVEN_WORDS: Final = (
+    "After dinner, no phones.",
+    "Start small.",
+    "",
+    "Whenever it fits, not when you are tired.",
+)
 
 _OURS = "\n\nThis is an example text of an invented clinic. A real clinic writes its own and has it checked."
 
@@ -194,4 +207,3 @@ RESEARCH: Final = (
 def to_sign(body: str) -> str:
     """The text as it is put before somebody, with the sentence that it is an example."""
     return body + _OURS
-GLASS: Final = "Two held visits in a row: checked with the prescriber that the pause is right."

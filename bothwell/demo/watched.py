@@ -45,7 +45,7 @@ def _fold(
     limits: alarms.Limits,
     nurse: Person,
 ) -> None:
-    state = alarms.ChannelState()
+    state, raised = alarms.ChannelState(), dict[int, Alarm]()
     about = {"subject_id": session.subject_id, "couple_id": session.couple_id}
     for sample in listed:
         reading = alarms.AlarmReading(
@@ -60,7 +60,7 @@ def _fold(
         for event in (*events, *seen):
             key = f"{session.id} {code} {event.number}"
             if event.kind is alarms.Kind.RAISED:
-                sheaf.add(
+                raised[event.number] = sheaf.add(
                     Alarm,
                     key,
                     **about,
@@ -78,7 +78,7 @@ def _fold(
                     key,
                     event.kind.value,
                     **about,
-                    alarm_id=sheaf.key("Alarm", key),
+                    alarm=raised[event.number],
                     at=event.at,
                     kind=event.kind.value,
                     recorded_at=event.at,

@@ -79,9 +79,7 @@ def serve(wish: Wish, environment: Mapping[str, str]) -> None:
             logins = prepare_logins(server.dsn, secrets, environment)
             _bring_up_to_date(wish, secrets, logins, environment)
             parts = tuple(
-                part
-                for each in wish.processes
-                for part in parts_of(each, wish, secrets, logins, environment)
+                part for each in wish.processes for part in parts_of(each, wish, secrets, logins, environment)
             )
             if Process.WEB in wish.processes:
                 threading.Thread(target=_tell_when_open, args=(wish,), daemon=True).start()

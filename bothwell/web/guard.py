@@ -21,6 +21,7 @@ from django.shortcuts import redirect
 from django.utils.http import urlencode
 
 from bothwell.privacy.models import User
+from bothwell.web.sessions import SessionStore
 
 SEEN = "seen_at"
 ENROLLED = "added_a_second_factor"
@@ -66,9 +67,9 @@ class SessionGuard:
         return self.get_response(request)
 
 
-def is_idle(session: Any) -> bool:
+def is_idle(session: SessionStore) -> bool:
     """Whether nobody was there for longer than a session stays open."""
-    return int(time.time()) - session.get(SEEN, 0) > settings.IDLE_LOCK_SECONDS
+    return int(time.time()) - int(session.get(SEEN, 0)) > settings.IDLE_LOCK_SECONDS
 
 
 def second_factor(request: HttpRequest) -> SecondFactor:
@@ -108,6 +109,8 @@ def _page(request: HttpRequest) -> str:
 def _begin(request: HttpRequest | None = None, **_: Any) -> None:
     if request is not None:
         request.session[SEEN] = int(time.time())
+        # Whoever only looks at the login leaves a session too: those that ran out go when somebody comes in.
+        SessionStore.clear_expired()
 
 
 @receiver(authenticator_added)

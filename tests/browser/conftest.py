@@ -96,11 +96,18 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     assert code == 0, (home / "log").read_text()[-3000:]
 
 
+def answers(address: str) -> bool:
+    """Whether pages come from there."""
+    with suppress(OSError), urllib.request.urlopen(f"{address}/health", timeout=2):
+        return True
+    return False
+
+
 def _wait(address: str, process: "subprocess.Popen[bytes]", log: Path) -> None:
     for _ in range(600):
         if process.poll() is not None:
             break
-        with suppress(OSError), urllib.request.urlopen(f"{address}/health", timeout=2):
+        if answers(address):
             return
         time.sleep(0.3)
     raise AssertionError(f"the demo clinic did not start:\n{log.read_text()[-3000:]}")
@@ -133,14 +140,18 @@ class Visitor:
             self.page, options={"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}
         )
         assert found.violations_count == 0, f"{self.page.url}\n{found.generate_report()}"
-        wide = self.page.evaluate(
-            "document.documentElement.scrollWidth - document.documentElement.clientWidth"
-        )
-        assert wide <= 0, f"{self.page.url} scrolls sideways by {wide} px"
+        self.fits()
         # Axe does not see a label that names a field elsewhere on the page.
         astray = self.page.evaluate(LABELS_ASTRAY)
         assert not astray, f"{self.page.url}: labels that do not lead to their own field: {astray}"
         self.checked.add(self.page.url)
+
+    def fits(self) -> None:
+        """The page is no wider than the screen."""
+        wide = self.page.evaluate(
+            "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+        )
+        assert wide <= 0, f"{self.page.url} scrolls sideways by {wide} px at {self.page.viewport_size}"
 
     def log_in(self, email: str, password: str = PASSWORD) -> Page:
         self.go("/account/login/")

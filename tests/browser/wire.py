@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent.parent
-HEART_RATE = re.compile(rb"\|NM\|147842\^[^|]*\|[^|]*\|(\d+)")
+HEART_RATE = re.compile(rb"\|NM\|149530\^[^|]*\|[^|]*\|(\d+)")
 
 
 @dataclass

@@ -82,6 +82,12 @@ def test_no_key_stands_for_two_rows() -> None:
     assert len(keys) == len(set(keys))
 
 
+def test_readings_are_keyed_by_their_time_as_real_ones_are() -> None:
+    for sample in told().of(Sample):
+        assert sample.id.version == 7
+        assert sample.id.int >> 80 == int(sample.recorded_at.timestamp() * 1000)
+
+
 @pytest.mark.parametrize("now", MOMENTS, ids=str)
 def test_two_partners_are_never_here_at_once(now: datetime) -> None:
     _never_overlap(told(now).of(DosingSession), "couple_id")

@@ -43,7 +43,7 @@ class Row:
     opens: frozenset[str]
     ids: dict[str, str] = field(default_factory=dict)
     cases: tuple[str, ...] = ("",)
-    never: tuple[str, ...] = ()
+    others: dict[str, frozenset[str]] = field(default_factory=dict)
     methods: tuple[str, ...] = ("GET",)
     more: dict[str, Any] = field(default_factory=dict)
     query: str = ""
@@ -62,10 +62,19 @@ class Row:
         return {name: uuid4() for name in self.ids} | self.more
 
     def may_open(self, viewer: str, case: str) -> bool:
-        return case not in self.never and viewer in self.opens
+        return viewer in self.others.get(case, self.opens)
 
 
 GET, POST, BOTH = ("GET",), ("POST",), ("GET", "POST")
+ALL_METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE"})
+
+
+THEIRS = {"partners": frozenset({PARTNER})}
+"""What belongs to the partner is the partner's."""
+
+
+def _for_nobody(*cases: str) -> dict[str, frozenset[str]]:
+    return dict.fromkeys(cases, NOBODY)
 
 
 def today_prepare() -> Row:
@@ -79,7 +88,7 @@ def _insight(name: str, methods: tuple[str, ...], data: dict[str, Any] | None = 
         frozenset({SELF}),
         {"insight_id": "insight {}"},
         cases,
-        ("partners",),
+        THEIRS,
         methods,
         data=lambda chart: data or {},
     )
@@ -92,21 +101,21 @@ def _checkin(name: str, methods: tuple[str, ...] = GET, **more: Any) -> Row:
         frozenset({SELF}),
         {"request_id": "request {}"},
         cases,
-        ("violence", "violence sent"),
+        _for_nobody("violence", "violence sent"),
         methods,
         more,
     )
 
 
 def _room(
-    name: str, methods: tuple[str, ...], cases: tuple[str, ...] = ("before", "running", "over"), **more: Any
+    end: str, methods: tuple[str, ...], cases: tuple[str, ...] = ("before", "running", "over"), **more: Any
 ) -> Row:
-    never = ("cancelled", *({"before", "running", "over"} - set(cases)))
-    return Row(f"room{name}", BESIDE, {"session_id": "session {}"}, cases, never, methods, more)
+    never = _for_nobody("cancelled", *({"before", "running", "over"} - set(cases)))
+    return Row(f"room{end}", BESIDE, {"session_id": "session {}"}, cases, never, methods, more)
 
 
 def _person(name: str, opens: frozenset[str], methods: tuple[str, ...] = GET, **more: Any) -> Row:
-    return Row(name, opens, {"person_id": "{}"}, ("person",), ("colleague",), methods, **more)
+    return Row(name, opens, {"person_id": "{}"}, ("person",), _for_nobody("colleague"), methods, **more)
 
 
 def _couple(name: str, methods: tuple[str, ...], **more: Any) -> Row:
@@ -115,7 +124,7 @@ def _couple(name: str, methods: tuple[str, ...], **more: Any) -> Row:
         frozenset({"couples_therapist"}),
         {"couple_id": "{}"},
         ("couple",),
-        ("old couple",),
+        _for_nobody("old couple"),
         methods,
         **more,
     )
@@ -123,7 +132,7 @@ def _couple(name: str, methods: tuple[str, ...], **more: Any) -> Row:
 
 def _meeting(name: str, methods: tuple[str, ...]) -> Row:
     ids = {"couple_id": "couple", "session_id": "meeting {}"}
-    return Row(name, frozenset({"couples_therapist"}), ids, ("planned", "held"), ("old",), methods)
+    return Row(name, frozenset({"couples_therapist"}), ids, ("planned", "held"), _for_nobody("old"), methods)
 
 
 def _clinic(name: str, methods: tuple[str, ...], opens: frozenset[str] = LEADS) -> Row:
@@ -146,12 +155,12 @@ TABLE: tuple[Row, ...] = (
     _insight("insight-take-back", POST),
     _insight("insight-aside", POST, {"aside": "1"}),
     Row("us", PARTNERS),
-    Row("exercise-done", OF_THE_COUPLE, {"given_id": "exercise {}"}, ("running",), ("old",), POST,
+    Row("exercise-done", OF_THE_COUPLE, {"given_id": "exercise {}"}, ("running",), _for_nobody("old"), POST,
         data=lambda chart: {"words": "We did"}, hidden=422),
     Row("consents", PARTNERS),
-    Row("consent-text", PARTNERS_HERE, {"text_id": "text {}"}, ("treatment", "release"), ("disclosure",), BOTH,
+    Row("consent-text", PARTNERS_HERE, {"text_id": "text {}"}, ("treatment", "release"), _for_nobody("disclosure"), BOTH,
         query="?to=couples_therapist", data=lambda chart: {"to": "couples_therapist", "signed_name": "X", "read": "on"}),
-    Row("consent-withdraw", frozenset({SELF}), {"consent_id": "consent {}"}, ("treatment", "release"), ("partners",), POST),
+    Row("consent-withdraw", frozenset({SELF}), {"consent_id": "consent {}"}, ("treatment", "release"), THEIRS, POST),
     Row("agreement", OF_THE_COUPLE, {"agreement_id": "agreement"}, methods=BOTH,
         data=lambda chart: {"signed_name": "X", "read": "on"}),
     Row("agreement", frozenset({SELF, EX}), {"agreement_id": "old agreement"}, methods=BOTH,
@@ -162,12 +171,12 @@ TABLE: tuple[Row, ...] = (
     Row("access", EVERYBODY),
     Row("my_contact", EVERYBODY, methods=BOTH),
     Row("take_back", frozenset({SELF}), {"grant_id": "grant {}"}, ("to partner", "to therapist", "slept on"),
-        ("partners",), POST),
-    Row("withdraw", frozenset({SELF}), {"consent_id": "consent {}"}, ("treatment", "release"), ("partners",), POST),
+        THEIRS, POST),
+    Row("withdraw", frozenset({SELF}), {"consent_id": "consent {}"}, ("treatment", "release"), THEIRS, POST),
     # the bedside
     Row("board", AT_THE_BOARD | {"other_nurse"}),
     Row("board-tiles", AT_THE_BOARD | {"other_nurse"}),
-    Row("board-arrive", BESIDE, {"session_id": "session {}"}, ("before", "running", "over"), ("cancelled",), POST,
+    Row("board-arrive", BESIDE, {"session_id": "session {}"}, ("before", "running", "over"), _for_nobody("cancelled"), POST,
         data=lambda chart: {"room": chart.ids["free room"]}),
     _room("", GET),
     _room("-live", GET),
@@ -176,7 +185,7 @@ TABLE: tuple[Row, ...] = (
     _room("-enter", BOTH, what="pressure"),
     _room("-medicine", BOTH),
     _room("-infusion", BOTH),
-    Row("room-correct", BESIDE, {"session_id": "session running", "sample_id": "sample {}"}, ("running",), ("over", "partners"), BOTH),
+    Row("room-correct", BESIDE, {"session_id": "session running", "sample_id": "sample {}"}, ("running",), _for_nobody("over", "partners"), BOTH),
     Row("room-acknowledge", BESIDE, {"session_id": "session running", "alarm_id": "alarm"}, methods=POST),
     _room("-device", BOTH),
     _room("-take-off", POST),
@@ -186,7 +195,7 @@ TABLE: tuple[Row, ...] = (
     _room("-summary", BOTH),
     # the prescriber's desk
     _person("workup", TEAM | {"lead"}, BOTH, data=lambda chart: {"do": "series", "sessions": "3"}),
-    Row("workup_correct", BESIDE, {"person_id": "person", "fact_id": "fact{}"}, ("",), (" of partner",), BOTH),
+    Row("workup_correct", BESIDE, {"person_id": "person", "fact_id": "fact{}"}, ("",), _for_nobody(" of partner"), BOTH),
     Row("workup_cancel", BESIDE, {"person_id": "person", "session_id": "session before"}, methods=POST),
     # the office
     Row("people", STAFF),
@@ -203,7 +212,7 @@ TABLE: tuple[Row, ...] = (
         data=lambda chart: {"request_id": uuid4()}),
     Row("enrol", OFFICE | {"other_lead"}, methods=BOTH),
     Row("enrol_alone", OFFICE | {"other_lead"}, methods=BOTH),
-    Row("enrolled", OFFICE, {"couple_id": "{}"}, ("couple",), ("old couple",)),
+    Row("enrolled", OFFICE, {"couple_id": "{}"}, ("couple",), _for_nobody("old couple")),
     # the couples therapist's desk
     Row("couples", COUPLES_THERAPISTS),
     _couple("couple", GET),
@@ -219,13 +228,13 @@ TABLE: tuple[Row, ...] = (
     _meeting("couple_process", POST),
     _meeting("couple_summary", POST),
     Row("couple_correct", frozenset({"couples_therapist"}), {"couple_id": "couple", "note_id": "note{}"}, ("",),
-        (" of old couple",), BOTH),
+        _for_nobody(" of old couple"), BOTH),
     # the clinic
     _clinic("clinic", GET),
     _clinic("clinic_finish", POST),
     _clinic("clinic_details", BOTH),
     _clinic("clinic_staff", BOTH),
-    Row("clinic_colleague", frozenset({"lead"}), {"person_id": "{}"}, ("colleague",), ("person",), BOTH,
+    Row("clinic_colleague", frozenset({"lead"}), {"person_id": "{}"}, ("colleague",), _for_nobody("person"), BOTH,
         data=lambda chart: {"do": "role", "role": "nurse"}),
     _clinic("clinic_rooms", BOTH, LEADS | {"coordinator"}),
     _clinic("clinic_protocols", BOTH),

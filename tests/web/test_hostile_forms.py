@@ -75,12 +75,12 @@ def spoiled(form: Form) -> Iterator[dict[str, str]]:
     yield {
         name: "not-one" if len(value) == UUID_LENGTH else value or "x" for name, value in form.fields.items()
     }
-    yield {name: "99999999999999999999" for name in form.fields}
-    yield {name: "é" * 30_000 for name in form.fields}
+    yield dict.fromkeys(form.fields, "99999999999999999999")
+    yield dict.fromkeys(form.fields, "9e999")
+    yield dict.fromkeys(form.fields, "é" * 30000)
     for name, value in form.fields.items():
         others = {other: kept or "1" for other, kept in form.fields.items()}
         yield others | {name: f"{value or 'words'}\0"}
-        yield others | {name: "9e999"}
 
 
 @pytest.mark.parametrize("who", ["a", "prescriber", "nurse", "couples_therapist", "coordinator", "lead"])
@@ -104,7 +104,9 @@ def test_a_form_filled_by_no_browser_gets_a_sentence(who: str) -> None:
     assert broken == []
 
 
-@pytest.mark.parametrize("query", ["q=%00", "after=%00", "before=%00", "a=%00&b=x", "whose=%00", "kind=%00", "to=%00"])
+@pytest.mark.parametrize(
+    "query", ["q=%00", "after=%00", "before=%00", "a=%00&b=x", "whose=%00", "kind=%00", "to=%00"]
+)
 def test_an_address_written_by_hand_gets_a_page(query: str) -> None:
     cast = full_story().cast
     for who, paths in {

@@ -70,7 +70,19 @@
     line.className = "message";
     line.textContent = words;
     place.replaceChildren(line);
+    place.scrollIntoView({ block: "nearest" });
   }
+
+  // ── more than the server takes at once: said here, while the words still stand in their place ──
+  const MOST_AT_ONCE = 900_000; // the server's own limit is a million characters (settings.py)
+  document.addEventListener("submit", (event) => {
+    const form = event.target;
+    if (form.getAttribute("method") !== "post") return;
+    if (new URLSearchParams(new FormData(form)).toString().length <= MOST_AT_ONCE) return;
+    event.preventDefault();
+    event.stopImmediatePropagation();
+    tell("This is too much to be sent at once. Nothing was changed, and what you typed is still here: please shorten it.");
+  }, true);
 
   // A passkey that was stopped or refused: the page says so instead of staying silent.
   document.addEventListener("allauth.error", (event) => {

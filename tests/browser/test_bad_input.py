@@ -1,0 +1,187 @@
+"""What goes wrong in real hands: the page says a sentence that helps, and what was typed is still there."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import DESK, PHONE, ROOT, TABLET, Stack, Visitor, answers, free_port
+
+pytestmark = pytest.mark.browser
+
+LONG, FAR_TOO_LONG = 30_000, 10_000_000
+IDLE_SECONDS = 12
+
+
+def _logged_in(visitor: Callable[..., Visitor], key: str, size: dict[str, int] = PHONE, **more: bool) -> Visitor:
+    made = visitor(size, **more)
+    made.log_in(f"{key}@demo.invalid")
+    return made
+
+
+def test_a_link_works_once_and_an_older_one_no_longer(visitor: Callable[..., Visitor]) -> None:
+    joy = _logged_in(visitor, "joy", DESK)
+    page = joy.go("/people?q=Wiremu")
+    page.locator("a.item", has_text="Wiremu").click()
+    page.get_by_role("button", name="Make a new link").click()
+    first = page.locator("#link-own").input_value()
+    page.get_by_role("button", name="Make a new link").click()
+    newest = page.locator("#link-own").input_value()
+    assert first != newest
+    guest = visitor(PHONE, dark=True)
+    _dead(guest, first)
+    guest.page.goto(newest)
+    guest.page.get_by_label("E-mail address").fill("not an address")
+    guest.page.get_by_label("Password").fill("short")
+    guest.page.get_by_role("button", name="Set up my login").click()
+    expect(guest.page.locator(".errors")).to_have_count(2)
+    expect(guest.page.get_by_label("E-mail address")).to_have_value("not an address")
+    guest.look()
+    guest.page.get_by_label("E-mail address").fill("wiremu.own@demo.invalid")
+    guest.page.get_by_label("Password").fill("kettle meadow nine stars")
+    guest.page.get_by_role("button", name="Set up my login").click()
+    guest.page.wait_for_url("**/today")
+    _dead(visitor(PHONE), newest)
+
+
+def _dead(guest: Visitor, link: str) -> None:
+    response = guest.page.goto(link)
+    assert response is not None
+    assert response.status == 404
+    expect(guest.page.get_by_role("heading", name="This link no longer works. Ask the clinic for a new one.")).to_be_visible()
+    guest.look()
+
+
+def test_nobody_is_born_tomorrow(visitor: Callable[..., Visitor]) -> None:
+    joy = _logged_in(visitor, "joy", PHONE, dark=True)
+    page = joy.go("/enrol")
+    page.locator("#id_a-name_used").fill("Ivo")
+    page.locator("#id_b-name_used").fill("Lene")
+    page.locator("#id_a-born_on").fill("2090-01-31")
+    page.get_by_role("button", name="Enrol both").click()
+    expect(page.get_by_role("alert").filter(has_text="Nothing is saved yet.")).to_be_visible()
+    expect(page.locator(".field.invalid", has=page.locator("#id_a-born_on")).locator(".errors li")).to_be_visible()
+    expect(page.locator("#id_a-born_on")).to_have_value("2090-01-31")
+    expect(page.locator("#id_b-name_used")).to_have_value("Lene")
+    joy.look()
+
+
+def _room_of(nurse: Visitor, name: str) -> Page:
+    page = nurse.go("/board")
+    page.locator("a.tile", has_text=name).click()
+    page.wait_for_url("**/room/*")
+    return page
+
+
+def test_an_impossible_pressure_is_not_charted(visitor: Callable[..., Visitor]) -> None:
+    luis = _logged_in(visitor, "luis", TABLET, dark=True)
+    page = _room_of(luis, "Ingrid")
+    page = luis.go(page.url.removeprefix(luis.stack.address) + "/enter/pressure")
+    for systolic, diastolic in (("900", "20"), ("80", "120")):
+        page.get_by_label("Systolic").fill(systolic)
+        page.get_by_label("Diastolic").fill(diastolic)
+        page.get_by_role("button", name="Save").click()
+        expect(page.get_by_role("alert").filter(has_text=re.compile(r"\w{3,}")).first).to_be_visible()
+        expect(page.get_by_label("Systolic")).to_have_value(systolic)
+        expect(page.get_by_label("Diastolic")).to_have_value(diastolic)
+        luis.look()
+
+
+def test_a_second_press_writes_nothing_twice(visitor: Callable[..., Visitor]) -> None:
+    amara = _logged_in(visitor, "amara")
+    page = amara.go("/insights/new")
+    words = "Pressed twice, meant once."
+    page.get_by_label("In your own words").fill(words)
+    page.get_by_role("button", name="Keep it, for me").dblclick()
+    page.wait_for_url(re.compile("/insights/[0-9a-f-]{36}$"))
+    expect(amara.go("/insights").get_by_text(words)).to_have_count(1)
+
+
+def test_words_that_are_too_long_stay_on_the_page(visitor: Callable[..., Visitor]) -> None:
+    amara = _logged_in(visitor, "amara", PHONE, dark=True)
+    page = amara.go("/insights/new")
+    for letters in (LONG, FAR_TOO_LONG):
+        # Typed by script: ten million letters through a keyboard would take longer than the clinic is open.
+        page.get_by_label("In your own words").evaluate(
+            "(box, many) => { box.value = 'a'.repeat(many); box.dispatchEvent(new Event('input', {bubbles: true})); }",
+            letters,
+        )
+        page.get_by_role("button", name="Keep it, for me").click()
+        expect(page.get_by_text(re.compile("[Ss]horten it")).first).to_be_visible(timeout=20_000)
+        kept = page.get_by_label("In your own words").evaluate("box => box.value.length")
+        assert kept == letters
+    page.get_by_label("In your own words").fill("a")  # ten million letters are too many for axe, too
+    amara.look()
+
+
+def test_escape_twice_leaves_and_back_finds_a_login(visitor: Callable[..., Visitor]) -> None:
+    ben = _logged_in(visitor, "ben", PHONE, dark=True)
+    page = ben.go("/insights")
+    page.context.route("https://duckduckgo.com/**", lambda route: route.fulfill(body="<title>weather</title>rain"))
+    page.keyboard.press("Escape")
+    page.keyboard.press("Escape")
+    page.wait_for_url("https://duckduckgo.com/**")
+    expect(page.get_by_text("rain")).to_be_visible()
+    page.goto(f"{ben.stack.address}/insights")
+    expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
+    ben.look()
+
+
+def test_a_lost_line_is_said_and_clears_no_alarm(visitor: Callable[..., Visitor]) -> None:
+    luis = _logged_in(visitor, "luis", TABLET, dark=True)
+    page = _room_of(luis, "Yusuf")
+    alarms = page.locator("[data-alarm]")
+    expect(alarms.first).to_be_visible()
+    before = alarms.count()
+    page.context.set_offline(True)
+    banner = page.locator("#not-live")
+    expect(banner).to_be_visible(timeout=5_000)
+    expect(banner).to_contain_text("Not live")
+    page.wait_for_timeout(2_000)
+    assert alarms.count() == before
+    page.context.set_offline(False)
+    expect(banner).to_be_hidden(timeout=15_000)
+    luis.look()
+
+
+@pytest.fixture
+def impatient(stack: Stack) -> Iterator[Stack]:
+    """The same clinic through a second page server that locks after a few seconds."""
+    port = free_port()
+    command = [sys.executable, "-m", "bothwell", "serve", "--demo", "--only", "web", "--port", str(port)]
+    minutes = str(IDLE_SECONDS / 60)
+    kept = {key: value for key, value in os.environ.items() if not key.startswith(("BOTHWELL_", "DJANGO_", "DATABASE_URL"))}
+    told = kept | {"BOTHWELL_HOME": str(stack.home / "home"), "BOTHWELL_IDLE_LOCK_MINUTES": minutes}
+    process = subprocess.Popen(command, cwd=ROOT, env=told, stdout=subprocess.DEVNULL, start_new_session=True)
+    address = f"http://localhost:{port}"
+    for _ in range(200):
+        if answers(address):
+            break
+        time.sleep(0.3)
+    yield Stack(address, stack.device_port, stack.home, process)
+    process.send_signal(signal.SIGTERM)
+    process.wait(30)
+
+
+def test_a_page_left_alone_locks_and_keeps_the_words(visitor: Callable[..., Visitor], impatient: Stack) -> None:
+    ben = visitor(PHONE)
+    ben.stack = impatient
+    page = ben.log_in("ben@demo.invalid")
+    page = ben.go("/insights/new")
+    page.get_by_label("In your own words").fill("Half a sentence, then the telephone rang")
+    page.wait_for_timeout((IDLE_SECONDS + 1) * 1000)
+    page.get_by_role("button", name="Keep it, for me").click()
+    expect(page.get_by_text("You were away for a while")).to_be_visible()
+    ben.look()
+    page.get_by_label("Email").first.fill("ben@demo.invalid")
+    page.get_by_label("Password").first.fill("bothwell-demo")
+    page.get_by_role("button", name="Sign in").first.click()
+    page.wait_for_url("**/insights/new")
+    expect(page.get_by_label("In your own words")).to_have_value("Half a sentence, then the telephone rang")
+    expect(page.get_by_text("Your unsaved words are back.")).to_be_visible()

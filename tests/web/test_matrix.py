@@ -1,0 +1,340 @@
+"""Every address × every viewer: who may, finds a page; to everyone else a thing that is there looks like one that never was.
+
+The table is `matrix.TABLE`; an address that no row names fails here. Nothing is timed.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+from unittest import mock
+from uuid import uuid4
+
+import pytest
+from django.db import connection, transaction
+from django.http import HttpResponse
+from django.test import Client
+from django.urls import URLPattern, URLResolver, get_resolver, reverse
+
+from tests.cast import client_for
+from tests.web.matrix import ALL_METHODS, PARTNERS, PUBLIC, PUBLIC_ACCOUNT, TABLE, Row
+from tests.web.matrix_world import INTIMATE_STAFF, Chart, World, make_world
+
+INSIDE_STATUS = {"GET": {200, 302}, "POST": {200, 302, 400, 409, 422}}
+FRESH_AS_LONG_AS_THE_RUN_S = 3600
+GARBAGE = {
+    "do": "nothing", "event": "burn", "choice": "all", "parts": "x", "version": "x", "answer": "99", "revision": "x",
+    "step": "jump", "text": "x" * 20_001, "words": "x" * 20_001, "at": "yesterday", "minutes": "many", "code": "none",
+    "mode": "none", "kind": "none", "aside": "x", "room": "x", "who": "x:y", "reason": "", "whose": "person:x",
+    "request_id": "x", "systolic": "NaN", "weight_kg": "1e400", "device": "", "role": "king", "verdict": "maybe",
+    "name": "x" * 500, "a-name_used": "x" * 500, "line-TOTAL_FORMS": "x", "number": "-1",
+}  # fmt: skip
+
+
+def endpoints(patterns: Any, *, of_account: bool = False) -> Iterator[URLPattern]:
+    """Every address of ours; those of the login library instead when asked."""
+    for each in patterns:
+        is_account = str(each.pattern) == "account/"
+        if isinstance(each, URLResolver):
+            if is_account == of_account:
+                yield from endpoints(each.url_patterns, of_account=False)
+        elif not of_account:
+            yield each
+
+
+OURS = list(endpoints(get_resolver().url_patterns))
+
+
+# ── the world, once ───────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass
+class Answer:
+    """One answer as a browser has it."""
+
+    status: int
+    body: bytes
+    headers: dict[str, str]
+    cookies: frozenset[str]
+    wrote: frozenset[str]
+
+    @cached_property
+    def text(self) -> str:
+        return self.body.decode(errors="replace")
+
+    @property
+    def looks(self) -> tuple[int, bytes, dict[str, str], frozenset[str]]:
+        """All that can be told from outside."""
+        return self.status, self.body, self.headers, self.cookies
+
+
+@dataclass
+class Desk:
+    """The world, and a browser for each viewer. Whatever a request does is undone after it."""
+
+    world: World
+    clients: dict[str, Client] = field(default_factory=dict)
+    nothings: dict[tuple[Any, ...], Answer] = field(default_factory=dict)
+
+    def client(self, viewer: str) -> Client:
+        if viewer not in self.clients:
+            client = Client(raise_request_exception=False)
+            if viewer != "nobody":
+                client = client_for(self.world.viewers[viewer])
+                client.raise_request_exception = False
+                session = client.session
+                # No session is renewed and none gets its first secret in the middle of the run.
+                session["seen_at"] = session["seen_at"] + FRESH_AS_LONG_AS_THE_RUN_S
+                session["_csrftoken"] = "c" * 32
+                session.save()
+            self.clients[viewer] = client
+        return self.clients[viewer]
+
+    def ask(self, viewer: str, method: str, path: str, data: Any = None) -> Answer:
+        client = self.client(viewer)
+        cookies = {name: morsel.value for name, morsel in client.cookies.items()}
+        with transaction.atomic():
+            before = written()
+            said: HttpResponse = client.generic(method, path, **_as_form(method, data))
+            wrote = frozenset(table for table, times in written().items() if times != before.get(table))
+            transaction.set_rollback(True)
+        client.cookies.clear()
+        client.cookies.load(cookies)
+        headers = {name: value for name, value in said.items() if name != "Content-Length"}
+        return Answer(said.status_code, said.content, headers, frozenset(said.cookies), wrote)
+
+    def nothing(self, viewer: str, method: str, row: Row, data: Any = None) -> Answer:
+        """What this viewer gets for a thing that never was, at this endpoint."""
+        key = (viewer, method, row.name, json.dumps(data, default=str, sort_keys=True))
+        if key not in self.nothings:
+            path = reverse(row.name, kwargs=row.nothing()) + row.query
+            self.nothings[key] = self.ask(viewer, method, path if row.ids else f"{path}/{uuid4()}", data)
+        return self.nothings[key]
+
+
+def _as_form(method: str, data: Any) -> dict[str, Any]:
+    if method == "GET":
+        return {}
+    from urllib.parse import urlencode
+
+    return {"data": urlencode(data or {}), "content_type": "application/x-www-form-urlencoded"}
+
+
+def written() -> dict[str, int]:
+    """How often this transaction has written to each table, what was undone included."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "select relname, n_tup_ins + n_tup_upd + n_tup_del from pg_stat_xact_user_tables where relname like 'bothwell\\_%'"
+        )
+        return dict(cursor.fetchall())
+
+
+@pytest.fixture(scope="module")
+def desk(django_db_setup: None, django_db_blocker: Any) -> Iterator[Desk]:
+    # The token of a form is masked anew on every page; unmasked, two answers can be compared to the byte.
+    unmasked = mock.patch("django.middleware.csrf._mask_cipher_secret", lambda secret: secret)
+    with django_db_blocker.unblock(), unmasked:
+        with transaction.atomic():
+            yield Desk(make_world())
+            transaction.set_rollback(True)
+        connection.close()
+
+
+@pytest.fixture(autouse=True)
+def _may_ask(desk: Desk, django_db_blocker: Any) -> Iterator[None]:
+    with django_db_blocker.unblock():
+        yield
+
+
+# ── the table is whole ────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_every_address_is_in_the_table() -> None:
+    there = {each.name for each in OURS if each.name}
+    assert there == {row.name for row in TABLE} | set(PUBLIC)
+    assert [str(each.pattern) for each in OURS if not each.name] == ["account/email/"]
+
+
+def test_every_argument_of_an_address_is_tried() -> None:
+    for each in OURS:
+        for row in (row for row in TABLE if row.name == each.name):
+            assert set(each.pattern.converters) == set(row.ids) | set(row.more), row.name
+
+
+def test_every_thing_of_an_address_is_in_the_world(desk: Desk) -> None:
+    for chart in (desk.world.chart, desk.world.colleagues):
+        for row in TABLE:
+            for case in (*row.cases, *row.others):
+                assert set(row.arguments(chart, case)) == set(row.ids) | set(row.more)
+
+
+# ── who finds what ────────────────────────────────────────────────────────────────────────────────────────
+
+
+def tries(row: Row, chart: Chart) -> Iterator[tuple[str, str]]:
+    """Each case of a row with its address."""
+    for case in (*row.cases, *row.others):
+        yield case, reverse(row.name, kwargs=row.arguments(chart, case)) + row.query
+
+
+def given(row: Row, method: str, chart: Chart) -> list[Any]:
+    """What is posted: nothing, nonsense, and where the table knows it, what a real page sends."""
+    if method == "GET":
+        return [None]
+    return [{}, GARBAGE, *([row.data(chart)] if row.data else [])]
+
+
+def wrong(row: Row, method: str, desk: Desk, chart: Chart, viewers: Any) -> Iterator[str]:
+    """Everything that is not as the table says, in words."""
+    for case, path in tries(row, chart):
+        for viewer in viewers:
+            where = f"{viewer} {method} {row.name} [{case}]"
+            if viewer not in INTIMATE_STAFF and row.may_open(viewer, case):
+                for data in given(row, method, chart):
+                    yield from unlike_a_page(desk.ask(viewer, method, path, data), method, where, viewer, chart)
+            else:
+                data = given(row, method, chart)[-1]
+                answer, nothing = desk.ask(viewer, method, path, data), desk.nothing(viewer, method, row, data)
+                yield from unlike_nothing(answer, nothing, row, where)
+
+
+def unlike_a_page(answer: Answer, method: str, where: str, viewer: str, chart: Chart) -> Iterator[str]:
+    if answer.status not in INSIDE_STATUS[method]:
+        yield f"{where}: {answer.status}"
+    if answer.status == 302 and not re.match(r"/(?!account/)", answer.headers["Location"]):
+        yield f"{where}: sent to {answer.headers['Location']}"
+    if not answer.cookies <= {"session"}:
+        yield f"{where}: sets {sorted(answer.cookies)}"
+    yield from (f"{where}: {fault}" for fault in faults_of_headers(answer))
+    for word, readers in chart.words.items():
+        if viewer not in readers and word in answer.text:
+            yield f"{where}: shows {word}"
+    if viewer in PARTNERS and answer.status == 200 and (said := telling(answer.text)):
+        yield f"{where}: the title says {said}"
+
+
+def unlike_nothing(answer: Answer, nothing: Answer, row: Row, where: str) -> Iterator[str]:
+    if answer.status != row.hidden:
+        yield f"{where}: {answer.status}"
+    if answer.looks != nothing.looks:
+        yield f"{where}: not what a missing one looks like ({answer.status}, {nothing.status})"
+    if wrote := answer.wrote | nothing.wrote:
+        yield f"{where}: writes {sorted(wrote)}"
+    if answer.cookies:
+        yield f"{where}: sets {sorted(answer.cookies)}"
+    yield from (f"{where}: {fault}" for fault in faults_of_headers(answer))
+
+
+def faults_of_headers(answer: Answer) -> Iterator[str]:
+    headers = answer.headers
+    if "no-store" not in headers.get("Cache-Control", ""):
+        yield "may be kept"
+    policy = headers.get("Content-Security-Policy", "")
+    if "default-src 'none'" not in policy or "script-src 'self'" not in policy or "unsafe" in policy:
+        yield f"policy {policy!r}"
+    for name, value in (("X-Frame-Options", "DENY"), ("X-Content-Type-Options", "nosniff"), ("Referrer-Policy", "same-origin")):
+        if headers.get(name) != value:
+            yield f"{name} is {headers.get(name)!r}"
+
+
+TELLING = re.compile(
+    r"ketamine|dos(e|ing)|infusion|treat|clinic|therap|session|couple|partner|bothwell|care|safety|\bmedic|questionnaire",
+    re.IGNORECASE,
+)
+"""What stands in a tab or a history names neither treatment, partner nor kind of clinic (screens: safety of the screens)."""
+
+
+def telling(page: str) -> str:
+    """The part of a title that tells too much; empty when it tells nothing."""
+    title = re.search(r"<title>(.*?)</title>", page, re.DOTALL)
+    found = TELLING.search(title[1]) if title else None
+    return found[0] if found else ""
+
+
+CELLS = [pytest.param(row, method, id=f"{method} {row.name} {n}") for n, row in enumerate(TABLE) for method in row.methods]
+
+
+@pytest.mark.parametrize(("row", "method"), CELLS)
+def test_who_may_finds_a_page_and_nobody_else_finds_anything(row: Row, method: str, desk: Desk) -> None:
+    viewers = [name for name in desk.world.viewers if name not in INTIMATE_STAFF and name != "loved"]
+    assert list(wrong(row, method, desk, desk.world.chart, viewers)) == []
+
+
+@pytest.mark.parametrize(("row", "method"), [cell for cell in CELLS if cell.values[0].ids])
+def test_no_role_opens_the_chart_of_ones_own_partner(row: Row, method: str, desk: Desk) -> None:
+    shared = {"text treatment", "text release", "text disclosure", "colleague", "protocol"}
+    if any(row.key(name, case) in shared for name in row.ids for case in row.cases):
+        pytest.skip("belongs to the clinic, not to a chart")
+    assert list(wrong(row, method, desk, desk.world.colleagues, INTIMATE_STAFF)) == []
+
+
+def test_those_who_are_kept_out_as_partners_hold_what_lets_others_in(desk: Desk) -> None:
+    """Or the test before would prove nothing: the same colleagues open the chart of anybody else."""
+    for viewer in INTIMATE_STAFF:
+        for name, key in (("person", "person"), ("couple_admin", "couple"), ("person_team", "person")):
+            row = next(row for row in TABLE if row.name == name)
+            path = reverse(name, kwargs={argument: desk.world.chart.ids[key] for argument in row.ids})
+            assert desk.ask(viewer, "GET", path).status == 200, (viewer, name)
+
+
+@pytest.mark.parametrize("row", TABLE, ids=lambda row: row.name)
+def test_a_method_no_page_uses_tells_nothing(row: Row, desk: Desk) -> None:
+    case, path = next(tries(row, desk.world.chart))
+    for viewer in ("self", "prescriber", "stranger_prescriber"):
+        for method in sorted(ALL_METHODS - set(row.methods) - {"HEAD", "OPTIONS"}):
+            answer, nothing = desk.ask(viewer, method, path), desk.nothing(viewer, method, row)
+            assert answer.status == 405 or not row.ids, (viewer, method, case)
+            assert not answer.wrote
+            assert answer.looks == nothing.looks or not row.ids, (viewer, method, case)
+
+
+# ── nobody ────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(("row", "method"), CELLS)
+def test_nobody_is_shown_the_way_to_the_login(row: Row, method: str, desk: Desk) -> None:
+    for _, path in tries(row, desk.world.chart):
+        answer = desk.ask("nobody", method, path, given(row, method, desk.world.chart)[-1])
+        assert answer.status == 302
+        assert answer.headers["Location"].startswith("/account/login/?next=")
+        assert answer.body == b""
+        assert not answer.wrote
+        assert not answer.cookies
+        assert list(faults_of_headers(answer)) == []
+
+
+@pytest.mark.parametrize("viewer", ["nobody", "self", "lead"])
+def test_public_pages_are_open_and_say_nothing_of_anybody(viewer: str, desk: Desk) -> None:
+    live, dead = (reverse("invitation", args=[token]) for token in (desk.world.link, "0" * 97))
+    for path, status in ((reverse("home"), 200), (reverse("health"), 200), (live, 200), (dead, 404)):
+        answer = desk.ask(viewer, "GET", path)
+        assert answer.status == status, path
+        assert not answer.wrote
+        assert not [word for word in desk.world.chart.words if word in answer.text]
+        assert path == "/" or not telling(answer.text), path
+
+
+def test_the_login_library_opens_to_nobody_but_its_public_pages(desk: Desk) -> None:
+    account = [each for each in endpoints(get_resolver().url_patterns, of_account=True) if each.name]
+    opened = set()
+    for each in account:
+        if each.pattern.regex.groups or "(?P<" in str(each.pattern):
+            continue
+        answer = desk.ask("nobody", "GET", reverse(each.name))
+        assert answer.status in {200, 302, 404, 405}, each.name
+        assert list(faults_of_headers(answer)) == [], each.name
+        assert not telling(answer.text), each.name
+        opened |= {each.name} if answer.status == 200 else set()
+    assert opened == PUBLIC_ACCOUNT
+
+
+def test_no_page_of_the_login_library_tells_on_a_partner(desk: Desk) -> None:
+    for each in endpoints(get_resolver().url_patterns, of_account=True):
+        if each.name and not each.pattern.regex.groups and "(?P<" not in str(each.pattern):
+            answer = desk.ask("partner", "GET", reverse(each.name))
+            assert answer.status < 500, each.name
+            assert not telling(answer.text), each.name
