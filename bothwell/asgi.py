@@ -3,7 +3,7 @@
 import logging
 import os
 from collections.abc import MutableMapping
-from typing import Any
+from typing import Any, cast
 
 from a2wsgi import WSGIMiddleware
 
@@ -13,7 +13,7 @@ from bothwell.wsgi import application as pages  # noqa: E402 - Django is set up 
 from bothwell.web.live import Receive, Scope, Send  # noqa: E402
 from bothwell.web.live import application as streams  # noqa: E402
 
-_pages = WSGIMiddleware(pages, workers=8)
+_pages: Any = WSGIMiddleware(cast(Any, pages), workers=8)
 log = logging.getLogger("bothwell.pages")
 NOT_KEPT = (b"cache-control", b"no-store")
 SORRY = b"Something went wrong here. Please try again in a minute."
@@ -48,4 +48,4 @@ async def _answer(scope: Scope, receive: Receive, send: Send) -> None:
         # What the server gives is awaitable but no coroutine; the bridge to threads asks for one.
         return await receive()
 
-    await _pages(scope, hear, send)  # type: ignore[arg-type] - the same, in names of its own
+    await _pages(scope, hear, send)

@@ -178,6 +178,14 @@ def standing(sessions: Collection[UUID]) -> dict[UUID, list[Standing]]:
     return found
 
 
+def in_place(alarms: Iterable[Standing]) -> list[Standing]:
+    """The same alarms in places that keep: the gravest first, then the oldest.
+
+    Acknowledging moves none, so a second touch at the same place cannot answer an alarm nobody has read.
+    """
+    return sorted(alarms, key=lambda each: (-RANK[each.priority], each.raised_at, each.code, each.number))
+
+
 def _standing(session_id: UUID, code: str, data: Mapping[str, Any], is_signal: bool) -> Standing:
     return Standing(
         session_id=session_id,

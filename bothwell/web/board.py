@@ -132,7 +132,8 @@ def _context(
         "over": [(each, sides.get(each.subject_id, "")) for each in sessions if each.ended_at],
         "free": free,
         "troubled": [tile for tile in shown if tile.look],
-        "calm": sum(1 for tile in shown if tile.bed and not tile.look),
+        "calm": sum(1 for tile in shown if tile.bed and not tile.bed.alarms),
+        "acknowledged": sum(1 for tile in shown if tile.bed and tile.bed.alarms and not tile.look),
         "clinic_id": who.clinic_id,
     }
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from django.db import DataError
 from django.http import HttpRequest, HttpResponse
+from django.template.response import SimpleTemplateResponse
 from django.utils import timezone
 
 from bothwell.couples.models import Person
@@ -33,7 +34,7 @@ class DoorMiddleware:
             # Every time on a page, and every time typed into one, is the clinic's.
             with timezone.override(request.viewer.clinic.timezone):  # type: ignore[attr-defined]
                 response = self.get_response(request)
-                if hasattr(response, "render") and not response.is_rendered:
+                if isinstance(response, SimpleTemplateResponse) and not response.is_rendered:
                     response.render()
         return response
 

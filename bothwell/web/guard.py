@@ -15,6 +15,7 @@ from allauth.mfa.signals import authenticator_added
 from django.conf import settings
 from django.contrib.auth import logout
 from django.contrib.auth.signals import user_logged_in
+from django.contrib.sessions.backends.base import SessionBase
 from django.dispatch import receiver
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
@@ -67,7 +68,7 @@ class SessionGuard:
         return self.get_response(request)
 
 
-def is_idle(session: SessionStore) -> bool:
+def is_idle(session: SessionBase) -> bool:
     """Whether nobody was there for longer than a session stays open."""
     return int(time.time()) - int(session.get(SEEN, 0)) > settings.IDLE_LOCK_SECONDS
 

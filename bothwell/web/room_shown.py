@@ -52,7 +52,7 @@ def now(bed: Bed) -> dict[str, Any]:
     marks = _marks(given, notes) + bedside.alarm_marks(session.id)
     vitals = _vitals(bed)
     context: dict[str, Any] = {
-        "alarms": bedside.named(bed.side.alarms, session.id),
+        "alarms": bedside.named(bedside.in_place(bed.side.alarms), session.id),
         "order": _order(bed),
         "values": values,
         "chart": _chart(bed, values, marks),

@@ -25,6 +25,7 @@ from bothwell.integration.insights import seen_by
 from bothwell.integration.models import CoupleSession, Insight, InsightVersion
 from bothwell.pathway import actions as pathway
 from bothwell.pathway.models import Course, DecisionSignature, JointDecision, Preparation
+from bothwell.pathway.steps import Phase, State
 from bothwell.privacy.models import DisclosureAgreement
 from bothwell.refusal import Refused
 from bothwell.web.around import Nearby, local_now, nearby
@@ -60,6 +61,9 @@ class Visit:
     note: str
 
 
+NEEDS_CONSENT = (Phase.CONSENT, Phase.PREPARATION, Phase.DOSING_SERIES, Phase.MAINTENANCE)
+
+
 @require_GET
 def today(request: HttpRequest) -> HttpResponse:
     """The first page after the login."""
@@ -73,7 +77,12 @@ def today(request: HttpRequest) -> HttpResponse:
 def _partner(request: HttpRequest, who: Person) -> HttpResponse:
     surroundings = nearby(who)
     sessions = _sessions(who)
-    needs = [*_check_ins(who), *_signing(who, surroundings), *_preparing(who, sessions)]
+    needs = [
+        *_check_ins(who),
+        *_signing(who, surroundings),
+        *_consenting(who),
+        *_preparing(who, sessions),
+    ]
     last = Insight.objects.filter(subject=who, set_aside_at__isnull=True, kind=Insight.Kind.INSIGHT).order_by(
         "-recorded_at", "-id"
     )[:1]
@@ -145,6 +154,16 @@ def _signing(who: Person, surroundings: Nearby) -> list[Need]:
             note = "How what one of you says alone is handled"
             needs.append(Need("Read and sign together", note, f"/agreement/{last.id}", READING_MINUTES))
     return needs
+
+
+def _consenting(who: Person) -> list[Need]:
+    """The treatment's own consent, while the course waits for it or stands without it."""
+    waiting = Course.objects.filter(subject=who, state=State.ACTIVE, phase__in=NEEDS_CONSENT).exclude(route="")
+    return [
+        Need("Read and sign", "What the sessions are, their risks, and your way out", "/consents", READING_MINUTES)
+        for course in waiting
+        if pathway.consent_in_force(course) is None
+    ]
 
 
 def _sessions(who: Person) -> list[DosingSession]:
@@ -314,6 +333,7 @@ def _staff(request: HttpRequest, who: Person) -> HttpResponse:
         "greeting": greeting(local_now(who)),
         "now": local_now(who),
         "roles": roles,
+        "is_bedside": bool(roles & {Role.PRESCRIBER, Role.NURSE}),
         "sessions": _schedule(who)
         if roles & {Role.PRESCRIBER, Role.NURSE, Role.LEAD, Role.COORDINATOR}
         else None,

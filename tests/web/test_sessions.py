@@ -1,5 +1,6 @@
 """Who gets in, how long they stay, and what a request finds when it is not what a browser sends."""
 
+import asyncio
 import io
 import logging
 import os
@@ -28,7 +29,7 @@ from django.http import HttpRequest, HttpResponse
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, path
 
-from bothwell import urls
+from bothwell import asgi, urls
 from bothwell.models import AuditEntry, Insight, Person, User
 from bothwell.web import guard
 from bothwell.web.sessions import SessionStore
@@ -705,3 +706,29 @@ def test_without_a_database_there_is_still_a_page(db: None, monkeypatch: pytest.
     assert answer.status_code == 500
     assert "It was our side" in answer.content.decode()
     assert "default-src 'none'" in answer["Content-Security-Policy"]
+
+
+def test_what_nobody_caught_is_answered_and_logged_without_words(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def broken(*_: object) -> None:
+        raise ValueError("a secret")
+
+    said: list[Any] = []
+
+    async def send(message: Any) -> None:
+        said.append(message)
+
+    monkeypatch.setattr(asgi, "_answer", broken)
+    written, handler = io.StringIO(), logging.getLogger().handlers[0]
+    assert isinstance(handler, logging.StreamHandler)
+    real = handler.setStream(written)
+    try:
+        asyncio.run(asgi.application({"type": "http"}, send, send))  # type: ignore[arg-type]
+    finally:
+        handler.setStream(real)  # type: ignore[arg-type]
+    assert [each["type"] for each in said] == ["http.response.start", "http.response.body"]
+    assert said[0]["status"] == 500
+    assert b"secret" not in said[1]["body"]
+    assert "ValueError at test_sessions.py:" in written.getvalue()
+    assert "secret" not in written.getvalue()

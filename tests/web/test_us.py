@@ -14,6 +14,7 @@ from bothwell.models import (
     DisclosureAgreement,
     ExerciseDone,
     ExerciseGiven,
+    Membership,
     Receipt,
     SharedSummary,
 )
@@ -207,3 +208,32 @@ def test_the_number_of_statements_does_not_grow(cast: Cast) -> None:
         met(cast, number, days=-number, summary=f"s{number}")
         exercise(cast, f"e{number}")
     assert statements() <= few + 1  # one's own words appear: their versions are read too
+
+
+@pytest.mark.django_db
+def test_after_parting_what_both_had_read_stays_and_what_one_had_not_does_not() -> None:
+    cast = make_cast()
+    with loading():
+        session = CoupleSession.objects.create(
+            clinic=cast.clinic, couple=cast.couple, author=cast.couples_therapist, at=timezone.now(), number=1
+        )
+        read, unread = (
+            SharedSummary.objects.create(
+                clinic=cast.clinic,
+                couple=cast.couple,
+                author=cast.couples_therapist,
+                session=session,
+                text=text,
+            )
+            for text in ("What both had read.", "What only one had read.")
+        )
+        for summary, readers in ((read, (cast.a, cast.b)), (unread, (cast.b,))):
+            for reader in readers:
+                Receipt.objects.create(
+                    clinic=cast.clinic, author=reader, item_kind="couple.shared", item_id=summary.id, couple=cast.couple
+                )
+        Membership.objects.filter(couple=cast.couple).update(until=timezone.now())
+        type(cast.couple).objects.filter(id=cast.couple.id).update(parted_at=timezone.now())
+    page = client_for(cast.a).get("/us").content.decode()
+    assert "What both had read." in page
+    assert "What only one had read." not in page

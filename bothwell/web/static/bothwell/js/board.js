@@ -7,5 +7,8 @@ const main = document.querySelector("main.board");
 const line = follow(main);
 setInterval(() => { if (!document.hidden) line.refresh(); }, EVERY_MS);
 tick(main, (now) => {
-  for (const due of main.querySelectorAll("[data-due]")) due.textContent = left(new Date(due.dataset.due).getTime(), now);
+  for (const due of main.querySelectorAll("[data-due]")) {
+    const said = left(new Date(due.dataset.due).getTime(), now);
+    due.textContent = said.startsWith("+") ? `${said.slice(1)} min late:` : said;
+  }
 });
