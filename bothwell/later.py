@@ -14,7 +14,12 @@ def later(task: str, **ids: UUID | str | int) -> None:
     app.configure_task(name=task).defer(**{name: str(value) for name, value in ids.items()})
 
 
-def tell(topic: str, about: UUID) -> None:
-    """At commit, every open page that follows `topic:about` looks again. Topics: room, board, person, couple."""
+def tell(topic: str, about: UUID, *, of: UUID | None = None) -> None:
+    """At commit, every open page that follows `topic:about` looks again. Topics: room, board, person, couple.
+
+    `of` is the dosing session that changed on a board: only who may see that session is told.
+    """
     with connection.cursor() as cursor:
-        cursor.execute("select pg_notify('bothwell', %s)", [f"{topic}:{about}"])
+        cursor.execute(
+            "select pg_notify('bothwell', %s)", [f"{topic}:{about}:{of}" if of else f"{topic}:{about}"]
+        )

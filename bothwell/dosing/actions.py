@@ -223,7 +223,7 @@ def _may_chart(by: Person, session: DosingSession) -> None:
 
 def _tell(session: DosingSession) -> None:
     tell("room", session.id)
-    tell("board", session.clinic_id)
+    tell("board", session.clinic_id, of=session.id)
 
 
 # ── before a dose ──────────────────────────────────────────────────────────────────────────────────────

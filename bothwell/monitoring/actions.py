@@ -237,7 +237,7 @@ def acknowledge(*, by: Person, alarm_id: UUID) -> AlarmEvent:
     kept = keep_event(session, alarm.code, events[0], by)
     audit.log("acknowledged an alarm", by=by, subject=session.subject_id, item_kind=KIND, item_id=alarm.id)
     tell("readings", session.id)
-    tell("board", session.clinic_id)
+    tell("board", session.clinic_id, of=session.id)
     return kept
 
 
@@ -315,4 +315,4 @@ def _end_bindings(session: Watched, at: datetime) -> bool:
 
 def _tell_of_monitor(session: Watched) -> None:
     tell("room", session.id)
-    tell("board", session.clinic_id)
+    tell("board", session.clinic_id, of=session.id)

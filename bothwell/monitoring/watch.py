@@ -215,7 +215,7 @@ def keep_events(session: Watched, code: str, events: Sequence[alarms.AlarmEvent]
         else:
             keep_event(session, code, event)
     if events:
-        tell("board", session.clinic_id)
+        tell("board", session.clinic_id, of=session.id)
     return raised
 
 

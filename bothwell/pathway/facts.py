@@ -80,7 +80,7 @@ FACTS: tuple[FactSpec, ...] = (
     FactSpec("systolic_mmhg", "Blood pressure at rest", "Systolic pressure, sitting, after rest", _N, "mmHg"),
     FactSpec("diastolic_mmhg", "Blood pressure at rest", "Diastolic pressure, same reading", _N, "mmHg"),
     FactSpec("weight_kg", "Weight", "Weight today", _N, "kg"),
-    FactSpec("bmi", "Body mass index", "Body mass index", _N, "kg/m2"),
+    FactSpec("bmi", "Body mass index", "Body mass index", _N, "kg/m²"),
     FactSpec("asa_class", "ASA class", "ASA physical status class, 1 to 5", _N, ""),
     FactSpec("aneurysm_or_avm", "Aneurysm, AV malformation",
              "Aneurysmal vascular disease (aorta, intracranial, peripheral) or arteriovenous malformation?",

@@ -719,12 +719,15 @@ create policy added on bothwell_breakglass for insert to bothwell_viewer with ch
 grant select, insert on bothwell_breakglass to bothwell_viewer;
 
 -- The log of who saw what. Of their couple's chart the two see who else looked, not what their partner did. The safety circle's entries are sealed from everyone else, the lead included.
+-- Of what one wrote for oneself, and gave or took back, the lead learns nothing, not even that it exists; nor does
+-- anyone learn of a process note but its author.
 create policy seen on bothwell_auditentry for select to bothwell_viewer using (
   clinic_id = (select door.clinic()) and (
-    (not sealed and (subject_id = (select door.me())
+    (not sealed and (item_kind <> 'process_note' or actor_id = (select door.me())) and (subject_id = (select door.me())
         or (subject_id is null and couple_id = any(array(select door.couples('access.couple')))
             and (actor_id is null or actor_id = (select door.me()) or actor_id <> all(array(select door.intimates()))))
-        or ((select door.everywhere('access')) and (subject_id is null or subject_id <> all(array(select door.intimates())))
+        or ((select door.everywhere('access')) and item_kind <> all(array['insight', 'intention'])
+            and (subject_id is null or subject_id <> all(array(select door.intimates())))
             and (couple_id is null or couple_id <> all(array(select door.own_couples()))))))
     or (sealed and subject_id = any(array(select door.subjects('access.sealed'))))));
 create policy added on bothwell_auditentry for insert to bothwell_viewer with check (

@@ -18,6 +18,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from bothwell.couples.models import Contact, Person, Role
 from bothwell.integration.models import InsightVersion
+from bothwell.pathway.facts import SPECS
 from bothwell.privacy import actions
 from bothwell.privacy.models import Audience, AuditEntry, Consent, Grant
 from bothwell.refusal import Refused
@@ -35,8 +36,12 @@ KINDS: Final = {
     "consent": "consent",
     "contact": "contact details",
     "couple": "the couple's page",
+    "couple.progress": "the notes of couples sessions",
+    "couple.shared": "what belongs to both",
+    "credential": "a colleague's credentials",
     "decision": "the joint decision",
     "decision.status": "whether the joint decision is made",
+    "device": "a monitor",
     "disclosure": "the disclosure agreement",
     "dosing.flowsheet": "the record of a session",
     "dosing.summary": "how a session went",
@@ -48,7 +53,14 @@ KINDS: Final = {
     "measure.relationship": "answers about the relationship",
     "medical": "medical history and findings",
     "pathway": "the course of care",
+    "person": "name and pronouns",
+    "preparation": "what is arranged for a session",
+    "process_note": "a therapist's own notes",
+    "protocol": "the treatment protocol",
+    "role": "a colleague's role",
+    "room": "a room",
     "screen.suicide": "answers about safety",
+    "suicide.flag": "an answer about safety that waits for a clinician",
     "overview": "the overview",
 }
 """What a kind of item is called in the log. A kind not named here is shown by its own name."""
@@ -75,7 +87,7 @@ def in_words(entries: Iterable[AuditEntry], reader: Person) -> list[Line]:
             did=entry.action,
             what=KINDS.get(entry.item_kind, entry.item_kind.replace("_", " ").replace(":", ", ")),
             whose=entry.subject.name_used if entry.subject else "a couple" if entry.couple_id else "",
-            why=entry.why,
+            why=_why(entry),
         )
         for entry in entries
     ]
@@ -87,6 +99,14 @@ def _who(entry: AuditEntry, reader: Person) -> str:
     if entry.actor_id == reader.id:
         return "You"
     return entry.actor.signs_as if entry.actor else "Somebody"
+
+
+def _why(entry: AuditEntry) -> str:
+    """The reason as written; of recorded findings, their titles and not the codes they are kept under."""
+    if entry.item_kind != "medical":
+        return entry.why
+    titles = [SPECS[code].title if code in SPECS else code for code in entry.why.split(", ")]
+    return ", ".join(titles)
 
 
 @dataclass(frozen=True)

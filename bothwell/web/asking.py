@@ -1,10 +1,12 @@
 """Who is asking for this page: a partner, or staff in a role. Anyone else finds nothing there."""
 
 from typing import cast
+from uuid import UUID
 
+from django.db.models import Q
 from django.http import Http404, HttpRequest
 
-from bothwell.couples.models import Person, Role
+from bothwell.couples.models import Membership, Person, Role
 from bothwell.web.nav import roles_of
 
 
@@ -27,3 +29,10 @@ def require(request: HttpRequest, *roles: Role) -> Person:
     if not who.is_staff_member or (roles and not roles_of(who) & set(roles)):
         raise Http404
     return who
+
+
+def not_ones_own(who: Person, *, person: UUID | None = None, couple: UUID | None = None) -> None:
+    """404 where staff ask, as staff, for the chart of whoever they are or were a couple with."""
+    about = Q(couple_id=couple) if couple else Q(couple__memberships__person_id=person)
+    if Membership.objects.filter(about, person=who).exists():
+        raise Http404

@@ -76,9 +76,13 @@ def _check_in(request: HttpRequest, request_id: UUID) -> CheckIn:
 
 
 def _seen(check_in: CheckIn, surroundings: Nearby) -> Seen:
-    signed = Consent.objects.filter(subject=check_in.who, withdrawn_at__isnull=True).exclude(release_class="")
-    released = [(data, Relation(to)) for data, to in signed.values_list("release_class", "release_to")]
-    return seen_by(check_in.request.kind, surroundings.team, released)
+    return seen_by(check_in.request.kind, surroundings.team, released_by(check_in.who))
+
+
+def released_by(who: Person) -> list[tuple[str, Relation]]:
+    """The releases in force that this person signed: which class, to which role."""
+    signed = Consent.objects.filter(subject=who, withdrawn_at__isnull=True).exclude(release_class="")
+    return [(data, Relation(to)) for data, to in signed.values_list("release_class", "release_to")]
 
 
 @require_GET

@@ -21,7 +21,6 @@ from django.utils import timezone
 from django.utils.http import urlencode
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from bothwell.enrolment import actions
 from bothwell.couples.models import (
     Clinic,
     Couple,
@@ -35,6 +34,7 @@ from bothwell.couples.models import (
     open_at,
 )
 from bothwell.couples.pairing import OnFile
+from bothwell.enrolment import actions
 from bothwell.monitoring.models import Device
 from bothwell.pathway.actions import load_protocols, protocol_of, sign_protocol
 from bothwell.pathway.models import ProtocolVersion

@@ -34,7 +34,7 @@ from bothwell.privacy import audit
 from bothwell.privacy.actions import propose_agreement
 from bothwell.privacy.models import Audience, ConsentText, DisclosureAgreement, Grant
 from bothwell.refusal import Refused
-from bothwell.web.asking import require
+from bothwell.web.asking import not_ones_own, require
 from bothwell.web.couple_chart import Chart, local, members_of, read
 from bothwell.web.score import Story
 from bothwell.web.score_wide import draw
@@ -157,6 +157,7 @@ def _couple(request: HttpRequest, couple_id: UUID) -> tuple[Person, Couple]:
     """The therapist looking and their couple, or 404: for other colleagues this desk does not exist."""
     who = require(request)
     couple = get_object_or_404(Couple, id=couple_id)
+    not_ones_own(who, couple=couple.id)
     if not actions.is_therapist_of(who, couple):
         raise Http404
     return who, couple

@@ -3,6 +3,7 @@
 A and B are places in the record, not ranks. Nothing typed is lost, and a form sent twice enrols once.
 """
 
+from datetime import date
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -11,15 +12,17 @@ from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import path
+from django.utils import timezone
 from django.views.decorators.http import require_GET, require_http_methods
 
-from bothwell.enrolment import actions
 from bothwell.couples.models import Role
 from bothwell.couples.pairing import StartedBy
+from bothwell.enrolment import actions
 from bothwell.privacy import audit
 from bothwell.refusal import Refused
 from bothwell.web.asking import require
 
+OLDEST_YEARS = 120
 STARTED_BY = [
     (StartedBy.BOTH, "both of them"),
     (StartedBy.A, "partner A"),
@@ -57,6 +60,13 @@ class ReachForm(forms.Form):
         required=False,
         help_text="If it is another one.",
     )
+
+    def clean_born_on(self) -> date | None:
+        born_on: date | None = self.cleaned_data["born_on"]
+        today = timezone.localdate()
+        if born_on and (born_on > today or born_on.year < today.year - OLDEST_YEARS):
+            raise forms.ValidationError("Nobody here can be born on that day. Check the year.")
+        return born_on
 
     def reach(self) -> actions.Reach:
         """What was typed about reaching them."""

@@ -19,7 +19,7 @@ import json
 import logging
 import time
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Iterator, MutableMapping
+from collections.abc import Awaitable, Callable, Collection, Iterator, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -170,7 +170,15 @@ def _may_follow(topic: str, about: UUID) -> bool:
     return _asked(MAY_FOLLOW[topic], id=about)
 
 
-def _asked(question: str, **values: UUID) -> bool:
+def _sees_one(changed: Collection[UUID | None]) -> bool:
+    """Whether one of these sessions is the viewer's to see: of any other, even the moment would tell."""
+    known = [each for each in changed if each]
+    if len(known) < len(changed):
+        return True
+    return _asked("select exists (select 1 from bothwell_dosingsession where id = any(%(known)s))", known=known)
+
+
+def _asked(question: str, **values: UUID | list[UUID]) -> bool:
     with connection.cursor() as cursor:
         cursor.execute(question, values)
         (answer,) = cursor.fetchone()
@@ -207,14 +215,18 @@ class Stream:
     sent: dict[UUID, None] = field(default_factory=dict)
     has_more: bool = False
     waiting: set[News] = field(default_factory=set)
+    changed: set[UUID | None] = field(default_factory=set)
     woken: asyncio.Event = field(default_factory=asyncio.Event)
 
-    def tell(self, news: News) -> None:
-        """Wake it; the same news twice is one."""
+    def tell(self, news: News, of: UUID | None = None) -> None:
+        """Wake it; the same news twice is one. `of`: the session that changed; none, if it may be anything."""
         self.waiting.add(news)
+        self.changed.add(of)
         self.woken.set()
 
-    def look(self, news: set[News]) -> list[bytes] | None:
+    def look(
+        self, news: set[News], changed: Collection[UUID | None] = frozenset({None})
+    ) -> list[bytes] | None:
         """The events to send, as the viewer sees the world now; none if they may not follow this any more.
 
         Runs in a thread, with a door of its own.
@@ -227,7 +239,8 @@ class Stream:
                     return self._room(news)
                 if not _may_follow(self.topic, self.about):
                     return None
-        return [event("changed")] if News.CHANGED in news else []
+                is_theirs = self.topic != "board" or _sees_one(changed)
+        return [event("changed")] if News.CHANGED in news and is_theirs else []
 
     def _room(self, news: set[News]) -> list[bytes] | None:
         update = room_update(self.viewer, self.about, self.since)
@@ -282,15 +295,17 @@ class Ear:
         return len(self._streams.get(("access", person), ()))
 
     def hear(self, payload: str) -> None:
-        """Wake whom `topic:id` concerns; anything else is nobody's."""
-        topic, _, about = payload.partition(":")
+        """Wake whom `topic:id` or `topic:id:session` concerns; anything else is nobody's."""
+        topic, _, named = payload.partition(":")
+        about, _, session = named.partition(":")
         try:
             key = (topic if topic != "readings" else "room", UUID(about))
+            of = UUID(session) if session else None
         except ValueError:
             return
         news = {"readings": News.READINGS, "access": News.ACCESS}.get(topic, News.CHANGED)
         for stream in self._streams.get(key, ()):
-            stream.tell(news)
+            stream.tell(news, of)
 
     async def ready(self) -> None:
         """Listen if nobody does; wait a moment for it. If it takes longer, all streams look again then."""
@@ -442,9 +457,10 @@ class Application:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(stream.woken.wait(), PING_S)
             news, stream.waiting = stream.waiting, set()
+            changed, stream.changed = stream.changed, set()
             stream.woken.clear()
             try:
-                said = await self._in_thread(stream.look, news)
+                said = await self._in_thread(stream.look, news, changed)
             except GONE as error:
                 # Nothing is shown that cannot be asked for: wait, and look again.
                 log.warning("a live page could not look: %s", type(error).__name__)
@@ -454,7 +470,9 @@ class Application:
             if said is None:
                 await _say(send, event("gone"), more=False)
                 return
-            await _say(send, b"".join(said) or b": ping\n\n")
+            # A sign of life comes with silence only: after news that says nothing here it would be news itself.
+            if said or not news:
+                await _say(send, b"".join(said) or b": ping\n\n")
             if stream.has_more:
                 stream.tell(News.READINGS)
 

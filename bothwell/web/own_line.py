@@ -101,14 +101,21 @@ def in_words(line: Line) -> str:
 
 
 def own_story(
-    nearby: Nearby, sessions: Iterable[CoupleSession], given: Sequence[tuple[str, datetime]]
+    nearby: Nearby,
+    sessions: Iterable[CoupleSession],
+    given: Sequence[tuple[str, datetime]],
+    *,
+    is_hidden: bool = False,
 ) -> Story | None:
-    """The story on a phone: own line and sessions, what both share, when words were given (side, when)."""
+    """The story on a phone: own line and sessions, what both share, when words were given (side, when).
+
+    With `is_hidden` nothing of one's own is in it, so that not even where the picture begins can tell of it.
+    """
     if nearby.couple is None or nearby.partner is None:
         return None
     who, zone, today = nearby.person, zone_of(nearby.person), local_now(nearby.person).date()
-    found = own_line(who)
-    doses, ours = tuple(_doses(who)), tuple(_session(row, zone, today) for row in sessions)
+    found = None if is_hidden else own_line(who)
+    doses, ours = () if is_hidden else tuple(_doses(who)), tuple(_session(row, zone, today) for row in sessions)
     insights = tuple(SharedInsight(Side(side), at.astimezone(zone).date()) for side, at in given)
     shown = [*(each.on for each in doses), *(each.on for each in ours), *(each.on for each in insights)]
     answered = [on for on, _ in found[0].totals] if found else []

@@ -18,7 +18,6 @@ from django.urls import path
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from bothwell.enrolment import actions
 from bothwell.couples.models import (
     Assignment,
     Contact,
@@ -32,19 +31,22 @@ from bothwell.couples.models import (
 )
 from bothwell.couples.pairing import CareRole
 from bothwell.dosing.models import DosingSession
+from bothwell.enrolment import actions
+from bothwell.integration.session_actions import is_therapist_of
+from bothwell.pathway.actions import roles_towards
 from bothwell.pathway.models import Course
 from bothwell.pathway.steps import Phase, State
 from bothwell.privacy import audit
 from bothwell.refusal import Refused
-from bothwell.web.asking import require
+from bothwell.web.asking import not_ones_own, require
 from bothwell.web.enrol import ReachForm
 from bothwell.web.nav import roles_of
+from bothwell.web.workup import WORKUP_ROLES
 
 ON_A_PAGE = 40
 RUNS_THE_CLINIC = frozenset({Role.LEAD, Role.COORDINATOR})
 SEES_PEOPLE = tuple(frozenset(Role) - {Role.RESEARCHER, Role.SAFETY})
 FOR_A_PERSON = (CareRole.PRESCRIBER, CareRole.NURSE, CareRole.INDIVIDUAL_THERAPIST)
-CLINICIANS = frozenset({Role.PRESCRIBER, Role.NURSE, Role.INDIVIDUAL_THERAPIST})
 
 
 def phase_words(course: Course | None) -> str:
@@ -140,24 +142,24 @@ def _frame(request: HttpRequest, person_id: UUID, here: str) -> tuple[Person, Fr
     """The viewer and the frame of one partner's pages; logs that the page was looked at."""
     by = require(request, *SEES_PEOPLE)
     person = get_object_or_404(Person, id=person_id, kind=PersonKind.PARTNER)
+    not_ones_own(by, person=person.id)
     mine = Membership.objects.filter(person=person, until__isnull=True).values("couple_id")
     members = list(Membership.objects.filter(couple_id__in=mine).select_related("couple", "person"))
     own = next((m for m in members if m.person_id == person.id), None)
     other = next((m.person for m in members if m.person_id != person.id), None)
     couple = own.couple if own else None
-    tabs = _tabs(roles_of(by), person, couple, here)
+    tabs = _tabs(by, person, couple, here)
     audit.viewed(by, subject=person, what=here)
     return by, Frame(person, own.side if own else "", couple, other, tabs)
 
 
-def _tabs(
-    roles: frozenset[Role], person: Person, couple: Couple | None, here: str
-) -> list[tuple[str, str, bool]]:
+def _tabs(by: Person, person: Person, couple: Couple | None, here: str) -> list[tuple[str, str, bool]]:
+    """Only the pages that open to this viewer."""
     root = f"/people/{person.id}"
     tabs = [("overview", root), ("care team", f"{root}/team"), ("contact", f"{root}/contact")]
-    if roles & (CLINICIANS | {Role.COUPLES_THERAPIST, Role.LEAD}):
+    if roles_towards(by, person.id, couple.id if couple else None) & WORKUP_ROLES:
         tabs.append(("work-up", f"{root}/workup"))
-    if couple and Role.COUPLES_THERAPIST in roles:
+    if couple and is_therapist_of(by, couple):
         tabs.append(("couple", f"/couples/{couple.id}"))
     return [(words.capitalize(), href, words == here) for words, href in tabs]
 
@@ -208,6 +210,7 @@ def invite(request: HttpRequest, person_id: UUID) -> HttpResponse:
     """A new link for this person; the one before stops working."""
     by = require(request, *RUNS_THE_CLINIC)
     person = get_object_or_404(Person, id=person_id, kind=PersonKind.PARTNER)
+    not_ones_own(by, person=person.id)
     try:
         actions.invite(by=by, person=person)
     except Refused as no:
@@ -345,6 +348,7 @@ def end_assignment(request: HttpRequest, assignment_id: UUID) -> HttpResponse:
     """A colleague leaves a care team now."""
     by = require(request, *RUNS_THE_CLINIC)
     row = get_object_or_404(Assignment, id=assignment_id)
+    not_ones_own(by, person=row.subject_id, couple=row.couple_id)
     try:
         actions.end_assignment(by=by, assignment_id=assignment_id)
     except Refused as no:
@@ -373,6 +377,7 @@ def couple(request: HttpRequest, couple_id: UUID) -> HttpResponse:
     """The couple as the clinic's office sees it: the two, who cares for both, parting."""
     by = require(request, *RUNS_THE_CLINIC, Role.COUPLES_THERAPIST)
     row = get_object_or_404(Couple, id=couple_id)
+    not_ones_own(by, couple=row.id)
     members = list(Membership.objects.filter(couple=row).select_related("person").order_by("side"))
     roles = roles_of(by)
     form = AssignForm(request.POST if _is(request, "assign") else None, roles=[CareRole.COUPLES_THERAPIST])
@@ -421,6 +426,8 @@ class AgainForm(forms.Form):
 def again(request: HttpRequest, couple_id: UUID) -> HttpResponse:
     """Two who parted are a couple again: a new chart begins; the old one stays as it was."""
     by = require(request, *RUNS_THE_CLINIC)
+    get_object_or_404(Couple, id=couple_id)
+    not_ones_own(by, couple=couple_id)
     members = Membership.objects.filter(couple_id=couple_id, couple__parted_at__isnull=False).select_related(
         "person"
     )

@@ -18,7 +18,7 @@ from bothwell.instruments.models import Kind, Response
 from bothwell.privacy import audit
 from bothwell.privacy.models import AuditEntry
 from bothwell.web.access import in_words, stretch
-from bothwell.web.asking import viewer
+from bothwell.web.asking import not_ones_own, viewer
 
 
 def _circle(request: HttpRequest) -> tuple[Person, dict[UUID, datetime]]:
@@ -62,6 +62,7 @@ def safety_person(request: HttpRequest, person_id: UUID) -> HttpResponse:
     if person_id not in held:
         raise Http404
     person = get_object_or_404(Person, id=person_id)
+    not_ones_own(who, person=person.id)
     audit.viewed(who, subject=person, what="screen.violence", sealed=True)
     answers = Response.objects.filter(subject=person, kind=Kind.VIOLENCE, status=Response.Status.SENT)
     page = stretch(

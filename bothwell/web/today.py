@@ -21,19 +21,22 @@ from bothwell.couples.models import Assignment, Membership, Person, Role, open_a
 from bothwell.dosing.models import DosingSession
 from bothwell.instruments.catalogue import load
 from bothwell.instruments.models import Request, SafetyFlag
+from bothwell.integration.actions import ITEM_KIND
 from bothwell.integration.insights import seen_by
 from bothwell.integration.models import CoupleSession, Insight, InsightVersion
 from bothwell.pathway import actions as pathway
 from bothwell.pathway.models import Course, DecisionSignature, JointDecision, Preparation
 from bothwell.pathway.steps import Phase, State
+from bothwell.privacy.actions import receive
 from bothwell.privacy.models import DisclosureAgreement
 from bothwell.refusal import Refused
 from bothwell.web.around import Nearby, local_now, nearby
 from bothwell.web.asking import require_partner, viewer
-from bothwell.web.checkin import due
+from bothwell.web.checkin import due, released_by
 from bothwell.web.insights import sheets
 from bothwell.web.nav import roles_of
 from bothwell.web.own_line import own_trend
+from bothwell.web.us import label_of
 
 SHOWN_AHEAD = timedelta(days=7)
 PREPARE_AHEAD = timedelta(days=14)
@@ -77,6 +80,9 @@ def today(request: HttpRequest) -> HttpResponse:
 def _partner(request: HttpRequest, who: Person) -> HttpResponse:
     surroundings = nearby(who)
     sessions = _sessions(who)
+    given = _given(surroundings)
+    if given:  # read here or on the page of both: it was opened, and stands in the giver's log
+        receive(by=who, item_kind=ITEM_KIND, item=given)
     needs = [
         *_check_ins(who),
         *_signing(who, surroundings),
@@ -94,7 +100,8 @@ def _partner(request: HttpRequest, who: Person) -> HttpResponse:
         "sheet": next(iter(sheets(who, last, surroundings.around)), None),
         "visits": _visits(sessions, surroundings),
         "nearby": surroundings,
-        "given": _given(surroundings),
+        "given": given,
+        "given_seen": label_of(given, surroundings) if given else "",
         **_trend(who, surroundings),
     }
     return render(request, "today/page.html", context)
@@ -107,7 +114,7 @@ def _trend(who: Person, surroundings: Nearby) -> dict[str, Any]:
     return {
         "trend": own.trend,
         "trend_words": own.sentence,
-        "trend_seen": seen_by(own.kind, surroundings.team, ()),
+        "trend_seen": seen_by(own.kind, surroundings.team, released_by(who)),
     }
 
 

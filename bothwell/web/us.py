@@ -81,7 +81,12 @@ def _context(
     summaries = _summaries(surroundings)
     given = _exercises(surroundings)
     _open(who, theirs, sessions, summaries, given)
-    story = own_story(surroundings, sessions, [(each.side, each.given_at) for each in shared])
+    story = own_story(
+        surroundings,
+        sessions,
+        [(each.side, each.given_at) for each in shared],
+        is_hidden=hides_own_line,
+    )
     return {
         "nearby": surroundings,
         "shared": shared,
@@ -131,6 +136,12 @@ def _given(ids: list[UUID]) -> dict[UUID, dict[Relation, datetime]]:
         if audience != Audience.INDIVIDUAL_THERAPIST:
             found.setdefault(item, {})[Relation(audience)] = since
     return {item: audiences for item, audiences in found.items() if Relation.PARTNER in audiences}
+
+
+def label_of(version: InsightVersion, surroundings: Nearby) -> str:
+    """The badge on words the partner gave; empty where they are not open to the viewer just now."""
+    audiences = _given([version.id]).get(version.id)
+    return _label(audiences, surroundings) if audiences else ""
 
 
 def _since(audiences: dict[Relation, datetime]) -> datetime:

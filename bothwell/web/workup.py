@@ -36,7 +36,7 @@ from bothwell.pathway.schema import Route, Status
 from bothwell.privacy import audit
 from bothwell.privacy.models import BreakGlass, Consent, ReleaseClass
 from bothwell.refusal import Refused, Stale
-from bothwell.web.asking import require
+from bothwell.web.asking import not_ones_own, require
 from bothwell.web.workup_forms import (
     CorrectionForm,
     DecisionForm,
@@ -315,6 +315,7 @@ def _measure(name: str, rows: Sequence[Response]) -> dict[str, Any]:
 def _desk(request: HttpRequest, person_id: UUID) -> Desk:
     who = require(request)
     person = get_object_or_404(Person, id=person_id, kind=PersonKind.PARTNER)
+    not_ones_own(who, person=person.id)
     member = Membership.objects.filter(person=person, couple__parted_at__isnull=True).first()
     roles = actions.roles_towards(who, person.id, member.couple_id if member else None) & WORKUP_ROLES
     if not roles:

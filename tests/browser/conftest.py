@@ -1,24 +1,16 @@
-"""A real browser before the real thing: the demo clinic as `make demo` starts it, on ports and in a home of its own."""
+"""A real browser before the real thing: everybody has one of their own, and it looks at every page it opens."""
 
-import os
 import shutil
-import signal
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page
 
-ROOT = Path(__file__).parent.parent.parent
+from tests.browser.started import Stack, started
+
 PASSWORD = "bothwell-demo"
 PHONE = {"width": 390, "height": 844}
 TABLET = {"width": 1180, "height": 820}
@@ -37,80 +29,11 @@ LABELS_ASTRAY = """() => [...document.querySelectorAll("label[for]")]
   .map((label) => label.htmlFor)"""
 
 
-def free_port() -> int:
-    """A port nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-@dataclass(frozen=True)
-class Stack:
-    """Where the running clinic is."""
-
-    address: str
-    device_port: int
-    home: Path
-    process: "subprocess.Popen[bytes]"
-
-
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """The demo clinic, started by the command of the README and stopped as Ctrl-C would."""
-    if dev := os.environ.get("WALK_DEV"):
-        yield Stack(f"http://localhost:{dev.split(':')[0]}", int(dev.split(":")[1]), Path("/tmp/walk"), None)
-        return
-    home = tmp_path_factory.mktemp("demo")
-    port, device_port = free_port(), free_port()
-    environment = {
-        k: v for k, v in os.environ.items() if not k.startswith(("BOTHWELL_", "DJANGO_", "DATABASE_URL"))
-    }
-    log = (home / "log").open("wb")
-    process = subprocess.Popen(
-        [
-            sys.executable,
-            "-m",
-            "bothwell",
-            "serve",
-            "--demo",
-            "--port",
-            str(port),
-            "--device-port",
-            str(device_port),
-        ],
-        cwd=ROOT,
-        env=environment | {"BOTHWELL_HOME": str(home / "home")},
-        stdout=log,
-        stderr=subprocess.STDOUT,
-        start_new_session=True,
-    )
-    address = f"http://localhost:{port}"
-    _wait(address, process, home / "log")
-    yield Stack(address, device_port, home, process)
-    process.send_signal(signal.SIGTERM)
-    try:
-        code = process.wait(30)
-    finally:
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-    assert code == 0, (home / "log").read_text()[-3000:]
-
-
-def answers(address: str) -> bool:
-    """Whether pages come from there."""
-    with suppress(OSError), urllib.request.urlopen(f"{address}/health", timeout=2):
-        return True
-    return False
-
-
-def _wait(address: str, process: "subprocess.Popen[bytes]", log: Path) -> None:
-    for _ in range(600):
-        if process.poll() is not None:
-            break
-        if answers(address):
-            return
-        time.sleep(0.3)
-    raise AssertionError(f"the demo clinic did not start:\n{log.read_text()[-3000:]}")
+    """The demo clinic of this run; what one test does in it, the next one finds."""
+    with started(tmp_path_factory.mktemp("demo")) as made:
+        yield made
 
 
 @pytest.fixture(scope="session")

@@ -1,17 +1,16 @@
 """What goes wrong in real hands: the page says a sentence that helps, and what was typed is still there."""
 
-import os
 import re
-import signal
-import subprocess
-import sys
-import time
+import uuid
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import DESK, PHONE, ROOT, TABLET, Stack, Visitor, answers, free_port
+from tests.browser.conftest import DESK, PHONE, TABLET, Visitor
+from tests.browser.started import Stack, free_port, serving
 
 pytestmark = pytest.mark.browser
 
@@ -19,7 +18,9 @@ LONG, FAR_TOO_LONG = 30_000, 10_000_000
 IDLE_SECONDS = 12
 
 
-def _logged_in(visitor: Callable[..., Visitor], key: str, size: dict[str, int] = PHONE, **more: bool) -> Visitor:
+def _logged_in(
+    visitor: Callable[..., Visitor], key: str, size: dict[str, int] = PHONE, **more: bool
+) -> Visitor:
     made = visitor(size, **more)
     made.log_in(f"{key}@demo.invalid")
     return made
@@ -40,7 +41,7 @@ def test_a_link_works_once_and_an_older_one_no_longer(visitor: Callable[..., Vis
     guest.page.get_by_label("E-mail address").fill("not an address")
     guest.page.get_by_label("Password").fill("short")
     guest.page.get_by_role("button", name="Set up my login").click()
-    expect(guest.page.locator(".errors")).to_have_count(2)
+    expect(guest.page.locator(".errors li").first).to_be_visible()
     expect(guest.page.get_by_label("E-mail address")).to_have_value("not an address")
     guest.look()
     guest.page.get_by_label("E-mail address").fill("wiremu.own@demo.invalid")
@@ -54,7 +55,9 @@ def _dead(guest: Visitor, link: str) -> None:
     response = guest.page.goto(link)
     assert response is not None
     assert response.status == 404
-    expect(guest.page.get_by_role("heading", name="This link no longer works. Ask the clinic for a new one.")).to_be_visible()
+    expect(
+        guest.page.get_by_role("heading", name="This link no longer works. Ask the clinic for a new one.")
+    ).to_be_visible()
     guest.look()
 
 
@@ -66,7 +69,9 @@ def test_nobody_is_born_tomorrow(visitor: Callable[..., Visitor]) -> None:
     page.locator("#id_a-born_on").fill("2090-01-31")
     page.get_by_role("button", name="Enrol both").click()
     expect(page.get_by_role("alert").filter(has_text="Nothing is saved yet.")).to_be_visible()
-    expect(page.locator(".field.invalid", has=page.locator("#id_a-born_on")).locator(".errors li")).to_be_visible()
+    expect(
+        page.locator(".field.invalid", has=page.locator("#id_a-born_on")).locator(".errors li")
+    ).to_be_visible()
     expect(page.locator("#id_a-born_on")).to_have_value("2090-01-31")
     expect(page.locator("#id_b-name_used")).to_have_value("Lene")
     joy.look()
@@ -96,7 +101,7 @@ def test_an_impossible_pressure_is_not_charted(visitor: Callable[..., Visitor]) 
 def test_a_second_press_writes_nothing_twice(visitor: Callable[..., Visitor]) -> None:
     amara = _logged_in(visitor, "amara")
     page = amara.go("/insights/new")
-    words = "Pressed twice, meant once."
+    words = f"Pressed twice, meant once {uuid.uuid4().hex[:6]}."
     page.get_by_label("In your own words").fill(words)
     page.get_by_role("button", name="Keep it, for me").dblclick()
     page.wait_for_url(re.compile("/insights/[0-9a-f-]{36}$"))
@@ -113,7 +118,9 @@ def test_words_that_are_too_long_stay_on_the_page(visitor: Callable[..., Visitor
             letters,
         )
         page.get_by_role("button", name="Keep it, for me").click()
-        expect(page.get_by_text(re.compile("[Ss]horten it")).first).to_be_visible(timeout=20_000)
+        expect(page.get_by_text(re.compile("longer than 20,000|too much to be sent")).first).to_be_visible(
+            timeout=20_000
+        )
         kept = page.get_by_label("In your own words").evaluate("box => box.value.length")
         assert kept == letters
     page.get_by_label("In your own words").fill("a")  # ten million letters are too many for axe, too
@@ -123,7 +130,9 @@ def test_words_that_are_too_long_stay_on_the_page(visitor: Callable[..., Visitor
 def test_escape_twice_leaves_and_back_finds_a_login(visitor: Callable[..., Visitor]) -> None:
     ben = _logged_in(visitor, "ben", PHONE, dark=True)
     page = ben.go("/insights")
-    page.context.route("https://duckduckgo.com/**", lambda route: route.fulfill(body="<title>weather</title>rain"))
+    page.context.route(
+        "https://duckduckgo.com/**", lambda route: route.fulfill(body="<title>weather</title>rain")
+    )
     page.keyboard.press("Escape")
     page.keyboard.press("Escape")
     page.wait_for_url("https://duckduckgo.com/**")
@@ -135,7 +144,7 @@ def test_escape_twice_leaves_and_back_finds_a_login(visitor: Callable[..., Visit
 
 def test_a_lost_line_is_said_and_clears_no_alarm(visitor: Callable[..., Visitor]) -> None:
     luis = _logged_in(visitor, "luis", TABLET, dark=True)
-    page = _room_of(luis, "Yusuf")
+    page = _room_of(luis, "Daniel")
     alarms = page.locator("[data-alarm]")
     expect(alarms.first).to_be_visible()
     before = alarms.count()
@@ -151,25 +160,18 @@ def test_a_lost_line_is_said_and_clears_no_alarm(visitor: Callable[..., Visitor]
 
 
 @pytest.fixture
-def impatient(stack: Stack) -> Iterator[Stack]:
-    """The same clinic through a second page server that locks after a few seconds."""
+def impatient(stack: Stack, tmp_path: Path) -> Iterator[Stack]:
+    """The same clinic through a second page server, which locks after a few seconds."""
     port = free_port()
-    command = [sys.executable, "-m", "bothwell", "serve", "--demo", "--only", "web", "--port", str(port)]
-    minutes = str(IDLE_SECONDS / 60)
-    kept = {key: value for key, value in os.environ.items() if not key.startswith(("BOTHWELL_", "DJANGO_", "DATABASE_URL"))}
-    told = kept | {"BOTHWELL_HOME": str(stack.home / "home"), "BOTHWELL_IDLE_LOCK_MINUTES": minutes}
-    process = subprocess.Popen(command, cwd=ROOT, env=told, stdout=subprocess.DEVNULL, start_new_session=True)
-    address = f"http://localhost:{port}"
-    for _ in range(200):
-        if answers(address):
-            break
-        time.sleep(0.3)
-    yield Stack(address, stack.device_port, stack.home, process)
-    process.send_signal(signal.SIGTERM)
-    process.wait(30)
+    second = replace(stack, address=f"http://localhost:{port}")
+    words = ("--only", "web", "--port", str(port))
+    with serving(second, tmp_path / "log", *words, BOTHWELL_IDLE_LOCK_MINUTES=str(IDLE_SECONDS / 60)):
+        yield second
 
 
-def test_a_page_left_alone_locks_and_keeps_the_words(visitor: Callable[..., Visitor], impatient: Stack) -> None:
+def test_a_page_left_alone_locks_and_keeps_the_words(
+    visitor: Callable[..., Visitor], impatient: Stack
+) -> None:
     ben = visitor(PHONE)
     ben.stack = impatient
     page = ben.log_in("ben@demo.invalid")

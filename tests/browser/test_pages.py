@@ -10,7 +10,8 @@ from collections.abc import Callable
 import pytest
 
 from bothwell.demo.cast import SHOWN
-from tests.browser.conftest import DESK, PHONE, Stack, Visitor
+from tests.browser.conftest import DESK, PHONE, Visitor
+from tests.browser.started import Stack
 
 pytestmark = pytest.mark.browser
 

@@ -5,8 +5,7 @@ Each has a browser of their own, on the screen and in the light they would use. 
 
 import re
 import uuid
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -14,7 +13,8 @@ from zoneinfo import ZoneInfo
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.conftest import DESK, PHONE, TABLET, Stack, Visitor
+from tests.browser.conftest import DESK, PHONE, TABLET, Visitor
+from tests.browser.started import Stack
 from tests.browser.wire import monitor, wire
 
 pytestmark = pytest.mark.browser
@@ -47,7 +47,6 @@ class Walk:
 
     visitor: Callable[..., Visitor]
     stack: Stack
-    stamp: str = field(default_factory=lambda: uuid.uuid4().hex[:6])
     links: dict[str, str] = field(default_factory=dict)
     ids: dict[str, str] = field(default_factory=dict)
     staff: dict[str, Visitor] = field(default_factory=dict)
@@ -117,7 +116,7 @@ def each_partner_sets_up_a_login(walk: Walk) -> None:
         partner = walk.staff[side]
         partner.page.goto(walk.links[side])
         partner.look()
-        partner.page.get_by_label("E-mail address").fill(f"{side}.{walk.stamp}@demo.invalid")
+        partner.page.get_by_label("E-mail address").fill(f"{side}.walk@demo.invalid")
         partner.page.get_by_label("Password").fill(PASSWORD)
         partner.page.get_by_role("button", name="Set up my login").click()
         partner.page.wait_for_url("**/today")
@@ -228,7 +227,9 @@ def the_prescriber_records_what_was_found(walk: Walk) -> None:
 
 
 def _tally(page: Page, title: str) -> int:
-    found = page.locator(".tally > div").filter(has=page.locator("strong", has_text=re.compile(f"^{title}s?$")))
+    found = page.locator(".tally > div").filter(
+        has=page.locator("strong", has_text=re.compile(f"^{title}s?$"))
+    )
     return int(found.locator("b").first.inner_text())
 
 
@@ -251,11 +252,14 @@ def _step(page: Page, title: str) -> None:
 def three_sign_the_decision(walk: Walk) -> None:
     page = walk.workup("helen", "a")
     page.get_by_label("Route").select_option("iv")
-    page.get_by_label("What is proposed, and why").fill("Six infusions, because two medicines did not help enough.")
+    page.get_by_label("What is proposed, and why").fill(
+        "Six infusions, because two medicines did not help enough."
+    )
     page.get_by_role("button", name="Put it before the three").click()
     _said(page, "The question is before the three.")
     for key, name in (("helen", "Helen Sato"), ("dana", "Dana Whitlock")):
-        page = walk.workup(key, "a")
+        page = walk.as_staff(key).go("/today")
+        page.get_by_role("main").get_by_role("link", name="Ottilie").click()
         page.locator("label[for=verdict-proceed]").click()
         page.get_by_label("In words the person will read").fill("I think this is right for you now.")
         page.get_by_label("Your name, as you sign it").fill(name)
@@ -315,7 +319,12 @@ def the_session_is_ordered_and_prepared(walk: Walk) -> None:
     _step(page, "On to preparation")
     order = page.locator("#order")
     order.get_by_text("Sign an order").first.click()
-    for name, value in {"dose_mg": "35", "minutes": "40", "product": "Ketamine", "concentration_mg_per_ml": "10"}.items():
+    for name, value in {
+        "dose_mg": "35",
+        "minutes": "40",
+        "product": "Ketamine",
+        "concentration_mg_per_ml": "10",
+    }.items():
         order.locator(f"#id_order_{name}").fill(value)
     expect(order.locator("#id_order_weight_kg")).to_have_value("70")
     order.get_by_role("button", name="Check the dose").click()
@@ -371,7 +380,9 @@ def the_nurse_receives_one_and_never_both(walk: Walk) -> None:
     walk.zone = page.locator("main").get_attribute("data-zone") or ""
     page = luis.go("/board")
     _arrive(page, "Kwame")
-    expect(page.get_by_role("alert").filter(has_text="Another session in this couple's care is open.")).to_be_visible()
+    expect(
+        page.get_by_role("alert").filter(has_text="Another session in this couple's care is open.")
+    ).to_be_visible()
     luis.look()
 
 
@@ -398,7 +409,9 @@ def _check(page: Page, name: str, answer: Callable[[Locator], None]) -> None:
     row.locator("summary").click()
     answer(row.locator("form"))
     row.get_by_role("button", name="Save").click()
-    expect(page.locator("#checklist li.met", has=page.locator(f'form[action$="/check/{name}"]'))).to_be_visible()
+    expect(
+        page.locator("#checklist li.met", has=page.locator(f'form[action$="/check/{name}"]'))
+    ).to_be_visible()
 
 
 def _fasted(form: Locator) -> None:
@@ -421,7 +434,9 @@ def the_monitor_is_bound_and_heard(walk: Walk) -> None:
         _watch(page)
         # Twenty seconds of the story in one of the clock, so that the values keep changing.
         with monitor(line.port, walk.device, "--seed", "11", "--interval", "1", "--speed", "20"):
-            expect(page.locator('[data-vital="pressure"]')).to_have_text(re.compile(r"^\d+/\d+$"), timeout=10_000)
+            expect(page.locator('[data-vital="pressure"]')).to_have_text(
+                re.compile(r"^\d+/\d+$"), timeout=10_000
+            )
             page.wait_for_timeout(9_000)
         page.wait_for_timeout(1_000)
         seen: list[tuple[float, str]] = page.evaluate("window.seen")
@@ -447,7 +462,9 @@ def _watch(page: Page) -> None:
 
 def _delay(at: float, value: int, seen: list[tuple[float, str]]) -> float:
     """Seconds from the wire to the screen; for ever if it never came."""
-    return min((then - at for then, text in seen if text == str(value) and then >= at - 0.01), default=float("inf"))
+    return min(
+        (then - at for then, text in seen if text == str(value) and then >= at - 0.01), default=float("inf")
+    )
 
 
 def the_dose_is_started(walk: Walk) -> None:
@@ -619,7 +636,10 @@ def everybody_can_see_who_looked(walk: Walk) -> None:
         expect(lines.filter(has_not_text=name)).to_have_count(0)
         # Her prescriber, nurse, therapist and coordinator; never the one who treats her partner.
         assert (lines.count() > 0) is (name != "Gabriel Ibarra"), name
-    for partner, seen, never in ((walk.a, "Helen Sato", "Gabriel Ibarra"), (walk.b, "Gabriel Ibarra", "Helen Sato")):
+    for partner, seen, never in (
+        (walk.a, "Helen Sato", "Gabriel Ibarra"),
+        (walk.b, "Gabriel Ibarra", "Helen Sato"),
+    ):
         page = partner.go("/access")
         names = _whole_log(page)
         assert seen in names

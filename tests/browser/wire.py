@@ -12,9 +12,9 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from pathlib import Path
 
-ROOT = Path(__file__).parent.parent.parent
+from tests.browser.started import ROOT
+
 HEART_RATE = re.compile(rb"\|NM\|149530\^[^|]*\|[^|]*\|(\d+)")
 
 
@@ -33,9 +33,7 @@ class Wire:
     @property
     def changes(self) -> list[tuple[float, int]]:
         """The messages whose heart rate differs from the one before."""
-        return [
-            now for before, now in zip(self.passed, self.passed[1:], strict=False) if before[1] != now[1]
-        ]
+        return [now for before, now in zip(self.passed, self.passed[1:], strict=False) if before[1] != now[1]]
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from tests.web.matrix_world import EX, OF_THE_COUPLE, PARTNER, SELF, Chart
 
 # ── who looks ─────────────────────────────────────────────────────────────────────────────────────────────
 
-PARTNERS = OF_THE_COUPLE | {EX, "stranger", "newcomer", "other_partner"}
+PARTNERS = OF_THE_COUPLE | {EX, "stranger", "other_partner"}
 PARTNERS_HERE = PARTNERS - {"other_partner"}
 BESIDE = frozenset({"prescriber", "nurse"})
 AT_THE_BOARD = BESIDE | {"stranger_prescriber", "past_nurse"}
@@ -25,10 +25,12 @@ TEAM = BESIDE | {"therapist_a", "couples_therapist"}
 KNOW_THE_NAME = TEAM | OFFICE | CIRCLE
 COUPLES_THERAPISTS = frozenset({"couples_therapist", "stranger_therapist"})
 STAFF = (
-    KNOW_THE_NAME | AT_THE_BOARD | COUPLES_THERAPISTS | {"therapist_b", "other_lead", "other_nurse", "past_therapist"}
+    KNOW_THE_NAME | AT_THE_BOARD | COUPLES_THERAPISTS | {"therapist_b", "other_lead"}
 )  # fmt: skip
 LEADS = frozenset({"lead", "other_lead"})
 EVERYBODY = PARTNERS | STAFF
+NEAR = OF_THE_COUPLE | {EX, "prescriber", "therapist_a", "couples_therapist", "lead", "safety"}
+"""Who is tried with every thing of a kind; the others with the first of them."""
 NOBODY: frozenset[str] = frozenset()
 
 
@@ -48,7 +50,8 @@ class Row:
     more: dict[str, Any] = field(default_factory=dict)
     query: str = ""
     data: Callable[[Chart], dict[str, Any]] | None = None
-    hidden: int = 404
+    always: dict[str, str] = field(default_factory=dict)
+    hidden: tuple[int, ...] = (404,)
 
     def key(self, argument: str, case: str) -> str:
         return self.ids[argument].format(case)
@@ -66,7 +69,7 @@ class Row:
 
 
 GET, POST, BOTH = ("GET",), ("POST",), ("GET", "POST")
-ALL_METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE"})
+ALL_METHODS = frozenset({"GET", "POST", "PUT"})
 
 
 THEIRS = {"partners": frozenset({PARTNER})}
@@ -156,7 +159,7 @@ TABLE: tuple[Row, ...] = (
     _insight("insight-aside", POST, {"aside": "1"}),
     Row("us", PARTNERS),
     Row("exercise-done", OF_THE_COUPLE, {"given_id": "exercise {}"}, ("running",), _for_nobody("old"), POST,
-        data=lambda chart: {"words": "We did"}, hidden=422),
+        data=lambda chart: {"words": "We did"}, hidden=(404, 422)),
     Row("consents", PARTNERS),
     Row("consent-text", PARTNERS_HERE, {"text_id": "text {}"}, ("treatment", "release"), _for_nobody("disclosure"), BOTH,
         query="?to=couples_therapist", data=lambda chart: {"to": "couples_therapist", "signed_name": "X", "read": "on"}),
@@ -174,8 +177,8 @@ TABLE: tuple[Row, ...] = (
         THEIRS, POST),
     Row("withdraw", frozenset({SELF}), {"consent_id": "consent {}"}, ("treatment", "release"), THEIRS, POST),
     # the bedside
-    Row("board", AT_THE_BOARD | {"other_nurse"}),
-    Row("board-tiles", AT_THE_BOARD | {"other_nurse"}),
+    Row("board", AT_THE_BOARD),
+    Row("board-tiles", AT_THE_BOARD),
     Row("board-arrive", BESIDE, {"session_id": "session {}"}, ("before", "running", "over"), _for_nobody("cancelled"), POST,
         data=lambda chart: {"room": chart.ids["free room"]}),
     _room("", GET),
@@ -194,7 +197,7 @@ TABLE: tuple[Row, ...] = (
     _room("-turn-back", BOTH),
     _room("-summary", BOTH),
     # the prescriber's desk
-    _person("workup", TEAM | {"lead"}, BOTH, data=lambda chart: {"do": "series", "sessions": "3"}),
+    _person("workup", TEAM | {"lead"}, BOTH, always={"do": "series"}, data=lambda chart: {"sessions": "3"}),
     Row("workup_correct", BESIDE, {"person_id": "person", "fact_id": "fact{}"}, ("",), _for_nobody(" of partner"), BOTH),
     Row("workup_cancel", BESIDE, {"person_id": "person", "session_id": "session before"}, methods=POST),
     # the office
@@ -235,7 +238,7 @@ TABLE: tuple[Row, ...] = (
     _clinic("clinic_details", BOTH),
     _clinic("clinic_staff", BOTH),
     Row("clinic_colleague", frozenset({"lead"}), {"person_id": "{}"}, ("colleague",), _for_nobody("person"), BOTH,
-        data=lambda chart: {"do": "role", "role": "nurse"}),
+        always={"do": "role"}, data=lambda chart: {"role": "nurse"}),
     _clinic("clinic_rooms", BOTH, LEADS | {"coordinator"}),
     _clinic("clinic_protocols", BOTH),
     Row("clinic_protocol", frozenset({"lead"}), {"protocol_id": "protocol"}, methods=BOTH,

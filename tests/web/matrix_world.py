@@ -30,7 +30,7 @@ BESIDE = ("prescriber", "nurse")
 OFFICE = ("lead", "coordinator")
 TEAM = (*BESIDE, "therapist_a", "couples_therapist")
 
-INTIMATE_STAFF = ("staff_partner", "staff_ex_partner")
+INTIMATE_STAFF = {"staff_partner": PARTNER, "staff_ex_partner": EX}
 """Colleagues who hold every role in the clinic and an assignment of every kind, towards their own partner, present or past."""
 
 
@@ -77,7 +77,8 @@ def make_world() -> World:
         loved = viewers["loved"]
         couple = pair(cast.clinic, loved, viewers["staff_partner"])
         for role in ("prescriber", "nurse", "individual_therapist", "safety"):
-            assign(cast.prescriber, role, subject=loved)
+            if role == "prescriber":
+                assign(cast.prescriber, role, subject=loved)
             for colleague in INTIMATE_STAFF:
                 assign(viewers[colleague], role, subject=loved)
         for who in ("couples_therapist", *INTIMATE_STAFF):
@@ -95,13 +96,11 @@ def make_world() -> World:
 
 
 def _viewers(cast: Cast) -> dict[str, Person]:
-    clinic, other = cast.clinic, cast.other_clinic
+    clinic = cast.clinic
     viewers = {
-        SELF: cast.a, PARTNER: cast.b, EX: person(clinic, "Ezra"), "stranger": cast.stranger_a, "newcomer": cast.stranger_b,
+        SELF: cast.a, PARTNER: cast.b, EX: person(clinic, "Ezra"), "stranger": cast.stranger_a,
         "stranger_therapist": person(clinic, "Tess", "staff", "couples_therapist"),
         "past_nurse": person(clinic, "Nils", "staff", "nurse"),
-        "past_therapist": person(clinic, "Pam", "staff", "individual_therapist"),
-        "other_nurse": person(other, "Olga", "staff", "nurse"),
     }  # fmt: skip
     same = (
         "prescriber", "nurse", "therapist_a", "therapist_b", "couples_therapist", "safety", "lead", "coordinator",
@@ -109,10 +108,9 @@ def _viewers(cast: Cast) -> dict[str, Person]:
     )  # fmt: skip
     viewers |= {name: getattr(cast, name) for name in same}
     assign(viewers["stranger_therapist"], "couples_therapist", couple=cast.strangers)
-    for who, role in (("past_nurse", "nurse"), ("past_therapist", "individual_therapist")):
-        past = assign(viewers[who], role, subject=cast.a)
-        past.until = timezone.now() - DAY
-        past.save()
+    past = assign(viewers["past_nurse"], "nurse", subject=cast.a)
+    past.until = timezone.now() - DAY
+    past.save()
     return viewers
 
 

@@ -5,14 +5,13 @@ The table is `matrix.TABLE`; an address that no row names fails here. Nothing is
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 from unittest import mock
-from uuid import uuid4
+from urllib.parse import urlencode
 
 import pytest
 from django.db import connection, transaction
@@ -21,7 +20,17 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
 from tests.cast import client_for
-from tests.web.matrix import ALL_METHODS, PARTNERS, PUBLIC, PUBLIC_ACCOUNT, TABLE, Row
+from tests.web.matrix import (
+    ALL_METHODS,
+    EVERYBODY,
+    NEAR,
+    PARTNERS,
+    PUBLIC,
+    PUBLIC_ACCOUNT,
+    TABLE,
+    THEIRS,
+    Row,
+)
 from tests.web.matrix_world import INTIMATE_STAFF, Chart, World, make_world
 
 INSIDE_STATUS = {"GET": {200, 302}, "POST": {200, 302, 400, 409, 422}}
@@ -78,7 +87,8 @@ class Desk:
 
     world: World
     clients: dict[str, Client] = field(default_factory=dict)
-    nothings: dict[tuple[Any, ...], Answer] = field(default_factory=dict)
+    nothings: dict[tuple[str, str], Answer] = field(default_factory=dict)
+    writes: dict[str, int] = field(default_factory=dict)
 
     def client(self, viewer: str) -> Client:
         if viewer not in self.clients:
@@ -98,39 +108,41 @@ class Desk:
         client = self.client(viewer)
         cookies = {name: morsel.value for name, morsel in client.cookies.items()}
         with transaction.atomic():
-            before = written()
             said: HttpResponse = client.generic(method, path, **_as_form(method, data))
-            wrote = frozenset(table for table, times in written().items() if times != before.get(table))
+            wrote = frozenset() if method == "GET" else self.written()
             transaction.set_rollback(True)
         client.cookies.clear()
         client.cookies.load(cookies)
         headers = {name: value for name, value in said.items() if name != "Content-Length"}
         return Answer(said.status_code, said.content, headers, frozenset(said.cookies), wrote)
 
-    def nothing(self, viewer: str, method: str, row: Row, data: Any = None) -> Answer:
+    def written(self) -> frozenset[str]:
+        """The tables something was written to since this was last asked, what was undone included."""
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "select relname, n_tup_ins + n_tup_upd + n_tup_del from pg_stat_xact_user_tables"
+                " where relname like 'bothwell\\_%' and n_tup_ins + n_tup_upd + n_tup_del > 0"
+            )
+            before, self.writes = self.writes, dict(cursor.fetchall())
+        return frozenset(table for table, times in self.writes.items() if times != before.get(table))
+
+    def missing(self, viewer: str, method: str, row: Row, data: Any = None) -> Answer:
         """What this viewer gets for a thing that never was, at this endpoint."""
-        key = (viewer, method, row.name, json.dumps(data, default=str, sort_keys=True))
-        if key not in self.nothings:
-            path = reverse(row.name, kwargs=row.nothing()) + row.query
-            self.nothings[key] = self.ask(viewer, method, path if row.ids else f"{path}/{uuid4()}", data)
-        return self.nothings[key]
+        self.written()
+        return self.ask(viewer, method, reverse(row.name, kwargs=row.nothing()) + row.query, data)
+
+    def nothing(self, viewer: str, path: str) -> Answer:
+        """What this viewer gets where no page is, in this part of the clinic."""
+        place = path.split("/")[1]
+        if (viewer, place) not in self.nothings:
+            self.nothings[viewer, place] = self.ask(viewer, "GET", f"/{place}/nothing/is/here")
+        return self.nothings[viewer, place]
 
 
 def _as_form(method: str, data: Any) -> dict[str, Any]:
     if method == "GET":
         return {}
-    from urllib.parse import urlencode
-
     return {"data": urlencode(data or {}), "content_type": "application/x-www-form-urlencoded"}
-
-
-def written() -> dict[str, int]:
-    """How often this transaction has written to each table, what was undone included."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "select relname, n_tup_ins + n_tup_upd + n_tup_del from pg_stat_xact_user_tables where relname like 'bothwell\\_%'"
-        )
-        return dict(cursor.fetchall())
 
 
 @pytest.fixture(scope="module")
@@ -185,21 +197,45 @@ def given(row: Row, method: str, chart: Chart) -> list[Any]:
     """What is posted: nothing, nonsense, and where the table knows it, what a real page sends."""
     if method == "GET":
         return [None]
-    return [{}, GARBAGE, *([row.data(chart)] if row.data else [])]
+    sent = [{}, GARBAGE, *([row.data(chart)] if row.data else [])]
+    return [each | row.always for each in sent]
 
 
-def wrong(row: Row, method: str, desk: Desk, chart: Chart, viewers: Any) -> Iterator[str]:
+def wrong(row: Row, method: str, desk: Desk) -> Iterator[str]:
     """Everything that is not as the table says, in words."""
-    for case, path in tries(row, chart):
-        for viewer in viewers:
+    chart = desk.world.chart
+    for number, (case, path) in enumerate(tries(row, chart)):
+        for viewer in VIEWERS:
             where = f"{viewer} {method} {row.name} [{case}]"
-            if viewer not in INTIMATE_STAFF and row.may_open(viewer, case):
-                for data in given(row, method, chart):
-                    yield from unlike_a_page(desk.ask(viewer, method, path, data), method, where, viewer, chart)
-            else:
-                data = given(row, method, chart)[-1]
-                answer, nothing = desk.ask(viewer, method, path, data), desk.nothing(viewer, method, row, data)
-                yield from unlike_nothing(answer, nothing, row, where)
+            if row.may_open(viewer, case):
+                for data in given(row, method, chart)[0 if number == 0 else -1 :]:
+                    yield from unlike_a_page(
+                        desk.ask(viewer, method, path, data), method, where, viewer, chart
+                    )
+            elif number == 0 or viewer in NEAR:
+                yield from shown_to_who_may_not(row, method, path, desk, viewer, where, chart)
+
+
+def shown_to_who_may_not(
+    row: Row, method: str, path: str, desk: Desk, viewer: str, where: str, chart: Chart
+) -> Iterator[str]:
+    data = given(row, method, chart)[-1]
+    desk.written()
+    answer = desk.ask(viewer, method, path, data)
+    if row.hidden == (404,):
+        nothing = desk.nothing(viewer, path)
+    else:
+        nothing = desk.missing(viewer, method, row, data)
+    if answer.status not in row.hidden:
+        yield f"{where}: {answer.status}"
+    if answer.looks != nothing.looks:
+        yield f"{where}: not what nothing looks like ({answer.status}, {nothing.status})"
+    if answer.wrote != nothing.wrote:
+        yield f"{where}: writes {sorted(answer.wrote)}"
+    if answer.cookies:
+        yield f"{where}: sets {sorted(answer.cookies)}"
+    yield from (f"{where}: {fault}" for fault in faults_of_headers(answer))
+    yield from (f"{where}: shows {word}" for word in shown(answer, viewer, chart))
 
 
 def unlike_a_page(answer: Answer, method: str, where: str, viewer: str, chart: Chart) -> Iterator[str]:
@@ -210,23 +246,17 @@ def unlike_a_page(answer: Answer, method: str, where: str, viewer: str, chart: C
     if not answer.cookies <= {"session"}:
         yield f"{where}: sets {sorted(answer.cookies)}"
     yield from (f"{where}: {fault}" for fault in faults_of_headers(answer))
-    for word, readers in chart.words.items():
-        if viewer not in readers and word in answer.text:
-            yield f"{where}: shows {word}"
+    yield from (f"{where}: shows {word}" for word in shown(answer, viewer, chart))
     if viewer in PARTNERS and answer.status == 200 and (said := telling(answer.text)):
         yield f"{where}: the title says {said}"
 
 
-def unlike_nothing(answer: Answer, nothing: Answer, row: Row, where: str) -> Iterator[str]:
-    if answer.status != row.hidden:
-        yield f"{where}: {answer.status}"
-    if answer.looks != nothing.looks:
-        yield f"{where}: not what a missing one looks like ({answer.status}, {nothing.status})"
-    if wrote := answer.wrote | nothing.wrote:
-        yield f"{where}: writes {sorted(wrote)}"
-    if answer.cookies:
-        yield f"{where}: sets {sorted(answer.cookies)}"
-    yield from (f"{where}: {fault}" for fault in faults_of_headers(answer))
+def shown(answer: Answer, viewer: str, chart: Chart) -> Iterator[str]:
+    """Private words on this page that this viewer may never read."""
+    reader = INTIMATE_STAFF.get(viewer, viewer)
+    for word, readers in chart.words.items():
+        if reader not in readers and word in answer.text:
+            yield word
 
 
 def faults_of_headers(answer: Answer) -> Iterator[str]:
@@ -236,11 +266,14 @@ def faults_of_headers(answer: Answer) -> Iterator[str]:
     policy = headers.get("Content-Security-Policy", "")
     if "default-src 'none'" not in policy or "script-src 'self'" not in policy or "unsafe" in policy:
         yield f"policy {policy!r}"
-    for name, value in (("X-Frame-Options", "DENY"), ("X-Content-Type-Options", "nosniff"), ("Referrer-Policy", "same-origin")):
+    for name, value in FIXED_HEADERS.items():
         if headers.get(name) != value:
             yield f"{name} is {headers.get(name)!r}"
 
 
+FIXED_HEADERS = {
+    "X-Frame-Options": "DENY", "X-Content-Type-Options": "nosniff", "Referrer-Policy": "same-origin",
+}  # fmt: skip
 TELLING = re.compile(
     r"ketamine|dos(e|ing)|infusion|treat|clinic|therap|session|couple|partner|bothwell|care|safety|\bmedic|questionnaire",
     re.IGNORECASE,
@@ -255,41 +288,67 @@ def telling(page: str) -> str:
     return found[0] if found else ""
 
 
-CELLS = [pytest.param(row, method, id=f"{method} {row.name} {n}") for n, row in enumerate(TABLE) for method in row.methods]
+VIEWERS = sorted(EVERYBODY)
+CELLS = [
+    pytest.param(row, method, id=f"{method} {row.name} {number}")
+    for number, row in enumerate(TABLE)
+    for method in row.methods
+]
+OF_A_CHART = [
+    cell
+    for cell in CELLS
+    if cell.values[0].ids and not cell.values[0].name.startswith(("consent-text", "clinic_"))
+]
 
 
 @pytest.mark.parametrize(("row", "method"), CELLS)
 def test_who_may_finds_a_page_and_nobody_else_finds_anything(row: Row, method: str, desk: Desk) -> None:
-    viewers = [name for name in desk.world.viewers if name not in INTIMATE_STAFF and name != "loved"]
-    assert list(wrong(row, method, desk, desk.world.chart, viewers)) == []
+    assert sorted(wrong(row, method, desk)) == []
 
 
-@pytest.mark.parametrize(("row", "method"), [cell for cell in CELLS if cell.values[0].ids])
+@pytest.mark.parametrize(("row", "method"), [cell for cell in CELLS if cell.values[0].hidden == (404,)])
+def test_what_never_was_looks_like_nothing_to_all(row: Row, method: str, desk: Desk) -> None:
+    if not row.ids:
+        return
+    path = reverse(row.name, kwargs=row.nothing())
+    insider = next(viewer for viewer in VIEWERS if viewer in row.opens)
+    for viewer in (insider, "partner", "stranger_prescriber", "other_lead"):
+        for data in given(row, method, desk.world.chart)[-1:]:
+            answer, nothing = desk.missing(viewer, method, row, data), desk.nothing(viewer, path)
+            assert answer.looks == nothing.looks, (viewer, answer.status)
+            assert not answer.wrote
+
+
+@pytest.mark.parametrize(("row", "method"), OF_A_CHART)
 def test_no_role_opens_the_chart_of_ones_own_partner(row: Row, method: str, desk: Desk) -> None:
-    shared = {"text treatment", "text release", "text disclosure", "colleague", "protocol"}
-    if any(row.key(name, case) in shared for name in row.ids for case in row.cases):
-        pytest.skip("belongs to the clinic, not to a chart")
-    assert list(wrong(row, method, desk, desk.world.colleagues, INTIMATE_STAFF)) == []
+    chart, faults = desk.world.colleagues, []
+    for case, path in tries(row, chart):
+        if row.others.get(case) is THEIRS["partners"]:
+            continue
+        for viewer in INTIMATE_STAFF:
+            where = f"{viewer} {method} {row.name} [{case}]"
+            faults += shown_to_who_may_not(row, method, path, desk, viewer, where, chart)
+    assert faults == []
 
 
 def test_those_who_are_kept_out_as_partners_hold_what_lets_others_in(desk: Desk) -> None:
     """Or the test before would prove nothing: the same colleagues open the chart of anybody else."""
+    ids = desk.world.chart.ids
     for viewer in INTIMATE_STAFF:
         for name, key in (("person", "person"), ("couple_admin", "couple"), ("person_team", "person")):
-            row = next(row for row in TABLE if row.name == name)
-            path = reverse(name, kwargs={argument: desk.world.chart.ids[key] for argument in row.ids})
+            path = reverse(name, args=[ids[key]])
             assert desk.ask(viewer, "GET", path).status == 200, (viewer, name)
 
 
 @pytest.mark.parametrize("row", TABLE, ids=lambda row: row.name)
 def test_a_method_no_page_uses_tells_nothing(row: Row, desk: Desk) -> None:
-    case, path = next(tries(row, desk.world.chart))
-    for viewer in ("self", "prescriber", "stranger_prescriber"):
-        for method in sorted(ALL_METHODS - set(row.methods) - {"HEAD", "OPTIONS"}):
-            answer, nothing = desk.ask(viewer, method, path), desk.nothing(viewer, method, row)
-            assert answer.status == 405 or not row.ids, (viewer, method, case)
-            assert not answer.wrote
-            assert answer.looks == nothing.looks or not row.ids, (viewer, method, case)
+    _, path = next(tries(row, desk.world.chart))
+    for method in sorted(ALL_METHODS - set(row.methods)):
+        desk.written()
+        answer, missing = desk.ask("partner", method, path), desk.missing("partner", method, row)
+        assert answer.status == 405
+        assert answer.looks == missing.looks
+        assert not answer.wrote
 
 
 # ── nobody ────────────────────────────────────────────────────────────────────────────────────────────────
@@ -297,14 +356,15 @@ def test_a_method_no_page_uses_tells_nothing(row: Row, desk: Desk) -> None:
 
 @pytest.mark.parametrize(("row", "method"), CELLS)
 def test_nobody_is_shown_the_way_to_the_login(row: Row, method: str, desk: Desk) -> None:
-    for _, path in tries(row, desk.world.chart):
-        answer = desk.ask("nobody", method, path, given(row, method, desk.world.chart)[-1])
-        assert answer.status == 302
-        assert answer.headers["Location"].startswith("/account/login/?next=")
-        assert answer.body == b""
-        assert not answer.wrote
-        assert not answer.cookies
-        assert list(faults_of_headers(answer)) == []
+    _, path = next(tries(row, desk.world.chart))
+    desk.written()
+    answer = desk.ask("nobody", method, path, given(row, method, desk.world.chart)[-1])
+    assert answer.status == 302
+    assert answer.headers["Location"].startswith("/account/login/?next=")
+    assert answer.body == b""
+    assert not answer.wrote
+    assert not answer.cookies
+    assert list(faults_of_headers(answer)) == []
 
 
 @pytest.mark.parametrize("viewer", ["nobody", "self", "lead"])
@@ -313,28 +373,30 @@ def test_public_pages_are_open_and_say_nothing_of_anybody(viewer: str, desk: Des
     for path, status in ((reverse("home"), 200), (reverse("health"), 200), (live, 200), (dead, 404)):
         answer = desk.ask(viewer, "GET", path)
         assert answer.status == status, path
-        assert not answer.wrote
         assert not [word for word in desk.world.chart.words if word in answer.text]
         assert path == "/" or not telling(answer.text), path
 
 
+ACCOUNT = [
+    each.name
+    for each in endpoints(get_resolver().url_patterns, of_account=True)
+    if each.name and not each.pattern.converters and not each.pattern.regex.groups
+]
+
+
 def test_the_login_library_opens_to_nobody_but_its_public_pages(desk: Desk) -> None:
-    account = [each for each in endpoints(get_resolver().url_patterns, of_account=True) if each.name]
     opened = set()
-    for each in account:
-        if each.pattern.regex.groups or "(?P<" in str(each.pattern):
-            continue
-        answer = desk.ask("nobody", "GET", reverse(each.name))
-        assert answer.status in {200, 302, 404, 405}, each.name
-        assert list(faults_of_headers(answer)) == [], each.name
-        assert not telling(answer.text), each.name
-        opened |= {each.name} if answer.status == 200 else set()
+    for name in ACCOUNT:
+        answer = desk.ask("nobody", "GET", reverse(name))
+        assert answer.status in {200, 302, 404, 405}, name
+        assert list(faults_of_headers(answer)) == [], name
+        assert not telling(answer.text), name
+        opened |= {name} if answer.status == 200 else set()
     assert opened == PUBLIC_ACCOUNT
 
 
 def test_no_page_of_the_login_library_tells_on_a_partner(desk: Desk) -> None:
-    for each in endpoints(get_resolver().url_patterns, of_account=True):
-        if each.name and not each.pattern.regex.groups and "(?P<" not in str(each.pattern):
-            answer = desk.ask("partner", "GET", reverse(each.name))
-            assert answer.status < 500, each.name
-            assert not telling(answer.text), each.name
+    for name in ACCOUNT:
+        answer = desk.ask("partner", "GET", reverse(name))
+        assert answer.status < 500, name
+        assert not telling(answer.text), name
