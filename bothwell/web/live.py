@@ -175,7 +175,9 @@ def _sees_one(changed: Collection[UUID | None]) -> bool:
     known = [each for each in changed if each]
     if len(known) < len(changed):
         return True
-    return _asked("select exists (select 1 from bothwell_dosingsession where id = any(%(known)s))", known=known)
+    return _asked(
+        "select exists (select 1 from bothwell_dosingsession where id = any(%(known)s))", known=known
+    )
 
 
 def _asked(question: str, **values: UUID | list[UUID]) -> bool:

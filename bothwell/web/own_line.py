@@ -115,7 +115,8 @@ def own_story(
         return None
     who, zone, today = nearby.person, zone_of(nearby.person), local_now(nearby.person).date()
     found = None if is_hidden else own_line(who)
-    doses, ours = () if is_hidden else tuple(_doses(who)), tuple(_session(row, zone, today) for row in sessions)
+    doses = () if is_hidden else tuple(_doses(who))
+    ours = tuple(_session(row, zone, today) for row in sessions)
     insights = tuple(SharedInsight(Side(side), at.astimezone(zone).date()) for side, at in given)
     shown = [*(each.on for each in doses), *(each.on for each in ours), *(each.on for each in insights)]
     answered = [on for on, _ in found[0].totals] if found else []

@@ -28,6 +28,8 @@ function watch() {
   const drawing = host ? chart(host, given()) : null;
   let alarms = null;
   let redrawn = 0;
+  let isLeaving = false; // a form is on its way: its own answer is the next page, at its top
+  addEventListener("submit", (event) => { if (!event.defaultPrevented) isLeaving = true; });
 
   const line = follow(main, {
     onReadings(update) {
@@ -37,7 +39,7 @@ function watch() {
       if (update.samples.some((each) => each.corrects) || !sameAlarms(update.alarms)) line.refresh();
     },
     onParts(changed, fetched) {
-      if (fetched.querySelector("[data-stage]")?.dataset.stage !== main.dataset.stage && !isBusy()) location.reload();
+      if (fetched.querySelector("[data-stage]")?.dataset.stage !== main.dataset.stage && !isBusy() && !isLeaving) location.replace(location.pathname);
       if (changed.includes("chart")) drawing?.set(given());
     },
   });
