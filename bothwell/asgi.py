@@ -42,9 +42,7 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
 
 async def _answer(scope: Scope, receive: Receive, send: Send) -> None:
     """Send each request to the server that suits it."""
-    if scope["type"] == "lifespan":
-        await streams(scope, receive, send)
-    elif scope["type"] == "http" and scope["path"].startswith("/live/"):
+    if scope["type"] == "lifespan" or (scope["type"] == "http" and scope["path"].startswith("/live/")):
         await streams(scope, receive, send)
     elif (body := await _whole(receive)) is None:
         await _say_plainly(send, 408, TOO_SLOW)

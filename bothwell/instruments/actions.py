@@ -101,9 +101,11 @@ def save_answer(*, by: Person, response_id: UUID, link_id: str, code: str | None
     kept = Response.objects.filter(
         id=response_id, status=Response.Status.DRAFT, revision=revision, subject=by
     ).update(answers={**draft.answers, link_id: code}, revision=revision + 1)
-    if not kept:
+    stands = _own(by, response_id)
+    # Choosing and pressing Next at once sends the same answer twice, side by side: the second is no surprise.
+    if not kept and (link_id not in stands.answers or stands.answers[link_id] != code):
         raise Stale("This was answered in another window. Here is how it stands there.")
-    return _own(by, response_id)
+    return stands
 
 
 def _check(instrument_id: str, link_id: str, code: str | None) -> None:

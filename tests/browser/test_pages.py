@@ -49,18 +49,18 @@ def look(visitor: Visitor, kind: str) -> None:
 def test_every_page_of(key: str, visitor: Callable[..., Visitor], stack: Stack) -> None:
     mine = visitor(PHONE)
     mine.log_in(f"{key}@demo.invalid")
-    waiting, met = ["/today"], {"/today"}
+    waiting, met = [("/today", "the login")], {"/today"}
     while waiting:
-        path = waiting.pop(0)
+        path, came_from = waiting.pop(0)
         response = mine.page.goto(stack.address + path)
         assert response is not None
-        assert response.status == 200, path
+        assert response.status == 200, f"{path}, linked from {came_from}"
         look(mine, SAME.sub("*", path))
         for found in mine.page.evaluate(LINKS):
             kind = SAME.sub("*", found)
             if kind not in met and not found.startswith("/account/logout"):
                 met.add(kind)
-                waiting.append(found)
+                waiting.append((found, path))
     assert len(met) >= 3
 
 
