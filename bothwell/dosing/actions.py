@@ -1,7 +1,7 @@
 """Everything written about a dosing session, from the order to the signed discharge.
 
 Nothing here decides: `order`, `gates` and `discharge` do, and the database refuses two partners at once.
-Blood pressures come from the monitoring slice, which is built on this one, so they are handed in.
+Blood pressures and oximetry come from the monitoring slice, which is built on this one, so they are handed in.
 """
 
 from collections.abc import Mapping, Sequence
@@ -364,7 +364,10 @@ def checks_of(session: DosingSession) -> dict[str, GateCheck]:
 
 
 def before(
-    session: DosingSession, pressures: Sequence[Pressure], now: datetime | None = None
+    session: DosingSession,
+    pressures: Sequence[Pressure],
+    saturation_at: datetime | None,
+    now: datetime | None = None,
 ) -> gating.Before:
     """What is known just before a dose, from the rows the viewer may see."""
     now = now or timezone.now()
@@ -399,6 +402,7 @@ def before(
         suicide_risk_found=bool(suicide.value.get("risk")) if suicide else None,
         weight_kg=weight,
         pressures=tuple(pressures),
+        saturation_at=saturation_at,
         pressure_override=gating.Override(steps.Role.PRESCRIBER, str(override.value), override.recorded_at)
         if override
         else None,
@@ -443,16 +447,25 @@ def _instant(row: GateCheck | None, name: str) -> datetime | None:
     return datetime.fromisoformat(value) if value else None
 
 
-def gates_of(session: DosingSession, pressures: Sequence[Pressure]) -> list[gating.GateResult]:
+def gates_of(
+    session: DosingSession, pressures: Sequence[Pressure], saturation_at: datetime | None
+) -> list[gating.GateResult]:
     """Every gate before a dose, passed or not, with its reason."""
-    return gating.gates(before(session, pressures), pathway.protocol_of(session.course.protocol))
+    return gating.gates(before(session, pressures, saturation_at), pathway.protocol_of(session.course.protocol))
 
 
 # ── during and after ───────────────────────────────────────────────────────────────────────────────────
 
 
 @transaction.atomic
-def start(*, by: Person, session_id: UUID, pressures: Sequence[Pressure], request_id: UUID) -> DosingSession:
+def start(
+    *,
+    by: Person,
+    session_id: UUID,
+    pressures: Sequence[Pressure],
+    saturation_at: datetime | None,
+    request_id: UUID,
+) -> DosingSession:
     """The first dose of the order is given now, every gate passed. A repeated post changes nothing."""
     session = _held(session_id)
     if Administration.objects.filter(session=session, request_id=request_id).exists():
@@ -461,7 +474,7 @@ def start(*, by: Person, session_id: UUID, pressures: Sequence[Pressure], reques
     _may_chart(by, session)
     if session.started_at is not None:
         raise Refused("The dose has been started already.")
-    Refused.unless(gating.may_start(gates_of(session, pressures)))
+    Refused.unless(gating.may_start(gates_of(session, pressures, saturation_at)))
     ordered = order_for(session)
     if ordered is None:
         raise Refused("The prescriber has not signed an order for this session.")

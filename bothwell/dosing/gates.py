@@ -31,6 +31,7 @@ class Gate(StrEnum):
     SUICIDE_RESCREENED = "suicide_rescreened"
     WEIGHT_RECORDED = "weight_recorded"
     BLOOD_PRESSURE = "blood_pressure"
+    OXYGEN_SATURATION = "oxygen_saturation"
     FASTING = "fasting"
     ANTIEMETIC = "antiemetic"
     ESCORT = "escort"
@@ -80,6 +81,7 @@ class Before:
     suicide_risk_found: bool | None = None
     weight_kg: Decimal | None = None
     pressures: tuple[Pressure, ...] = ()
+    saturation_at: datetime | None = None
     pressure_override: Override | None = None
     fasting_confirmed: bool = False
     last_food_at: datetime | None = None
@@ -232,6 +234,16 @@ def _blood_pressure(before: Before, protocol: Protocol) -> Checked:
     return below, evidence
 
 
+def _saturation(before: Before, _: Protocol) -> Checked:
+    """Oximetry at each session (esketamine label); going home is judged against this baseline."""
+    return _said(
+        _is_today(before.saturation_at, before),
+        "Oxygen saturation was measured before the dose.",
+        "Oxygen saturation has not been measured today: put the monitor on, or enter it by hand.",
+        _at(before.saturation_at),
+    )
+
+
 def _overrides(override: Override, readings: tuple[Pressure, ...], before: Before) -> bool:
     newest = max(one.observed_at for one in readings)
     is_reasoned = override.role is Role.PRESCRIBER and bool(override.reason.strip())
@@ -276,6 +288,7 @@ _CHECKS: dict[Gate, Callable[[Before, Protocol], Checked]] = {
     Gate.SUICIDE_RESCREENED: _suicide,
     Gate.WEIGHT_RECORDED: _weight,
     Gate.BLOOD_PRESSURE: _blood_pressure,
+    Gate.OXYGEN_SATURATION: _saturation,
     Gate.FASTING: _fasting,
     Gate.ANTIEMETIC: _antiemetic,
     Gate.ESCORT: _escort,

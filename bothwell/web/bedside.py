@@ -119,6 +119,11 @@ def charted(session_id: UUID) -> list[Value]:
     )  # fmt: skip
 
 
+def newest_at(values: Iterable[Value], code: str) -> datetime | None:
+    """When this quantity was last measured."""
+    return max((value.observed_at for value in values if value.code == code), default=None)
+
+
 def pressures(values: Iterable[Value]) -> tuple[Pressure, ...]:
     """The blood pressures among these values, whole ones only, oldest first (mmHg)."""
     return tuple(

@@ -73,7 +73,10 @@ def people(request: HttpRequest) -> HttpResponse:
     """Everyone in care whom the viewer may see, couple by couple; searched by name, paged by name."""
     by = require(request, *SEES_PEOPLE)
     asked, after = request.GET.get("q", "").strip()[:60], request.GET.get("after", "")[:200]
-    found = Person.objects.filter(kind=PersonKind.PARTNER).order_by("name_used", "id")
+    # Staff who are a partner here themselves find no door to their own couple's charts (`not_ones_own`).
+    own = Membership.objects.filter(person=by).values("couple_id")
+    theirs = Membership.objects.filter(couple_id__in=own).values("person_id")
+    found = Person.objects.filter(kind=PersonKind.PARTNER).exclude(id__in=theirs).order_by("name_used", "id")
     if asked:
         found = found.filter(name_used__icontains=asked)
     if after:

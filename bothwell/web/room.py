@@ -138,10 +138,11 @@ def start(request: HttpRequest, session_id: UUID) -> HttpResponse:
     form = bedside_forms.Bedside(request.POST, zone=bed.zone)
     if not form.is_valid():
         return _room(request, bed, trouble="Please press Start again.", status=422)
+    charted = bedside.charted(session_id)
     try:
         dosing.start(
             by=bed.who, session_id=session_id, request_id=form.cleaned_data["request_id"],
-            pressures=bedside.pressures(bedside.charted(session_id)),
+            pressures=bedside.pressures(charted), saturation_at=bedside.newest_at(charted, "spo2"),
         )  # fmt: skip
     except Refused as refused:
         return _room(request, _bed(request, session_id), trouble=refused.reason, status=422)

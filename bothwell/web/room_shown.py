@@ -303,6 +303,7 @@ TITLES: dict[Gate, str] = {
     Gate.SUICIDE_RESCREENED: "Suicide risk",
     Gate.WEIGHT_RECORDED: "Weight",
     Gate.BLOOD_PRESSURE: "Blood pressure",
+    Gate.OXYGEN_SATURATION: "Oxygen saturation",
     Gate.FASTING: "Fasting",
     Gate.ANTIEMETIC: "Antiemetic",
     Gate.ESCORT: "Going home",
@@ -331,7 +332,9 @@ class GateRow:
 
 def _before(bed: Bed, values: Sequence[bedside.Value]) -> dict[str, Any]:
     """The checklist: every gate, the form for what is missing, and what stands between now and the dose."""
-    results = dosing.gates_of(bed.session, bedside.pressures(values))
+    results = dosing.gates_of(
+        bed.session, bedside.pressures(values), bedside.newest_at(values, "spo2")
+    )
     answers = dosing.checks_of(bed.session)
     rows = [_gate_row(bed, result, answers) for result in results]
     return {
@@ -359,6 +362,10 @@ def _gate_row(bed: Bed, result: GateResult, answers: Mapping[str, GateCheck]) ->
         title, parts = bedside_forms.ENTRIES["pressure"]
         readings = bedside_forms.Readings(zone=bed.zone, parts=parts, auto_id="gate_pressure_%s")
         return GateRow(title, result, readings, "pressure", "", answers.get("pressure_override"))
+    if result.name is Gate.OXYGEN_SATURATION:
+        _, parts = bedside_forms.ENTRIES["vitals"]
+        readings = bedside_forms.Readings(zone=bed.zone, parts=parts, auto_id="gate_vitals_%s")
+        return GateRow(TITLES[result.name], result, readings, "vitals")
     return GateRow(TITLES[result.name], result, elsewhere=ELSEWHERE[result.name])
 
 

@@ -498,14 +498,19 @@ def values_are_entered_by_hand(walk: Walk) -> None:
     luis.look()
     sheet.get_by_label("Systolic").fill("128")
     sheet.get_by_label("Diastolic").fill("81")
-    sheet.locator('input[name="sedation"][value="5"]').check(force=True)
-    sheet.locator('input[name="dissociation"][value="1"]').check(force=True)
-    sheet.locator('input[name="wanted"][value="yes"]').check(force=True)
-    sheet.locator('input[name="nausea"][value="2"]').check(force=True)
+    _choose(sheet, "sedation", "5")
+    _choose(sheet, "dissociation", "1")
+    _choose(sheet, "wanted", "yes")
+    _choose(sheet, "nausea", "2")
     sheet.get_by_role("button", name="Save").click()
     expect(page.locator('[data-vital="pressure"]')).to_have_text("128/81")
     expect(page.locator(".log")).to_contain_text("Luis Ferrer")
     luis.look()
+
+
+def _choose(sheet: Locator, name: str, value: str) -> None:
+    """Press the key of one answer, as a finger would."""
+    sheet.locator(f'label:has(input[name="{name}"][value="{value}"])').click()
 
 
 def the_session_ends_signed(walk: Walk) -> None:

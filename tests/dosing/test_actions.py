@@ -51,7 +51,7 @@ def arrive(ready: Ready) -> DosingSession:
 
 
 def start(ready: Ready, **changes: object) -> DosingSession:
-    given = {"pressures": calm(), "request_id": uuid4()} | changes
+    given = {"pressures": calm(), "saturation_at": timezone.now(), "request_id": uuid4()} | changes
     return actions.start(by=ready.cast.nurse, session_id=ready.session.id, **given)  # type: ignore[arg-type]
 
 

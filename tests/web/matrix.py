@@ -29,7 +29,7 @@ STAFF = (
 )  # fmt: skip
 LEADS = frozenset({"lead", "other_lead"})
 EVERYBODY = PARTNERS | STAFF
-NEAR = OF_THE_COUPLE | {EX, "prescriber", "therapist_a", "couples_therapist", "lead", "safety"}
+NEAR = OF_THE_COUPLE | {EX, "couples_therapist", "lead"}
 """Who is tried with every thing of a kind; the others with the first of them."""
 NOBODY: frozenset[str] = frozenset()
 

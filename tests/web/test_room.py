@@ -118,7 +118,7 @@ def test_the_checklist_names_what_is_missing_and_each_answer_ticks_it_off(
     arrive(ready)
     page = nurse.get(at(ready))
     assert page.context["missing"] == [
-        "wanted today", "suicide risk", "weight", "blood pressure", "fasting", "antiemetic", "going home",
+        "wanted today", "suicide risk", "weight", "blood pressure", "oxygen saturation", "fasting", "antiemetic", "going home",
     ]  # fmt: skip
     assert "Bothwell’s alarms are advisory. The bedside monitor is primary." in page.content.decode()
     assert "34 mg ÷ 50 mg/mL = 0.68 mL" in page.content.decode()
@@ -137,6 +137,7 @@ def test_the_checklist_names_what_is_missing_and_each_answer_ticks_it_off(
         "check/antiemetic": {"antiemetic": "given"},
         "check/escort": {"escort": "Ruth"},
         "enter/pressure": {"systolic": "124", "diastolic": "78"},
+        "enter/vitals": {"spo2": "98", "heart_rate": "72", "respiratory_rate": "14"},
     }
     for end, given in answers.items():
         assert post(nurse, at(ready, end), **given).status_code == 302, end  # type: ignore[attr-defined]
