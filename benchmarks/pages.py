@@ -88,7 +88,9 @@ def measure(runs: int) -> dict[tuple[str, str], tuple[float, int]]:
         for name, path in zip(wanted, list(paths(_person(user), wanted)), strict=True):
             for _ in range(3):
                 answer = client.get(path)
-            assert answer.status_code == 200, f"{key} {name}: {answer.status_code} {answer.headers.get('Location', '')}"
+            assert answer.status_code == 200, (
+                f"{key} {name}: {answer.status_code} {answer.headers.get('Location', '')}"
+            )
             with CaptureQueriesContext(connection) as queries:
                 client.get(path)
             taken = []

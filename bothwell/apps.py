@@ -11,7 +11,7 @@ class BothwellConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from bothwell.privacy import checks, policies  # noqa: F401, PLC0415 - the app registry must be ready
+        from bothwell.privacy import checks, policies  # noqa: F401 - the app registry must be ready
         from bothwell.web import guard  # noqa: F401 - it hears every login, from the first on
 
         post_migrate.connect(policies.apply_after_migrate, sender=self, dispatch_uid="bothwell.policies")

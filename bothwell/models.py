@@ -53,8 +53,8 @@ from bothwell.privacy.models import (
 )
 
 __all__ = [
-    "AdverseEvent",
     "Administration",
+    "AdverseEvent",
     "Alarm",
     "AlarmEvent",
     "Assignment",

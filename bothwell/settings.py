@@ -141,7 +141,9 @@ ACCOUNT_SESSION_REMEMBER = False
 ACCOUNT_CHANGE_EMAIL = False
 ACCOUNT_PREVENT_ENUMERATION = True
 ACCOUNT_RATE_LIMITS = {"login_failed": "5/5m/key,20/5m/ip", "reset_password": "5/h/key,20/h/ip"}
-ALLAUTH_TRUSTED_PROXY_COUNT = 0 if PLAIN_HTTP else 1  # else all the world is one address, and locked out as one
+ALLAUTH_TRUSTED_PROXY_COUNT = (
+    0 if PLAIN_HTTP else 1
+)  # else all the world is one address, and locked out as one
 ACCOUNT_REAUTHENTICATION_TIMEOUT = 900
 MFA_ADAPTER = "bothwell.web.adapter.MfaAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
@@ -169,7 +171,9 @@ SECURE_SSL_REDIRECT = False  # the proxy redirects; see docs/running.md
 # Only a proxy may say so; without one anybody could.
 SECURE_PROXY_SSL_HEADER = None if PLAIN_HTTP else ("HTTP_X_FORWARDED_PROTO", "https")
 SECURE_HSTS_SECONDS = 0 if PLAIN_HTTP else 31_536_000
-SECURE_REFERRER_POLICY = "same-origin"  # with no-referrer a browser sends Origin: null, and every form is refused
+SECURE_REFERRER_POLICY = (
+    "same-origin"  # with no-referrer a browser sends Origin: null, and every form is refused
+)
 SECURE_CONTENT_TYPE_NOSNIFF = True
 X_FRAME_OPTIONS = "DENY"
 CONTENT_SECURITY_POLICY = {

@@ -451,7 +451,9 @@ def gates_of(
     session: DosingSession, pressures: Sequence[Pressure], saturation_at: datetime | None
 ) -> list[gating.GateResult]:
     """Every gate before a dose, passed or not, with its reason."""
-    return gating.gates(before(session, pressures, saturation_at), pathway.protocol_of(session.course.protocol))
+    return gating.gates(
+        before(session, pressures, saturation_at), pathway.protocol_of(session.course.protocol)
+    )
 
 
 # ── during and after ───────────────────────────────────────────────────────────────────────────────────

@@ -39,7 +39,9 @@ class DosingSession(Row):
     arrived_at = models.DateTimeField(null=True)
     started_at = models.DateTimeField(null=True, help_text="the first administered dose")
     ended_at = models.DateTimeField(null=True, help_text="signed discharge, or turned back before a dose")
-    outcome = models.CharField(max_length=16, blank=True, help_text="discharged, turned_back, left_early, cancelled")
+    outcome = models.CharField(
+        max_length=16, blank=True, help_text="discharged, turned_back, left_early, cancelled"
+    )
     presence = models.GeneratedField(
         expression=Func(F("arrived_at"), F("ended_at"), function="tstzrange"),
         output_field=DateTimeRangeField(),
@@ -71,7 +73,10 @@ class DosingSession(Row):
                 & (Q(ended_at__isnull=True) | Q(arrived_at__isnull=True) | Q(ended_at__gt=F("arrived_at"))),
             ),
         ]
-        indexes = [models.Index(fields=["subject", "scheduled_at"]), models.Index(fields=["couple", "scheduled_at"])]
+        indexes = [
+            models.Index(fields=["subject", "scheduled_at"]),
+            models.Index(fields=["couple", "scheduled_at"]),
+        ]
 
 
 class SessionRow(Private):
@@ -114,7 +119,9 @@ class Administration(SessionRow):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["clinic", "session", "request_id"], name="one_administration_a_post")
+            models.UniqueConstraint(
+                fields=["clinic", "session", "request_id"], name="one_administration_a_post"
+            )
         ]
 
 

@@ -1,4 +1,7 @@
-"""What a person has been asked to answer, and what they answered. Scores are computed by `scoring`, stored with the answers."""
+"""What a person has been asked to answer, and what they answered.
+
+Scores are computed by `scoring` and stored with the answers; nothing here computes or rewords anything.
+"""
 
 from django.db import models
 from django.db.models import Q
@@ -26,7 +29,9 @@ class Request(Private):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["clinic", "subject", "instrument", "wave"], name="nothing_is_due_twice")
+            models.UniqueConstraint(
+                fields=["clinic", "subject", "instrument", "wave"], name="nothing_is_due_twice"
+            )
         ]
 
 
@@ -43,7 +48,9 @@ class Response(Private):
     kind = models.CharField(max_length=24, choices=Kind)
     wave = models.CharField(max_length=40)
     status = models.CharField(max_length=8, choices=Status, default=Status.DRAFT)
-    answers = models.JSONField(default=dict, help_text="linkId -> answer code, or null for 'rather not answer'")
+    answers = models.JSONField(
+        default=dict, help_text="linkId -> answer code, or null for 'rather not answer'"
+    )
     revision = models.PositiveIntegerField(default=0, help_text="raised by each save: a stale one is refused")
     sent_at = models.DateTimeField(null=True)
     total = models.DecimalField(max_digits=7, decimal_places=2, null=True)
@@ -53,7 +60,8 @@ class Response(Private):
     class Meta:
         constraints = [
             models.CheckConstraint(
-                name="sent_has_a_time", condition=Q(status="draft", sent_at__isnull=True) | Q(status="sent", sent_at__isnull=False)
+                name="sent_has_a_time",
+                condition=Q(status="draft", sent_at__isnull=True) | Q(status="sent", sent_at__isnull=False),
             )
         ]
         indexes = [models.Index(fields=["subject", "instrument", "sent_at"])]

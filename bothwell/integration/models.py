@@ -31,7 +31,9 @@ class InsightVersion(Private):
     to_ask = models.TextField(blank=True)
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["clinic", "insight", "number"], name="versions_are_numbered")]
+        constraints = [
+            models.UniqueConstraint(fields=["clinic", "insight", "number"], name="versions_are_numbered")
+        ]
 
 
 class Modality(models.TextChoices):
@@ -56,7 +58,9 @@ class CoupleSession(Private):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["clinic", "couple", "number"], name="couple_sessions_are_numbered"),
+            models.UniqueConstraint(
+                fields=["clinic", "couple", "number"], name="couple_sessions_are_numbered"
+            ),
         ]
         indexes = [models.Index(fields=["couple", "at"])]
 
@@ -117,4 +121,3 @@ class ExerciseDone(Private):
         constraints = [
             models.UniqueConstraint(fields=["clinic", "given", "author", "on_day"], name="done_once_a_day")
         ]
-

@@ -10,8 +10,8 @@ from django.utils import timezone
 from procrastinate import RetryStrategy
 from procrastinate.contrib.django import app
 
-from bothwell.enrolment import link
 from bothwell.couples.models import Contact
+from bothwell.enrolment import link
 from bothwell.privacy import audit
 from bothwell.privacy.models import Invitation
 

@@ -41,7 +41,9 @@ class Binding(SessionRow):
                 violation_error_message="This monitor is bound to another session. End that first.",
             ),
             models.UniqueConstraint(
-                fields=["clinic", "session"], condition=Q(until__isnull=True), name="a_session_has_one_monitor"
+                fields=["clinic", "session"],
+                condition=Q(until__isnull=True),
+                name="a_session_has_one_monitor",
             ),
         ]
 
@@ -75,7 +77,8 @@ class Sample(Private):
             ),
             models.CheckConstraint(
                 name="from_a_device_or_a_person",
-                condition=Q(device__isnull=False, author__isnull=True) | Q(device__isnull=True, author__isnull=False),
+                condition=Q(device__isnull=False, author__isnull=True)
+                | Q(device__isnull=True, author__isnull=False),
             ),
         ]
         indexes = [models.Index(fields=["session", "code", "observed_at"])]
@@ -96,7 +99,9 @@ class Channel(Private):
     state = models.JSONField(default=dict)
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["clinic", "session", "code"], name="one_channel_a_quantity")]
+        constraints = [
+            models.UniqueConstraint(fields=["clinic", "session", "code"], name="one_channel_a_quantity")
+        ]
 
 
 class Alarm(Private):
@@ -111,7 +116,9 @@ class Alarm(Private):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["clinic", "session", "code", "number"], name="alarms_are_numbered")
+            models.UniqueConstraint(
+                fields=["clinic", "session", "code", "number"], name="alarms_are_numbered"
+            )
         ]
 
 
@@ -144,4 +151,6 @@ class AdverseEvent(SessionRow):
     follow_up_on = models.DateField(null=True)
 
     class Meta:
-        constraints = [models.CheckConstraint(name="grades_run_from_1_to_5", condition=Q(grade__gte=1, grade__lte=5))]
+        constraints = [
+            models.CheckConstraint(name="grades_run_from_1_to_5", condition=Q(grade__gte=1, grade__lte=5))
+        ]

@@ -603,7 +603,9 @@ def open_decision(
     *, by: Person, course: Course, route: str, summary: str, request_id: UUID | None = None
 ) -> JointDecision:
     """Put the question to the three: in words that the partner will read. One question at a time."""
-    _need(by, subject_of(course), "decision", "The prescriber or the couples therapist opens a joint decision.")
+    _need(
+        by, subject_of(course), "decision", "The prescriber or the couples therapist opens a joint decision."
+    )
     if kept := _kept_before(JointDecision, by, request_id):
         return kept  # type: ignore[no-any-return]
     course = _locked(course)

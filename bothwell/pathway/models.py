@@ -39,7 +39,9 @@ class Course(Private):
     phase = models.CharField(max_length=32)
     state = models.CharField(max_length=12)
     sessions_planned = models.PositiveSmallIntegerField(null=True)
-    steps_taken = models.PositiveIntegerField(default=0, help_text="compare-and-set: two people cannot both step")
+    steps_taken = models.PositiveIntegerField(
+        default=0, help_text="compare-and-set: two people cannot both step"
+    )
 
     class Meta:
         constraints = [
@@ -63,7 +65,9 @@ class Step(Private):
     why = models.TextField()
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["clinic", "course", "number"], name="steps_are_numbered")]
+        constraints = [
+            models.UniqueConstraint(fields=["clinic", "course", "number"], name="steps_are_numbered")
+        ]
 
 
 class HoldReason(Private):

@@ -203,7 +203,7 @@ _FROM: dict[Kind, frozenset[State]] = {kind: frozenset({State.ACTIVE}) for kind 
     Kind.RESUME: frozenset({State.ON_HOLD}),
     Kind.STOP: frozenset({State.ACTIVE, State.ON_HOLD}),
 }
-_TO: dict[Kind, State] = {kind: State.ACTIVE for kind in Kind} | {
+_TO: dict[Kind, State] = dict.fromkeys(Kind, State.ACTIVE) | {
     Kind.HOLD: State.ON_HOLD,
     Kind.DEFER: State.ON_HOLD,
     Kind.STOP: State.STOPPED,

@@ -16,7 +16,8 @@ def the_web_login_owns_nothing(databases: Any = None, **_: Any) -> list[Error]:
         cursor.execute(
             "select rolsuper, rolbypassrls, (select count(*) from pg_class c join pg_namespace n on n.oid = c.relnamespace "
             "where n.nspname = 'public' and pg_has_role(current_user, c.relowner, 'USAGE')), "
-            "exists (select 1 from pg_roles r where (r.rolsuper or r.rolbypassrls) and pg_has_role(current_user, r.oid, 'MEMBER')) "
+            "exists (select 1 from pg_roles r where (r.rolsuper or r.rolbypassrls) "
+            "and pg_has_role(current_user, r.oid, 'MEMBER')) "
             "from pg_roles where rolname = current_user"
         )
         superuser, bypasses, owns, may_become = cursor.fetchone()

@@ -332,9 +332,7 @@ class GateRow:
 
 def _before(bed: Bed, values: Sequence[bedside.Value]) -> dict[str, Any]:
     """The checklist: every gate, the form for what is missing, and what stands between now and the dose."""
-    results = dosing.gates_of(
-        bed.session, bedside.pressures(values), bedside.newest_at(values, "spo2")
-    )
+    results = dosing.gates_of(bed.session, bedside.pressures(values), bedside.newest_at(values, "spo2"))
     answers = dosing.checks_of(bed.session)
     rows = [_gate_row(bed, result, answers) for result in results]
     return {

@@ -165,9 +165,16 @@ def _signing(who: Person, surroundings: Nearby) -> list[Need]:
 
 def _consenting(who: Person) -> list[Need]:
     """The treatment's own consent, while the course waits for it or stands without it."""
-    waiting = Course.objects.filter(subject=who, state=State.ACTIVE, phase__in=NEEDS_CONSENT).exclude(route="")
+    waiting = Course.objects.filter(subject=who, state=State.ACTIVE, phase__in=NEEDS_CONSENT).exclude(
+        route=""
+    )
     return [
-        Need("Read and sign", "What the sessions are, their risks, and your way out", "/consents", READING_MINUTES)
+        Need(
+            "Read and sign",
+            "What the sessions are, their risks, and your way out",
+            "/consents",
+            READING_MINUTES,
+        )
         for course in waiting
         if pathway.consent_in_force(course) is None
     ]

@@ -370,7 +370,8 @@ def _course_context(desk: Desk, course: Course) -> dict[str, Any]:
         "sessions": course.sessions.select_related("room").order_by("scheduled_at"),
         "series_form": bound.get("series") or SeriesForm(initial={"sessions": course.sessions_planned}),
         "preparation": (kept := actions.preparation_of(course)),
-        "prepare_form": bound.get("prepare") or PrepareForm(initial=vars(kept) if kept else None, auto_id=PREPARE_ID),
+        "prepare_form": bound.get("prepare")
+        or PrepareForm(initial=vars(kept) if kept else None, auto_id=PREPARE_ID),
         "may_prepare": bool(desk.roles & {*MEDICAL_ROLES, steps.Role.INDIVIDUAL_THERAPIST}),
         "is_open": course.state in (steps.State.ACTIVE, steps.State.ON_HOLD),
     }

@@ -27,14 +27,17 @@ LINKS = """() => [...document.querySelectorAll("nav a[href], main a[href], .menu
   .map((link) => link.pathname)"""
 PUBLIC = ("/", "/account/login/", "/account/password/reset/", "/invitation/no-such-link", "/no/such/page")
 
+ENOUGH = 6
+"""So often one kind of page is examined; whoever opens it after that sees that it opens and fits."""
+
 opened: Counter[str] = Counter()
 """How often each kind of page was opened so far: every time in another light and on another screen."""
 
 
 def look(visitor: Visitor, kind: str) -> None:
-    """Accessible in the light whose turn it is (the first time in two of them), and as wide as any screen."""
-    turns = 1 if opened[kind] else 2
-    for _ in range(turns):
+    """Accessible in the light whose turn it is (the first time in two of them), and no wider than any screen."""
+    turns = 2 if not opened[kind] else 1
+    for _ in range(min(turns, ENOUGH - opened[kind])):
         size, dark = LIGHTS[opened[kind] % len(LIGHTS)]
         opened[kind] += 1
         visitor.page.set_viewport_size(size)  # type: ignore[arg-type]

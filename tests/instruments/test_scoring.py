@@ -285,7 +285,7 @@ def test_a_complete_response_carries_the_total_and_an_empty_one_has_no_items() -
 
 def test_a_time_without_a_zone_is_refused() -> None:
     with pytest.raises(ValueError, match="time zone"):
-        answers_to_fhir(load("gad-7"), {}, authored_at=datetime(2026, 1, 1))  # noqa: DTZ001
+        answers_to_fhir(load("gad-7"), {}, authored_at=datetime(2026, 1, 1))
 
 
 def test_totals_are_exact_decimals() -> None:

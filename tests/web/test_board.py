@@ -206,7 +206,11 @@ def test_the_first_dose_pressed_on_two_tablets_is_given_once(committed: Ready) -
             with door.opened(nurse.id):
                 gate.wait(timeout=20)
                 return actions.start(
-                    by=nurse, session_id=committed.session.id, pressures=calm(), saturation_at=timezone.now(), request_id=key
+                    by=nurse,
+                    session_id=committed.session.id,
+                    pressures=calm(),
+                    saturation_at=timezone.now(),
+                    request_id=key,
                 ).started_at
         finally:
             connection.close()

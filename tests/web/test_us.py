@@ -230,7 +230,11 @@ def test_after_parting_what_both_had_read_stays_and_what_one_had_not_does_not() 
         for summary, readers in ((read, (cast.a, cast.b)), (unread, (cast.b,))):
             for reader in readers:
                 Receipt.objects.create(
-                    clinic=cast.clinic, author=reader, item_kind="couple.shared", item_id=summary.id, couple=cast.couple
+                    clinic=cast.clinic,
+                    author=reader,
+                    item_kind="couple.shared",
+                    item_id=summary.id,
+                    couple=cast.couple,
                 )
         Membership.objects.filter(couple=cast.couple).update(until=timezone.now())
         type(cast.couple).objects.filter(id=cast.couple.id).update(parted_at=timezone.now())

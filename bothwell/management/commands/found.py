@@ -9,8 +9,8 @@ from typing import Any
 from django.core.management.base import BaseCommand
 from django.db import connection, transaction
 
-from bothwell.enrolment.actions import address_of, found, found_again
 from bothwell.couples.models import Clinic
+from bothwell.enrolment.actions import address_of, found, found_again
 from bothwell.privacy.models import Invitation
 
 TURN = 7406
