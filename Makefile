@@ -37,7 +37,9 @@ pictures: install chromium ## take the pictures of the README anew
 	$(BIN)/python -m tests.pictures
 
 bench: install ## measure what must stay fast
-	$(BIN)/python -m tests.bench
+	$(BIN)/python -m benchmarks.pages
+	$(BIN)/python -m benchmarks.feed
+	$(BIN)/python -m benchmarks.live
 
 format: install ## lay out the code as the house does
 	$(BIN)/ruff format .

@@ -18,7 +18,10 @@ from tests.browser.started import ROOT, Stack, started
 FOLDER = ROOT / "docs" / "pictures"
 TALL = {"width": 1440, "height": 1120}
 LARGEST_BYTES = 300_000
-STILL = "*, *::before, *::after { animation: none !important; transition: none !important; caret-color: transparent !important; }"
+STILL = """
+*, *::before, *::after {
+  animation: none !important; transition: none !important; caret-color: transparent !important;
+}"""
 
 
 @dataclass(frozen=True)

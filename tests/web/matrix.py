@@ -70,18 +70,12 @@ class Row:
 
 GET, POST, BOTH = ("GET",), ("POST",), ("GET", "POST")
 ALL_METHODS = frozenset({"GET", "POST", "PUT"})
-
-
 THEIRS = {"partners": frozenset({PARTNER})}
 """What belongs to the partner is the partner's."""
 
 
 def _for_nobody(*cases: str) -> dict[str, frozenset[str]]:
     return dict.fromkeys(cases, NOBODY)
-
-
-def today_prepare() -> Row:
-    return Row("prepare", frozenset({SELF}), methods=BOTH)
 
 
 def _insight(name: str, methods: tuple[str, ...], data: dict[str, Any] | None = None) -> Row:
@@ -145,7 +139,7 @@ def _clinic(name: str, methods: tuple[str, ...], opens: frozenset[str] = LEADS) 
 TABLE: tuple[Row, ...] = (
     # a partner's own pages
     Row("today", EVERYBODY),
-    today_prepare(),
+    Row("prepare", frozenset({SELF}), methods=BOTH),
     _checkin("checkin"),
     _checkin("checkin-question", BOTH, number=1),
     _checkin("checkin-review", BOTH),
@@ -161,8 +155,9 @@ TABLE: tuple[Row, ...] = (
     Row("exercise-done", OF_THE_COUPLE, {"given_id": "exercise {}"}, ("running",), _for_nobody("old"), POST,
         data=lambda chart: {"words": "We did"}, hidden=(404, 422)),
     Row("consents", PARTNERS),
-    Row("consent-text", PARTNERS_HERE, {"text_id": "text {}"}, ("treatment", "release"), _for_nobody("disclosure"), BOTH,
-        query="?to=couples_therapist", data=lambda chart: {"to": "couples_therapist", "signed_name": "X", "read": "on"}),
+    Row("consent-text", PARTNERS_HERE, {"text_id": "text {}"}, ("treatment", "release"),
+        _for_nobody("disclosure"), BOTH, query="?to=couples_therapist",
+        data=lambda chart: {"to": "couples_therapist", "signed_name": "X", "read": "on"}),
     Row("consent-withdraw", frozenset({SELF}), {"consent_id": "consent {}"}, ("treatment", "release"), THEIRS, POST),
     Row("agreement", OF_THE_COUPLE, {"agreement_id": "agreement"}, methods=BOTH,
         data=lambda chart: {"signed_name": "X", "read": "on"}),
@@ -179,7 +174,8 @@ TABLE: tuple[Row, ...] = (
     # the bedside
     Row("board", AT_THE_BOARD),
     Row("board-tiles", AT_THE_BOARD),
-    Row("board-arrive", BESIDE, {"session_id": "session {}"}, ("before", "running", "over"), _for_nobody("cancelled"), POST,
+    Row("board-arrive", BESIDE, {"session_id": "session {}"}, ("before", "running", "over"),
+        _for_nobody("cancelled"), POST,
         data=lambda chart: {"room": chart.ids["free room"]}),
     _room("", GET),
     _room("-live", GET),
@@ -188,7 +184,8 @@ TABLE: tuple[Row, ...] = (
     _room("-enter", BOTH, what="pressure"),
     _room("-medicine", BOTH),
     _room("-infusion", BOTH),
-    Row("room-correct", BESIDE, {"session_id": "session running", "sample_id": "sample {}"}, ("running",), _for_nobody("over", "partners"), BOTH),
+    Row("room-correct", BESIDE, {"session_id": "session running", "sample_id": "sample {}"}, ("running",),
+        _for_nobody("over", "partners"), BOTH),
     Row("room-acknowledge", BESIDE, {"session_id": "session running", "alarm_id": "alarm"}, methods=POST),
     _room("-device", BOTH),
     _room("-take-off", POST),
@@ -198,7 +195,8 @@ TABLE: tuple[Row, ...] = (
     _room("-summary", BOTH),
     # the prescriber's desk
     _person("workup", TEAM | {"lead"}, BOTH, always={"do": "series"}, data=lambda chart: {"sessions": "3"}),
-    Row("workup_correct", BESIDE, {"person_id": "person", "fact_id": "fact{}"}, ("",), _for_nobody(" of partner"), BOTH),
+    Row("workup_correct", BESIDE, {"person_id": "person", "fact_id": "fact{}"}, ("",),
+        _for_nobody(" of partner"), BOTH),
     Row("workup_cancel", BESIDE, {"person_id": "person", "session_id": "session before"}, methods=POST),
     # the office
     Row("people", STAFF),
@@ -222,8 +220,8 @@ TABLE: tuple[Row, ...] = (
     _couple("couple_for_both", GET),
     _couple("couple_plan", POST),
     _couple("couple_library", BOTH),
-    Row("couple_end_exercise", frozenset({"couples_therapist"}), {"couple_id": "couple", "given_id": "exercise running"},
-        methods=POST),
+    Row("couple_end_exercise", frozenset({"couples_therapist"}),
+        {"couple_id": "couple", "given_id": "exercise running"}, methods=POST),
     _couple("couple_agreement", BOTH),
     _meeting("couple_session", BOTH),
     _meeting("couple_move", POST),

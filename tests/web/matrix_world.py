@@ -1,4 +1,4 @@
-"""The rich world in which every row of the table of pages is tried: a couple, those who care for them, and all they left.
+"""The world in which every row of the table of pages is tried: a couple, those who care for them, all they left.
 
 `Chart` is everything about one person and their couple: an id for each thing an address could name (`ids`) and, in
 each private text, a word with those who may ever read it (`words`).
@@ -31,7 +31,7 @@ OFFICE = ("lead", "coordinator")
 TEAM = (*BESIDE, "therapist_a", "couples_therapist")
 
 INTIMATE_STAFF = {"staff_partner": PARTNER, "staff_ex_partner": EX}
-"""Colleagues who hold every role in the clinic and an assignment of every kind, towards their own partner, present or past."""
+"""Colleagues with every role and an assignment of every kind towards their own partner, present or past."""
 
 
 @dataclass
@@ -159,12 +159,14 @@ def _chart(
     old = _old_couple(cast, who, ex)
     chart = Chart(who, partner, ex, couple, old)
     chart.ids |= {
-        "person": who.id, "colleague": cast.nurse.id, "couple": couple.id, "old couple": old.id, "protocol": protocol.id,
+        "person": who.id, "colleague": cast.nurse.id, "couple": couple.id, "old couple": old.id,
+        "protocol": protocol.id,
         **{f"text {kind}": text.id for kind, text in texts.items()},
     }  # fmt: skip
     lay = _Layer(cast, chart, therapist, protocol, texts, timezone.now())
     for part in (
-        lay.contacts, lay.care_team, lay.answers, lay.course, lay.sessions, lay.insights, lay.couples_work, lay.old_work,
+        lay.contacts, lay.care_team, lay.answers, lay.course, lay.sessions, lay.insights, lay.couples_work,
+        lay.old_work,
         lay.consents, lay.log,
     ):  # fmt: skip
         part()
@@ -303,7 +305,8 @@ class _Layer:
         self.keep("free room", tables.Room.objects.create(clinic=self.cast.clinic, name=uuid4().hex[:8]))
         times: dict[str, dict[str, Any]] = {
             "before": {"scheduled_at": now + HOUR},
-            "running": {"scheduled_at": now, "arrived_at": now - 50 * MINUTE, "started_at": now - 20 * MINUTE, "room": room},
+            "running": {"scheduled_at": now, "arrived_at": now - 50 * MINUTE,
+                        "started_at": now - 20 * MINUTE, "room": room},
             "over": {"scheduled_at": now - 7 * DAY, "arrived_at": now - 7 * DAY, "started_at": now - 7 * DAY + HOUR,
                      "ended_at": now - 7 * DAY + 3 * HOUR, "outcome": "discharged"},
             "cancelled": {"scheduled_at": now + 2 * DAY, "outcome": "cancelled"},
@@ -320,7 +323,8 @@ class _Layer:
             self._flowsheet(name, sessions[name], beside)
         theirs = {"of": self.chart.partner, "course": self.partners_course()}
         visit = self.own("DosingSession", number=1, scheduled_at=now - 30 * DAY, **theirs)
-        sample = self.own("Sample", self.cast.nurse, of=self.chart.partner, session=visit, code="spo2", value=98, unit="%",
+        sample = self.own("Sample", self.cast.nurse, of=self.chart.partner, session=visit, code="spo2",
+                          value=98, unit="%",
                           observed_at=now - 30 * DAY)  # fmt: skip
         self.keep("sample partners", sample)
         device = tables.Device.objects.create(

@@ -1,4 +1,4 @@
-"""Every address × every viewer: who may, finds a page; to everyone else a thing that is there looks like one that never was.
+"""Every address × every viewer: who may, finds a page; to everyone else what is there looks like what never was.
 
 The table is `matrix.TABLE`; an address that no row names fails here. Nothing is timed.
 """
@@ -153,7 +153,9 @@ def _as_form(method: str, data: Any) -> dict[str, Any]:
 def desk(django_db_setup: None, django_db_blocker: Any) -> Iterator[Desk]:
     # The token of a form is masked anew on every page; unmasked, two answers can be compared to the byte.
     unmasked = mock.patch("django.middleware.csrf._mask_cipher_secret", lambda secret: secret)
-    with django_db_blocker.unblock(), unmasked:
+    # A browser does not copy the context of every template either.
+    uncopied = mock.patch("django.test.client.store_rendered_templates")
+    with django_db_blocker.unblock(), unmasked, uncopied:
         with transaction.atomic():
             yield Desk(make_world())
             transaction.set_rollback(True)
@@ -278,10 +280,11 @@ FIXED_HEADERS = {
     "X-Frame-Options": "DENY", "X-Content-Type-Options": "nosniff", "Referrer-Policy": "same-origin",
 }  # fmt: skip
 TELLING = re.compile(
-    r"ketamine|dos(e|ing)|infusion|treat|clinic|therap|session|couple|partner|bothwell|care|safety|\bmedic|questionnaire",
+    r"ketamine|dos(e|ing)|infusion|treat|clinic|therap|session|couple|partner|bothwell|care|safety|\bmedic"
+    r"|questionnaire",
     re.IGNORECASE,
 )
-"""What stands in a tab or a history names neither treatment, partner nor kind of clinic (screens: safety of the screens)."""
+"""What stands in a tab or a history names neither treatment, partner nor kind of clinic."""
 
 
 def telling(page: str) -> str:
