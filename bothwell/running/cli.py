@@ -74,7 +74,8 @@ def _run(words: list[str]) -> int:
         case "listen":
             _django(Role.WORK, "listen", "--host", asked.host, "--port", str(asked.port))
         case "verify-audit":
-            _django(Role.OWNER, "verify_audit")
+            expected = [word for head in asked.expect for word in ("--expect", head)]
+            _django(Role.OWNER, "verify_audit", *expected)
     return 0
 
 
@@ -150,7 +151,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="bothwell",
         description="Run a clinic's Bothwell. Its data lie in BOTHWELL_HOME (default: var), "
         "or in the PostgreSQL server that DATABASE_URL names.",
-        epilog="Any other word is passed on to Django, for instance: bothwell createsuperuser",
+        epilog="Any other word is passed on to Django, for instance: bothwell showmigrations",
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="command")
     serving = commands.add_parser("serve", help="open the clinic: database, pages, jobs, device feeds")
@@ -174,7 +175,14 @@ def _parser() -> argparse.ArgumentParser:
     listening = commands.add_parser("listen", help="take readings from bedside monitors (HL7 v2 over MLLP)")
     listening.add_argument("--host", default="127.0.0.1")
     listening.add_argument("--port", type=_port, default=2575)
-    commands.add_parser("verify-audit", help="check that the record of who saw what is unbroken")
+    verifying = commands.add_parser("verify-audit", help="check that the record of who saw what is unbroken")
+    verifying.add_argument(
+        "--expect",
+        action="append",
+        default=[],
+        metavar="CLINIC=NUMBER:HASH",
+        help="a head written down earlier: finds a log that was cut short",
+    )
     commands.add_parser("backup", help="save database and secrets in one file").add_argument(
         "file", type=Path
     )

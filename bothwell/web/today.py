@@ -18,7 +18,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET, require_http_methods
 
 from bothwell.couples.models import Assignment, Membership, Person, Role, open_at
-from bothwell.dosing.models import DosingSession
+from bothwell.dosing.models import DosingSession, SessionSummary
 from bothwell.instruments.catalogue import load
 from bothwell.instruments.models import Request, SafetyFlag
 from bothwell.integration.actions import ITEM_KIND
@@ -99,6 +99,7 @@ def _partner(request: HttpRequest, who: Person) -> HttpResponse:
         "minutes": sum(need.minutes for need in needs),
         "sheet": next(iter(sheets(who, last, surroundings.around)), None),
         "visits": _visits(sessions, surroundings),
+        "went": _went(who),
         "nearby": surroundings,
         "given": given,
         "given_seen": label_of(given, surroundings) if given else "",
@@ -221,6 +222,16 @@ def _visits(sessions: Sequence[DosingSession], surroundings: Nearby) -> list[Vis
         )
         visits += [Visit(row.at, together, row.place) for row in planned]
     return sorted(visits, key=lambda visit: visit.at)[:6]
+
+
+def _went(who: Person) -> SessionSummary | None:
+    """How one's own last session went, in the care team's words."""
+    return (
+        SessionSummary.objects.select_related("session", "author")
+        .filter(subject=who)
+        .order_by("recorded_at")
+        .last()
+    )
 
 
 def _given(surroundings: Nearby) -> InsightVersion | None:

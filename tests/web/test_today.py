@@ -8,7 +8,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from bothwell.models import CoupleSession, JointDecision, Preparation
+from bothwell.models import CoupleSession, JointDecision, Preparation, SessionSummary
 from bothwell.privacy import door
 from bothwell.web.today import greeting
 from tests.cast import Cast, client_for, make_cast
@@ -201,3 +201,23 @@ def test_the_number_of_statements_does_not_grow_with_what_is_due(cast: Cast) -> 
         asked(cast, cast.a, "gad-7", wave)
         answered(asked(cast, cast.a, "phq-9", wave), cast.a)
     assert statements() == few
+
+
+def test_how_the_last_session_went_is_read_by_the_person_and_not_by_their_partner(cast: Cast) -> None:
+    session = session_of(cast, cast.a, timezone.now() - timedelta(days=2))
+    with loading():
+        for text in ("Calm from the start.", "A little sick at the end; it passed."):
+            SessionSummary.objects.create(
+                clinic=cast.clinic,
+                subject=cast.a,
+                couple=cast.couple,
+                author=cast.nurse,
+                session=session,
+                text=text,
+            )
+    own = client_for(cast.a).get("/today").content.decode()
+    assert "A little sick at the end; it passed." in own
+    assert "Calm from the start." not in own
+    theirs = client_for(cast.b).get("/today").content.decode()
+    assert "it passed" not in theirs
+    assert "last session went" not in theirs
