@@ -42,3 +42,9 @@ def loading() -> Iterator[None]:
         if not connection.needs_rollback:
             with connection.cursor() as cursor:
                 cursor.execute("reset role")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Browser tests come last: once begun, the browser's event loop runs until the end, and Django refuses to share."""
+    items.sort(key=lambda item: "browser" in item.path.parts)
