@@ -241,3 +241,4 @@ def test_after_parting_what_both_had_read_stays_and_what_one_had_not_does_not() 
     page = client_for(cast.a).get("/us").content.decode()
     assert "What both had read." in page
     assert "What only one had read." not in page
+    assert "Both of you, until you parted, and your couples therapist" in page
