@@ -78,6 +78,7 @@ class Contact(Row):
     safe_phone = models.CharField(max_length=40, blank=True)
     may_leave_message = models.BooleanField(default=False)
     call_me = models.CharField(max_length=120, blank=True, help_text="the name to use on the telephone")
+    wants_reminders = models.BooleanField(default=True, help_text="neutral mails to the safe address")
     changed_at = models.DateTimeField(default=timezone.now)
 
 

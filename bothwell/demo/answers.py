@@ -97,10 +97,10 @@ def answers_to(
         wanted -= 1
     chosen = {**points, **fixed}
     answers: Answers = {item.link_id: _code(item, chosen[item.link_id]) for item in instrument.scored_items}
-    share = total / max(1.0, float(instrument.most))
+    share = total / max(1.0, float(instrument.measure.most))
     unscored = [item for item in instrument.items if not item.scored]
     return answers | {item.link_id: _code(item, round(share * float(item.most))) for item in unscored}
 
 
 def _code(item: Item, points: int) -> str:
-    return next(option.code for option in item.options if item.weight(option) == Decimal(points))
+    return next(option.code for option in item.options if item.weight(option.points) == Decimal(points))

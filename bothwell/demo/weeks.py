@@ -170,7 +170,7 @@ class _Weeks:
                 week % 3 > 0
             )
         share: float = getattr(self.life, ITEMS_OF_LIFE[instrument.id])[week]
-        return share * float(instrument.most) + self.draw.gauss(0, 0.7)
+        return share * float(instrument.measure.most) + self.draw.gauss(0, 0.7)
 
     def _flag(self, name: tuple[object, ...], response: Response, at: datetime) -> None:
         flag = self.place.sheaf.add(

@@ -10,15 +10,14 @@ from uuid import UUID
 from django.db import IntegrityError, ProgrammingError, transaction
 from django.utils import timezone
 
-from bothwell.couples.models import Assignment, Person, Role, open_at
+from bothwell.couples.models import Person
+from bothwell.instruments import safety_actions
 from bothwell.instruments.catalogue import NoSuchInstrument, load
-from bothwell.instruments.models import Request, Response, SafetyFlag
+from bothwell.instruments.models import Request, Response
 from bothwell.instruments.scoring import AnswerError, score
 from bothwell.later import tell
 from bothwell.privacy import audit
 from bothwell.refusal import Refused, Stale
-
-SUICIDE = "suicide"
 
 
 @transaction.atomic
@@ -145,13 +144,14 @@ def send(*, by: Person, response_id: UUID) -> Response:
         sent_at=timezone.now(),
         instrument_version=result.instrument_version,
         total=result.total,
+        scores=result.totals(),
+        rules=list(result.rules),
         band=result.band.name if result.band else "",
         flags=list(result.flags),
     )
     if not sent:
         return _sent_meanwhile(by, response_id)
-    if SUICIDE in result.flags:
-        _raise_flag(by, draft)
+    safety_actions.follow_up(by=by, response=draft, flags=result.flags)
     audit.log("sent answers", by=by, subject=by, item_kind=draft.kind, item_id=draft.id)
     return _own(by, response_id)
 
@@ -161,20 +161,3 @@ def _sent_meanwhile(by: Person, response_id: UUID) -> Response:
     if now.status != Response.Status.SENT:
         raise Stale("An answer changed in another window. Look once more, then send.")
     return now
-
-
-def _raise_flag(by: Person, draft: Response) -> None:
-    # The person who answered does not see the flag, so it is inserted and never read back here.
-    SafetyFlag(
-        clinic_id=by.clinic_id,
-        subject=by,
-        author=by,
-        couple_id=draft.couple_id,
-        response=draft,
-        what=f"{draft.instrument}: an answer about thoughts of not living",
-    ).save(force_insert=True)
-    team = Assignment.objects.filter(
-        open_at(timezone.now()), subject=by, role__in=[Role.PRESCRIBER, Role.INDIVIDUAL_THERAPIST]
-    )
-    for staff in set(team.values_list("staff", flat=True)):
-        tell("person", staff)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 
-from bothwell.instruments.instrument import Better, Instrument
+from bothwell.instruments.instrument import Better, Scale
 
 OBSERVATIONS_BEFORE_A_VERDICT = 3
 NORMAL_95 = Decimal("1.96")
@@ -81,13 +81,13 @@ def reliable_change_index(standard_deviation: Decimal, reliability: Decimal) -> 
     return NORMAL_95 * standard_deviation * Decimal(2).sqrt() * (1 - reliability).sqrt()
 
 
-def threshold(instrument: Instrument) -> Threshold:
+def threshold(scale: Scale) -> Threshold:
     """The reliable change in points: the published one, else computed. Raises ValueError without either."""
-    published, reliability = instrument.published_change, instrument.reliability
+    published, reliability = scale.published_change, scale.reliability
     if published is not None:
         return Threshold(published.points, True, published.source, published.confirm)
-    if reliability.standard_deviation is None:
-        raise ValueError(f"{instrument.id}: no published reliable change and no standard deviation")
+    if reliability is None or reliability.standard_deviation is None:
+        raise ValueError(f"{scale.id}: no published reliable change and no standard deviation")
     points = reliable_change_index(reliability.standard_deviation, reliability.coefficient)
     return Threshold(points, False, reliability.source, reliability.confirm)
 
@@ -97,21 +97,21 @@ def percent_change(before: Decimal, after: Decimal) -> Decimal | None:
     return None if before == 0 else (after - before) * 100 / before
 
 
-def reliable_change(instrument: Instrument, before: Decimal, after: Decimal) -> Change:
+def reliable_change(scale: Scale, before: Decimal, after: Decimal) -> Change:
     """The change between two totals of one person. Raises ValueError for a total that cannot be."""
     for total in (before, after):
-        if not instrument.least <= total <= instrument.most:
-            raise ValueError(f"{instrument.id}: a total outside {instrument.least} to {instrument.most}")
-    needed, points = threshold(instrument), after - before
-    verdict = _verdict(instrument, points) if needed.met_by(points) else Verdict.WITHIN_ERROR
+        if not scale.least <= total <= scale.most:
+            raise ValueError(f"{scale.id}: a total outside {scale.least} to {scale.most}")
+    needed, points = threshold(scale), after - before
+    verdict = _verdict(scale, points) if needed.met_by(points) else Verdict.WITHIN_ERROR
     return Change(
         before, after, points, percent_change(before, after), verdict, needed, _reason(verdict, needed)
     )
 
 
-def _verdict(instrument: Instrument, points: Decimal) -> Verdict:
+def _verdict(scale: Scale, points: Decimal) -> Verdict:
     fell = points < 0
-    return Verdict.IMPROVED if fell is (instrument.better is Better.LOWER) else Verdict.WORSENED
+    return Verdict.IMPROVED if fell is (scale.better is Better.LOWER) else Verdict.WORSENED
 
 
 def _reason(verdict: Verdict, needed: Threshold) -> str:
@@ -127,10 +127,10 @@ def _reason(verdict: Verdict, needed: Threshold) -> str:
             return f"Reliably {verdict.value}: {kind}."
 
 
-def clinically_significant_change(instrument: Instrument, before: Decimal, after: Decimal) -> ClinicalVerdict:
+def clinically_significant_change(scale: Scale, before: Decimal, after: Decimal) -> ClinicalVerdict:
     """Reliable change read together with the cut-off for change (source: the instrument's file)."""
-    cutoff = instrument.change_cutoff()
-    match reliable_change(instrument, before, after).verdict:
+    cutoff = scale.change_cutoff()
+    match reliable_change(scale, before, after).verdict:
         case Verdict.IMPROVED if cutoff is not None and cutoff.is_case(before) and not cutoff.is_case(after):
             return ClinicalVerdict.RECOVERED
         case Verdict.IMPROVED:
@@ -142,7 +142,7 @@ def clinically_significant_change(instrument: Instrument, before: Decimal, after
 
 
 def first_reliable_change_that_held(
-    observations: Sequence[Decimal | None], instrument: Instrument, *, towards: Verdict = Verdict.IMPROVED
+    observations: Sequence[Decimal | None], scale: Scale, *, towards: Verdict = Verdict.IMPROVED
 ) -> int | None:
     """Where the first reliable change from the first total stands that every later total keeps.
 
@@ -155,15 +155,15 @@ def first_reliable_change_that_held(
     baseline = scored[0][1]
     first: int | None = None
     for index, total in scored[:0:-1]:
-        if reliable_change(instrument, baseline, total).verdict is not towards:
+        if reliable_change(scale, baseline, total).verdict is not towards:
             break
         first = index
     return None if first == scored[-1][0] else first
 
 
-def response(observations: Sequence[Decimal | None], instrument: Instrument) -> ResponseVerdict:
+def response(observations: Sequence[Decimal | None], scale: Scale) -> ResponseVerdict:
     """Whether a reliable improvement came and held; no verdict on fewer than three totals."""
     if sum(total is not None for total in observations) < OBSERVATIONS_BEFORE_A_VERDICT:
         return ResponseVerdict.TOO_FEW_OBSERVATIONS
-    held = first_reliable_change_that_held(observations, instrument) is not None
+    held = first_reliable_change_that_held(observations, scale) is not None
     return ResponseVerdict.HELD if held else ResponseVerdict.NOT_HELD

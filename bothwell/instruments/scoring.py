@@ -1,20 +1,36 @@
-"""From the answers one person gave to a total, a band and the flags a clinician must look at.
+"""From the answers one person gave to totals, bands and the flags a clinician must look at.
 
-It never guesses a missing answer, never compares two people, and never puts an answer into an error text.
+It never compares two people, fills in a missing answer only where the instrument's own rule says so, and never
+puts an answer into an error text.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any
+from typing import Final
 
-from bothwell.instruments.instrument import Band, FlagRule, Instrument, Item, Option
+from bothwell.instruments.instrument import (
+    Asked,
+    Band,
+    Condition,
+    Count,
+    Every,
+    How,
+    Instrument,
+    Item,
+    Operator,
+    Reached,
+    Scale,
+    Some,
+)
 
-DATA_ABSENT_REASON = "http://hl7.org/fhir/StructureDefinition/data-absent-reason"
+Answers = Mapping[str, str | None]
+"""linkId -> answer code, number or text as written; None for "rather not answer"."""
+
+HUNDREDTH: Final = Decimal("0.01")
 
 
 class AnswerError(ValueError):
@@ -38,6 +54,7 @@ class ProblemKind(StrEnum):
 
     NOT_ANSWERED = "not_answered"
     DECLINED = "declined"
+    FILLED_IN = "filled_in"
     SAFETY_ITEM_OPEN = "safety_item_open"
 
 
@@ -51,181 +68,265 @@ class Problem:
 
 
 @dataclass(frozen=True, slots=True)
+class ScaleScore:
+    """What one scale comes to; `total` is None when its rule for missing items gives none."""
+
+    scale: Scale
+    total: Decimal | None
+    answered: int
+    missing: tuple[str, ...]
+
+    @property
+    def band(self) -> Band | None:
+        """The band its total falls in."""
+        return None if self.total is None else self.scale.band(self.total)
+
+
+@dataclass(frozen=True, slots=True)
 class Score:
     """What the answers come to.
 
-    `total` and `band` are None when the instrument's rule for missing items gives no total. `at_least` and
-    `at_most` bound the total whatever the missing answers would have been. `flags` are the safety words
-    raised.
+    `total`, `band` and `missing` are the main scale's. `at_least` and `at_most` bound its total whatever the
+    missing answers would have been (None without a main scale). `flags` are the safety words raised, `rules` the
+    ids of the patterns met.
     """
 
     instrument_id: str
     instrument_version: str
+    scales: tuple[ScaleScore, ...]
     total: Decimal | None
     band: Band | None
-    at_least: Decimal
-    at_most: Decimal
-    answered: int
+    at_least: Decimal | None
+    at_most: Decimal | None
     missing: tuple[str, ...]
     flags: tuple[str, ...]
+    rules: tuple[str, ...]
     problems: tuple[Problem, ...]
 
+    def totals(self) -> dict[str, str | None]:
+        """Every scale's total by its id, as text, as it is stored with the answers."""
+        return {each.scale.id: None if each.total is None else f"{each.total:f}" for each in self.scales}
 
-def score(instrument: Instrument, answers: Mapping[str, str | None]) -> Score:
-    """The score of answers given as linkId -> answer code, None for "rather not answer".
 
-    Points are added by the instrument's own table (source in its file). Raises UnknownItem or UnknownAnswer.
+def score(instrument: Instrument, answers: Answers) -> Score:
+    """The score of one person's answers, by the instrument's own table (source in its file).
+
+    Answers to items that the others made unasked are left out. Raises UnknownItem or UnknownAnswer.
     """
-    chosen = choices(instrument, answers)
-    weights = {
-        item.link_id: item.weight(chosen[item.link_id])
-        for item in instrument.scored_items
-        if item.link_id in chosen
-    }
-    missing = tuple(item.link_id for item in instrument.scored_items if item.link_id not in weights)
-    at_least = sum((weights.get(item.link_id, item.least) for item in instrument.scored_items), Decimal(0))
-    at_most = sum((weights.get(item.link_id, item.most) for item in instrument.scored_items), Decimal(0))
-    total = None if missing else at_least
+    check(instrument, answers)
+    asked = items_asked(instrument, answers)
+    points = _points(asked, answers)
+    weights = {link_id: _item(instrument, link_id).weight(value) for link_id, value in points.items()}
+    open_items = frozenset(item.link_id for item in asked)
+    scales = tuple(_scale_score(scale, weights, open_items) for scale in instrument.scales)
+    main = next((each for each in scales if each.scale.id == instrument.main), None)
+    declined = frozenset(link_id for link_id in open_items if link_id in answers and answers[link_id] is None)
+    totals = {each.scale.id: each.total for each in scales}
     return Score(
         instrument_id=instrument.id,
         instrument_version=instrument.version,
-        total=total,
-        band=None if total is None else instrument.band(total),
-        at_least=at_least,
-        at_most=at_most,
-        answered=len(weights),
-        missing=missing,
-        flags=tuple(rule.flag for rule in instrument.flags if _raised(rule, chosen)),
-        problems=_problems(instrument, answers, chosen, missing),
+        scales=scales,
+        total=None if main is None else main.total,
+        band=None if main is None else main.band,
+        at_least=_bound(instrument, main, weights, open_items, _fewest),
+        at_most=_bound(instrument, main, weights, open_items, _most),
+        missing=() if main is None else main.missing,
+        flags=tuple(
+            dict.fromkeys(
+                rule.flag
+                for rule in instrument.flags
+                if holds(rule.when, points, totals, declined if rule.declined_counts else frozenset())
+            )
+        ),
+        rules=tuple(rule.id for rule in instrument.rules if holds(rule.when, points, totals, frozenset())),
+        problems=_problems(instrument, answers, points, main, open_items),
     )
 
 
-def choices(instrument: Instrument, answers: Mapping[str, str | None]) -> dict[str, Option]:
-    """The option behind each answer given, by linkId. Raises UnknownItem or UnknownAnswer."""
-    chosen = {}
-    for link_id, code in answers.items():
-        item = instrument.item(link_id)
+def check(instrument: Instrument, answers: Answers) -> None:
+    """Whether every answer is one the instrument takes. Raises UnknownItem or UnknownAnswer."""
+    by_id = {item.link_id: item for item in instrument.items}
+    for link_id, answer in answers.items():
+        item = by_id.get(link_id)
         if item is None:
             raise UnknownItem(link_id, f"not an item of {instrument.id}")
-        if code is None:
-            continue
-        option = item.option(code)
-        if option is None:
+        if answer is not None and not item.takes(answer):
             raise UnknownAnswer(link_id, "not one of its answers")
-        chosen[link_id] = option
-    return chosen
 
 
-def _raised(rule: FlagRule, chosen: Mapping[str, Option]) -> bool:
-    return rule.item in chosen and chosen[rule.item].points >= rule.at_least
+def items_asked(instrument: Instrument, answers: Answers) -> tuple[Item, ...]:
+    """The items these answers leave to be asked, in order: what an unasked item was once answered does not count."""
+    known = {item.link_id: item for item in instrument.items}
+    asked: dict[str, Item] = {}
+    for item in instrument.items:
+        tests = [
+            _passes(each, known[each.item], answers if each.item in asked else {}) for each in item.asked_when
+        ]
+        if not tests or (all(tests) if item.asked_when_all else any(tests)):
+            asked[item.link_id] = item
+    return tuple(asked.values())
+
+
+def _passes(test: Asked, item: Item, answers: Answers) -> bool:
+    answer = answers.get(test.item)
+    if test.operator is Operator.EXISTS:
+        return (answer is not None) is (test.answer == "true")
+    if answer is None:
+        return False
+    if test.operator in (Operator.EQUAL, Operator.NOT_EQUAL) and item.options:
+        return (answer == test.answer) is (test.operator is Operator.EQUAL)
+    option = item.option(test.answer)
+    left, right = item.points(answer), option.points if option else Decimal(test.answer)
+    if left is None:
+        return False
+    match test.operator:
+        case Operator.EQUAL:
+            return left == right
+        case Operator.NOT_EQUAL:
+            return left != right
+        case Operator.MORE:
+            return left > right
+        case Operator.LESS:
+            return left < right
+        case Operator.AT_LEAST:
+            return left >= right
+        case _:
+            return left <= right
+
+
+def _points(asked: tuple[Item, ...], answers: Answers) -> dict[str, Decimal]:
+    found = {}
+    for item in asked:
+        answer = answers.get(item.link_id)
+        value = None if answer is None else item.points(answer)
+        if value is not None:
+            found[item.link_id] = value
+    return found
+
+
+def _item(instrument: Instrument, link_id: str) -> Item:
+    return next(item for item in instrument.items if item.link_id == link_id)
+
+
+def _scale_score(scale: Scale, weights: Mapping[str, Decimal], open_items: frozenset[str]) -> ScaleScore:
+    due = [link_id for link_id in scale.items if link_id in open_items]
+    given = [weights[link_id] for link_id in due if link_id in weights]
+    missing = tuple(link_id for link_id in due if link_id not in weights)
+    if not due:
+        return ScaleScore(scale, scale.when_not_asked, 0, ())
+    total = None
+    if given and len(missing) <= scale.missing.at_most:
+        total = _combined(scale, due, weights, given)
+    return ScaleScore(scale, total, len(given), missing)
+
+
+def _combined(scale: Scale, due: list[str], weights: Mapping[str, Decimal], given: list[Decimal]) -> Decimal:
+    match scale.how:
+        case How.SUM_OF_HIGHEST:
+            total = sum(
+                (max(weights[i] for i in group if i in weights) for group in scale.groups), Decimal(0)
+            )
+        case How.MEAN:
+            total = sum(given, Decimal(0)) / len(given)
+        case How.SUM if len(given) == len(due):
+            total = sum(given, Decimal(0))
+        case How.SUM:
+            total = sum(given, Decimal(0)) * len(due) / len(given)
+    total *= scale.times
+    return total if total == total.to_integral_value() else total.quantize(HUNDREDTH)
+
+
+def _fewest(item: Item) -> Decimal:
+    return item.least
+
+
+def _most(item: Item) -> Decimal:
+    return item.most
+
+
+def _bound(
+    instrument: Instrument,
+    main: ScaleScore | None,
+    weights: Mapping[str, Decimal],
+    open_items: frozenset[str],
+    extreme: Callable[[Item], Decimal],
+) -> Decimal | None:
+    if main is None or not main.missing:
+        return None if main is None else main.total
+    filled = {link_id: extreme(_item(instrument, link_id)) for link_id in main.missing}
+    return _scale_score(main.scale, {**weights, **filled}, open_items).total
+
+
+def holds(
+    condition: Condition,
+    points: Mapping[str, Decimal],
+    totals: Mapping[str, Decimal | None],
+    declined: frozenset[str],
+) -> bool:
+    """Whether a pattern is met by printed points and totals; an item in `declined` counts as reached."""
+    match condition:
+        case Count(times=times, of=of):
+            reached = sum(
+                item in declined or (item in points and points[item] >= least) for item, least in of
+            )
+            return reached >= times
+        case Reached(scale=scale, at_least=at_least, below=below):
+            total = totals[scale]
+            return total is not None and (total >= at_least if at_least is not None else total < (below or 0))
+        case Every(of=of):
+            return all(holds(each, points, totals, declined) for each in of)
+        case Some(of=of):
+            return any(holds(each, points, totals, declined) for each in of)
+
+
+def watched(condition: Condition) -> tuple[str, ...]:
+    """The items a pattern looks at."""
+    match condition:
+        case Count(of=of):
+            return tuple(item for item, _ in of)
+        case Reached():
+            return ()
+        case Every(of=of) | Some(of=of):
+            return tuple(item for each in of for item in watched(each))
 
 
 def _problems(
     instrument: Instrument,
-    answers: Mapping[str, str | None],
-    chosen: Mapping[str, Option],
-    missing: tuple[str, ...],
+    answers: Answers,
+    points: Mapping[str, Decimal],
+    main: ScaleScore | None,
+    open_items: frozenset[str],
 ) -> tuple[Problem, ...]:
-    declined = [link_id for link_id in missing if link_id in answers]
-    unanswered = [link_id for link_id in missing if link_id not in answers]
-    watched = [rule.item for rule in instrument.flags if rule.item not in chosen]
+    guarded = dict.fromkeys(
+        item
+        for rule in instrument.flags
+        for item in watched(rule.when)
+        if item in open_items and item not in points
+    )
+    missing = () if main is None else main.missing
+    filled = main is not None and main.total is not None
     return (
         *(
             Problem(ProblemKind.SAFETY_ITEM_OPEN, each, "A safety item has no answer: ask in person.")
-            for each in watched
+            for each in guarded
         ),
         *(
             Problem(ProblemKind.DECLINED, each, "The person would rather not answer this item.")
-            for each in declined
+            for each in missing
+            if each in answers
         ),
-        *(Problem(ProblemKind.NOT_ANSWERED, each, "This item was not answered.") for each in unanswered),
+        *(
+            Problem(ProblemKind.NOT_ANSWERED, each, "This item was not answered.")
+            for each in missing
+            if each not in answers
+        ),
+        *(
+            Problem(
+                ProblemKind.FILLED_IN,
+                each,
+                "Filled in with the mean of the others, as the instrument allows.",
+            )
+            for each in missing
+            if filled
+        ),
     )
-
-
-def calculated_expression(instrument: Instrument) -> str:
-    """The total in FHIRPath, empty unless every scored item is answered; written for any engine.
-
-    Weights stand in the expression itself, because form renderers drop the ordinalValue of an answer. Raises
-    ValueError when one answer code would weigh differently in two items.
-    """
-    where = " or ".join(f"linkId='{item.link_id}'" for item in instrument.scored_items)
-    given = f"%resource.repeat(item).where({where}).answer.value"
-    weight = "0"
-    for points, codes in sorted(_codes_by_weight(instrument).items()):
-        if points:
-            test = " or ".join(f"$this.code='{code}'" for code in codes)
-            weight = f"iif({test},{points},{weight})"
-    return f"iif({given}.count()={len(instrument.scored_items)},{given}.aggregate($total+{weight},0))"
-
-
-def _codes_by_weight(instrument: Instrument) -> dict[int, list[str]]:
-    weights: dict[str, Decimal] = {}
-    for item in instrument.scored_items:
-        for option in item.options:
-            if weights.setdefault(option.code, item.weight(option)) != item.weight(option):
-                raise ValueError(
-                    f"{instrument.id}: {item.link_id}: an answer code weighs differently elsewhere"
-                )
-    by_weight: dict[int, list[str]] = {}
-    for code, weight in weights.items():
-        by_weight.setdefault(int(weight), []).append(code)
-    return by_weight
-
-
-def answers_to_fhir(
-    instrument: Instrument,
-    answers: Mapping[str, str | None],
-    *,
-    subject: str | None = None,
-    authored_at: datetime | None = None,
-    status: str = "completed",
-) -> dict[str, Any]:
-    """A FHIR R4 QuestionnaireResponse: the questionnaire's tree with the answers, declined ones marked.
-
-    `subject` is a reference such as "Patient/…" (the author is the same person); `authored_at` must carry
-    a time zone. The total is included when there is one. Raises UnknownItem, UnknownAnswer or ValueError.
-    """
-    if authored_at is not None and authored_at.utcoffset() is None:
-        raise ValueError("authored_at has no time zone")
-    result = score(instrument, answers)
-    response: dict[str, Any] = {
-        "resourceType": "QuestionnaireResponse",
-        "questionnaire": f"{instrument.url}|{instrument.version}",
-        "status": status,
-    }
-    if subject is not None:
-        response |= {"subject": {"reference": subject}, "author": {"reference": subject}}
-    if authored_at is not None:
-        response["authored"] = authored_at.isoformat(timespec="seconds")
-    items = _response_items(instrument, instrument.to_fhir()["item"], answers, result.total)
-    return response | ({"item": items} if items else {})
-
-
-def _response_items(
-    instrument: Instrument,
-    asked: list[dict[str, Any]],
-    answers: Mapping[str, str | None],
-    total: Decimal | None,
-) -> list[dict[str, Any]]:
-    items = []
-    for each in asked:
-        start = {key: each[key] for key in ("linkId", "text") if key in each}
-        match each["type"]:
-            case "group":
-                inner = _response_items(instrument, each["item"], answers, total)
-                items += [start | {"item": inner}] if inner else []
-            case "choice" if each["linkId"] in answers:
-                item = instrument.item(each["linkId"])
-                assert item is not None
-                items.append(start | _response_answer(item, answers[item.link_id]))
-            case "integer" if total is not None:
-                items.append(start | {"answer": [{"valueInteger": int(total)}]})
-    return items
-
-
-def _response_answer(item: Item, code: str | None) -> dict[str, Any]:
-    option = None if code is None else item.option(code)
-    if option is None:
-        return {"extension": [{"url": DATA_ABSENT_REASON, "valueCode": "asked-declined"}]}
-    coding = {"system": option.system, "code": option.code, "display": option.text}
-    return {"answer": [{"valueCoding": coding}]}

@@ -1,6 +1,7 @@
 """Insights, couples sessions, notes and exercises: what is carried from one person into the couple's work."""
 
 from django.db import models
+from django.db.models import Q
 from django.utils import timezone
 
 from bothwell.privacy.models import Private
@@ -120,4 +121,21 @@ class ExerciseDone(Private):
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["clinic", "given", "author", "on_day"], name="done_once_a_day")
+        ]
+
+
+class CouplePause(Private):
+    """The couple's work rests by agreement: both partners know, and nothing of the couple's is asked meanwhile."""
+
+    since = models.DateTimeField(default=timezone.now)
+    until = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["clinic", "couple"],
+                condition=Q(until__isnull=True),
+                name="one_pause_at_a_time",
+                violation_error_message="This couple's work is paused already.",
+            )
         ]

@@ -136,7 +136,7 @@ def moved(instrument: Instrument, totals: Sequence[tuple[date, Decimal]], since:
     after = [total for on, total in totals if on > since]
     if not before or not after:
         return None
-    band = instrument.band(after[-1])
+    band = instrument.measure.band(after[-1])
     return Moved(
         before[-1], after[-1], band.name if band else "", _verdict(instrument, before[-1], after[-1])
     )
@@ -144,7 +144,7 @@ def moved(instrument: Instrument, totals: Sequence[tuple[date, Decimal]], since:
 
 def _verdict(instrument: Instrument, before: Decimal, after: Decimal) -> Verdict | None:
     try:
-        return reliable_change(instrument, before, after).verdict
+        return reliable_change(instrument.measure, before, after).verdict
     except ValueError:  # an instrument without a reliable change: nothing can be said
         return None
 

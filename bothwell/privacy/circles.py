@@ -51,6 +51,8 @@ measure.relationship Y    G       -  R:relationship_scores -     R:relationship_
 screen.suicide       Y    -       -  Y                     D     Y                       R:suicide_reason,B      B    -      -
 suicide.flag         -    -       -  Y                     D     Y                       R:suicide_reason,B      B    -      -
 screen.violence      -    -       -  -                     -     -                       -                       -    Y      -
+draft                Y    -       -  -                     -     -                       -                       -    -      -
+suicide.escalated    -    -       -  Y                     D     Y                       -                       Y    -      -
 insight              Y    G       -  -                     -     G                       G                       -    -      -
 decision             Y    -       -  Y                     Y     Y                       Y                       Y    -      -
 decision.status      Y    G       -  Y                     Y     Y                       Y                       Y    -      -
@@ -64,6 +66,7 @@ break_glass          -    -       -  -                     -     -              
 couple.link          Y    Y       Y  Y                     Y     Y                       Y                       Y    Y      Y
 couple.shared        Y    Y       C  -                     -     R:couple_work           Y                       B    -      -
 couple.progress      -    -       -  -                     -     -                       Y                       B    -      -
+couple.hold          -    -       -  -                     -     -                       Y                       -    Y      -
 disclosure           Y    Y       Y  Y                     -     Y                       Y                       Y    -      -
 process_note         -    -       -  -                     -     -                       -                       -    -      -
 """
@@ -83,8 +86,11 @@ dosing.time          prescriber nurse coordinator
 dosing.flowsheet     prescriber nurse
 dosing.summary       prescriber nurse individual_therapist
 measure              self
+measure.entered      prescriber nurse individual_therapist couples_therapist
+violence.entered     safety
 request              prescriber individual_therapist couples_therapist coordinator
-suicide.flag         self
+suicide.flag         self prescriber nurse individual_therapist
+suicide.acknowledged prescriber nurse individual_therapist
 suicide.closed       prescriber individual_therapist
 insight              self
 decision             prescriber couples_therapist
@@ -99,6 +105,8 @@ couple.parting       couples_therapist lead coordinator
 couple.shared        couples_therapist
 couple.doing         self partner couples_therapist
 couple.progress      couples_therapist
+couple.hold          self safety
+couple.hold.lifted   safety
 disclosure           couples_therapist
 disclosure.signature self partner
 process_note         couples_therapist individual_therapist
@@ -126,7 +134,7 @@ WRITES: Final[Mapping[str, frozenset[Relation]]] = {
 }
 
 COUPLE_KINDS: Final = frozenset(
-    {"access.couple", "couple.link", "couple.shared", "couple.progress", "disclosure"}
+    {"access.couple", "couple.link", "couple.shared", "couple.progress", "couple.hold", "disclosure"}
 )
 """Kinds that are about a couple; all others are about one person."""
 

@@ -105,6 +105,9 @@ create function door.reads() returns table (kind text, relation text, way text, 
   ('suicide.flag','couples_therapist','R','suicide_reason'), ('suicide.flag','couples_therapist','B',''),
   ('suicide.flag','lead','B',''),
   ('screen.violence','safety','Y',''),
+  ('draft','self','Y',''),
+  ('suicide.escalated','prescriber','Y',''), ('suicide.escalated','nurse','D',''),
+  ('suicide.escalated','individual_therapist','Y',''), ('suicide.escalated','lead','Y',''),
   ('insight','self','Y',''), ('insight','partner','G',''), ('insight','individual_therapist','G',''),
   ('insight','couples_therapist','G',''),
   ('decision','self','Y',''), ('decision','prescriber','Y',''), ('decision','nurse','Y',''),
@@ -131,6 +134,7 @@ create function door.reads() returns table (kind text, relation text, way text, 
   ('couple.shared','individual_therapist','R','couple_work'), ('couple.shared','couples_therapist','Y',''),
   ('couple.shared','lead','B',''),
   ('couple.progress','couples_therapist','Y',''), ('couple.progress','lead','B',''),
+  ('couple.hold','couples_therapist','Y',''), ('couple.hold','safety','Y',''),
   ('disclosure','self','Y',''), ('disclosure','partner','Y',''), ('disclosure','ex_partner','Y',''),
   ('disclosure','prescriber','Y',''), ('disclosure','individual_therapist','Y',''),
   ('disclosure','couples_therapist','Y',''), ('disclosure','lead','Y','')
@@ -150,8 +154,11 @@ create function door.writes_by() returns table (kind text, relation text) langua
   ('dosing.flowsheet', 'prescriber nurse'),
   ('dosing.summary', 'prescriber nurse individual_therapist'),
   ('measure', 'self'),
+  ('measure.entered', 'prescriber nurse individual_therapist couples_therapist'),
+  ('violence.entered', 'safety'),
   ('request', 'prescriber individual_therapist couples_therapist coordinator'),
-  ('suicide.flag', 'self'),
+  ('suicide.flag', 'self prescriber nurse individual_therapist'),
+  ('suicide.acknowledged', 'prescriber nurse individual_therapist'),
   ('suicide.closed', 'prescriber individual_therapist'),
   ('insight', 'self'),
   ('decision', 'prescriber couples_therapist'),
@@ -166,6 +173,8 @@ create function door.writes_by() returns table (kind text, relation text) langua
   ('couple.shared', 'couples_therapist'),
   ('couple.doing', 'self partner couples_therapist'),
   ('couple.progress', 'couples_therapist'),
+  ('couple.hold', 'self safety'),
+  ('couple.hold.lifted', 'safety'),
   ('disclosure', 'couples_therapist'),
   ('disclosure.signature', 'self partner'),
   ('process_note', 'couples_therapist individual_therapist'),
@@ -456,7 +465,7 @@ begin
   for t in
     select * from (values
     -- table,                      about,    read as,              written as,           update as,  columns that may change
-    ('bothwell_contact',              'person', 'person.contact',     'person.contact',     'full_name,born_on,safe_email,safe_phone,may_leave_message,call_me,changed_at'),
+    ('bothwell_contact',              'person', 'person.contact',     'person.contact',     'full_name,born_on,safe_email,safe_phone,may_leave_message,call_me,wants_reminders,changed_at'),
     ('bothwell_consentreaffirmation', 'person', 'consent',            'consent.reaffirmed', ''),
     ('bothwell_medicalfact',          'person', 'medical',            'medical',            ''),
     ('bothwell_resolution',           'person', 'medical',            'order',              ''),
@@ -480,6 +489,8 @@ begin
     ('bothwell_adverseevent',         'person', 'dosing.flowsheet',   'dosing.flowsheet',   ''),
     ('bothwell_safetyflag',           'person', 'suicide.flag',       'suicide.flag',       ''),
     ('bothwell_safetyflagclosed',     'person', 'suicide.flag',       'suicide.closed',     ''),
+    ('bothwell_safetyflagacknowledged','person','suicide.flag',       'suicide.acknowledged', ''),
+    ('bothwell_answered',             'person', 'draft',              'measure',            ''),
     ('bothwell_insight',              'person', 'insight',            'insight',            'set_aside_at'),
     ('bothwell_insightversion',       'person', 'insight',            'insight',            ''),
     ('bothwell_couplesession',        'couple', 'couple.shared',      'couple.shared',      'at,minutes,state,place'),
@@ -487,6 +498,9 @@ begin
     ('bothwell_exercisegiven',        'couple', 'couple.shared',      'couple.shared',      'until'),
     ('bothwell_exercisedone',         'couple', 'couple.shared',      'couple.doing',       ''),
     ('bothwell_progressnote',         'couple', 'couple.progress',    'couple.progress',    ''),
+    ('bothwell_couplepause',          'couple', 'couple.shared',      'couple.shared',      'until'),
+    ('bothwell_couplehold',           'couple', 'couple.hold',        'couple.hold',        ''),
+    ('bothwell_coupleholdlifted',     'couple', 'couple.hold',        'couple.hold.lifted', ''),
     ('bothwell_insightdiscussed',     'couple', 'couple.progress',    'couple.progress',    ''),
     ('bothwell_disclosureagreement',  'couple', 'disclosure',         'disclosure',         ''),
     ('bothwell_disclosuresignature',  'couple', 'disclosure',         'disclosure.signature', '')
@@ -498,6 +512,7 @@ begin
     execute format('create policy added on %I for insert to bothwell_viewer with check (clinic_id = (select door.clinic()) and %s and %s)',
       t.name, writing,
       case when t.name in ('bothwell_contact') then 'true'
+           when t.name = 'bothwell_couplehold' then '(author_id is null and subject_id is null)'  -- whose answer it was is told to nobody
            when t.name in ('bothwell_channel', 'bothwell_alarm', 'bothwell_alarmevent') then '(author_id is null or author_id = (select door.me()))'
            else 'author_id = (select door.me())' end);
     execute format('grant select, insert on %I to bothwell_viewer', t.name);
@@ -544,7 +559,8 @@ begin
     ('bothwell_room',            'lead coordinator',             'name'),
     ('bothwell_device',          'lead coordinator',             'name,room_id,is_retired'),
     ('bothwell_protocolversion', 'lead',                         'signed_by_id,signed_at,signed_name'),
-    ('bothwell_consenttext',     'lead',                         '')
+    ('bothwell_consenttext',     'lead',                         ''),
+    ('bothwell_clinicinstrument','lead',                         'retired_at,retired_by_id')
     ) as c (name, writers, updates)
   loop
     execute format('create policy seen on %I for select to bothwell_viewer using (clinic_id = (select door.clinic()))', t.name);
@@ -620,16 +636,27 @@ begin
     and ((kind <> ''screen.violence'' and subject_id = (select door.me())) or (author_id = (select door.me()) and %s) or %s))', door.write_leaf('person', 'request'), requested);
 end $$;
 create policy added on bothwell_response for insert to bothwell_viewer with check (
-  clinic_id = (select door.clinic()) and author_id = (select door.me()) and subject_id = any(array(select door.writes('measure')))
-  and (sent_at is null or sent_at <= clock_timestamp()));
+  clinic_id = (select door.clinic()) and author_id = (select door.me()) and (sent_at is null or sent_at <= clock_timestamp())
+  and ((entered_as = 'self' and subject_id = any(array(select door.writes('measure'))))
+       or (entered_as <> 'self' and status = 'sent' and request_id is null
+           and ((kind <> 'screen.violence' and subject_id = any(array(select door.writes('measure.entered'))))
+                or (kind = 'screen.violence' and subject_id = any(array(select door.writes('violence.entered'))))))));
 create policy changed on bothwell_response for update to bothwell_viewer
   using (clinic_id = (select door.clinic()) and status = 'draft' and subject_id = (select door.me()))
   with check (clinic_id = (select door.clinic()) and subject_id = (select door.me()) and (sent_at is null or sent_at <= clock_timestamp()));
-grant select, insert, update (answers, revision, status, sent_at, total, band, flags, instrument_version) on bothwell_response to bothwell_viewer;
+grant select, insert, update (answers, revision, status, sent_at, total, band, scores, rules, flags, instrument_version) on bothwell_response to bothwell_viewer;
 create policy added on bothwell_request for insert to bothwell_viewer with check (
   clinic_id = (select door.clinic()) and author_id = (select door.me())
   and (subject_id = any(array(select door.writes('request'))) or ((select door.writes_everywhere('request')) and subject_id <> all(array(select door.intimates())))));
 grant select, insert on bothwell_request to bothwell_viewer;
+
+-- Reminders and escalations are made by jobs. A reminder is its receiver's; an escalation tells who must act, not why.
+do $$
+begin
+  execute format('create policy seen on bothwell_reminder for select to bothwell_viewer using (clinic_id = (select door.clinic()) and %s)', door.leaf('person', 'draft'));
+  execute format('create policy seen on bothwell_escalation for select to bothwell_viewer using (clinic_id = (select door.clinic()) and %s)', door.leaf('person', 'suicide.escalated'));
+end $$;
+grant select on bothwell_reminder, bothwell_escalation to bothwell_viewer;
 
 -- Consents. The couples therapist sees those that concern them.
 do $$
@@ -792,6 +819,31 @@ grant update (state) on bothwell_channel to bothwell_work;
 grant select on bothwell_clinic, bothwell_device, bothwell_binding, bothwell_course, bothwell_protocolversion, bothwell_invitation to bothwell_work;
 grant select (id, clinic_id, subject_id, couple_id, course_id, room_id, arrived_at, started_at, ended_at) on bothwell_dosingsession to bothwell_work;
 grant select (id, clinic_id, subject_id, safe_email) on bothwell_contact to bothwell_work;
+-- The planner asks for what is due, reminds, and passes on a flag that waits: it sees who, what and when, no answer.
+do $$
+declare t text;
+begin
+  foreach t in array array['bothwell_person', 'bothwell_couple', 'bothwell_membership', 'bothwell_assignment', 'bothwell_staffrole',
+      'bothwell_couplepause', 'bothwell_clinicinstrument', 'bothwell_request', 'bothwell_response', 'bothwell_reminder',
+      'bothwell_safetyflag', 'bothwell_safetyflagacknowledged', 'bothwell_safetyflagclosed', 'bothwell_escalation'] loop
+    execute format('create policy for_the_planner on %I for select to bothwell_work using (true)', t);
+  end loop;
+end $$;
+grant select (id, clinic_id, kind, created_at) on bothwell_person to bothwell_work;
+grant select on bothwell_couple, bothwell_membership, bothwell_assignment, bothwell_staffrole, bothwell_couplepause, bothwell_clinicinstrument,
+  bothwell_request, bothwell_reminder, bothwell_escalation to bothwell_work;
+grant select (scheduled_at, outcome, number) on bothwell_dosingsession to bothwell_work;
+grant select (wants_reminders) on bothwell_contact to bothwell_work;
+grant select (id, clinic_id, subject_id, request_id, instrument, wave, status, sent_at) on bothwell_response to bothwell_work;
+grant select (id, clinic_id, subject_id, recorded_at) on bothwell_safetyflag to bothwell_work;
+grant select (id, flag_id, recorded_at) on bothwell_safetyflagacknowledged, bothwell_safetyflagclosed to bothwell_work;
+create policy planned on bothwell_request for insert to bothwell_work with check (author_id is null and kind <> 'screen.violence');
+create policy planned on bothwell_reminder for insert to bothwell_work with check (author_id is null);
+create policy planned on bothwell_escalation for insert to bothwell_work with check (author_id is null);
+create policy mailed on bothwell_reminder for update to bothwell_work using (sent_at is null) with check (true);
+grant insert on bothwell_request, bothwell_reminder, bothwell_escalation to bothwell_work;
+grant update (sent_at) on bothwell_reminder to bothwell_work;
+
 create policy logged on bothwell_auditentry for insert to bothwell_work with check (actor_id is null and service <> '');
 grant insert on bothwell_auditentry to bothwell_work;
 

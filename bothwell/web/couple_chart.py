@@ -73,7 +73,7 @@ class Voice:
     def absent(self) -> str:
         if self.instrument is None:
             return story.own(self.name, self.person.pronouns)
-        return f"{self.name} has not answered {self.instrument.id.upper()} yet"
+        return f"{self.name} has not answered {self.instrument.short} yet"
 
     @property
     def releases(self) -> list[str]:

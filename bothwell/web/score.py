@@ -14,7 +14,7 @@ from decimal import Decimal
 from enum import StrEnum
 
 from bothwell.instruments.change import Verdict, first_reliable_change_that_held, reliable_change
-from bothwell.instruments.instrument import Better, Instrument
+from bothwell.instruments.instrument import Better, Instrument, Scale
 
 
 class Side(StrEnum):
@@ -40,19 +40,24 @@ class Line:
     totals: tuple[tuple[date, Decimal], ...]
 
     @property
+    def scale(self) -> Scale:
+        """What the totals are totals of."""
+        return self.instrument.measure
+
+    @property
     def label(self) -> str:
         """`PHQ-9`."""
-        return self.instrument.id.upper()
+        return self.instrument.short
 
     @property
     def best(self) -> Decimal:
         """The end of the scale that is better for the person."""
-        return self.instrument.least if self.instrument.better is Better.LOWER else self.instrument.most
+        return self.scale.least if self.scale.better is Better.LOWER else self.scale.most
 
     @property
     def worst(self) -> Decimal:
         """The other end."""
-        return self.instrument.most if self.instrument.better is Better.LOWER else self.instrument.least
+        return self.scale.most if self.scale.better is Better.LOWER else self.scale.least
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +173,7 @@ def held_change(line: Line) -> Held | None:
     totals = [total for _, total in line.totals]
     for towards in (Verdict.IMPROVED, Verdict.WORSENED):
         try:
-            index = first_reliable_change_that_held(totals, line.instrument, towards=towards)
+            index = first_reliable_change_that_held(totals, line.scale, towards=towards)
         except ValueError:  # an instrument without a reliable change: nothing can be said
             return None
         if index is not None:
@@ -182,7 +187,7 @@ def stands(line: Line) -> Verdict | None:
     if len(line.totals) < 2:
         return None
     try:
-        return reliable_change(line.instrument, line.totals[0][1], line.totals[-1][1]).verdict
+        return reliable_change(line.scale, line.totals[0][1], line.totals[-1][1]).verdict
     except ValueError:
         return None
 
@@ -228,7 +233,7 @@ def describe_line(name: str, line: Line) -> str:
     if not line.totals:
         return ""
     held = held_change(line)
-    way = "lower" if line.instrument.better is Better.LOWER else "higher"
+    way = "lower" if line.scale.better is Better.LOWER else "higher"
     course = f"from {plain(line.totals[0][1])} to {plain(line.totals[-1][1])}, {way} is better"
     words = f"{name}, {line.label}: {course}"
     return f"{words}; {held.words} since {_long_day(held.on)}." if held else f"{words}."
@@ -261,7 +266,7 @@ def _rows(story: Story) -> Iterator[Row]:
 def _own_rows(voice: Voice) -> Iterator[Row]:
     if voice.line:
         for on, total in voice.line.totals:
-            band = voice.line.instrument.band(total)
+            band = voice.line.scale.band(total)
             yield Row(on, voice.name, voice.line.label, plain(total) + (f", {band.name}" if band else ""))
     for dose in voice.doses:
         what = "Dosing session planned" if dose.planned else "Dosing session"

@@ -245,7 +245,7 @@ def scale(line: Line, side: Side, mirrored: bool) -> Totals:
     inner = A_EDGE - INNER_GAP if side is Side.A else B_EDGE + INNER_GAP
     if mirrored:
         return Totals(inner, outward, line.best, line.worst)
-    least, most = line.instrument.least, line.instrument.most
+    least, most = line.scale.least, line.scale.most
     return Totals(inner, outward, *((least, most) if side is Side.A else (most, least)))
 
 

@@ -163,7 +163,7 @@ def _points(line: Line, fall: Fall) -> tuple[Place, ...]:
 
 def _strips(line: Line) -> tuple[Strip, ...]:
     """From the outer edge inwards, as dark as the band is grave; the calmest is paper."""
-    ordered = sorted(line.instrument.bands, key=lambda band: _x(line, band.from_total))
+    ordered = sorted(line.scale.bands, key=lambda band: _x(line, band.from_total))
     strips, start = [], 0.0
     for number, band in enumerate(ordered, 1):
         following = ordered[number] if number < len(ordered) else None

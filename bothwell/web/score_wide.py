@@ -90,11 +90,11 @@ def reliable_key(story: Story) -> str:
     parts = []
     for instrument in dict.fromkeys(from_lines):
         try:
-            needed = threshold(instrument)
+            needed = threshold(instrument.measure)
         except ValueError:
             continue
         sign = "≥" if needed.published else ">"
-        parts.append(f"{instrument.id.upper()} {sign} {plain(round(needed.points, 1))}")
+        parts.append(f"{instrument.short} {sign} {plain(round(needed.points, 1))}")
     return f"{', '.join(parts)} points" if parts else ""
 
 
@@ -110,7 +110,7 @@ def _side(story: Story, voice: Voice, days: Days, mirrored: bool, taken: list[Bo
     return SideDrawing(
         side=voice.side,
         name=voice.name,
-        measure=f"{line.label}, {plain(line.instrument.least)}–{plain(line.instrument.most)}" if line else "",
+        measure=f"{line.label}, {plain(line.scale.least)}–{plain(line.scale.most)}" if line else "",
         absent="" if line else voice.absent,
         edge_y=edge,
         outer_y=outer,
@@ -187,7 +187,7 @@ def _ring_label(place: Place, held: Held, above: bool, taken: list[Box]) -> Text
 
 def _bands(line: Line, totals: Totals, edge: float, outer: float) -> tuple[BandStrip, ...]:
     """Strips that fill the panel from the edge to its outer border, each as dark as its band is grave."""
-    ordered = sorted(line.instrument.bands, key=lambda band: abs(totals.y(band.from_total) - edge))
+    ordered = sorted(line.scale.bands, key=lambda band: abs(totals.y(band.from_total) - edge))
     strips, start = [], edge
     for number, band in enumerate(ordered, 1):
         end = _border(band, ordered[number], totals) if number < len(ordered) else outer
@@ -204,10 +204,10 @@ def _border(band: Band, following: Band, totals: Totals) -> float:
 
 
 def _ticks(line: Line, totals: Totals) -> tuple[Text, ...]:
-    span = line.instrument.most - line.instrument.least
+    span = line.scale.most - line.scale.least
     step = next(step for step in (1, 2, 5, 10, 20, 25, 50, 100, 200, 500) if span / step <= 6)
-    first = -(-line.instrument.least // step) * step
-    values = [Decimal(v) for v in range(int(first), int(line.instrument.most) + 1, step)]
+    first = -(-line.scale.least // step) * step
+    values = [Decimal(v) for v in range(int(first), int(line.scale.most) + 1, step)]
     return tuple(Text(LEFT - 10, totals.y(value) + 4, plain(value), "end") for value in values)
 
 
@@ -220,7 +220,7 @@ def _arrow(line: Line, side: Side, mirrored: bool) -> str:
     if mirrored:
         down = side is Side.A
     else:
-        down = line.instrument.better is Better.LOWER
+        down = line.scale.better is Better.LOWER
     middle = _arrow_middle(side)
     start, end = (middle - 27, middle + 27) if down else (middle + 27, middle - 27)
     back = end - 7 if down else end + 7

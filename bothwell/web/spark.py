@@ -62,7 +62,7 @@ def trend(
     """The geometry of one line from `begins` to `ends`; totals outside are left out."""
     shown = [(on, total) for on, total in line.totals if begins <= on <= ends]
     days = max((ends - begins).days, 1)
-    least, most = line.instrument.least, line.instrument.most
+    least, most = line.scale.least, line.scale.most
 
     def y(total: Decimal) -> float:
         return round(BOTTOM - float((total - least) / (most - least)) * (BOTTOM - TOP), 1)
@@ -71,8 +71,8 @@ def trend(
         Place(round(FIRST_X + (on - begins).days / days * (LAST_X - FIRST_X), 1), y(total), plain(total))
         for on, total in shown
     )
-    grave_high = line.instrument.better is Better.LOWER
-    bands = sorted(line.instrument.bands, key=lambda band: band.from_total)
+    grave_high = line.scale.better is Better.LOWER
+    bands = sorted(line.scale.bands, key=lambda band: band.from_total)
     tops = [y(band.from_total) for band in bands[1:]] + [y(most)]
     strips = tuple(
         Strip(top, round(y(band.from_total) - top, 1), min(band.tone, 3))

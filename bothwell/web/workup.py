@@ -300,7 +300,9 @@ def _measure(name: str, rows: Sequence[Response]) -> dict[str, Any]:
         instrument = load(name)
         found["title"] = instrument.title
         if len(rows) > 1:
-            found["change"] = reliable_change(instrument, first.total or Decimal(0), last.total or Decimal(0))
+            found["change"] = reliable_change(
+                instrument.measure, first.total or Decimal(0), last.total or Decimal(0)
+            )
     except (
         NoSuchInstrument,
         ValueError,
