@@ -62,14 +62,17 @@ class Measured:
 class GainRow:
     """One gain: its meaning here, its validated measures, and its weekly question.
 
-    `skeletons` are validated instruments about this gain that have no words here, scored or not: a clinic with the
-    owner's permission may load them. `pulse` is Bothwell's own question, not a validated scale.
+    `nearest` are scores that stand for the gain though their instrument measures something beside it, as
+    satisfaction stands for connection; they are no validated measure of it. `skeletons` are validated instruments
+    about this gain that have no words here, scored or not: a clinic with the owner's permission may load them.
+    `pulse` is Bothwell's own question, not a validated scale.
     """
 
     gain: Gain
     title: str
     definition: str
     measures: tuple[Measured, ...]
+    nearest: tuple[Measured, ...]
     skeletons: tuple[str, ...]
     pulse: Measured
 
@@ -118,6 +121,7 @@ def _gain_row(gain: Gain, every: tuple[Instrument, ...]) -> GainRow:
     title, definition = GAINS[gain]
     own = [each for each in every if each.licence_class is LicenceClass.OWN]
     validated = _validated(every)
+    about = [each for each in validated if gain.value in each.areas]
     pulse = _standing_for(gain, own)
     if len(pulse) != 1:
         raise ValueError(f"{gain}: one weekly question was expected, the catalogue has {len(pulse)}")
@@ -125,12 +129,9 @@ def _gain_row(gain: Gain, every: tuple[Instrument, ...]) -> GainRow:
         gain=gain,
         title=title,
         definition=definition,
-        measures=_standing_for(gain, validated),
-        skeletons=tuple(
-            each.id
-            for each in validated
-            if not each.can_be_asked and (gain.value in each.areas or gain in each.gains)
-        ),
+        measures=_standing_for(gain, about),
+        nearest=_standing_for(gain, [each for each in validated if each not in about]),
+        skeletons=tuple(each.id for each in about if not each.can_be_asked),
         pulse=pulse[0],
     )
 

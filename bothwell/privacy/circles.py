@@ -144,6 +144,8 @@ FROZEN_BY_PARTING: Final = frozenset(
         "couple.shared",
         "couple.doing",
         "couple.progress",
+        "couple.hold",
+        "couple.hold.lifted",
         "disclosure",
         "disclosure.signature",
     }

@@ -10,9 +10,9 @@ from bothwell.instruments.catalogue import all_instruments, load
 from bothwell.instruments.gains import GainRow, beside, five_gains
 from bothwell.instruments.instrument import Gain, Kind, LicenceClass, Ships
 
-# A gain that no validated measure with words follows yet, and the skeletons a clinic could load for it. Whoever
-# adds one with words takes the gain out here.
-WITHOUT_VALIDATED_WORDS = {Gain.CONNECTION: ("pair",)}
+# Gains that no validated measure with words follows yet, and the skeletons a clinic could load for each. Whoever
+# adds such a measure takes its gain out here.
+WITHOUT_VALIDATED_WORDS = {Gain.CONNECTION: ("ecr-s", "pair", "rdas")}
 
 rows = pytest.mark.parametrize("row", five_gains(), ids=lambda row: row.gain.value)
 
@@ -52,12 +52,30 @@ def test_a_gain_has_exactly_one_weekly_question_of_ours(row: GainRow) -> None:
 
 @rows
 def test_no_question_of_ours_is_called_validated(row: GainRow) -> None:
-    assert all(load(each.instrument).licence_class is not LicenceClass.OWN for each in row.measures)
+    named = (*row.measures, *row.nearest)
+    assert all(load(each.instrument).licence_class is not LicenceClass.OWN for each in named)
+
+
+@rows
+def test_a_measure_of_something_else_is_only_the_nearest(row: GainRow) -> None:
+    assert all(row.gain.value in load(each.instrument).areas for each in row.measures)
+    assert not any(row.gain.value in load(each.instrument).areas for each in row.nearest)
+
+
+def test_satisfaction_may_stand_for_connection_but_is_no_measure_of_it() -> None:
+    csi = load("csi-16")
+    tagged = replace(csi, scales=tuple(replace(each, gain=Gain.CONNECTION) for each in csi.scales))
+    instruments = [tagged if each.id == csi.id else each for each in all_instruments()]
+    connection = next(row for row in five_gains(instruments) if row.gain is Gain.CONNECTION)
+    assert "csi-16" in [each.instrument for each in connection.nearest]
+    assert not connection.has_validated_words
 
 
 def test_every_score_that_stands_for_a_gain_is_in_the_table_once() -> None:
     in_table = [
-        (row.gain, each.instrument, each.scale) for row in five_gains() for each in (*row.measures, row.pulse)
+        (row.gain, each.instrument, each.scale)
+        for row in five_gains()
+        for each in (*row.measures, *row.nearest, row.pulse)
     ]
     in_catalogue = [
         (scale.gain, each.id, scale.id) for each in all_instruments() for scale in each.scales if scale.gain
@@ -131,6 +149,6 @@ def test_the_measures_of_the_usual_battery_stand_beside_with_their_main_score(
 
 
 def test_no_screen_for_danger_is_in_either_table() -> None:
-    shown = {each.instrument for row in five_gains() for each in (*row.measures, row.pulse)}
+    shown = {each.instrument for row in five_gains() for each in (*row.measures, *row.nearest, row.pulse)}
     shown |= {each.instrument for row in beside() for each in row.measures}
     assert not {load(each).kind for each in shown} & {Kind.SUICIDE, Kind.VIOLENCE}

@@ -67,7 +67,9 @@ WRITTEN_AS = {
     "AlarmEvent": "dosing.flowsheet",
     "AdverseEvent": "dosing.flowsheet",
     "SafetyFlag": "suicide.flag",
+    "SafetyFlagAcknowledged": "suicide.acknowledged",
     "SafetyFlagClosed": "suicide.closed",
+    "Answered": "measure",
     "Insight": "insight",
     "InsightVersion": "insight",
     "Response": "measure",
@@ -77,6 +79,9 @@ WRITTEN_AS = {
     "ProcessNote": "process_note",
     "BreakGlass": "break_glass",
     "CoupleSession": "couple.shared",
+    "CouplePause": "couple.shared",
+    "CoupleHold": "couple.hold",
+    "CoupleHoldLifted": "couple.hold.lifted",
     "SharedSummary": "couple.shared",
     "ExerciseGiven": "couple.shared",
     "ExerciseDone": "couple.doing",
@@ -96,6 +101,8 @@ CHANGED_IN = {
     "Insight": ("set_aside_at", "time"),
     "CoupleSession": ("place", "text"),
     "ExerciseGiven": ("until", "time"),
+    "CouplePause": ("until", "time"),
+    "ClinicInstrument": ("retired_at", "time"),
     "Response": ("band", "text"),
     "Consent": ("withdrawn_at", "time"),
     "Grant": ("opens_at", "time"),
@@ -255,7 +262,11 @@ def new_rows(world: Built, viewer: Any, subject: Any, couple: Any) -> list[tuple
     ):  # in their own clinic's name, about people of another: never, logs apart
         rows = [(thing, allowed and _names_nobody(thing)) for thing, allowed in rows]
     seen_or_not = [
-        row for row in world.rows if row.id == row.item.id and row.item.kind in ("couple.shared", "insight")
+        row
+        for row in world.rows
+        if row.id == row.item.id
+        and row.item.kind in ("couple.shared", "insight")
+        and row.model is not tables.CouplePause
     ]
     for row in seen_or_not[:: max(1, len(seen_or_not) // 6)]:
         rows.append(
@@ -312,7 +323,8 @@ def _of_couple(world: Built, model: str, viewer: Any, couple: Any) -> Any:
         parents["InsightVersion"] = next(
             world.own("InsightVersion", world.people[p].id) for p in pair if p in PATIENTS
         )
-    return filled(table, parents, clinic=viewer.clinic, couple=couple, author=viewer)
+    author = None if model == "CoupleHold" else viewer  # whose answer it was is told to nobody
+    return filled(table, parents, clinic=viewer.clinic, couple=couple, author=author)
 
 
 def _glass(world: Built, viewer: Any, **about: Any) -> Any:
@@ -385,7 +397,7 @@ def may_change(world: Built, viewer: UUID, row: Any) -> bool:
         case "Assignment":
             kind = "care_team.sealed" if thing.role == "safety" else "care_team"
             return may(kind, subject=thing.subject_id, couple=thing.couple_id)
-        case "StaffRole" | "ProtocolVersion" | "Clinic" | "Device":
+        case "StaffRole" | "ProtocolVersion" | "Clinic" | "Device" | "ClinicInstrument":
             allowed = (
                 {Relation.LEAD, Relation.COORDINATOR} if type(thing) is tables.Device else {Relation.LEAD}
             )

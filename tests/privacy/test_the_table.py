@@ -125,4 +125,8 @@ def test_what_the_table_says_of_safety_and_of_what_is_ones_own() -> None:
             assert set(cells[Relation.PARTNER]) <= ({"Y"} if kind == "dosing.busy" else {"G"}), kind
             assert not cells[Relation.EX_PARTNER], kind
         if kind not in {"person.name", "person.contact", "care_team", "care_team.sealed", "couple.link"}:
-            assert not cells[Relation.SAFETY] or kind in {"screen.violence", "access.sealed"}, kind
+            assert not cells[Relation.SAFETY] or kind in {
+                "screen.violence",
+                "access.sealed",
+                "couple.hold",
+            }, kind

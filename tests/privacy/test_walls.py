@@ -321,16 +321,30 @@ def test_the_work_login_reads_no_clinical_text() -> None:
     may_read = {
         "bothwell_alarm",
         "bothwell_alarmevent",
+        "bothwell_assignment",
         "bothwell_binding",
         "bothwell_channel",
         "bothwell_clinic",
+        "bothwell_clinicinstrument",
         "bothwell_contact",
+        "bothwell_couple",
+        "bothwell_couplepause",
         "bothwell_course",
         "bothwell_device",
         "bothwell_dosingsession",
+        "bothwell_escalation",
         "bothwell_invitation",
+        "bothwell_membership",
+        "bothwell_person",
         "bothwell_protocolversion",
+        "bothwell_reminder",
+        "bothwell_request",
+        "bothwell_response",
+        "bothwell_safetyflag",
+        "bothwell_safetyflagacknowledged",
+        "bothwell_safetyflagclosed",
         "bothwell_sample",
+        "bothwell_staffrole",
     }
     with psycopg.connect(LOGINS.work, autocommit=True) as work:
         allowed = {
@@ -342,7 +356,14 @@ def test_the_work_login_reads_no_clinical_text() -> None:
         for table, column in (
             ("bothwell_contact", "full_name"),
             ("bothwell_contact", "born_on"),
-            ("bothwell_dosingsession", "outcome"),
+            ("bothwell_dosingsession", "order_id"),
+            ("bothwell_person", "name_used"),
+            ("bothwell_response", "answers"),
+            ("bothwell_response", "total"),
+            ("bothwell_response", "flags"),
+            ("bothwell_safetyflag", "what"),
+            ("bothwell_safetyflagacknowledged", "plan"),
+            ("bothwell_safetyflagclosed", "reason"),
         ):
             assert work.execute(
                 "select has_column_privilege(%s, %s, 'select')", [table, column]

@@ -262,7 +262,11 @@ PERSON_ROWS: tuple[tuple[str, str], ...] = (
     ("AlarmEvent", "dosing.flowsheet"),
     ("AdverseEvent", "dosing.flowsheet"),
     ("SafetyFlag", "suicide.flag"),
+    ("SafetyFlagAcknowledged", "suicide.flag"),
     ("SafetyFlagClosed", "suicide.flag"),
+    ("Escalation", "suicide.escalated"),
+    ("Answered", "draft"),
+    ("Reminder", "draft"),
     ("Insight", "insight.sheet"),
     ("InsightVersion", "insight"),
     ("ProcessNote", "process_note"),
@@ -271,6 +275,9 @@ PERSON_ROWS: tuple[tuple[str, str], ...] = (
 
 COUPLE_ROWS: tuple[tuple[str, str], ...] = (
     ("CoupleSession", "couple.shared"),
+    ("CouplePause", "couple.shared"),
+    ("CoupleHold", "couple.hold"),
+    ("CoupleHoldLifted", "couple.hold"),
     ("SharedSummary", "couple.shared"),
     ("ExerciseGiven", "couple.shared"),
     ("ExerciseDone", "couple.shared"),
@@ -403,9 +410,19 @@ def _people(b: Builder) -> None:
         built.rows.append(
             Row(tables.Clinic, clinic.id, Item(clinic.id, "clinic", clinic.id), of_clinic, clinic)
         )
-        for model in (tables.Room, tables.Device, tables.ProtocolVersion, tables.ConsentText):
-            thing = filled(model, {}, clinic=clinic)
+        for model in (
+            tables.Room,
+            tables.Device,
+            tables.ProtocolVersion,
+            tables.ConsentText,
+            tables.ClinicInstrument,
+        ):
+            thing = filled(model, {"Person": _of_clinic(built, clinic)}, clinic=clinic)
             b.add(thing, of_clinic, Item(thing.id, "clinic", clinic.id), clinic.id)
+
+
+def _of_clinic(built: Built, clinic: Any) -> Any:
+    return next(person for person in built.people if person.clinic_id == clinic.id)
 
 
 def _couples(b: Builder) -> None:
@@ -496,7 +513,7 @@ def _about_person(b: Builder, person: Any) -> None:
         thing = filled(model, parents, **known)
         parents[name] = thing
         if name == "SafetyFlag":
-            thing.response = _responses(b, person, common)
+            thing.response = parents["Response"] = _responses(b, person, common)
             b.write()
         if name == "Insight":
             item = Item(thing.id, "insight.sheet", clinic.id, subject=person.id)
@@ -597,7 +614,8 @@ def _about_couple(b: Builder, couple: Any, places: tuple[int, int]) -> None:
             if name in ("ExerciseDone", "DisclosureSignature")
             else (author,)
         ):
-            thing = filled(getattr(tables, name), parents, **(common | {"author": writer}))
+            named = {"author": None} if name == "CoupleHold" else {"author": writer}
+            thing = filled(getattr(tables, name), parents, **(common | named))
             parents[name] = thing
             b.add_item(thing, kind, couple=couple.id, author=writer.id)
         b.write()
