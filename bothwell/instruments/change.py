@@ -84,6 +84,8 @@ def reliable_change_index(standard_deviation: Decimal, reliability: Decimal) -> 
 def threshold(scale: Scale) -> Threshold:
     """The reliable change in points: the published one, else computed. Raises ValueError without either."""
     published, reliability = scale.published_change, scale.reliability
+    if scale.better is Better.NEITHER:
+        raise ValueError(f"{scale.id}: a scale with no better end")
     if published is not None:
         return Threshold(published.points, True, published.source, published.confirm)
     if reliability is None or reliability.standard_deviation is None:

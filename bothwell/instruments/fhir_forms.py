@@ -12,11 +12,11 @@ from decimal import Decimal
 from typing import Any, Final
 
 from bothwell.instruments.instrument import How, Instrument, Item, ItemType, Scale
+from bothwell.instruments.reading import CALCULATED
 from bothwell.instruments.scoring import Answers, Score, items_asked, score
 
 DATA_ABSENT_REASON: Final = "http://hl7.org/fhir/StructureDefinition/data-absent-reason"
 HIDDEN: Final = "http://hl7.org/fhir/StructureDefinition/questionnaire-hidden"
-CALCULATED: Final = "http://hl7.org/fhir/uv/sdc/StructureDefinition/sdc-questionnaire-calculatedExpression"
 
 
 def questionnaire(instrument: Instrument) -> dict[str, Any]:
@@ -182,7 +182,8 @@ def _value(item: Item, answer: str) -> dict[str, Any]:
     match item.type:
         case ItemType.CHOICE:
             option = next(option for option in item.options if option.code == answer)
-            return {"valueCoding": {"system": option.system, "code": option.code, "display": option.text}}
+            words = {"display": option.text} if option.text else {}
+            return {"valueCoding": {"system": option.system, "code": option.code, **words}}
         case ItemType.BOOLEAN:
             return {"valueBoolean": answer == "true"}
         case ItemType.INTEGER:

@@ -356,7 +356,11 @@ class Wording:
 
 @dataclass(frozen=True, slots=True)
 class Instrument:
-    """One questionnaire with its scoring and its provenance; `version` is the short hash of its file."""
+    """One questionnaire with its scoring and its provenance; `version` is the short hash of its file.
+
+    `closing` is what the form prints below its last question (a copyright line that must be seen by whoever
+    answers).
+    """
 
     id: str
     version: str
@@ -382,6 +386,7 @@ class Instrument:
     citation: str
     source: str
     wording: Wording
+    closing: str | None
     url: str
     document: str
 

@@ -45,6 +45,7 @@ from bothwell.instruments.instrument import (
 ORDINAL_VALUE: Final = "http://hl7.org/fhir/StructureDefinition/ordinalValue"
 LEAST_VALUE: Final = "http://hl7.org/fhir/StructureDefinition/minValue"
 MOST_VALUE: Final = "http://hl7.org/fhir/StructureDefinition/maxValue"
+CALCULATED: Final = "http://hl7.org/fhir/uv/sdc/StructureDefinition/sdc-questionnaire-calculatedExpression"
 YES_OR_NO: Final = (
     Option("true", "urn:bothwell:boolean", "Yes", Decimal(1)),
     Option("false", "urn:bothwell:boolean", "No", Decimal(0)),
@@ -154,6 +155,7 @@ def _instrument(side: Place, questionnaire: Place, version: str) -> Instrument:
         citation=side.text("citation"),
         source=side.text("source"),
         wording=_wording(side),
+        closing=_closing(questionnaire),
         url=questionnaire.text("url"),
         document=json.dumps(questionnaire.value, default=_plain),
     )
@@ -182,8 +184,20 @@ def _questions(parent: Place, lead: str | None) -> Iterator[tuple[Place, str | N
                 yield from _questions(place, place.text_or_none("text"))
             case "display":
                 lead = place.text_or_none("text") or lead
+            case _ if _is_calculated(place):
+                pass  # an author's own score: kept in the form, asked of nobody
             case _:
                 yield place, lead
+
+
+def _is_calculated(place: Place) -> bool:
+    extensions = place.places("extension") if "extension" in place.value else []
+    return any(each.value.get("url") == CALCULATED for each in extensions)
+
+
+def _closing(questionnaire: Place) -> str | None:
+    last = questionnaire.places("item")[-1]
+    return last.text_or_none("text") if last.text("type") == "display" else None
 
 
 def _item(place: Place, lead: str | None, beside: Place, has_words: bool) -> Item:
@@ -196,6 +210,7 @@ def _item(place: Place, lead: str | None, beside: Place, has_words: bool) -> Ite
     if poles is not None and len(poles) != 2:
         raise place.error("poles are two words")
     enabled = place.places("enableWhen") if "enableWhen" in place.value else []
+    scored = beside.truth("scored")
     return Item(
         link_id=link_id,
         type=type_,
@@ -203,10 +218,10 @@ def _item(place: Place, lead: str | None, beside: Place, has_words: bool) -> Ite
         lead=lead,
         code=codings[0].text("code"),
         system=codings[0].text("system"),
-        options=_options(place, type_, has_words),
+        options=_options(place, type_, has_words, scored),
         lowest=_extension_number(place, LEAST_VALUE),
         highest=_extension_number(place, MOST_VALUE),
-        scored=beside.truth("scored"),
+        scored=scored,
         reverse=beside.truth("reverse"),
         poles=None if poles is None else (poles[0], poles[1]),
         asked_when=tuple(_asked(each) for each in enabled),
@@ -224,25 +239,29 @@ def _item_type(place: Place) -> ItemType:
         raise place.error("questions of this type cannot be asked here") from error
 
 
-def _options(place: Place, type_: ItemType, has_words: bool) -> tuple[Option, ...]:
+def _options(place: Place, type_: ItemType, has_words: bool, scored: bool) -> tuple[Option, ...]:
     if type_ is ItemType.BOOLEAN:
         return YES_OR_NO
     if type_ is not ItemType.CHOICE:
         return ()
-    options = tuple(_option(place.where, each, has_words) for each in place.places("answerOption"))
+    options = tuple(_option(place.where, each, has_words, scored) for each in place.places("answerOption"))
     if len(options) < 2 or len({option.code for option in options}) != len(options):
         raise place.error("at least two options, each with a code of its own, were expected")
     return options
 
 
-def _option(link_id: str, place: Place, has_words: bool) -> Option:
+def _option(link_id: str, place: Place, has_words: bool, scored: bool) -> Option:
     place.where = f"{link_id} {place.where}"
     coding = place.place("valueCoding")
-    weights = [each for each in coding.places("extension") if each.value.get("url") == ORDINAL_VALUE]
-    if len(weights) != 1:
+    extensions = coding.places("extension") if "extension" in coding.value else []
+    weights = [each for each in extensions if each.value.get("url") == ORDINAL_VALUE]
+    if len(weights) != 1 and (scored or weights):
         raise coding.error("one ordinalValue was expected")
-    words = coding.text("display") if has_words else ""
-    return Option(coding.text("code"), coding.text("system"), words, weights[0].number("valueDecimal"))
+    # Only what a clinic loaded may leave weights out, and then it counts in no score.
+    points = weights[0].number("valueDecimal") if weights else Decimal(0)
+    return Option(
+        coding.text("code"), coding.text("system"), coding.text("display") if has_words else "", points
+    )
 
 
 def _extension_number(place: Place, url: str) -> Decimal | None:

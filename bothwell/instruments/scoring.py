@@ -6,7 +6,7 @@ puts an answer into an error text.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
@@ -31,6 +31,11 @@ Answers = Mapping[str, str | None]
 """linkId -> answer code, number or text as written; None for "rather not answer"."""
 
 HUNDREDTH: Final = Decimal("0.01")
+NOUGHT: Final = Decimal(0)
+OPEN_SAFETY_ITEM: Final = "A safety item has no answer: ask in person."
+DECLINED: Final = "The person would rather not answer this item."
+NOT_ANSWERED: Final = "This item was not answered."
+FILLED_IN: Final = "Filled in with the mean of the others, as the instrument allows."
 
 
 class AnswerError(ValueError):
@@ -108,19 +113,54 @@ class Score:
         return {each.scale.id: None if each.total is None else f"{each.total:f}" for each in self.scales}
 
 
+@dataclass(frozen=True, slots=True)
+class Key:
+    """An instrument laid out for scoring: what each answer of a choice is worth, looked up once."""
+
+    items: Mapping[str, Item]
+    printed: Mapping[str, Mapping[str, Decimal]]
+    guarded: tuple[str, ...]
+    is_conditional: bool
+    is_reversed: bool
+
+
+_KEYS: Final[dict[tuple[str, str], Key]] = {}
+
+
+def key_of(instrument: Instrument) -> Key:
+    """The key of an instrument, kept by its id and version (the hash of its file)."""
+    name = (instrument.id, instrument.version)
+    if name not in _KEYS:
+        _KEYS[name] = Key(
+            items={item.link_id: item for item in instrument.items},
+            printed={
+                item.link_id: {option.code: option.points for option in item.options}
+                for item in instrument.items
+                if item.options
+            },
+            guarded=tuple(dict.fromkeys(i for rule in instrument.flags for i in watched(rule.when))),
+            is_conditional=any(item.asked_when for item in instrument.items),
+            is_reversed=any(item.reverse for item in instrument.items),
+        )
+    return _KEYS[name]
+
+
 def score(instrument: Instrument, answers: Answers) -> Score:
     """The score of one person's answers, by the instrument's own table (source in its file).
 
     Answers to items that the others made unasked are left out. Raises UnknownItem or UnknownAnswer.
     """
-    check(instrument, answers)
-    asked = items_asked(instrument, answers)
-    points = _points(asked, answers)
-    weights = {link_id: _item(instrument, link_id).weight(value) for link_id, value in points.items()}
-    open_items = frozenset(item.link_id for item in asked)
-    scales = tuple(_scale_score(scale, weights, open_items) for scale in instrument.scales)
+    key = key_of(instrument)
+    points = _points(instrument, key, answers)
+    open_items = key.items
+    if key.is_conditional:
+        open_items = {item.link_id: item for item in items_asked(instrument, answers)}
+        points = {link_id: value for link_id, value in points.items() if link_id in open_items}
+    weights = points
+    if key.is_reversed:
+        weights = {link_id: key.items[link_id].weight(value) for link_id, value in points.items()}
+    scales = tuple(_scale_score(key, scale, weights, open_items, answers) for scale in instrument.scales)
     main = next((each for each in scales if each.scale.id == instrument.main), None)
-    declined = frozenset(link_id for link_id in open_items if link_id in answers and answers[link_id] is None)
     totals = {each.scale.id: each.total for each in scales}
     return Score(
         instrument_id=instrument.id,
@@ -128,30 +168,57 @@ def score(instrument: Instrument, answers: Answers) -> Score:
         scales=scales,
         total=None if main is None else main.total,
         band=None if main is None else main.band,
-        at_least=_bound(instrument, main, weights, open_items, _fewest),
-        at_most=_bound(instrument, main, weights, open_items, _most),
+        at_least=_bound(key, main, weights, open_items, answers, _fewest),
+        at_most=_bound(key, main, weights, open_items, answers, _most),
         missing=() if main is None else main.missing,
-        flags=tuple(
-            dict.fromkeys(
-                rule.flag
-                for rule in instrument.flags
-                if holds(rule.when, points, totals, declined if rule.declined_counts else frozenset())
-            )
-        ),
-        rules=tuple(rule.id for rule in instrument.rules if holds(rule.when, points, totals, frozenset())),
-        problems=_problems(instrument, answers, points, main, open_items),
+        flags=_flags(instrument, answers, points, totals, open_items),
+        rules=tuple(rule.id for rule in instrument.rules if holds(rule.when, points, totals, NOBODY)),
+        problems=_problems(key, answers, points, main, open_items),
     )
 
 
-def check(instrument: Instrument, answers: Answers) -> None:
-    """Whether every answer is one the instrument takes. Raises UnknownItem or UnknownAnswer."""
-    by_id = {item.link_id: item for item in instrument.items}
+NOBODY: Final[frozenset[str]] = frozenset()
+
+
+def _points(instrument: Instrument, key: Key, answers: Answers) -> dict[str, Decimal]:
+    """The printed points of every answer that carries any. Raises UnknownItem or UnknownAnswer."""
+    found = {}
     for link_id, answer in answers.items():
-        item = by_id.get(link_id)
-        if item is None:
+        options = key.printed.get(link_id)
+        if answer is not None and options is not None and answer in options:
+            found[link_id] = options[answer]
+        elif (item := key.items.get(link_id)) is None:
             raise UnknownItem(link_id, f"not an item of {instrument.id}")
-        if answer is not None and not item.takes(answer):
-            raise UnknownAnswer(link_id, "not one of its answers")
+        elif answer is not None:
+            if not item.takes(answer):
+                raise UnknownAnswer(link_id, "not one of its answers")
+            value = item.points(answer)
+            if value is not None:
+                found[link_id] = value
+    return found
+
+
+def _flags(
+    instrument: Instrument,
+    answers: Answers,
+    points: Mapping[str, Decimal],
+    totals: Mapping[str, Decimal | None],
+    open_items: Mapping[str, Item],
+) -> tuple[str, ...]:
+    if not instrument.flags:
+        return ()
+    declined = frozenset(i for i, answer in answers.items() if answer is None and i in open_items)
+    raised = (
+        rule.flag
+        for rule in instrument.flags
+        if holds(rule.when, points, totals, declined if rule.declined_counts else NOBODY)
+    )
+    return tuple(dict.fromkeys(raised))
+
+
+def check(instrument: Instrument, answers: Answers) -> None:
+    """Nothing when every answer is one the instrument takes. Raises UnknownItem or UnknownAnswer."""
+    _points(instrument, key_of(instrument), answers)
 
 
 def items_asked(instrument: Instrument, answers: Answers) -> tuple[Item, ...]:
@@ -194,44 +261,44 @@ def _passes(test: Asked, item: Item, answers: Answers) -> bool:
             return left <= right
 
 
-def _points(asked: tuple[Item, ...], answers: Answers) -> dict[str, Decimal]:
-    found = {}
-    for item in asked:
-        answer = answers.get(item.link_id)
-        value = None if answer is None else item.points(answer)
-        if value is not None:
-            found[item.link_id] = value
-    return found
-
-
-def _item(instrument: Instrument, link_id: str) -> Item:
-    return next(item for item in instrument.items if item.link_id == link_id)
-
-
-def _scale_score(scale: Scale, weights: Mapping[str, Decimal], open_items: frozenset[str]) -> ScaleScore:
-    due = [link_id for link_id in scale.items if link_id in open_items]
+def _scale_score(
+    key: Key,
+    scale: Scale,
+    weights: Mapping[str, Decimal],
+    open_items: Mapping[str, Item],
+    answers: Answers,
+) -> ScaleScore:
+    due = [link_id for link_id in scale.items if link_id in open_items] if key.is_conditional else scale.items
     given = [weights[link_id] for link_id in due if link_id in weights]
-    missing = tuple(link_id for link_id in due if link_id not in weights)
     if not due:
-        return ScaleScore(scale, scale.when_not_asked, 0, ())
-    total = None
-    if given and len(missing) <= scale.missing.at_most:
-        total = _combined(scale, due, weights, given)
-    return ScaleScore(scale, total, len(given), missing)
+        return ScaleScore(scale, _when_not_asked(key, scale, answers), 0, ())
+    if len(given) == len(due):
+        return ScaleScore(scale, _combined(scale, due, weights, given), len(given), ())
+    missing = tuple(link_id for link_id in due if link_id not in weights)
+    may_fill_in = given and len(missing) <= scale.missing.at_most
+    return ScaleScore(
+        scale, _combined(scale, due, weights, given) if may_fill_in else None, len(given), missing
+    )
 
 
-def _combined(scale: Scale, due: list[str], weights: Mapping[str, Decimal], given: list[Decimal]) -> Decimal:
+def _when_not_asked(key: Key, scale: Scale, answers: Answers) -> Decimal | None:
+    """What a scale is worth that nobody asked for: nothing, unless what led past it was really answered."""
+    gates = {test.item for link_id in scale.items for test in key.items[link_id].asked_when}
+    return scale.when_not_asked if all(answers.get(gate) is not None for gate in gates) else None
+
+
+def _combined(
+    scale: Scale, due: Sequence[str], weights: Mapping[str, Decimal], given: Sequence[Decimal]
+) -> Decimal:
+    if scale.how is How.SUM and scale.times == 1 and len(given) == len(due):
+        return sum(given, NOUGHT)
     match scale.how:
-        case How.SUM_OF_HIGHEST:
-            total = sum(
-                (max(weights[i] for i in group if i in weights) for group in scale.groups), Decimal(0)
-            )
-        case How.MEAN:
-            total = sum(given, Decimal(0)) / len(given)
-        case How.SUM if len(given) == len(due):
-            total = sum(given, Decimal(0))
         case How.SUM:
-            total = sum(given, Decimal(0)) * len(due) / len(given)
+            total = sum(given, NOUGHT) * len(due) / len(given)
+        case How.MEAN:
+            total = sum(given, NOUGHT) / len(given)
+        case How.SUM_OF_HIGHEST:
+            total = sum((max(weights[i] for i in group if i in weights) for group in scale.groups), NOUGHT)
     total *= scale.times
     return total if total == total.to_integral_value() else total.quantize(HUNDREDTH)
 
@@ -245,16 +312,17 @@ def _most(item: Item) -> Decimal:
 
 
 def _bound(
-    instrument: Instrument,
+    key: Key,
     main: ScaleScore | None,
     weights: Mapping[str, Decimal],
-    open_items: frozenset[str],
+    open_items: Mapping[str, Item],
+    answers: Answers,
     extreme: Callable[[Item], Decimal],
 ) -> Decimal | None:
     if main is None or not main.missing:
         return None if main is None else main.total
-    filled = {link_id: extreme(_item(instrument, link_id)) for link_id in main.missing}
-    return _scale_score(main.scale, {**weights, **filled}, open_items).total
+    filled = {link_id: extreme(key.items[link_id]) for link_id in main.missing}
+    return _scale_score(key, main.scale, {**weights, **filled}, open_items, answers).total
 
 
 def holds(
@@ -291,42 +359,21 @@ def watched(condition: Condition) -> tuple[str, ...]:
 
 
 def _problems(
-    instrument: Instrument,
+    key: Key,
     answers: Answers,
     points: Mapping[str, Decimal],
     main: ScaleScore | None,
-    open_items: frozenset[str],
+    open_items: Mapping[str, Item],
 ) -> tuple[Problem, ...]:
-    guarded = dict.fromkeys(
-        item
-        for rule in instrument.flags
-        for item in watched(rule.when)
-        if item in open_items and item not in points
-    )
-    missing = () if main is None else main.missing
-    filled = main is not None and main.total is not None
-    return (
-        *(
-            Problem(ProblemKind.SAFETY_ITEM_OPEN, each, "A safety item has no answer: ask in person.")
-            for each in guarded
-        ),
-        *(
-            Problem(ProblemKind.DECLINED, each, "The person would rather not answer this item.")
-            for each in missing
-            if each in answers
-        ),
-        *(
-            Problem(ProblemKind.NOT_ANSWERED, each, "This item was not answered.")
-            for each in missing
-            if each not in answers
-        ),
-        *(
-            Problem(
-                ProblemKind.FILLED_IN,
-                each,
-                "Filled in with the mean of the others, as the instrument allows.",
-            )
-            for each in missing
-            if filled
-        ),
-    )
+    problems = [
+        Problem(ProblemKind.SAFETY_ITEM_OPEN, each, OPEN_SAFETY_ITEM)
+        for each in key.guarded
+        if each not in points and each in open_items
+    ]
+    if main is not None:
+        for each in main.missing:
+            kind = ProblemKind.DECLINED if each in answers else ProblemKind.NOT_ANSWERED
+            problems.append(Problem(kind, each, DECLINED if each in answers else NOT_ANSWERED))
+        if main.total is not None:
+            problems += [Problem(ProblemKind.FILLED_IN, each, FILLED_IN) for each in main.missing]
+    return tuple(problems)

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bothwell.instruments.catalogue import Better, Instrument, all_instruments, load
+from bothwell.instruments.catalogue import all_instruments
+from bothwell.instruments.catalogue import load as load_instrument
 from bothwell.instruments.change import (
     ClinicalVerdict,
     ResponseVerdict,
@@ -23,20 +24,41 @@ from bothwell.instruments.change import (
     response,
     threshold,
 )
+from bothwell.instruments.instrument import Better, Scale
 
 D = Decimal
 
 
+def load(instrument_id: str) -> Scale:
+    """The scale that stands for an instrument."""
+    return load_instrument(instrument_id).measure
+
+
+def _tells_change(scale: Scale) -> bool:
+    try:
+        threshold(scale)
+    except ValueError:
+        return False
+    return True
+
+
+MEASURES = [scale for each in all_instruments() for scale in each.scales if _tells_change(scale)]
+
+
+def test_a_good_part_of_the_catalogue_can_tell_change_from_chance() -> None:
+    assert len(MEASURES) >= 10
+
+
 @st.composite
-def two_totals(draw: st.DrawFn) -> tuple[Instrument, Decimal, Decimal]:
-    instrument = draw(st.sampled_from(all_instruments()))
+def two_totals(draw: st.DrawFn) -> tuple[Scale, Decimal, Decimal]:
+    instrument = draw(st.sampled_from(MEASURES))
     total = st.integers(int(instrument.least), int(instrument.most)).map(Decimal)
     return instrument, draw(total), draw(total)
 
 
 @st.composite
-def course(draw: st.DrawFn) -> tuple[Instrument, list[Decimal | None]]:
-    instrument = draw(st.sampled_from(all_instruments()))
+def course(draw: st.DrawFn) -> tuple[Scale, list[Decimal | None]]:
+    instrument = draw(st.sampled_from(MEASURES))
     total = st.integers(int(instrument.least), int(instrument.most)).map(Decimal)
     return instrument, draw(st.lists(st.none() | total, max_size=8))
 
@@ -67,8 +89,15 @@ def test_published_numbers_take_precedence_and_the_rest_is_computed() -> None:
 
 def test_without_any_number_there_is_no_threshold() -> None:
     bare = replace(load("phq-9"), published_change=None)
-    with pytest.raises(ValueError, match="phq-9"):
+    with pytest.raises(ValueError, match="no published reliable change"):
         threshold(bare)
+    with pytest.raises(ValueError, match="no published reliable change"):
+        threshold(replace(bare, reliability=None))
+
+
+def test_a_scale_without_a_better_end_has_no_improvement() -> None:
+    with pytest.raises(ValueError, match="no better end"):
+        threshold(replace(load("phq-9"), better=Better.NEITHER))
 
 
 @pytest.mark.parametrize(
@@ -177,7 +206,7 @@ def test_nobody_is_called_a_responder_on_two_observations(
 
 
 @given(two_totals())
-def test_going_back_is_the_opposite_of_going(case: tuple[Instrument, Decimal, Decimal]) -> None:
+def test_going_back_is_the_opposite_of_going(case: tuple[Scale, Decimal, Decimal]) -> None:
     instrument, before, after = case
     there, back = reliable_change(instrument, before, after), reliable_change(instrument, after, before)
     opposite = {Verdict.IMPROVED: Verdict.WORSENED, Verdict.WORSENED: Verdict.IMPROVED}
@@ -186,7 +215,7 @@ def test_going_back_is_the_opposite_of_going(case: tuple[Instrument, Decimal, De
 
 
 @given(two_totals())
-def test_improvement_is_always_towards_the_better_side(case: tuple[Instrument, Decimal, Decimal]) -> None:
+def test_improvement_is_always_towards_the_better_side(case: tuple[Scale, Decimal, Decimal]) -> None:
     instrument, before, after = case
     if reliable_change(instrument, before, after).verdict is Verdict.IMPROVED:
         assert (after < before) is (instrument.better is Better.LOWER)
@@ -195,7 +224,7 @@ def test_improvement_is_always_towards_the_better_side(case: tuple[Instrument, D
 
 
 @given(two_totals())
-def test_recovery_is_always_also_reliable(case: tuple[Instrument, Decimal, Decimal]) -> None:
+def test_recovery_is_always_also_reliable(case: tuple[Scale, Decimal, Decimal]) -> None:
     instrument, before, after = case
     if clinically_significant_change(instrument, before, after) is ClinicalVerdict.RECOVERED:
         assert reliable_change(instrument, before, after).verdict is Verdict.IMPROVED
@@ -203,7 +232,7 @@ def test_recovery_is_always_also_reliable(case: tuple[Instrument, Decimal, Decim
 
 @given(course())
 def test_a_change_that_held_is_reliable_there_and_ever_after_and_not_just_before(
-    case: tuple[Instrument, list[Decimal | None]],
+    case: tuple[Scale, list[Decimal | None]],
 ) -> None:
     instrument, totals = case
     index = first_reliable_change_that_held(totals, instrument)

@@ -10,17 +10,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bothwell.instruments.catalogue import Instrument, Item, all_instruments, load
+from bothwell.instruments.catalogue import all_instruments, load
+from bothwell.instruments.fhir_forms import DATA_ABSENT_REASON, answers_to_fhir, score_link_id
+from bothwell.instruments.instrument import How, Instrument, Item, ItemType
 from bothwell.instruments.scoring import (
-    DATA_ABSENT_REASON,
     ProblemKind,
     UnknownAnswer,
     UnknownItem,
-    answers_to_fhir,
+    items_asked,
     score,
 )
 
-INSTRUMENTS = st.sampled_from(all_instruments())
+INSTRUMENTS = st.sampled_from([each for each in all_instruments() if each.scales])
 
 
 def by_points(instrument: Instrument, points: list[int]) -> dict[str, str | None]:
@@ -32,25 +33,40 @@ def by_points(instrument: Instrument, points: list[int]) -> dict[str, str | None
     }
 
 
+def some_answers(item: Item) -> st.SearchStrategy[str]:
+    """Any answer this item takes."""
+    match item.type:
+        case ItemType.CHOICE | ItemType.BOOLEAN:
+            return st.sampled_from([option.code for option in item.options])
+        case ItemType.INTEGER | ItemType.DECIMAL:
+            return st.integers(int(item.lowest or 0), int(item.highest or 100)).map(str)
+        case ItemType.DATE:
+            return st.dates().map(str)
+        case ItemType.TEXT:
+            return st.text(min_size=1).filter(str.strip)
+
+
 @st.composite
 def answered(draw: st.DrawFn, *, whole: bool = False) -> tuple[Instrument, dict[str, str | None]]:
     """An instrument with any answers: each item answered, declined or left out (or all answered)."""
     instrument = draw(INSTRUMENTS)
     answers: dict[str, str | None] = {}
     for item in instrument.items:
-        codes: list[str | None] = [option.code for option in item.options]
-        fate = draw(st.sampled_from(codes if whole else [*codes, None, "left out"]))
+        fate = (
+            "answered" if whole else draw(st.sampled_from(["answered", "answered", "declined", "left out"]))
+        )
         if fate != "left out":
-            answers[item.link_id] = fate
+            answers[item.link_id] = draw(some_answers(item)) if fate == "answered" else None
     return instrument, answers
 
 
 def with_reversed(instrument: Instrument, link_id: str) -> Instrument:
-    """The same instrument with one item reversed: none of those shipped has one."""
+    """The same instrument with one item turned round; under another version, for keys are kept by it."""
     turned = tuple(
-        replace(item, reverse=True) if item.link_id == link_id else item for item in instrument.items
+        replace(item, reverse=not item.reverse) if item.link_id == link_id else item
+        for item in instrument.items
     )
-    return replace(instrument, items=turned)
+    return replace(instrument, items=turned, version=f"{instrument.version}, {link_id} turned")
 
 
 # --- worked by hand ---------------------------------------------------------------------------------------
@@ -111,7 +127,7 @@ def test_gad_7_totals_and_bands_worked_by_hand(points: list[int], total: int, ba
 def test_csi_16_totals_worked_by_hand(points: list[int], total: int, band: str, distressed: bool) -> None:
     csi16 = load("csi-16")
     result = score(csi16, by_points(csi16, points))
-    cutoff = csi16.change_cutoff()
+    cutoff = csi16.measure.change_cutoff()
     assert result.band is not None
     assert result.total is not None
     assert cutoff is not None
@@ -172,7 +188,7 @@ def test_a_missing_answer_leaves_no_total_but_the_bounds_it_could_have() -> None
     # five threes are 15; two open items could add 0 to 6
     assert (result.total, result.band) == (None, None)
     assert (result.at_least, result.at_most) == (Decimal(15), Decimal(21))
-    assert (result.answered, result.missing) == (5, ("gad7-6", "gad7-7"))
+    assert (result.scales[0].answered, result.missing) == (5, ("gad7-6", "gad7-7"))
 
 
 def test_an_unknown_item_or_answer_is_refused_by_the_name_of_the_item_only() -> None:
@@ -189,23 +205,32 @@ def test_an_unknown_item_or_answer_is_refused_by_the_name_of_the_item_only() -> 
 
 
 @given(answered())
-def test_totals_and_bounds_stay_within_the_instrument(case: tuple[Instrument, dict[str, str | None]]) -> None:
+def test_totals_and_bounds_stay_within_every_scale(case: tuple[Instrument, dict[str, str | None]]) -> None:
     instrument, answers = case
     result = score(instrument, answers)
-    assert instrument.least <= result.at_least <= result.at_most <= instrument.most
-    assert result.answered + len(result.missing) == len(instrument.scored_items)
-    if result.total is not None:
-        assert result.at_least == result.total == result.at_most
-        assert result.band is not None
+    for each in result.scales:
+        assert each.total is None or each.scale.least <= each.total <= each.scale.most
+        assert each.total is None or (each.band is not None) is bool(each.scale.bands)
+        assert set(each.missing) <= set(each.scale.items)
+        assert each.answered + len(each.missing) <= len(each.scale.items)
+    if instrument.main is not None and result.missing:
+        assert result.at_least is not None
+        assert result.at_most is not None
+        assert instrument.measure.least <= result.at_least <= result.at_most <= instrument.measure.most
 
 
 @given(answered())
-def test_there_is_a_total_exactly_when_every_scored_item_is_answered(
+def test_there_is_a_total_exactly_when_no_more_is_missing_than_the_rule_allows(
     case: tuple[Instrument, dict[str, str | None]],
 ) -> None:
     instrument, answers = case
-    complete = all(answers.get(item.link_id) is not None for item in instrument.scored_items)
-    assert (score(instrument, answers).total is not None) is complete
+    asked = {item.link_id for item in items_asked(instrument, answers)}
+    for each in score(instrument, answers).scales:
+        due = [link_id for link_id in each.scale.items if link_id in asked]
+        missing = [link_id for link_id in due if answers.get(link_id) is None]
+        if due:
+            allowed = len(missing) <= each.scale.missing.at_most and len(missing) < len(due)
+            assert (each.total is not None) is allowed
 
 
 @given(answered(whole=True), st.data())
@@ -213,30 +238,87 @@ def test_filling_in_open_answers_never_leaves_the_bounds(
     case: tuple[Instrument, dict[str, str | None]], data: st.DataObject
 ) -> None:
     instrument, answers = case
+    if instrument.main is None or any(item.asked_when for item in instrument.items):
+        return
     left_out = data.draw(st.sets(st.sampled_from(sorted(answers))))
     partial = score(instrument, {key: code for key, code in answers.items() if key not in left_out})
     whole = score(instrument, answers).total
     assert whole is not None
+    assert partial.at_least is not None
+    assert partial.at_most is not None
     assert partial.at_least <= whole <= partial.at_most
 
 
 @given(answered(whole=True), st.data(), st.booleans())
-def test_more_points_on_one_item_move_the_total_by_just_that_much_down_when_reversed(
-    case: tuple[Instrument, dict[str, str | None]], data: st.DataObject, reverse: bool
+def test_more_points_on_one_item_never_lower_a_total_and_never_raise_it_when_the_item_is_reversed(
+    case: tuple[Instrument, dict[str, str | None]], data: st.DataObject, turned: bool
 ) -> None:
     instrument, answers = case
     item: Item = data.draw(st.sampled_from(instrument.scored_items))
-    other = data.draw(st.sampled_from(item.options))
-    before = item.option(answers[item.link_id] or "")
-    assert before is not None
-    instrument = with_reversed(instrument, item.link_id) if reverse else instrument
-    first, second = (
-        score(instrument, answers).total,
-        score(instrument, answers | {item.link_id: other.code}).total,
-    )
-    assert first is not None
-    assert second is not None
-    assert second - first == (before.points - other.points if reverse else other.points - before.points)
+    asked = {test.item for each in instrument.items for test in each.asked_when}
+    if item.link_id in asked or item.asked_when:
+        return
+    instrument = with_reversed(instrument, item.link_id) if turned else instrument
+    reverse = item.reverse is not turned
+    other = data.draw(some_answers(item))
+    moved = (item.points(other) or Decimal(0)) - (item.points(answers[item.link_id] or "") or Decimal(0))
+    before, after = score(instrument, answers), score(instrument, answers | {item.link_id: other})
+    for first, second in zip(before.scales, after.scales, strict=True):
+        if item.link_id not in first.scale.items:
+            assert first.total == second.total
+            continue
+        if first.total is None or second.total is None:
+            continue
+        change = (second.total - first.total) * (-1 if reverse else 1)
+        assert change * moved >= 0
+        if first.scale.how is How.SUM:
+            assert change == moved * first.scale.times
+
+
+@given(answered(whole=True))
+def test_turning_every_item_and_every_answer_round_leaves_sums_as_they_were(
+    case: tuple[Instrument, dict[str, str | None]],
+) -> None:
+    instrument, answers = case
+    if any(item.asked_when or not item.options for item in instrument.items):
+        return
+    opposite: dict[str, str | None] = {}
+    turned = instrument
+    for item in instrument.scored_items:
+        option = item.option(answers[item.link_id] or "")
+        assert option is not None
+        mirrored = next((o for o in item.options if o.points == item.least + item.most - option.points), None)
+        if mirrored is None:  # steps of unlike size have no mirror image
+            return
+        opposite[item.link_id] = mirrored.code
+        turned = with_reversed(turned, item.link_id)
+    found = {each.scale.id: each.total for each in score(turned, answers | opposite).scales}
+    assert found == {each.scale.id: each.total for each in score(instrument, answers).scales}
+
+
+def test_a_mean_may_be_filled_in_and_a_reversed_item_counts_turned_round() -> None:
+    core10 = load("core-10")
+    calm = {
+        item.link_id: next(o.code for o in item.options if o.points == (4 if item.reverse else 0))
+        for item in core10.items
+    }
+    assert score(core10, calm).total == 0
+    # nine items of 2 each, one left open: 18 · 10 / 9 = 20
+    middle: dict[str, str | None] = {
+        item.link_id: next(o.code for o in item.options if o.points == 2) for item in core10.items
+    }
+    filled = score(core10, middle | {core10.items[4].link_id: None})
+    assert filled.total == 20
+    assert ProblemKind.FILLED_IN in {problem.kind for problem in filled.problems}
+
+
+def test_questions_that_the_answers_leave_unasked_are_neither_missing_nor_counted() -> None:
+    screen = load("pc-ptsd-5")
+    gate, *rest = screen.items
+    asked = score(screen, {gate.link_id: "false"} | {item.link_id: "true" for item in rest})
+    assert (asked.total, asked.missing) == (Decimal(0), ())
+    assert items_asked(screen, {gate.link_id: "true"}) == screen.items
+    assert score(screen, {gate.link_id: None}).total is None
 
 
 @given(answered())
@@ -279,7 +361,8 @@ def test_a_response_keeps_the_tree_marks_the_declined_and_leaves_out_the_unanswe
 def test_a_complete_response_carries_the_total_and_an_empty_one_has_no_items() -> None:
     gad7 = load("gad-7")
     items = answers_to_fhir(gad7, by_points(gad7, [2] * 7))["item"]
-    assert items[-1]["answer"] == [{"valueInteger": 14}]
+    assert items[-1]["linkId"] == score_link_id(gad7, gad7.measure)
+    assert items[-1]["answer"] == [{"valueDecimal": 14}]
     assert "item" not in answers_to_fhir(gad7, {})
 
 
