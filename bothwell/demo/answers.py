@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from itertools import pairwise
 
-from bothwell.instruments.instrument import Instrument, Item
+from bothwell.instruments.instrument import Better, Instrument, Item, ItemType
+from bothwell.instruments.scoring import items_asked
 
 Answers = dict[str, str | None]
 
@@ -100,6 +101,51 @@ def answers_to(
     share = total / max(1.0, float(instrument.measure.most))
     unscored = [item for item in instrument.items if not item.scored]
     return answers | {item.link_id: _code(item, round(share * float(item.most))) for item in unscored}
+
+
+def answers_like(
+    instrument: Instrument,
+    well: float,
+    draw: random.Random,
+    fixed: Mapping[str, str],
+    highest: Mapping[str, int],
+) -> Answers:
+    """Answers of somebody for whom things stand so well (0 to 1), item by item, each a little to either side.
+
+    Questions that the answers before leave unasked stay unanswered. `fixed`: answers by item; `highest`: the
+    most an item gets, where that is less than the form allows.
+    """
+    answers: Answers = {}
+    for item in instrument.items:
+        if item not in items_asked(instrument, answers):
+            continue
+        if item.link_id in fixed:
+            answers[item.link_id] = fixed[item.link_id]
+            continue
+        if item.type in (ItemType.TEXT, ItemType.DATE):
+            answers[item.link_id] = None
+            continue
+        share = _within_one((well if _is_better_high(instrument, item) else 1 - well) + draw.gauss(0, 0.05))
+        most = highest.get(item.link_id, float(item.most))
+        points = float(item.least) + share * (most - float(item.least))
+        answers[item.link_id] = _nearest(item, points)
+    return answers
+
+
+def _is_better_high(instrument: Instrument, item: Item) -> bool:
+    """Whether more of what is printed is better, by the first scale the item counts towards; trouble, if none."""
+    scale = next((scale for scale in instrument.scales if item.link_id in scale.items), None)
+    return scale is not None and (scale.better is Better.HIGHER) is not item.reverse
+
+
+def _within_one(share: float) -> float:
+    return max(0.0, min(1.0, share))
+
+
+def _nearest(item: Item, points: float) -> str:
+    if item.options:
+        return min(item.options, key=lambda option: abs(float(option.points) - points)).code
+    return str(round(points))
 
 
 def _code(item: Item, points: int) -> str:

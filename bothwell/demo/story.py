@@ -233,7 +233,17 @@ class _Couple:
         told = lives(draw, self.pair.weeks, is_treated, doses, counted([one.at for one in held]))
         for (side, partner, _, _), life in zip(self.pair.sides, told, strict=True):
             if partner is not None:
-                ask_and_answer(self.place, self.pair, partner, self.people[side], life, self.since)
+                visits = ways[side].visits if side in ways else []
+                ask_and_answer(
+                    self.place,
+                    self.pair,
+                    partner,
+                    self.people[side],
+                    life,
+                    self.since,
+                    self.couple.id if self.pair.b else None,
+                    [one.started_at for one in visits if one.started_at],
+                )
 
     def _open_a_time(self, ways: dict[str, Way]) -> None:
         """Amara told Ben when she is here: the one thing about a session that she opened."""

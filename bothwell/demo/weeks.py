@@ -5,26 +5,58 @@ The score of each is what the real scoring says of the answers. No answer here i
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from collections.abc import Sequence
+from datetime import date, datetime, timedelta
+from uuid import UUID
 
-from bothwell.demo.answers import Life, answers_to, total_between
+from bothwell.demo.answers import Life, answers_like, answers_to, total_between
 from bothwell.demo.people import Pair, Partner
 from bothwell.demo.place import DAY, WEEK, Place
 from bothwell.demo.texts import FLAG_CLOSED
 from bothwell.instruments.catalogue import load
-from bothwell.instruments.instrument import Instrument
+from bothwell.instruments.instrument import Instrument, Kind
 from bothwell.instruments.scoring import score
 from bothwell.models import Person, Request, Response, SafetyFlag, SafetyFlagClosed
 
 ASKED_AT_HOUR = 8
-CSI_EVERY = 4
+EVERYTHING_EVERY = 4
+INTAKE = (
+    "phq-9",
+    "gad-7",
+    "pcl-5",
+    "asq",
+    "audit-c",
+    "dast-10",
+    "ders-16",
+    "csi-16",
+    "cpq-sf",
+    "iri-c",
+)
+MONTHLY = ("phq-9", "gad-7", "pcl-5", "ders-16", "csi-16", "cpq-sf", "iri-c", "pulse-us", "pulse-me")
+WEEKLY = ("phq-9", "gad-7", "csi-4", "pulse-us", "pulse-me")
+BEFORE_A_DOSE = ("asq", "phq-2", "before-dose")
+THE_DAY_AFTER = ("day-after", "ebi")
 MISSED = 0.12
 STILL_WAITING = 0.35
 RATHER_NOT = 0.015
 LATEST = timedelta(hours=3)
 """Nobody answers while they are in a session."""
 SUICIDE_ITEM = {"phq-9": "phq9-9"}
-ITEMS_OF_LIFE = {"phq-9": "mood", "gad-7": "worry", "csi-16": "content"}
+ITEMS_OF_LIFE = {
+    "phq-9": ("mood", 1.0),
+    "phq-2": ("mood", 1.0),
+    "gad-7": ("worry", 1.0),
+    "pcl-5": ("mood", 0.55),
+    "ders-16": ("worry", 0.8),
+    "csi-16": ("content", 1.0),
+    "csi-4": ("content", 1.0),
+}
+"""What of a life an instrument shows, and how much of its range is ever reached."""
+TOLD_ITEMS = {"beforedose-1": "7.5"}
+HIGHEST_TOLD = {"pulseus-5": 6}
+"""Nobody counts fifty quarrels a week, though the form would let them."""
+UNTROUBLED = frozenset({"asq", "audit-c", "dast-10", "before-dose"})
+"""Answered with the least there is: the story needs no trouble here."""
 
 Line = tuple[tuple[int, int], ...]
 
@@ -44,31 +76,77 @@ WAITS = "ben"
 
 
 def ask_and_answer(
-    place: Place, pair: Pair, partner: Partner, person: Person, life: Life, since: datetime
+    place: Place,
+    pair: Pair,
+    partner: Partner,
+    person: Person,
+    life: Life,
+    since: datetime,
+    couple: UUID | None,
+    doses: Sequence[datetime],
 ) -> None:
-    """Every request to one partner since they came, and the answers that were sent."""
-    _Weeks(place, pair, partner, person, life, since).tell()
+    """Every request to one partner since they came, and the answers that were sent; `doses`: their own."""
+    _Weeks(place, pair, partner, person, life, since, couple).tell(doses)
 
 
 class _Weeks:
     def __init__(
-        self, place: Place, pair: Pair, partner: Partner, person: Person, life: Life, since: datetime
+        self,
+        place: Place,
+        pair: Pair,
+        partner: Partner,
+        person: Person,
+        life: Life,
+        since: datetime,
+        couple: UUID | None,
     ) -> None:
         self.place, self.pair, self.partner, self.person, self.life = place, pair, partner, person, life
-        self.since = since
+        self.since, self.couple = since, couple
         self.draw = place.sheaf.draw("weeks", partner.key)
 
-    def tell(self) -> None:
+    def tell(self, doses: Sequence[datetime]) -> None:
         for week in range(self.pair.weeks + 1):
             for instrument_id in self._asked_in(week):
-                self._one(week, load(instrument_id))
+                instrument = load(instrument_id)
+                if instrument.kind is not Kind.RELATIONSHIP or self._is_together(week):
+                    self._one(week, instrument)
+        for number, at in enumerate(doses):
+            self._around(number, at)
 
-    def _asked_in(self, week: int) -> list[str]:
+    def _asked_in(self, week: int) -> tuple[str, ...]:
         if week == 0:
-            return ["phq-9", "gad-7", "csi-16"]
-        is_due = self.pair.weekly or week % 2 == 0 or week == self.pair.weeks
-        weekly = ["phq-9", "gad-7"] if is_due else []
-        return [*weekly, *(["csi-16"] if week % CSI_EVERY == 0 else [])]
+            return INTAKE
+        return MONTHLY if week % EVERYTHING_EVERY == 0 else WEEKLY
+
+    def _is_together(self, week: int) -> bool:
+        parted = self.pair.parted_weeks
+        return self.couple is not None and (parted is None or week < self.pair.weeks - parted)
+
+    def _day(self, at: datetime) -> date:
+        return at.astimezone(self.place.zone).date()
+
+    def _wave(self, week: int) -> str:
+        day = self._day(self.since + week * WEEK)
+        if week == 0:
+            return f"intake {day} {(self.couple or self.person.id).hex[-8:]}"
+        if week % EVERYTHING_EVERY == 0:
+            return f"every 4 weeks {day}"
+        return f"weekly {day.isocalendar().year}-W{day.isocalendar().week:02}"
+
+    def _around(self, number: int, at: datetime) -> None:
+        """What is asked before a dose and on the day after; on the day itself it is always answered."""
+        week = min(self.pair.weeks, max(0, int((at - self.since) / WEEK)))
+        for when, instruments, stem in (
+            (at - timedelta(hours=3), BEFORE_A_DOSE, "before dose"),
+            (at + timedelta(hours=22), THE_DAY_AFTER, "day after"),
+        ):
+            for instrument in map(load, instruments):
+                if when > self.place.now - LATEST or not self.partner.has_login:
+                    continue
+                name = (self.partner.key, stem, number, instrument.id)
+                wave = f"{stem} {self._day(at)} {number:08x}"
+                request = self._request(name, when, instrument, wave, timedelta(hours=4))
+                self._send(name, week, request, instrument, when + timedelta(minutes=40))
 
     def _one(self, week: int, instrument: Instrument) -> None:
         """One request and what came of it. A week left out was not asked: nothing piles up."""
@@ -78,25 +156,30 @@ class _Weeks:
         if is_missed and 0 < week < self.pair.weeks and not self._must(week):
             return
         name = (self.partner.key, week, instrument.id)
-        request = self._request(name, week, instrument)
+        asked_at = self.since + week * WEEK
+        request = self._request(name, asked_at, instrument, self._wave(week), (7 if week == 0 else 3) * DAY)
         if self.partner.key == WAITS and is_last:
             self._draft(name, request, instrument)
         elif self.partner.has_login and (not (is_last and is_waiting) or self._must(week)):
             sent_at = min(request.recorded_at + late, self.place.now - LATEST)
             self._send(name, week, request, instrument, sent_at)
 
-    def _request(self, name: tuple[object, ...], week: int, instrument: Instrument) -> Request:
-        asked_at = self.since + week * WEEK
+    def _request(
+        self, name: tuple[object, ...], asked_at: datetime, instrument: Instrument, wave: str, time: timedelta
+    ) -> Request:
+        of_the_couple = {"couple_id": self.couple} if instrument.kind is Kind.RELATIONSHIP else {}
         return self.place.sheaf.add(
             Request,
             *name,
             subject=self.person,
             author=self.place.role("coordinator"),
             recorded_at=asked_at,
-            due_at=asked_at + (7 if week == 0 else 3) * DAY,
+            due_at=asked_at + time,
             instrument=instrument.id,
+            instrument_version=instrument.version,
             kind=instrument.kind.value,
-            wave="intake" if week == 0 else f"week {week}",
+            wave=wave,
+            **of_the_couple,
         )
 
     def _must(self, week: int) -> bool:
@@ -128,9 +211,14 @@ class _Weeks:
         self, name: tuple[object, ...], week: int, request: Request, instrument: Instrument, sent_at: datetime
     ) -> None:
         fixed = {SUICIDE_ITEM[instrument.id]: int(self._must(week))} if instrument.id in SUICIDE_ITEM else {}
-        answers = answers_to(instrument, self._total(instrument, week), self.draw, fixed)
-        if self.draw.random() < RATHER_NOT:
-            answers[next(item.link_id for item in instrument.scored_items)] = None
+        if instrument.id in ITEMS_OF_LIFE:
+            answers = answers_to(instrument, self._total(instrument, week), self.draw, fixed)
+        else:
+            well = 1.0 if instrument.id in UNTROUBLED else self.life.content[week]
+            answers = answers_like(instrument, well, self.draw, TOLD_ITEMS, HIGHEST_TOLD)
+        may_decline = instrument.scored_items and instrument.kind is not Kind.SUICIDE  # a refusal counts there
+        if may_decline and self.draw.random() < RATHER_NOT:
+            answers[instrument.scored_items[0].link_id] = None
         result = score(instrument, answers)
         response = self.place.sheaf.add(
             Response,
@@ -149,6 +237,8 @@ class _Weeks:
             recorded_at=sent_at - timedelta(minutes=4),
             total=result.total,
             band=result.band.name if result.band else "",
+            scores=result.totals(),
+            rules=list(result.rules),
             flags=list(result.flags),
         )
         if self.place.now - sent_at < 8 * WEEK:
@@ -169,8 +259,10 @@ class _Weeks:
             return total_between(line, self.pair.weeks - week) + self.draw.choice((-1, 0, 0, 0, 1)) * (
                 week % 3 > 0
             )
-        share: float = getattr(self.life, ITEMS_OF_LIFE[instrument.id])[week]
-        return share * float(instrument.measure.most) + self.draw.gauss(0, 0.7)
+        part, reach = ITEMS_OF_LIFE[instrument.id]
+        share: float = getattr(self.life, part)[week] * reach
+        least, most = float(instrument.measure.least), float(instrument.measure.most)
+        return least + share * (most - least) + self.draw.gauss(0, 0.7)
 
     def _flag(self, name: tuple[object, ...], response: Response, at: datetime) -> None:
         flag = self.place.sheaf.add(

@@ -11,11 +11,13 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from bothwell.demo import cast
-from bothwell.demo.answers import answers_to, lives, total_between
+from bothwell.demo.answers import answers_like, answers_to, lives, total_between
 from bothwell.demo.sheaf import Sheaf
 from bothwell.demo.story import later_today, tell
+from bothwell.demo.weeks import ITEMS_OF_LIFE
 from bothwell.dosing.order import check_dose
 from bothwell.instruments.catalogue import all_instruments, load
+from bothwell.instruments.instrument import Better
 from bothwell.instruments.scoring import score
 from bothwell.models import (
     Administration,
@@ -259,11 +261,26 @@ def test_bens_newest_words_are_his_alone() -> None:
     assert newest.id not in {one.item_id for one in told().of(Grant)}
 
 
-@pytest.mark.parametrize("instrument", all_instruments(), ids=lambda instrument: instrument.id)
-def test_answers_come_to_the_total_wanted(instrument: Any) -> None:
-    draw = Sheaf(1, "x").draw("any")
-    for total in range(int(instrument.least), int(instrument.most) + 1):
+@pytest.mark.parametrize("instrument_id", ITEMS_OF_LIFE)
+def test_answers_come_to_the_total_wanted(instrument_id: str) -> None:
+    draw, instrument = Sheaf(1, "x").draw("any"), load(instrument_id)
+    for total in range(int(instrument.measure.least), int(instrument.measure.most) + 1):
         assert score(instrument, answers_to(instrument, total, draw)).total == total
+
+
+@pytest.mark.parametrize(
+    "instrument", [each for each in all_instruments() if each.can_be_asked], ids=lambda each: each.id
+)
+def test_somebody_who_is_well_answers_on_the_better_side_of_the_middle(instrument: Any) -> None:
+    for well in (0.0, 0.9):
+        answers = answers_like(instrument, well, Sheaf(1, "x").draw("any"), {}, {})
+        for each in score(instrument, answers).scales:
+            if each.total is None or each.scale.better is Better.NEITHER:
+                continue
+            share = (each.total - each.scale.least) / (each.scale.most - each.scale.least)
+            assert (share > Decimal("0.5")) is ((well > 0.5) is (each.scale.better is Better.HIGHER)), (
+                each.scale.id
+            )
 
 
 def test_lives_keep_within_bounds_and_a_dose_lightens() -> None:
