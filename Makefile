@@ -11,18 +11,18 @@ SUDO := $(shell [ "$$(id -u)" = 0 ] || command -v sudo)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test check pictures bench format install locks clean chromium
+.PHONY: help demo serve test check pictures bench format install locks clean chromium pango
 
 help: ## list these words
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
-demo: .venv/.running node_modules/.built ## open a made-up clinic at http://localhost:8000
+demo: .venv/.running node_modules/.built pango ## open a made-up clinic at http://localhost:8000
 	@$(BIN)/bothwell serve --demo
 
-serve: .venv/.running node_modules/.built ## open the clinic of BOTHWELL_HOME (default: var)
+serve: .venv/.running node_modules/.built pango ## open the clinic of BOTHWELL_HOME (default: var)
 	@$(BIN)/bothwell serve
 
-test: install chromium ## run every test, those in a browser too
+test: install chromium pango ## run every test, those in a browser too
 	$(BIN)/python -m pytest $(ARGS)
 
 check: install ## format, lint, templates, types, walls between the parts; then the tests
@@ -36,10 +36,11 @@ check: install ## format, lint, templates, types, walls between the parts; then 
 pictures: install chromium ## take the pictures of the README anew
 	$(BIN)/python -m tests.pictures
 
-bench: install ## measure what must stay fast
+bench: install chromium ## measure what must stay fast
 	$(BIN)/python -m benchmarks.pages
 	$(BIN)/python -m benchmarks.feed
 	$(BIN)/python -m benchmarks.live
+	$(BIN)/python -m benchmarks.forms
 
 format: install ## lay out the code as the house does
 	$(BIN)/ruff format .
@@ -86,6 +87,11 @@ node_modules/.built: package.json package-lock.json $(wildcard frontend/*)
 
 chromium:
 	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || { $(call apt,chromium); }
+
+# What sets the letters of a PDF. Without it everything else works.
+pango: | .venv/bin/python
+	-@$(BIN)/python -c 'import ctypes.util as c, sys; sys.exit(not (c.find_library("pangoft2-1.0") and c.find_library("harfbuzz-subset")))' \
+		|| { $(call apt,libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0); }
 
 define apt
 if ! command -v apt-get >/dev/null || { [ "$$(id -u)" != 0 ] && [ -z "$(SUDO)" ]; }; then \

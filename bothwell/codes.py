@@ -128,6 +128,11 @@ QUANTITIES: tuple[Quantity, ...] = (
 )  # fmt: skip
 
 BY_CODE: dict[str, Quantity] = {quantity.code: quantity for quantity in QUANTITIES}
+
+# Where a monitor says one quantity twice at the same instant, both are kept and watched, and this is the order in
+# which one is shown: the heart rate of the ECG before the pulse of the oximeter before the cuff's, breathing by
+# CO2 before impedance. Ours, to be confirmed by the clinic.
+SHOWN_FIRST = ("147842", "149530", "149546", "151594", "151578", "151562")
 _BY_TERM: dict[int, tuple[Quantity, Term]] = {
     term.code: (quantity, term) for quantity in QUANTITIES for term in quantity.terms
 }

@@ -3,6 +3,8 @@
 Both carry identifiers only, never what was written: the job table and NOTIFY lie outside row-level security.
 """
 
+from collections.abc import Mapping, Sequence
+from typing import Any
 from uuid import UUID
 
 from django.db import connection
@@ -12,6 +14,13 @@ from procrastinate.contrib.django import app
 def later(task: str, **ids: UUID | str | int) -> None:
     """Defer `task` (a name registered in `bothwell/jobs`) with identifiers; it exists only if this transaction commits."""
     app.configure_task(name=task).defer(**{name: str(value) for name, value in ids.items()})
+
+
+def later_all(task: str, jobs: Sequence[Mapping[str, UUID | str | int]]) -> None:
+    """Defer `task` once for each set of identifiers, all in one statement."""
+    if jobs:
+        each: list[dict[str, Any]] = [{name: str(value) for name, value in ids.items()} for ids in jobs]
+        app.configure_task(name=task).batch_defer(*each)
 
 
 def tell(topic: str, about: UUID, *, of: UUID | None = None) -> None:

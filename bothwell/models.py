@@ -11,7 +11,20 @@ from bothwell.couples.models import (
     Room,
     StaffRole,
 )
-from bothwell.dosing.models import Administration, Discharge, DosingSession, GateCheck, Order, SessionSummary
+from bothwell.dosing.models import (
+    Administration,
+    Discharge,
+    Discrepancy,
+    DiscrepancyResolved,
+    DosingSession,
+    GateCheck,
+    Inventory,
+    Order,
+    SessionSummary,
+    Vial,
+    VialEvent,
+    VialUse,
+)
 from bothwell.instruments.models import (
     Answered,
     ClinicInstrument,
@@ -95,6 +108,8 @@ __all__ = [
     "Discharge",
     "DisclosureAgreement",
     "DisclosureSignature",
+    "Discrepancy",
+    "DiscrepancyResolved",
     "DoorKey",
     "DosingSession",
     "Escalation",
@@ -106,6 +121,7 @@ __all__ = [
     "Insight",
     "InsightDiscussed",
     "InsightVersion",
+    "Inventory",
     "Invitation",
     "JointDecision",
     "MedicalFact",
@@ -132,4 +148,7 @@ __all__ = [
     "StaffRole",
     "Step",
     "User",
+    "Vial",
+    "VialEvent",
+    "VialUse",
 ]

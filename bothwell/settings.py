@@ -54,6 +54,7 @@ MIDDLEWARE = [
     "django_htmx.middleware.HtmxMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "bothwell.web.guard.SessionGuard",
+    "bothwell.web.cosign.CosignMiddleware",
     "bothwell.web.door.DoorMiddleware",
 ]
 
@@ -85,7 +86,11 @@ TEMPLATES = [
                     ],
                 )
             ],
-            "builtins": ["template_partials.templatetags.partials", "bothwell.web.templatetags.words"],
+            "builtins": [
+                "template_partials.templatetags.partials",
+                "bothwell.web.templatetags.words",
+                "bothwell.web.templatetags.volumes",
+            ],
             "libraries": {},
         },
     }
@@ -188,6 +193,7 @@ CONTENT_SECURITY_POLICY = {
         "base-uri": [NONE],
         "frame-ancestors": [NONE],
         "manifest-src": [SELF],
+        "worker-src": [SELF],
     }
 }
 
@@ -227,7 +233,7 @@ EMAIL_USE_TLS = True
 DEFAULT_FROM_EMAIL = os.environ.get("BOTHWELL_MAIL_FROM", "appointments@localhost")
 
 PROCRASTINATE_ON_APP_READY = None
-PROCRASTINATE_IMPORT_PATHS = ["bothwell.jobs.mail"]
+PROCRASTINATE_IMPORT_PATHS = ["bothwell.jobs.mail", "bothwell.jobs.safety", "bothwell.jobs.measures"]
 
 # Nothing a person wrote and nobody's name goes into a log: requests by path pattern only, errors by type.
 LOGGING = {
@@ -245,6 +251,7 @@ LOGGING = {
         "django.security.csrf": {"level": "ERROR"},
         "procrastinate": {"level": "WARNING"},
         "granian": {"level": "WARNING"},
+        "weasyprint": {"level": "ERROR"},
     },
 }
 

@@ -11,6 +11,8 @@ handler500 = "bothwell.web.errors.broken"
 SCREENS = (
     "today",
     "checkin",
+    "offline",
+    "paper",
     "insights",
     "us",
     "access",
@@ -19,12 +21,20 @@ SCREENS = (
     "board",
     "room",
     "workup",
+    "trajectories",
     "people",
     "couple",
     "invitation",
     "enrol",
     "clinic",
     "safety",
+    "tasks",
+    "syringes",
+    "vials",
+    "vials_export",
+    "instruments_load",
+    "instruments",
+    "help_now",
 )
 
 urlpatterns = [

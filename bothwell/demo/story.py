@@ -11,7 +11,7 @@ from datetime import datetime, time, timedelta
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from bothwell.demo import texts
+from bothwell.demo import texts, vials
 from bothwell.demo.answers import lives
 from bothwell.demo.courses import Way
 from bothwell.demo.meetings import Meetings
@@ -51,6 +51,7 @@ def tell(
     place = found(Sheaf(seed, house.key), house, now, zone)
     for pair in house.pairs:
         _Couple(place, pair, token_hash).tell()
+    vials.keep(place)
     _look_around(place)
     return place.sheaf
 

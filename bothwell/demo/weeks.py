@@ -216,7 +216,9 @@ class _Weeks:
         else:
             well = 1.0 if instrument.id in UNTROUBLED else self.life.content[week]
             answers = answers_like(instrument, well, self.draw, TOLD_ITEMS, HIGHEST_TOLD)
-        may_decline = instrument.scored_items and instrument.kind is not Kind.SUICIDE  # a refusal counts there
+        may_decline = (
+            instrument.scored_items and instrument.kind is not Kind.SUICIDE
+        )  # a refusal counts there
         if may_decline and self.draw.random() < RATHER_NOT:
             answers[instrument.scored_items[0].link_id] = None
         result = score(instrument, answers)

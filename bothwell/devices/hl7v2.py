@@ -17,72 +17,33 @@ not be led ahead.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from decimal import Decimal
-from enum import StrEnum
 
 from bothwell.codes import CodeTrouble, Quantity, quantity_of, unit_of
 from bothwell.devices.er7 import MAX_CONTROL_ID, AckCode, Refusal, Segment, escape, refusal, tokenize
+from bothwell.devices.reading import (
+    HUNDREDTH,
+    MAX_AHEAD,
+    Problem,
+    ProblemKind,
+    Reading,
+    Status,
+    source_of,
+)
 
-MAX_AHEAD = timedelta(minutes=2)
-HUNDREDTH = Decimal("0.01")
-
-
-class Status(StrEnum):
-    """OBX-11 as far as it leaves a value to keep: final, not yet validated, a correction."""
-
-    FINAL = "F"
-    RAW = "R"
-    CORRECTED = "C"
-
-
-class ProblemKind(StrEnum):
-    """Why one observation of an otherwise good message was left out."""
-
-    CODE_UNKNOWN = "code unknown"
-    CODE_DISAGREES = "code and name disagree"
-    UNIT = "unit not accepted"
-    TYPE = "not a number type"
-    VALUE = "not one number"
-    STATUS = "status leaves no value"
-    NOT_OBTAINED = "could not be obtained"
-    VALIDITY = "marked invalid or as a test by the device"
-    TIME = "no usable time"
-    AHEAD = "time is ahead of arrival"
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """One observation left out: which OBX of the message, why, and the quantity where it is known."""
-
-    observation: int
-    kind: ProblemKind
-    code: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """One value of one quantity in our unit (two decimals), with its source time in UTC and the device that
-    spoke.
-    """
-
-    code: str
-    value: Decimal
-    unit: str
-    observed_at: datetime
-    status: Status
-    device_id: str
-    body_site: str
-    containment: str
-    is_questionable: bool
-    source_ref: str
+__all__ = ["Message", "Problem", "ProblemKind", "Reading", "Status", "ack", "read", "read_time", "refuse"]
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """What one message said, without anything about the patient."""
+    """What one message said, without anything about the patient.
+
+    `newest` is the newest time each device named, also one that was refused for being ahead of its arrival:
+    what its clock shows, whatever becomes of the readings.
+    """
 
     control_id: str
     sending_application: str
@@ -91,6 +52,7 @@ class Message:
     location: str
     readings: tuple[Reading, ...]
     problems: tuple[Problem, ...]
+    newest: Mapping[str, datetime] = field(default_factory=dict)
 
 
 # ── the message ──
@@ -105,9 +67,9 @@ def read(message: bytes, received_at: datetime, default_timezone: tzinfo) -> Mes
     refusal = _refused_header(head) or _refused_body(segments)
     if refusal is not None:
         return refusal
+    observations = list(_observations(segments))
     outcomes = [
-        _reading(observation, head.part(10), received_at, default_timezone)
-        for observation in _observations(segments)
+        _reading(observation, head.part(10), received_at, default_timezone) for observation in observations
     ]
     readings = tuple(outcome for outcome in outcomes if isinstance(outcome, Reading))
     return Message(
@@ -118,7 +80,21 @@ def read(message: bytes, received_at: datetime, default_timezone: tzinfo) -> Mes
         location=_location(segments),
         readings=readings,
         problems=tuple(outcome for outcome in outcomes if isinstance(outcome, Problem)),
+        newest=_newest(zip(observations, outcomes, strict=True), default_timezone),
     )
+
+
+def _newest(read: Iterable[tuple[_Observation, Reading | Problem]], zone: tzinfo) -> Mapping[str, datetime]:
+    """By device the newest time among the values it measured."""
+    newest: dict[str, datetime] = {}
+    for observation, outcome in read:
+        if isinstance(outcome, Reading):
+            at: datetime | None = outcome.observed_at
+        else:
+            at = _observed_at(observation, zone) if outcome.kind is ProblemKind.AHEAD else None
+        if at is not None:
+            newest[observation.device_id] = max(at, newest.get(observation.device_id, at))
+    return newest
 
 
 def _refused_header(head: Segment) -> Refusal | None:
@@ -236,12 +212,13 @@ def _reading(
 ) -> Reading | Problem:
     """The observation as a reading, or the first reason it is not one."""
     obx = observation.obx
-    quantity = _quantity(obx)
-    if isinstance(quantity, CodeTrouble):
-        disagrees = quantity is CodeTrouble.NAME_DISAGREES
+    named = _quantity(obx)
+    if isinstance(named, CodeTrouble):
+        disagrees = named is CodeTrouble.NAME_DISAGREES
         return Problem(
             observation.number, ProblemKind.CODE_DISAGREES if disagrees else ProblemKind.CODE_UNKNOWN
         )
+    quantity, said = named
 
     def problem(kind: ProblemKind) -> Problem:
         return Problem(observation.number, kind, quantity.code)
@@ -270,18 +247,20 @@ def _reading(
         containment=_containment(obx),
         is_questionable="QUES" in _validity(obx),
         source_ref=f"{control_id}#{observation.number}",
+        source=source_of(said, _containment(obx)),
     )
 
 
-def _quantity(obx: Segment) -> Quantity | CodeTrouble:
-    """What OBX-3 names, by its first code, else by its alternate; a first code that disagrees is never
-    overruled.
+def _quantity(obx: Segment) -> tuple[Quantity, str] | CodeTrouble:
+    """What OBX-3 names and the code that said so: its first, else its alternate. A first code that disagrees
+    is never overruled.
     """
     parts = [*obx.parts(3), "", "", "", "", "", ""]
     first = quantity_of(parts[0], parts[1], parts[2])
-    if first is not CodeTrouble.UNKNOWN:
-        return first
-    return quantity_of(parts[3], parts[4], parts[5])
+    if first is CodeTrouble.UNKNOWN:
+        second = quantity_of(parts[3], parts[4], parts[5])
+        return second if isinstance(second, CodeTrouble) else (second, parts[3])
+    return first if isinstance(first, CodeTrouble) else (first, parts[0])
 
 
 # How a device marks a measurement it does not stand by (OBX-8); QUES, questionable, is kept and marked.

@@ -1,7 +1,7 @@
 """Takes calls from bedside monitors (HL7 v2 over MLLP) and acknowledges each message once it is safely kept.
 
-It never acknowledges before the database has it, never writes what a message said into a log, and speaks no
-encryption: keep it on the monitors' own network, behind whatever guards that.
+It never acknowledges before the database has it, and never writes what a message said into a log. With a
+certificate it speaks TLS only; without, nothing is encrypted: keep it on the monitors' own network.
 
 What a monitor is answered
 * AA: kept, or known already; also when the monitor is on nobody. Then nothing is kept: there is nobody to
@@ -14,32 +14,23 @@ Messages of one connection are taken in order, those of several side by side.
 """
 
 import asyncio
-import logging
 import signal
 import socket
-import threading
+import ssl
 import time
 from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, tzinfo
 
-from django.db import (
-    InterfaceError,
-    InternalError,
-    OperationalError,
-    ProgrammingError,
-    connection,
-    connections,
-)
+from django.db import connection, connections
 
 from bothwell.couples.models import new_id
 from bothwell.devices import hl7v2, mllp
 from bothwell.devices.er7 import AckCode, Refusal
-from bothwell.devices.hl7v2 import ProblemKind
+from bothwell.devices.keeping import AWAY, Calm, Clocks, kind_of
+from bothwell.devices.reading import HARMLESS
 from bothwell.monitoring import actions
-
-log = logging.getLogger("bothwell.devices")
 
 # A message of a monitor has a few kilobytes; a gateway's for a ward still fits.
 LIMIT_BYTES = 256 * 1024
@@ -49,43 +40,22 @@ TICK_EVERY_S = 1.0
 # After a start every monitor gets time to call again before its silence counts.
 GRACE_S = 10.0
 STOP_PATIENCE_S = 3.0
-SAME_LINE_EVERY_S = 30.0
 ZONE_LIVES_S = 30.0
-# Nothing was said about a value, or what was said is none of ours: no reason to call the message broken.
-HARMLESS = {
-    ProblemKind.CODE_UNKNOWN,
-    ProblemKind.STATUS,
-    ProblemKind.NOT_OBTAINED,
-    ProblemKind.VALIDITY,
-}
-
-
-class Calm:
-    """Log lines without content, the same one at most twice a minute."""
-
-    def __init__(self) -> None:
-        self._said: dict[str, tuple[float, int]] = {}
-        self._lock = threading.Lock()
-
-    def say(self, line: str) -> None:
-        """Log the line, or count it until it is due again."""
-        now = time.monotonic()
-        with self._lock:
-            since, held_back = self._said.get(line, (-SAME_LINE_EVERY_S, 0))
-            if now - since < SAME_LINE_EVERY_S:
-                self._said[line] = (since, held_back + 1)
-                return
-            self._said[line] = (now, 0)
-        log.warning("%s%s", line, f" (and {held_back} more)" if held_back else "")
+# A call that does not get through to encryption by then is given up.
+HANDSHAKE_S = 10.0
 
 
 @dataclass
 class Desk:
-    """Answers a message in whatever thread asks; remembers nothing but time zones, for half a minute."""
+    """Answers a message in whatever thread asks; remembers time zones for half a minute, and clocks for seconds."""
 
     calm: Calm = field(default_factory=Calm)
+    clocks: Clocks = field(init=False)
     _zones: dict[str, tuple[tzinfo, float]] = field(default_factory=dict)
     _usual: tzinfo = UTC
+
+    def __post_init__(self) -> None:
+        self.clocks = Clocks(self.calm)
 
     def answer(self, message: bytes, received_at: datetime) -> bytes | None:
         """The acknowledgement, once it is true; none while the database does not answer."""
@@ -93,16 +63,16 @@ class Desk:
             try:
                 outcome = self._take(message, received_at)
                 break
-            except (OperationalError, InterfaceError, ProgrammingError, InternalError) as error:
+            except AWAY as error:
                 # Once more, over a new connection: the old one may have died idle, or lost to a deadlock.
                 connection.close()
                 if is_last:
-                    self.calm.say(f"the database takes no message, monitors send again: {_kind(error)}")
+                    self.calm.say(f"the database takes no message, monitors send again: {kind_of(error)}")
                     return None
             except Exception as error:
                 # This message's own fault, or ours: it must not stand in the way of all that follow.
                 connection.close()
-                self.calm.say(f"a message could not be kept: {_kind(error)}")
+                self.calm.say(f"a message could not be kept: {kind_of(error)}")
                 outcome = _refused_late(message, received_at)
                 break
         if isinstance(outcome, Refusal):
@@ -113,6 +83,11 @@ class Desk:
         read = self._read(message, received_at)
         if isinstance(read, Refusal):
             return read
+        outcome = self._kept(read, received_at)
+        self.clocks.heard(read.newest, received_at)
+        return outcome
+
+    def _kept(self, read: hl7v2.Message, received_at: datetime) -> hl7v2.Message | Refusal:
         if not read.readings:
             return _without_values(read)
         recorded = actions.record(read, received_at=received_at)
@@ -150,10 +125,6 @@ class Desk:
         return next(iter(known.values()), None)
 
 
-def _kind(error: Exception) -> str:
-    return type(error).__name__
-
-
 def _not_known(message: hl7v2.Message) -> Refusal:
     return hl7v2.refuse(message, AckCode.REFUSED, "204", "This device is not known here")
 
@@ -183,9 +154,10 @@ def _too_large() -> bytes:
 class Listener:
     """The server: conversations side by side, a tick each second, and a quick, orderly end."""
 
-    def __init__(self, host: str, port: int) -> None:
+    def __init__(self, host: str, port: int, encryption: ssl.SSLContext | None = None) -> None:
         self.host = host
         self.port = port
+        self.encryption = encryption
         self.desk = Desk()
         self._pool = ThreadPoolExecutor(WORKERS, "feed")
         self._clock = ThreadPoolExecutor(1, "tick")
@@ -198,7 +170,13 @@ class Listener:
         # Threads here live as long as the process: each keeps one connection of its own.
         connections["default"].settings_dict["OPTIONS"]["pool"] = False
         self._stop_on_signals()
-        server = await asyncio.start_server(self._called, self.host, self.port)
+        server = await asyncio.start_server(
+            self._called,
+            self.host,
+            self.port,
+            ssl=self.encryption,
+            ssl_handshake_timeout=HANDSHAKE_S if self.encryption else None,
+        )
         ready(*server.sockets[0].getsockname()[:2])
         ticking = asyncio.create_task(self._tick())
         await self._stopping

@@ -16,7 +16,7 @@ from django.conf import settings
 from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
-from bothwell.couples.models import Person, Room
+from bothwell.couples.models import Assignment, Person, Role, Room, open_at
 from bothwell.decision import Decision
 from bothwell.dosing import discharge as discharging
 from bothwell.dosing import flowsheet
@@ -30,7 +30,12 @@ from bothwell.dosing.models import (
     Order,
     SessionSummary,
 )
-from bothwell.later import tell
+from bothwell.instruments.catalogue import all_instruments
+from bothwell.instruments.instrument import Instrument
+from bothwell.instruments.models import Response, SafetyFlag
+from bothwell.instruments.safety_actions import SUICIDE
+from bothwell.instruments.scoring import watched
+from bothwell.later import later, tell
 from bothwell.pathway import actions as pathway
 from bothwell.pathway import steps
 from bothwell.pathway.eligibility import Pressure
@@ -139,6 +144,7 @@ def schedule(
         "scheduled a session", by=by, subject=course.subject_id, item_kind="dosing.time", item_id=session.id
     )
     _tell(session)
+    _plan_questions(session)
     return session
 
 
@@ -154,6 +160,7 @@ def cancel(*, by: Person, session_id: UUID) -> None:
         "cancelled a session", by=by, subject=session.subject_id, item_kind="dosing.time", item_id=session_id
     )
     _tell(session)
+    _plan_questions(session)
 
 
 @transaction.atomic
@@ -219,6 +226,11 @@ def may_chart(by: Person, session: DosingSession) -> bool:
 def _may_chart(by: Person, session: DosingSession) -> None:
     if not may_chart(by, session):
         raise Refused("Only this person's nurse or prescriber can do this.")
+
+
+def _plan_questions(session: DosingSession) -> None:
+    """What is asked before a session follows it at once: begun when it is soon, ended when it will not be."""
+    later("measures.plan", clinic=session.clinic_id, person=session.subject_id)
 
 
 def _tell(session: DosingSession) -> None:
@@ -398,8 +410,7 @@ def before(
         is_other_session_open=_other_session_open(session),
         # A no is an answer too, and it opens nothing.
         consent_reaffirmed_at=consented.recorded_at if consented and consented.value is True else None,
-        suicide_rescreened_at=suicide.recorded_at if suicide else None,
-        suicide_risk_found=bool(suicide.value.get("risk")) if suicide else None,
+        **_asked_about_suicide(session, suicide, day_began_at(session, now)),
         weight_kg=weight,
         pressures=tuple(pressures),
         saturation_at=saturation_at,
@@ -412,6 +423,65 @@ def before(
         antiemetic=gating.Antiemetic(antiemetic.value) if antiemetic else None,
         is_escort_named=bool("escort" in checks and str(checks["escort"].value).strip()),
     )
+
+
+def _asked_about_suicide(session: DosingSession, check: GateCheck | None, today: datetime) -> dict[str, Any]:
+    """When it was asked about and what was found: by a clinician's word today, or else by answers sent today.
+
+    A positive answer that is not closed stands beside it: only a prescriber who asked after it can go on.
+    """
+    if check is not None and check.recorded_at >= today:
+        known: dict[str, Any] = {
+            "suicide_rescreened_at": check.recorded_at,
+            "suicide_risk_found": bool(check.value.get("risk")),
+        }
+    else:
+        sent_at = _screened_at(session, today)
+        known = {"suicide_rescreened_at": sent_at, "suicide_risk_found": None if sent_at is None else False}
+    flags = SafetyFlag.objects.filter(subject_id=session.subject_id, closed__isnull=True)
+    open_flags = list(flags.order_by("recorded_at").values_list("recorded_at", "acknowledged__id"))
+    if open_flags:
+        known |= {
+            "suicide_flag_at": open_flags[-1][0],
+            "suicide_flag_is_acknowledged": all(seen for _, seen in open_flags),
+            "suicide_decided_at": _decided_at(session),
+        }
+    return known
+
+
+def _screened_at(session: DosingSession, today: datetime) -> datetime | None:
+    """When the newest answers of today came that say whether there are thoughts of not living."""
+    asking = {one.id: one for one in all_instruments() if one.flags}
+    sent = Response.objects.filter(
+        subject_id=session.subject_id,
+        status=Response.Status.SENT,
+        sent_at__gte=today,
+        sent_at__lte=timezone.now(),
+        instrument__in=asking,
+    )
+    for row in sent.order_by("-sent_at"):
+        if _says(asking[row.instrument], row):
+            return row.sent_at
+    return None
+
+
+def _says(instrument: Instrument, row: Response) -> bool:
+    """Whether the question was answered: a refusal is an answer only where the instrument counts it as a yes."""
+    rules = [rule for rule in instrument.flags if rule.flag == SUICIDE]
+    asked = {link_id for rule in rules if not rule.declined_counts for link_id in watched(rule.when)}
+    return bool(rules) and all(row.answers.get(link_id) is not None for link_id in asked)
+
+
+def _decided_at(session: DosingSession) -> datetime | None:
+    """When a prescriber of this person last said, in this session, that nothing holds the dose."""
+    prescribers = Assignment.objects.filter(
+        open_at(timezone.now()), subject_id=session.subject_id, role=Role.PRESCRIBER
+    )
+    said = GateCheck.objects.filter(
+        session=session, name="suicide_rescreened", author__in=prescribers.values("staff")
+    )
+    last = said.order_by("recorded_at").last()
+    return last.recorded_at if last and last.value.get("risk") is False else None
 
 
 def _order_check(course: Course, row: Order | None, weight_kg: Decimal | None) -> Decision | None:

@@ -79,6 +79,11 @@ class Before:
     consent_reaffirmed_at: datetime | None = None
     suicide_rescreened_at: datetime | None = None
     suicide_risk_found: bool | None = None
+    suicide_flag_at: datetime | None = None
+    """When the newest positive answer came that nobody has closed."""
+    suicide_flag_is_acknowledged: bool = False
+    suicide_decided_at: datetime | None = None
+    """When a prescriber last said, having asked, that nothing holds the dose."""
     weight_kg: Decimal | None = None
     pressures: tuple[Pressure, ...] = ()
     saturation_at: datetime | None = None
@@ -208,12 +213,23 @@ def _consent_today(before: Before, _: Protocol) -> Checked:
 def _suicide(before: Before, _: Protocol) -> Checked:
     if not _is_today(before.suicide_rescreened_at, before) or before.suicide_risk_found is None:
         return Decision.no("Suicide risk has not been asked about today."), ""
+    if before.suicide_flag_at is not None and not _is_decided(before):
+        return Decision.no(
+            "A positive answer about suicide is open. Acknowledge it; then the prescriber asks again and decides."
+        ), ""
     return _said(
         not before.suicide_risk_found,
         "Suicide risk was asked about today; nothing holds the dose.",
         "Today's answer about suicide risk holds the dose; call the prescriber.",
         _at(before.suicide_rescreened_at),
     )
+
+
+def _is_decided(before: Before) -> bool:
+    """Whether a prescriber decided today, after the answer and knowing that it was seen to."""
+    at, raised = before.suicide_decided_at, before.suicide_flag_at
+    is_after = at is not None and raised is not None and at > raised
+    return is_after and _is_today(at, before) and before.suicide_flag_is_acknowledged
 
 
 def _weight(before: Before, _: Protocol) -> Checked:

@@ -4,8 +4,19 @@ from django.contrib.postgres.constraints import ExclusionConstraint
 from django.contrib.postgres.fields import DateTimeRangeField, RangeOperators
 from django.db import models
 from django.db.models import F, Func, Q
+from django.utils import timezone
 
 from bothwell.couples.models import Couple, Person, Room, Row
+from bothwell.dosing.ledger import (
+    COSIGNED,
+    IN_A_SYRINGE,
+    REASONED,
+    STEP_UG_PER_ML,
+    STEP_UL,
+    STILL,
+    TO_SOMEBODY,
+    Kind,
+)
 from bothwell.pathway.models import Course
 from bothwell.privacy.models import Private
 
@@ -141,3 +152,213 @@ class SessionSummary(SessionRow):
     """How it went, in a few sentences for the care team and the person."""
 
     text = models.TextField()
+
+
+# ── vials: what the clinic holds; no person's record ───────────────────────────────────────────────────
+
+
+class Stock(Row):
+    """A row of the clinic's stock, written by somebody; it names no patient and is never changed."""
+
+    author = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="+")
+    recorded_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        abstract = True
+
+
+class Vial(Stock):
+    """One vial as it came: what stands on its label, from whom, on which invoice."""
+
+    code = models.CharField(
+        max_length=24, help_text="written on the vial, so that two of one lot are told apart"
+    )
+    substance = models.CharField(max_length=80)
+    product = models.CharField(max_length=120)
+    form = models.CharField(max_length=60, default="solution for injection")
+    schedule = models.CharField(max_length=4, default="III")
+    ndc = models.CharField(max_length=20, blank=True)
+    lot = models.CharField(max_length=40)
+    expires_on = models.DateField()
+    ug_per_ml = models.PositiveIntegerField()
+    nominal_ul = models.PositiveIntegerField()
+    supplier = models.CharField(max_length=200)
+    supplier_address = models.CharField(max_length=300, blank=True)
+    supplier_registration = models.CharField(max_length=40, blank=True)
+    invoice = models.CharField(max_length=80)
+    received_on = models.DateField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["clinic", "code"], name="one_vial_of_a_code"),
+            models.CheckConstraint(
+                name="a_vial_in_whole_steps",
+                condition=Q(nominal_ul__gt=0, ug_per_ml__gt=0)
+                & Q(nominal_ul=F("nominal_ul") / STEP_UL * STEP_UL)
+                & Q(ug_per_ml=F("ug_per_ml") / STEP_UG_PER_ML * STEP_UG_PER_ML),
+            ),
+        ]
+
+
+class Inventory(Stock):
+    """Everything counted on one date by two people, at the opening or the close of business."""
+
+    class Business(models.TextChoices):
+        OPEN = "open", "opening of business"
+        CLOSE = "close", "close of business"
+
+    witness = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="+")
+    taken_at = models.DateTimeField()
+    business = models.CharField(max_length=5, choices=Business)
+    request_id = models.UUIDField(null=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(name="an_inventory_takes_two", condition=~Q(author=F("witness"))),
+            models.UniqueConstraint(fields=["clinic", "request_id"], name="one_inventory_a_post"),
+        ]
+
+
+KINDS = [(kind.value, kind.value.replace("_", " ")) for kind in Kind]
+
+
+def _among(kinds: frozenset[Kind]) -> list[str]:
+    return sorted(kind.value for kind in kinds)
+
+
+class VialEvent(Stock):
+    """One line of a vial's ledger. The database numbers it, reckons its balances, and refuses what cannot be."""
+
+    vial = models.ForeignKey(Vial, on_delete=models.PROTECT, related_name="events")
+    kind = models.CharField(max_length=12, choices=KINDS)
+    at = models.DateTimeField(default=timezone.now)
+    volume_ul = models.IntegerField(default=0, help_text="signed for an adjustment")
+    syringe = models.UUIDField(null=True, help_text="one drawing up; says nothing of whom it is for")
+    witness = models.ForeignKey(Person, null=True, on_delete=models.PROTECT, related_name="+")
+    second_witness = models.ForeignKey(Person, null=True, on_delete=models.PROTECT, related_name="+")
+    reason = models.CharField(max_length=300, blank=True)
+    counterparty = models.CharField(max_length=300, blank=True)
+    observed_ul = models.PositiveIntegerField(null=True)
+    is_estimate = models.BooleanField(default=False, help_text="an opened container may be estimated")
+    corrects = models.ForeignKey("self", null=True, on_delete=models.PROTECT, related_name="+")
+    inventory = models.ForeignKey(Inventory, null=True, on_delete=models.PROTECT, related_name="counts")
+    request_id = models.UUIDField(null=True)
+    # Reckoned by the database (policies.sql, door.tally), whatever is written here.
+    number = models.PositiveIntegerField(default=0)
+    amount_ug = models.IntegerField(default=0)
+    on_hand_ul = models.IntegerField(default=0, help_text="in the vial after this line")
+    held_ul = models.IntegerField(null=True, help_text="in this syringe after this line")
+    is_open = models.BooleanField(default=False)
+    is_expired = models.BooleanField(default=False)
+    is_usable = models.BooleanField(default=False, help_text="open, not set aside, and in date on that day")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["clinic", "vial", "number"], name="one_line_a_number"),
+            models.UniqueConstraint(fields=["clinic", "request_id"], name="one_line_a_post"),
+            models.UniqueConstraint(fields=["clinic", "corrects"], name="taken_back_once"),
+            models.UniqueConstraint(
+                fields=["clinic", "vial"], condition=Q(kind=Kind.OPEN.value), name="opened_once"
+            ),
+            models.UniqueConstraint(
+                fields=["clinic", "vial"], condition=Q(kind=Kind.EXPIRE.value), name="set_aside_once"
+            ),
+            models.CheckConstraint(name="never_less_than_nothing", condition=Q(on_hand_ul__gte=0)),
+            models.CheckConstraint(
+                name="never_more_than_was_drawn", condition=Q(held_ul__isnull=True) | Q(held_ul__gte=0)
+            ),
+            models.CheckConstraint(
+                name="a_ledger_begins_with_the_receipt",
+                condition=Q(number=1, kind=Kind.RECEIVE.value) | (~Q(number=1) & ~Q(kind=Kind.RECEIVE.value)),
+            ),
+            models.CheckConstraint(
+                name="drawn_from_an_open_vial_in_date",
+                condition=~Q(kind__in=[Kind.OPEN.value, Kind.DRAW.value]) | Q(is_usable=True),
+            ),
+            models.CheckConstraint(
+                name="moves_what_its_kind_moves",
+                condition=(
+                    Q(kind__in=[*_among(STILL), Kind.CORRECT.value], volume_ul=0)
+                    | (Q(kind=Kind.ADJUST.value) & ~Q(volume_ul=0))
+                    | (
+                        ~Q(kind__in=[*_among(STILL), Kind.CORRECT.value, Kind.ADJUST.value])
+                        & Q(volume_ul__gt=0)
+                    )
+                )
+                & Q(volume_ul=F("volume_ul") / STEP_UL * STEP_UL),
+            ),
+            models.CheckConstraint(
+                name="in_a_syringe_or_not",
+                condition=(Q(kind__in=_among(IN_A_SYRINGE), syringe__isnull=False))
+                | Q(kind__in=[Kind.WASTE.value, Kind.CORRECT.value])
+                | (~Q(kind__in=_among(IN_A_SYRINGE)) & Q(syringe__isnull=True)),
+            ),
+            models.CheckConstraint(
+                name="signed_by_somebody_else_too",
+                condition=(~Q(kind__in=_among(COSIGNED)) | Q(witness__isnull=False))
+                & (Q(witness__isnull=True) | ~Q(witness=F("author")))
+                & (Q(second_witness__isnull=True) | ~Q(second_witness=F("author")))
+                & (Q(second_witness__isnull=True) | ~Q(second_witness=F("witness")))
+                & (~Q(kind=Kind.DESTROY.value) | Q(second_witness__isnull=False)),
+            ),
+            models.CheckConstraint(
+                name="says_why_and_to_whom",
+                condition=(~Q(kind__in=_among(REASONED)) | ~Q(reason=""))
+                & (~Q(kind__in=[*_among(TO_SOMEBODY), Kind.DESTROY.value]) | ~Q(counterparty="")),
+            ),
+            models.CheckConstraint(
+                name="a_count_says_what_was_seen",
+                condition=Q(kind=Kind.COUNT.value, observed_ul__isnull=False)
+                | (~Q(kind=Kind.COUNT.value) & Q(observed_ul__isnull=True)),
+            ),
+            models.CheckConstraint(
+                name="a_correction_names_a_line",
+                condition=Q(kind=Kind.CORRECT.value, corrects__isnull=False)
+                | (~Q(kind=Kind.CORRECT.value) & Q(corrects__isnull=True)),
+            ),
+        ]
+        indexes = [models.Index(fields=["vial", "syringe", "-number"])]
+
+
+class Discrepancy(Stock):
+    """A count that did not agree with the ledger. It stays on record however it is resolved."""
+
+    vial = models.ForeignKey(Vial, on_delete=models.PROTECT, related_name="discrepancies")
+    event = models.ForeignKey(VialEvent, on_delete=models.PROTECT, related_name="+")
+    expected_ul = models.IntegerField()
+    observed_ul = models.IntegerField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["clinic", "event"], name="one_discrepancy_a_count"),
+        ]
+
+
+class DiscrepancyResolved(Stock):
+    """How a discrepancy ended, in words, by a prescriber or the lead."""
+
+    class How(models.TextChoices):
+        RECOUNTED = "recounted", "counted again: it agrees with the ledger"
+        ADJUSTED = "adjusted", "explained, and the ledger adjusted"
+        REPORTED = "reported", "theft or loss: notified"
+
+    discrepancy = models.OneToOneField(Discrepancy, on_delete=models.PROTECT, related_name="resolved")
+    how = models.CharField(max_length=12, choices=How)
+    words = models.TextField()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(name="resolved_in_words", condition=~Q(words="")),
+        ]
+
+
+class VialUse(Private):
+    """For whom a syringe was drawn up, or given: the one place where a ledger line and a person meet."""
+
+    session = models.ForeignKey(DosingSession, on_delete=models.PROTECT, related_name="+")
+    event = models.OneToOneField(VialEvent, on_delete=models.PROTECT, related_name="use")
+    syringe = models.UUIDField()
+    administration = models.ForeignKey(Administration, null=True, on_delete=models.PROTECT, related_name="+")
+
+    class Meta:
+        indexes = [models.Index(fields=["session"]), models.Index(fields=["syringe"])]

@@ -32,7 +32,6 @@ from bothwell.couples.models import (
     open_at,
 )
 from bothwell.enrolment import link
-from bothwell.instruments.actions import ask
 from bothwell.later import later, tell
 from bothwell.pathway.actions import begin
 from bothwell.privacy import audit, door
@@ -40,9 +39,6 @@ from bothwell.privacy.models import Invitation, User
 from bothwell.refusal import Refused, Stale
 
 INVITATION_LIVES = timedelta(days=7)
-INTAKE = ("phq-9", "gad-7", "csi-16")
-INTAKE_WAVE = "intake"
-INTAKE_DUE = timedelta(days=7)
 CONTACT_CHANGED = "Somebody has changed this since you opened it. Compare, then save again."
 DEAD_LINK = "This link no longer works. Ask the clinic for a new one."
 
@@ -112,10 +108,10 @@ def enrol_couple(
     request_id: UUID,
     send_mail: bool = True,
 ) -> Enrolled:
-    """Two people enter care as a couple: names, safe contacts, invitations, intake questions, courses.
+    """Two people enter care as a couple: names, safe contacts, invitations, courses; then the first questions.
 
-    The same `request_id` again changes nothing. Raises Refused when `by` is not a coordinator, or
-    when no protocol is signed yet though somebody is to be treated.
+    Which questions, the protocol in force says. The same `request_id` again changes nothing. Raises Refused when
+    `by` is not a coordinator, or when no protocol is signed yet though somebody is to be treated.
     """
     if Role.COORDINATOR not in roles_held(by):
         raise Refused("Enrolling is the coordinator's. A lead can take that role too, under Clinic, Staff.")
@@ -130,8 +126,6 @@ def enrol_couple(
     _join(by, couple, one, other)
     invitations = (_invite(by, one, send_mail), _invite(by, other, send_mail))
     for person, new, side in ((one, a, Side.A), (other, b, Side.B)):
-        due_at = timezone.now() + INTAKE_DUE
-        ask(by=by, subject=person, instrument_ids=INTAKE, wave=INTAKE_WAVE, due_at=due_at)
         if new.is_treated:
             begin(by=by, subject=person, couple=couple, why=pairing.how_it_began(started_by, side))
     return Enrolled(couple, (one, other), invitations)
@@ -181,10 +175,12 @@ def pair(*, by: Person, one: Person, other: Person, request_id: UUID, distinguis
 
 
 def _join(by: Person, couple: Couple, one: Person, other: Person) -> None:
+    """The two become its members, and are asked what the clinic's protocol asks of a couple that begins."""
     Refused.unless(pairing.exactly_two([one.id, other.id]))
     for person, side in ((one, Side.A), (other, Side.B)):
         Membership(clinic_id=by.clinic_id, couple=couple, person=person, side=side).save(force_insert=True)
         audit.log("enrolled in a couple", by=by, subject=person, couple=couple, item_kind="couple")
+    later("measures.plan", clinic=by.clinic_id, couple=couple.id)
 
 
 @transaction.atomic
@@ -201,6 +197,7 @@ def add_person(*, by: Person, new: NewPartner, request_id: UUID, send_mail: bool
     except IntegrityError:
         return Person.objects.get(id=key)
     _invite(by, person, send_mail)
+    later("measures.plan", clinic=by.clinic_id, person=person.id)
     return person
 
 
@@ -256,6 +253,16 @@ def change_contact(
         name_used=name_used.strip()[:120], pronouns=pronouns.strip()[:40]
     )
     audit.log("changed contact details", by=by, subject=subject, item_kind="contact")
+
+
+@transaction.atomic
+def choose_reminders(*, by: Person, wants: bool) -> None:
+    """Whether this person gets neutral mails when something waits. Choosing the same again changes nothing."""
+    if not Contact.objects.filter(subject=by).exists():
+        raise Refused("The clinic has no way to reach you yet. Ask them to add one.")
+    if Contact.objects.filter(subject=by, wants_reminders=not wants).update(wants_reminders=wants):
+        did = "switched reminders on" if wants else "switched reminders off"
+        audit.log(did, by=by, subject=by, item_kind="contact")
 
 
 # ------------------------------------------------------------------------------------------------ invitations

@@ -12,10 +12,10 @@ from decimal import Decimal
 from typing import Any, Final
 
 from bothwell.instruments.instrument import How, Instrument, Item, ItemType, Scale
-from bothwell.instruments.reading import CALCULATED
 from bothwell.instruments.scoring import Answers, Score, items_asked, score
 
 DATA_ABSENT_REASON: Final = "http://hl7.org/fhir/StructureDefinition/data-absent-reason"
+CALCULATED: Final = "http://hl7.org/fhir/uv/sdc/StructureDefinition/sdc-questionnaire-calculatedExpression"
 HIDDEN: Final = "http://hl7.org/fhir/StructureDefinition/questionnaire-hidden"
 
 

@@ -156,6 +156,7 @@ class SafetyFlag(Private):
 
     response = models.OneToOneField(Response, null=True, on_delete=models.PROTECT, related_name="+")
     what = models.CharField(max_length=120)
+    is_acute = models.BooleanField(default=False, help_text="thoughts of it right now: less patience")
 
 
 class SafetyFlagAcknowledged(Private):

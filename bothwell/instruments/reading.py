@@ -45,7 +45,6 @@ from bothwell.instruments.instrument import (
 ORDINAL_VALUE: Final = "http://hl7.org/fhir/StructureDefinition/ordinalValue"
 LEAST_VALUE: Final = "http://hl7.org/fhir/StructureDefinition/minValue"
 MOST_VALUE: Final = "http://hl7.org/fhir/StructureDefinition/maxValue"
-CALCULATED: Final = "http://hl7.org/fhir/uv/sdc/StructureDefinition/sdc-questionnaire-calculatedExpression"
 YES_OR_NO: Final = (
     Option("true", "urn:bothwell:boolean", "Yes", Decimal(1)),
     Option("false", "urn:bothwell:boolean", "No", Decimal(0)),
@@ -184,15 +183,10 @@ def _questions(parent: Place, lead: str | None) -> Iterator[tuple[Place, str | N
                 yield from _questions(place, place.text_or_none("text"))
             case "display":
                 lead = place.text_or_none("text") or lead
-            case _ if _is_calculated(place):
-                pass  # an author's own score: kept in the form, asked of nobody
+            case _ if place.value.get("readOnly") is True:
+                pass  # an author's own score, in what a clinic loaded: kept in the form, asked of nobody
             case _:
                 yield place, lead
-
-
-def _is_calculated(place: Place) -> bool:
-    extensions = place.places("extension") if "extension" in place.value else []
-    return any(each.value.get("url") == CALCULATED for each in extensions)
 
 
 def _closing(questionnaire: Place) -> str | None:

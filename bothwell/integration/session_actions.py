@@ -15,7 +15,8 @@ from django.db import IntegrityError, transaction
 from django.db.models import Max
 from django.utils import timezone
 
-from bothwell.couples.models import Assignment, Couple, Person, Role, open_at
+from bothwell.couples.models import Assignment, Couple, Person, Role, StaffRole, open_at
+from bothwell.instruments.safety_actions import open_holds
 from bothwell.integration.library import exercise
 from bothwell.integration.models import (
     CoupleSession,
@@ -56,6 +57,21 @@ def _must_be_theirs(by: Person, couple: Couple | None) -> Couple:
     return couple
 
 
+def hold_on(by: Person, couple: Couple) -> str:
+    """What the couples therapist is told while couple work is on hold, never why; empty while it is not."""
+    if not open_holds(couple.id):
+        return ""
+    leads = StaffRole.objects.filter(open_at(timezone.now()), role=Role.LEAD).exclude(person=by)
+    names = list(leads.order_by("since", "id").values_list("person__name_used", flat=True))
+    whom = " or ".join(names) if names else "the clinic lead"
+    return f"Couple work is on hold. Before the next session speak with {whom}."
+
+
+def _must_go_on(by: Person, couple: Couple) -> None:
+    if told := hold_on(by, couple):
+        raise Refused(told)
+
+
 def _check_length(*texts: str) -> None:
     if any(len(text) > settings.LONGEST_TEXT for text in texts):
         raise Refused(
@@ -74,6 +90,7 @@ def plan_session(
     if kept := CoupleSession.objects.filter(id=request_id, couple=couple).first():
         return kept
     _must_be_theirs(by, couple)
+    _must_go_on(by, couple)
     _check_time(minutes)
     last = CoupleSession.objects.filter(couple=couple).aggregate(last=Max("number"))["last"] or 0
     session = CoupleSession(
@@ -113,6 +130,7 @@ def move_session(*, by: Person, session_id: UUID, at: datetime, minutes: int, pl
     """Another time or place for a session that is still planned. The same again changes nothing."""
     session = _session(session_id)
     couple = _must_be_theirs(by, session.couple)
+    _must_go_on(by, couple)
     _check_time(minutes)
     if (session.at, session.minutes, session.place) == (at, minutes, place.strip()[:80]):
         return session
@@ -164,6 +182,7 @@ def record_session(
     """
     session = _session(session_id)
     couple = _must_be_theirs(by, session.couple)
+    _must_go_on(by, couple)
     _check_note(stage, focus, text, summary)
     if session.at > timezone.now() + EARLY:
         raise Refused("This session has not begun yet. If it was held earlier, move it to that time first.")
@@ -313,6 +332,7 @@ def give_exercise(
     if kept := ExerciseGiven.objects.filter(id=request_id, couple=couple).first():
         return kept
     _must_be_theirs(by, couple)
+    _must_go_on(by, couple)
     if exercise(code) is None:
         raise Refused("There is no such exercise in the library.")
     if len(words.strip()) > 300:

@@ -13,6 +13,11 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
+        migrations.AddField(
+            model_name='safetyflag',
+            name='is_acute',
+            field=models.BooleanField(default=False, help_text='thoughts of it right now: less patience'),
+        ),
         migrations.CreateModel(
             name='Answered',
             fields=[

@@ -19,7 +19,7 @@ from bothwell.couples.models import Person
 from bothwell.dosing.models import DosingSession
 from bothwell.later import tell
 from bothwell.monitoring import alarms, vitals
-from bothwell.monitoring.feed import Recorded, record, tick, zones_of
+from bothwell.monitoring.feed import Recorded, known_among, look_at_clocks, record, tick, zones_of
 from bothwell.monitoring.models import Alarm, AlarmEvent, Binding, Device, Note, Sample
 from bothwell.monitoring.watch import (
     SESSION,
@@ -44,6 +44,8 @@ __all__ = [
     "bind_device",
     "correct",
     "enter",
+    "known_among",
+    "look_at_clocks",
     "record",
     "tick",
     "unbind",
@@ -203,6 +205,7 @@ def correct(*, by: Person, sample_id: UUID, value: Decimal, reason: str, request
         value=value.quantize(Decimal("0.01")),
         unit=wrong.unit,
         observed_at=wrong.observed_at,
+        source=wrong.source,
         author_id=by.id,
         request_id=request_id,
         detail=wrong.detail,
@@ -307,7 +310,7 @@ def _end_bindings(session: Watched, at: datetime) -> bool:
         if signal is not None:
             over = alarms.AlarmEvent(alarms.Kind.OVER, signal.number, signal.priority, at, signal.text)
             keep_events(session, channel.code, (over,))
-        channel.state = replace(channel.state, signal=None, heard_at=None)
+        channel.state = replace(channel.state, signal=None, missing=(), heard_at=None)
     if channels:
         save(channels)
     return True

@@ -10,26 +10,30 @@ The rules, in the order they matter
    reading is put in its place and the remembered window is replayed; so, once the same readings have arrived
    in whatever order, the condition is the same.
 2. *Nothing is lost.* Every unbroken run of readings at a priority is announced once at that priority or
-   above, also when it arrives late and is over by then. A reading older than the window is judged alone.
-3. *Nothing is invented.* A reading that arrives twice changes nothing, nor does a late one inside a run that
-   was announced. An announced alarm is not taken back when a late reading shows the run was shorter: it
-   stands until acknowledged, because somebody may have acted on it. Whatever the order, a condition that
-   holds now has an alarm that stands for it.
+   above, also when it arrives late and is over by then. Two minutes without a reading of a quantity measured
+   continuously break a run: what still holds after them is called anew. What comes after it has left the
+   window, as when a monitor sends what it held back through a gap, is followed in a window of its own, so that
+   a stretch is one alarm and not one for each reading; a reading older than that too is judged alone.
+3. *Nothing is invented.* A reading that arrives twice changes nothing while it is remembered (later the
+   database turns it away), nor does a late one inside a run that was announced. An announced alarm is not
+   taken back when a late reading shows the run was shorter: it stands until acknowledged, because somebody may
+   have acted on it. Whatever the order, a condition that holds now has an alarm that stands for it.
 4. *A time ahead of its arrival counts as its arrival,* so a monitor whose clock is fast cannot hold the
    condition still.
 5. *Higher again is new.* A run at a higher priority raises a new alarm, acknowledged or not, that supersedes
    what stood.
-6. *Silence is an alarm* on a quantity measured continuously: only newer readings count as a signal, and only
-   by arrival.
+6. *Only newer readings are a sign of life*, and only by arrival: `heard_at`. What a silence means is for
+   `silence` to say, once for all quantities of a monitor.
+7. *Each source for itself.* Where two sensors speak of one quantity without a pause (the heart rate of the ECG
+   and of the oximeter), a normal value of one does not end what holds for the other, unless that has fallen
+   silent; the condition is that of the worse.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
-from itertools import groupby
 
 from bothwell.codes import BY_CODE
 from bothwell.monitoring.channel import (
@@ -38,10 +42,12 @@ from bothwell.monitoring.channel import (
     ChannelState,
     Condition,
     Kind,
+    Late,
     Span,
     Standing,
     Tick,
     from_json,
+    rule_in,
     to_json,
 )
 from bothwell.monitoring.limits import (
@@ -51,11 +57,10 @@ from bothwell.monitoring.limits import (
     Priority,
     Rule,
     UnreadableLimits,
-    crossed,
     default_limits,
-    held,
     with_baseline,
 )
+from bothwell.monitoring.runs import SAME_STRETCH, Run, advance, level_of, replay, runs_in
 from bothwell.monitoring.vitals import format_number, format_value
 
 __all__ = [
@@ -86,19 +91,18 @@ def step(limits: Limits, state: ChannelState, reading: AlarmReading | Tick) -> O
     """The channel after a reading or the passing of time, and what happened to its alarms."""
     if isinstance(reading, Tick):
         return _tick(limits, state, reading.at)
-    same = [known for known in state.window if _identity(known) == _identity(reading)]
-    if same and same[0].value == reading.value:
-        return state, ()
-    if not same and state.before.at is not None and reading.ordered_at <= state.before.at:
-        return _judge_alone(limits, state, reading)
-    # A correction keeps the place of what it corrects.
-    placed = replace(reading, received_at=same[0].received_at) if same else reading
+    is_known = any(_identity(known) == _identity(reading) for known in state.window)
+    if not is_known and state.before.at is not None and reading.ordered_at <= state.before.at:
+        return _judge_late(limits, state, reading)
     newest = state.window[-1].ordered_at if state.window else state.before.at
-    kept = [known for known in state.window if known not in same]
-    state = replace(state, window=tuple(sorted([*kept, placed], key=_order)))
+    window, placed = _place(state.window, reading)
+    if placed is None:
+        return state, ()
+    state = replace(state, window=window)
     state, events = _announce(limits, state, placed, reading.received_at, newest)
-    state, restored = _hear(state, reading.received_at, placed, newest)
-    return _trim(limits, state), events + restored
+    state = _hear(state, reading.received_at, placed, newest)
+    window, before, left = _trimmed(limits, state.window, state.before)
+    return replace(state, window=window, before=before, late=left or state.late), events
 
 
 def acknowledge(state: ChannelState, *, number: int, by: str, at: datetime) -> Outcome:
@@ -126,94 +130,25 @@ def foremost(state: ChannelState) -> Standing | None:
     return max(alarms, key=lambda alarm: (alarm.acknowledged_at is None, RANK[alarm.priority]), default=None)
 
 
+def _place(
+    window: tuple[AlarmReading, ...], reading: AlarmReading
+) -> tuple[tuple[AlarmReading, ...], AlarmReading | None]:
+    """The window with a reading in its place in source time, and that reading; none if it is known already."""
+    same = [known for known in window if _identity(known) == _identity(reading)]
+    if same and same[0].value == reading.value:
+        return window, None
+    # A correction keeps the place of what it corrects.
+    placed = replace(reading, received_at=same[0].received_at) if same else reading
+    kept = [known for known in window if known not in same]
+    return tuple(sorted([*kept, placed], key=_order)), placed
+
+
 def _identity(reading: AlarmReading) -> tuple[datetime, str]:
     return reading.observed_at, reading.key
 
 
 def _order(reading: AlarmReading) -> tuple[datetime, datetime, str]:
     return reading.ordered_at, reading.observed_at, reading.key
-
-
-# ── levels: what one reading means after those before it ──
-
-
-def _advance(limits: Limits, before: Condition, reading: AlarmReading) -> Condition:
-    """The condition after one more reading in source order."""
-    active: list[str] = []
-    since: list[tuple[str, datetime]] = []
-    crossed_since = dict(before.since)
-    for rule in limits.rules:
-        is_crossed = crossed(limits, rule, reading.value)
-        began = crossed_since.get(rule.name, reading.ordered_at)
-        if is_crossed and rule.seconds:
-            since.append((rule.name, began))
-        lasted = is_crossed and reading.ordered_at - began >= timedelta(seconds=rule.seconds)
-        if lasted or (rule.name in before.active and held(limits, rule, reading.value)):
-            active.append(rule.name)
-    return Condition(reading.ordered_at, tuple(active), tuple(since))
-
-
-def _level(limits: Limits, condition: Condition) -> Priority | None:
-    held = [rule.priority for rule in limits.rules if rule.name in condition.active]
-    return max(held, key=RANK.__getitem__, default=None)
-
-
-@dataclass(frozen=True, slots=True)
-class _Run:
-    """Neighbouring readings at or above one priority."""
-
-    start: datetime
-    end: datetime
-    priority: Priority
-    reading: AlarmReading
-    sounding: tuple[Rule, ...]
-
-
-def _replay(limits: Limits, state: ChannelState) -> list[Condition]:
-    conditions: list[Condition] = []
-    condition = state.before
-    for reading in state.window:
-        condition = _advance(limits, condition, reading)
-        conditions.append(condition)
-    return conditions
-
-
-def _runs(limits: Limits, state: ChannelState, conditions: list[Condition]) -> Iterable[_Run]:
-    """Every run in the window at each priority, the highest priority first."""
-    levels = [_rank(limits, condition) for condition in conditions]
-    rank_before = _rank(limits, state.before)
-    for priority in reversed(CLINICAL):
-        for reached, members in groupby(
-            range(len(levels)), key=lambda index: levels[index] >= RANK[priority]
-        ):
-            if not reached:
-                continue
-            indices = list(members)
-            goes_on = indices[0] == 0 and rank_before >= RANK[priority] and state.before.at is not None
-            start = state.before.at if goes_on and state.before.at else state.window[indices[0]].ordered_at
-            first, sounding = _first_beyond(limits, state, conditions, indices, priority)
-            yield _Run(start, state.window[indices[-1]].ordered_at, priority, state.window[first], sounding)
-
-
-def _rank(limits: Limits, condition: Condition) -> int:
-    level = _level(limits, condition)
-    return 0 if level is None else RANK[level]
-
-
-def _first_beyond(
-    limits: Limits, state: ChannelState, conditions: list[Condition], indices: list[int], priority: Priority
-) -> tuple[int, tuple[Rule, ...]]:
-    """The first reading of a run truly beyond a limit of that priority, and the limits it is beyond."""
-    for index in indices:
-        value = state.window[index].value
-        sounding = tuple(
-            rule
-            for rule in limits.rules
-            if rule.name in conditions[index].active and crossed(limits, rule, value)
-        )
-        if any(RANK[rule.priority] >= RANK[priority] for rule in sounding):
-            return index, sounding
-    return indices[0], ()
 
 
 # ── announcing ──
@@ -223,14 +158,9 @@ def _announce(
     limits: Limits, state: ChannelState, placed: AlarmReading, at: datetime, newest: datetime | None
 ) -> Outcome:
     """Raise what the placed reading brought to light, and end what is over."""
-    conditions = _replay(limits, state)
-    # Runs wholly before the reading were dealt with when they came; only it and what follows can be new.
-    runs = [run for run in _runs(limits, state, conditions) if run.end >= placed.ordered_at]
-    fresh = next((run for run in runs if not _covered(state.spans, run)), None)
-    spans = state.spans
-    for run in runs:
-        spans = _cover(spans, Span(run.start, run.end, run.priority))
-    state = replace(state, spans=spans, level=_level(limits, conditions[-1]))
+    conditions = replay(limits, state)
+    fresh, runs, state = _brought_to_light(limits, state, conditions, placed)
+    state = replace(state, level=level_of(limits, conditions[-1]))
     if fresh is None and not _is_sounding(state):
         # A correction, or a changed limit, made true again what had been called over.
         fresh = next((run for run in runs if run.priority == state.level), None)
@@ -242,6 +172,19 @@ def _announce(
     return state, events + ended
 
 
+def _brought_to_light(
+    limits: Limits, state: ChannelState, conditions: list[Condition], placed: AlarmReading
+) -> tuple[Run | None, list[Run], ChannelState]:
+    """The gravest run nobody was told of, every run that matters, and the state that remembers them as told."""
+    # Runs wholly before the reading were dealt with when they came; only it and what follows can be new.
+    runs = [run for run in runs_in(limits, state, conditions) if run.end >= placed.ordered_at]
+    fresh = next((run for run in runs if not _covered(state.spans, run)), None)
+    spans = state.spans
+    for run in runs:
+        spans = _cover(spans, Span(run.start, run.end, run.priority))
+    return fresh, runs, replace(state, spans=spans)
+
+
 def _is_sounding(state: ChannelState) -> bool:
     """Whether the condition now, if any, has an alarm that stands for it."""
     level = state.level
@@ -250,22 +193,63 @@ def _is_sounding(state: ChannelState) -> bool:
     )
 
 
-def _judge_alone(limits: Limits, state: ChannelState, reading: AlarmReading) -> Outcome:
-    """A reading older than the window: beyond a limit by itself and never announced, it still raises its
-    alarm.
+def _judge_late(limits: Limits, state: ChannelState, reading: AlarmReading) -> Outcome:
+    """A reading older than the window takes its place in the late stretch it belongs to, or begins one.
+
+    It raises what nobody was told of. The present condition stays what it is.
     """
-    condition = _advance(limits, Condition(), reading)
-    level = _level(limits, condition)
+    late = _stretch_of(state.late, reading)
+    if late is None:
+        return _judge_alone(limits, state, reading)
+    window, placed = _place(late.window, reading)
+    if placed is None:
+        return state, ()
+    seen = replace(state, window=window, before=late.before)
+    fresh, _, seen = _brought_to_light(limits, seen, replay(limits, seen), placed)
+    state = replace(state, late=Late(*_trimmed(limits, window, late.before)[:2]), spans=seen.spans)
+    if fresh is None:
+        return state, ()
+    return _raise_late(limits, state, fresh.reading, fresh.sounding, fresh.priority, reading.received_at)
+
+
+def _stretch_of(late: Late, reading: AlarmReading) -> Late | None:
+    """The late stretch a reading belongs to, a new one if it lies behind it; none if it is older still."""
+    at, folded_at = reading.ordered_at, late.before.at
+    newest = late.window[-1].ordered_at if late.window else folded_at
+    if newest is None or at - newest > SAME_STRETCH:
+        return Late()
+    if folded_at is not None:
+        return late if at > folded_at else None
+    return late if late.window[0].ordered_at - at <= SAME_STRETCH else None
+
+
+def _judge_alone(limits: Limits, state: ChannelState, reading: AlarmReading) -> Outcome:
+    """A reading by itself: beyond a limit and never announced, it still raises its alarm."""
+    condition = advance(limits, Condition(), reading)
+    level = level_of(limits, condition)
     if level is None:
         return state, ()
     span = Span(reading.ordered_at, reading.ordered_at, level)
     if any(_overlaps(known, span) and RANK[known.priority] >= RANK[level] for known in state.spans):
         return state, ()
-    sounding = tuple(rule for rule in limits.rules if rule.name in condition.active)
-    state, raised = _raise(limits, state, reading, sounding, level, reading.received_at, True)
+    names = set(map(rule_in, condition.active))
+    sounding = tuple(rule for rule in limits.rules if rule.name in names)
     for priority in CLINICAL[: CLINICAL.index(level) + 1]:
         state = replace(state, spans=_cover(state.spans, replace(span, priority=priority)))
-    state, ended = _end(limits, state, reading.received_at)
+    return _raise_late(limits, state, reading, sounding, level, reading.received_at)
+
+
+def _raise_late(
+    limits: Limits,
+    state: ChannelState,
+    reading: AlarmReading,
+    sounding: tuple[Rule, ...],
+    priority: Priority,
+    at: datetime,
+) -> Outcome:
+    """An alarm for what is past; it is over at once unless something holds now."""
+    state, raised = _raise(limits, state, reading, sounding, priority, at, True)
+    state, ended = _end(limits, state, at)
     return state, raised + ended
 
 
@@ -273,7 +257,7 @@ def _overlaps(one: Span, other: Span) -> bool:
     return one.start <= other.end and other.start <= one.end
 
 
-def _covered(spans: tuple[Span, ...], run: _Run) -> bool:
+def _covered(spans: tuple[Span, ...], run: Run) -> bool:
     span = Span(run.start, run.end, run.priority)
     return any(_overlaps(known, span) and RANK[known.priority] >= RANK[run.priority] for known in spans)
 
@@ -355,32 +339,20 @@ def _beyond(value: Decimal, rule: Rule) -> str:
 # ── signal and time ──
 
 
-def _hear(state: ChannelState, at: datetime, placed: AlarmReading, newest: datetime | None) -> Outcome:
-    """A reading newer than all before it is the signal; a late or corrected one is not."""
+def _hear(state: ChannelState, at: datetime, placed: AlarmReading, newest: datetime | None) -> ChannelState:
+    """A reading newer than all before it is a sign of life; a late or corrected one is not."""
     if newest is not None and placed.ordered_at <= newest:
-        return state, ()
-    heard_at = at if state.heard_at is None else max(at, state.heard_at)
-    if state.signal is None:
-        return replace(state, heard_at=heard_at), ()
-    events = (_event(Kind.OVER, state.signal, at),)
-    return replace(state, heard_at=heard_at, signal=None), events
+        return state
+    return replace(state, heard_at=at if state.heard_at is None else max(at, state.heard_at))
 
 
 def _tick(limits: Limits, state: ChannelState, at: datetime) -> Outcome:
-    """Time passed: has the signal gone, and has an alarm waited too long for somebody?"""
-    if limits.lost_after_seconds is None:
-        return _escalate(limits, state, at)
-    if state.heard_at is None:
-        # Watching begins with the first tick, so a channel that never speaks is missed too.
-        return _escalate(limits, replace(state, heard_at=at), at)
-    events: tuple[AlarmEvent, ...] = ()
-    if state.signal is None and at - state.heard_at >= timedelta(seconds=limits.lost_after_seconds):
-        seconds = limits.lost_after_seconds
-        text = f"{BY_CODE[limits.code].title}: no reading for {seconds} seconds. Watch the monitor itself"
-        lost = Standing(state.last_number + 1, Priority.TECHNICAL, text, at)
-        state, events = replace(state, signal=lost, last_number=lost.number), (_event(Kind.RAISED, lost, at),)
-    state, escalated = _escalate(limits, state, at)
-    return state, events + escalated
+    """Time passed: has an alarm waited too long? Waiting for a signal begins with the first tick, so that a
+    quantity that never speaks is missed too.
+    """
+    if limits.lost_after_seconds is not None and state.heard_at is None:
+        state = replace(state, heard_at=at)
+    return _escalate(limits, state, at)
 
 
 def _escalate(limits: Limits, state: ChannelState, at: datetime) -> Outcome:
@@ -403,10 +375,17 @@ def _escalate(limits: Limits, state: ChannelState, at: datetime) -> Outcome:
     )
 
 
-def _trim(limits: Limits, state: ChannelState) -> ChannelState:
-    """Fold readings that left the window into the condition before it."""
-    oldest = state.window[-1].ordered_at - timedelta(seconds=limits.window_seconds)
-    before, window = state.before, list(state.window)
-    while len(window) > 1 and (window[0].ordered_at < oldest or len(window) > MAX_WINDOW):
-        before = _advance(limits, before, window.pop(0))
-    return replace(state, before=before, window=tuple(window))
+def _trimmed(
+    limits: Limits, window: tuple[AlarmReading, ...], before: Condition
+) -> tuple[tuple[AlarmReading, ...], Condition, Late | None]:
+    """The window without readings that left it, the condition they left behind, and, if a gap went with them,
+    the end of the stretch before it: what was held back goes on from there.
+    """
+    oldest = window[-1].ordered_at - timedelta(seconds=limits.window_seconds)
+    gone, left = 0, None
+    while gone < len(window) - 1 and (window[gone].ordered_at < oldest or len(window) - gone > MAX_WINDOW):
+        if before.at is not None and window[gone].ordered_at - before.at > SAME_STRETCH:
+            left = Late((), before)
+        before = advance(limits, before, window[gone])
+        gone += 1
+    return window[gone:], before, left

@@ -26,12 +26,17 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class AlarmReading:
-    """A plausible value in our unit: when observed, when it came, and a key if two can share a time."""
+    """A plausible value in our unit: when observed, when it came, and a key if two can share a time.
+
+    `source` tells two sensors of one quantity apart, where both speak without a pause: neither may end what the
+    other began.
+    """
 
     value: Decimal
     observed_at: datetime
     received_at: datetime
     key: str = ""
+    source: str = ""
 
     @property
     def ordered_at(self) -> datetime:
@@ -77,11 +82,30 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """Which rules hold after a reading, and since when those that must last have been crossed."""
+    """Which rules hold after a reading, and since when those that must last have been crossed.
+
+    A rule is named with the source it holds for (`mark`); `heard`: when each source spoke last.
+    """
 
     at: datetime | None = None
     active: tuple[str, ...] = ()
     since: tuple[tuple[str, datetime], ...] = ()
+    heard: tuple[tuple[str, datetime], ...] = ()
+
+
+def mark(rule: str, source: str) -> str:
+    """The name of a rule as it holds for one source."""
+    return f"{rule}@{source}" if source else rule
+
+
+def source_in(marked: str) -> str:
+    """The source a rule was marked with."""
+    return marked.partition("@")[2]
+
+
+def rule_in(marked: str) -> str:
+    """The rule without its source."""
+    return marked.partition("@")[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,15 +118,28 @@ class Span:
 
 
 @dataclass(frozen=True, slots=True)
-class ChannelState:
-    """What is remembered of a channel. `level` is the condition now, whatever was acknowledged."""
+class Late:
+    """What came after it had left the window: the last stretch of it, and the condition before that."""
 
     window: tuple[AlarmReading, ...] = ()
     before: Condition = field(default_factory=Condition)
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelState:
+    """What is remembered of a channel. `level` is the condition now, whatever was acknowledged.
+
+    `signal` and `missing` are used by a session's one channel for lost signals: the alarm, and what it names.
+    """
+
+    window: tuple[AlarmReading, ...] = ()
+    before: Condition = field(default_factory=Condition)
+    late: Late = field(default_factory=Late)
     spans: tuple[Span, ...] = ()
     level: Priority | None = None
     standing: tuple[Standing, ...] = ()
     signal: Standing | None = None
+    missing: tuple[str, ...] = ()
     heard_at: datetime | None = None
     last_number: int = 0
 
@@ -113,14 +150,11 @@ class ChannelState:
 def to_json(state: ChannelState) -> dict[str, Any]:
     """The state as plain JSON values; `from_json` gives the same state back."""
     return {
-        "window": [
-            [str(one.value), one.observed_at.isoformat(), one.received_at.isoformat(), one.key]
-            for one in state.window
-        ],
-        "before": {
-            "at": _when(state.before.at),
-            "active": list(state.before.active),
-            "since": [[name, at.isoformat()] for name, at in state.before.since],
+        "window": _readings_to_json(state.window),
+        "before": _condition_to_json(state.before),
+        "late": {
+            "window": _readings_to_json(state.late.window),
+            "before": _condition_to_json(state.late.before),
         },
         "spans": [
             [span.start.isoformat(), span.end.isoformat(), span.priority.value] for span in state.spans
@@ -128,6 +162,7 @@ def to_json(state: ChannelState) -> dict[str, Any]:
         "level": state.level.value if state.level else None,
         "standing": [_standing_to_json(alarm) for alarm in state.standing],
         "signal": _standing_to_json(state.signal) if state.signal else None,
+        "missing": list(state.missing),
         "heard_at": _when(state.heard_at),
         "last_number": state.last_number,
     }
@@ -137,19 +172,11 @@ def from_json(data: Mapping[str, Any]) -> ChannelState:
     """The state that `to_json` wrote; an empty mapping is a channel that has heard nothing."""
     if not data:
         return ChannelState()
-    before = data["before"]
+    late = data.get("late") or {"window": [], "before": {}}
     return ChannelState(
-        window=tuple(
-            AlarmReading(
-                Decimal(value), datetime.fromisoformat(observed), datetime.fromisoformat(received), key
-            )
-            for value, observed, received, key in data["window"]
-        ),
-        before=Condition(
-            _time(before["at"]),
-            tuple(before["active"]),
-            tuple((name, datetime.fromisoformat(at)) for name, at in before["since"]),
-        ),
+        window=_readings(data["window"]),
+        before=_condition(data["before"]),
+        late=Late(_readings(late["window"]), _condition(late["before"])),
         spans=tuple(
             Span(datetime.fromisoformat(start), datetime.fromisoformat(end), Priority(priority))
             for start, end, priority in data["spans"]
@@ -157,8 +184,43 @@ def from_json(data: Mapping[str, Any]) -> ChannelState:
         level=Priority(data["level"]) if data["level"] else None,
         standing=tuple(_standing_from_json(alarm) for alarm in data["standing"]),
         signal=_standing_from_json(data["signal"]) if data["signal"] else None,
+        missing=tuple(data.get("missing", ())),
         heard_at=_time(data["heard_at"]),
         last_number=data["last_number"],
+    )
+
+
+def _readings_to_json(readings: tuple[AlarmReading, ...]) -> list[list[str]]:
+    return [
+        [str(one.value), one.observed_at.isoformat(), one.received_at.isoformat(), one.key, one.source]
+        for one in readings
+    ]
+
+
+def _readings(written: list[list[str]]) -> tuple[AlarmReading, ...]:
+    return tuple(
+        AlarmReading(
+            Decimal(value), datetime.fromisoformat(observed), datetime.fromisoformat(received), *rest
+        )
+        for value, observed, received, *rest in written
+    )
+
+
+def _condition_to_json(condition: Condition) -> dict[str, Any]:
+    return {
+        "at": _when(condition.at),
+        "active": list(condition.active),
+        "since": [[name, at.isoformat()] for name, at in condition.since],
+        "heard": [[source, at.isoformat()] for source, at in condition.heard],
+    }
+
+
+def _condition(data: Mapping[str, Any]) -> Condition:
+    return Condition(
+        _time(data.get("at")),
+        tuple(data.get("active", ())),
+        tuple((name, datetime.fromisoformat(at)) for name, at in data.get("since", ())),
+        tuple((source, datetime.fromisoformat(at)) for source, at in data.get("heard", ())),
     )
 
 

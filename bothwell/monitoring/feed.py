@@ -19,10 +19,13 @@ from zoneinfo import ZoneInfo
 from django.db import transaction
 
 from bothwell.later import tell
-from bothwell.monitoring import alarms, vitals
+from bothwell.monitoring import alarms, clocks, silence, vitals
 from bothwell.monitoring.limits import CONTINUOUS
+from bothwell.monitoring.silence import MONITOR
 from bothwell.monitoring.watch import (
+    ESCALATE_AFTER_SECONDS,
     SESSION,
+    Channel,
     Entry,
     Watched,
     fold,
@@ -61,6 +64,8 @@ class Reported(Protocol):
     def is_questionable(self) -> bool: ...
     @property
     def source_ref(self) -> str: ...
+    @property
+    def source(self) -> str: ...
 
 
 class Report(Protocol):
@@ -94,6 +99,16 @@ def zones_of(identifiers: Collection[str]) -> dict[str, tzinfo]:
         [_speakable(identifiers)],
     )
     return {identifier: ZoneInfo(name) for identifier, name in found}
+
+
+def known_among(providers: Collection[str]) -> set[str]:
+    """Which of these devices are this database's, by themselves or by a part (`device#part`)."""
+    found = rows(
+        "select split_part(identifier, '#', 1) from bothwell_device "
+        "where split_part(identifier, '#', 1) = any(%s) and not is_retired",
+        [_speakable(providers)],
+    )
+    return {provider for (provider,) in found}
 
 
 @transaction.atomic
@@ -171,6 +186,7 @@ def _entry_of(reading: Reported, device_id: UUID) -> Entry | None:
         value=reading.value,
         unit=reading.unit,
         observed_at=reading.observed_at,
+        source=printable(reading.source)[:100],
         device_id=device_id,
         detail=detail,
         # Outside what anything living shows: kept as it came, and never an alarm.
@@ -183,20 +199,50 @@ def _as_correction(entry: Entry) -> Entry | None:
     """The entry as a new row behind the last value of its line; itself if there is no first value yet."""
     line = rows(
         "with recursive line as ("
-        " select id, value, detail, 0 as depth from bothwell_sample"
+        " select id, value, detail, source, 0 as depth from ("
+        # The value of this very source; of another place in the device only where there is but one to correct.
+        "  select *, count(*) over () as several from bothwell_sample"
         "  where device_id = %s and code = %s and observed_at = %s and corrects_id is null"
+        " ) s where s.source = %s or (s.several = 1 and split_part(s.source, '@', 1) = split_part(%s, '@', 1))"
         " union all"
-        " select s.id, s.value, s.detail, line.depth + 1"
+        " select s.id, s.value, s.detail, s.source, line.depth + 1"
         "  from bothwell_sample s join line on s.corrects_id = line.id"
-        ") select id, value, detail->>'ref' from line order by depth",
-        [entry.device_id, entry.code, entry.observed_at],
+        ") select id, value, detail->>'ref', source from line order by depth",
+        [entry.device_id, entry.code, entry.observed_at, entry.source, entry.source],
     )
     if not line:
         return entry
-    last_id, last_value, _ = line[-1]
-    if last_value == entry.value or any(ref == entry.detail["ref"] for _, _, ref in line):
+    last_id, last_value, _, source = line[-1]
+    if last_value == entry.value or any(ref == entry.detail["ref"] for _, _, ref, _ in line):
         return None
-    return replace(entry, corrects_id=last_id, root_id=line[0][0], reason="corrected by the device")
+    return replace(
+        entry, corrects_id=last_id, root_id=line[0][0], source=source, reason="corrected by the device"
+    )
+
+
+@transaction.atomic
+def look_at_clocks(shown: Mapping[str, datetime], *, received_at: datetime) -> None:
+    """Remember how the clocks of these monitors stand to ours: by identifier, the newest time each spoke of.
+
+    No reading is changed by it. When a clock begins or ceases to be wrong, the room it is in is told.
+    """
+    known = rows(
+        "select d.id, d.identifier, d.clock::text, b.session_id from bothwell_device d "
+        "left join bothwell_binding b on b.device_id = d.id and b.until is null "
+        "where d.identifier = any(%s) and not d.is_retired order by d.id for no key update of d",
+        [_speakable(shown)],
+    )
+    for device_id, identifier, written, session_id in known:
+        before = clocks.from_json(json.loads(written))
+        clock = clocks.look(before, shown[identifier], received_at)
+        if clock == before:
+            continue
+        rows(
+            "update bothwell_device set clock = %s::jsonb where id = %s returning id",
+            [json.dumps(clocks.to_json(clock)), device_id],
+        )
+        if session_id and clocks.trouble(clock) != clocks.trouble(before):
+            tell("room", session_id)
 
 
 # ── time goes by ──────────────────────────────────────────────────────────────────────────────────────────
@@ -219,32 +265,67 @@ def tick(now: datetime) -> int:
 
 @transaction.atomic
 def _tick(session: Watched, is_bound: bool, now: datetime) -> int:
-    # The window is not needed to tell the time, and it is nearly all there is to read.
+    states = _peeked(session, is_bound)
+    limits = _limits_for_time(session, states, is_bound)
+    due = _due(limits, states, now)
+    if not due:
+        return 0
+    channels = lock(session, due)
+    watching = channels.pop(MONITOR, None)
+    for channel in channels.values():
+        channel.state, events = alarms.step(limits[channel.code], channel.state, alarms.Tick(now))
+        _tell_of(session, channel.code, events)
+    if watching is not None:
+        # Looked at anew behind the lock: what was missing may have spoken meanwhile.
+        _watch_for_silence(session, watching, limits, _peeked(session, is_bound), now)
+    save([*channels.values(), *([watching] if watching else [])])
+    return len(due)
+
+
+def _peeked(session: Watched, is_bound: bool) -> dict[str, alarms.ChannelState]:
+    """Where every channel stands. Windows are not needed to tell the time, and are nearly all there is to read."""
     peeked = rows(
-        'select code, (state || \'{"window": [], "spans": []}\')::text from bothwell_channel '
+        'select code, (state || \'{"window": [], "spans": [], "late": null}\')::text from bothwell_channel '
         "where session_id = %s and state <> '{}'",
         [session.id],
     )
     states = {code: alarms.from_json(json.loads(state)) for code, state in peeked}
+    states.setdefault(MONITOR, alarms.ChannelState())
     if is_bound:
         for code in rules_of(session).missed.get(session.route, ()):
             states.setdefault(code, alarms.ChannelState())
-    limits = _limits_for_time(session, states, is_bound)
-    due = [
+    return states
+
+
+def _due(
+    limits: Mapping[str, alarms.Limits], states: Mapping[str, alarms.ChannelState], now: datetime
+) -> list[str]:
+    """The channels to which the time of day means something."""
+    after_silence = silence.step(states[MONITOR], silence.missing(limits, states, now), now)[0]
+    return [
         code
-        for code, state in states.items()
-        if alarms.step(limits[code], state, alarms.Tick(now))[0] != state
+        for code, state in {**states, MONITOR: after_silence}.items()
+        if alarms.step(limits[code], state, alarms.Tick(now))[0] != states[code]
     ]
-    if not due:
-        return 0
-    channels = lock(session, due)
-    for channel in channels.values():
-        channel.state, events = alarms.step(limits[channel.code], channel.state, alarms.Tick(now))
-        if events:
-            keep_events(session, channel.code, events)
-            tell("readings", session.id)
-    save(list(channels.values()))
-    return len(due)
+
+
+def _watch_for_silence(
+    session: Watched,
+    watching: Channel,
+    limits: Mapping[str, alarms.Limits],
+    states: Mapping[str, alarms.ChannelState],
+    now: datetime,
+) -> None:
+    known = {code: states[code] for code in limits if code in states}
+    watching.state, events = silence.step(watching.state, silence.missing(limits, known, now), now)
+    watching.state, escalated = alarms.step(limits[MONITOR], watching.state, alarms.Tick(now))
+    _tell_of(session, MONITOR, events + escalated)
+
+
+def _tell_of(session: Watched, code: str, events: Sequence[alarms.AlarmEvent]) -> None:
+    if events:
+        keep_events(session, code, events)
+        tell("readings", session.id)
 
 
 def _limits_for_time(
@@ -252,9 +333,11 @@ def _limits_for_time(
 ) -> dict[str, alarms.Limits]:
     """Limits that miss a signal only where a monitor is bound and has spoken, or is expected to."""
     missed = rules_of(session).missed.get(session.route, frozenset())
-    return {
+    quantities = [code for code in states if code != MONITOR]
+    watched = limits_of(session, quantities, for_readings=False)
+    return {MONITOR: alarms.Limits(MONITOR, escalate_after_seconds=ESCALATE_AFTER_SECONDS)} | {
         code: limits
         if is_bound and code in CONTINUOUS and (states[code].heard_at is not None or code in missed)
         else replace(limits, lost_after_seconds=None)
-        for code, limits in limits_of(session, states, for_readings=False).items()
+        for code, limits in watched.items()
     }

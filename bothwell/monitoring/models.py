@@ -6,6 +6,7 @@ from django.utils import timezone
 
 from bothwell.couples.models import Person, Room, Row
 from bothwell.dosing.models import DosingSession, SessionRow
+from bothwell.monitoring import clocks
 from bothwell.privacy.models import Private
 
 
@@ -16,6 +17,12 @@ class Device(Row):
     name = models.CharField(max_length=80)
     room = models.ForeignKey(Room, null=True, on_delete=models.PROTECT, related_name="devices")
     is_retired = models.BooleanField(default=False)
+    clock = models.JSONField(default=dict, help_text="how its clock stands to ours, as the feed remembers it")
+
+    @property
+    def clock_trouble(self) -> str:
+        """What is wrong with its clock, in words; empty if nothing is known to be."""
+        return clocks.trouble(clocks.from_json(self.clock))
 
     class Meta:
         constraints = [
@@ -55,6 +62,9 @@ class Sample(Private):
     request_id = models.UUIDField(null=True)
     device = models.ForeignKey(Device, null=True, on_delete=models.PROTECT, related_name="+")
     code = models.CharField(max_length=24)
+    source = models.CharField(
+        max_length=100, blank=True, default="", db_default="", help_text="the monitor's own code and place"
+    )
     value = models.DecimalField(max_digits=8, decimal_places=2)
     unit = models.CharField(max_length=16)
     observed_at = models.DateTimeField()
@@ -66,7 +76,7 @@ class Sample(Private):
     class Meta:
         constraints = [
             models.UniqueConstraint(
-                fields=["clinic", "device", "code", "observed_at"],
+                fields=["clinic", "device", "code", "source", "observed_at"],
                 condition=Q(device__isnull=False, corrects__isnull=True),
                 name="a_device_says_a_thing_once",
             ),

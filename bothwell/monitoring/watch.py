@@ -17,9 +17,11 @@ from uuid import UUID
 from django.db import connection
 from django.utils import timezone
 
+from bothwell.codes import SHOWN_FIRST
 from bothwell.couples.models import Person, new_id
 from bothwell.later import tell
 from bothwell.monitoring import alarms
+from bothwell.monitoring.limits import CONTINUOUS
 from bothwell.monitoring.models import Alarm, AlarmEvent
 from bothwell.pathway import protocol as protocols
 
@@ -54,6 +56,7 @@ class Entry:
     value: Decimal
     unit: str
     observed_at: datetime
+    source: str = ""
     device_id: UUID | None = None
     author_id: UUID | None = None
     request_id: UUID | None = None
@@ -86,6 +89,12 @@ SESSION = (
     "s.id, s.clinic_id, s.subject_id, s.couple_id, s.started_at, s.ended_at, p.id, p.sha256, k.route "
     "from bothwell_dosingsession s join bothwell_course k on k.id = s.course_id "
     "join bothwell_protocolversion p on p.id = k.protocol_id"
+)
+
+
+# Of two sources of one quantity at the same instant, the one that is shown comes first.
+SHOWN = "array_position(array[{}], split_part(s.source, '@', 1))".format(
+    ", ".join(f"'{code}'" for code in SHOWN_FIRST)
 )
 
 
@@ -144,16 +153,17 @@ def insert(session: Watched, entries: Sequence[Entry]) -> list[Entry]:
                 at,
                 session.id,
             ),
-            *(entry.request_id, entry.device_id, entry.code, entry.value, entry.unit, entry.observed_at),
+            *(entry.request_id, entry.device_id, entry.code, entry.source, entry.value, entry.unit),
+            entry.observed_at,
             *(json.dumps(dict(entry.detail)), entry.is_artefact, entry.corrects_id, entry.reason),
         )
         for entry in entries
     ]
-    row = f"({', '.join(['%s'] * 13)}, %s::jsonb, %s, %s, %s)"
+    row = f"({', '.join(['%s'] * 14)}, %s::jsonb, %s, %s, %s)"
     new = rows(
         "insert into bothwell_sample "
         "(id, clinic_id, subject_id, couple_id, author_id, recorded_at, session_id, request_id, "
-        "device_id, code, value, unit, observed_at, detail, is_artefact, corrects_id, reason) "
+        "device_id, code, source, value, unit, observed_at, detail, is_artefact, corrects_id, reason) "
         f"values {', '.join([row] * len(values))} on conflict do nothing returning id",
         [value for each in values for value in each],
     )
@@ -178,7 +188,8 @@ def fold(
     for code, group in groupby(counted, key=lambda entry: entry.code):
         channel = channels[code]
         for entry in sorted(group, key=lambda one: one.observed_at):
-            reading = alarms.AlarmReading(entry.value, entry.observed_at, received_at, entry.key)
+            source = entry.source if code in CONTINUOUS else ""
+            reading = alarms.AlarmReading(entry.value, entry.observed_at, received_at, entry.key, source)
             step = _step_by_hand if by_hand else alarms.step
             channel.state, events = step(limits[code], channel.state, reading)
             raised += keep_events(session, code, events)
@@ -190,8 +201,8 @@ def _step_by_hand(
     limits: alarms.Limits, state: alarms.ChannelState, reading: alarms.AlarmReading
 ) -> tuple[alarms.ChannelState, tuple[alarms.AlarmEvent, ...]]:
     """A value a person entered is judged like any other, but it is no sign of life from the monitor."""
-    after, events = alarms.step(limits, replace(state, signal=None), reading)
-    return replace(after, signal=state.signal, heard_at=state.heard_at), events
+    after, events = alarms.step(limits, state, reading)
+    return replace(after, heard_at=state.heard_at), events
 
 
 def keep_events(session: Watched, code: str, events: Sequence[alarms.AlarmEvent]) -> list[Alarm]:
@@ -317,7 +328,7 @@ def _baselines(session: Watched, codes: Sequence[str]) -> dict[str, Decimal]:
             "select distinct on (s.code) s.code, s.value from bothwell_sample s "
             "where s.session_id = %s and s.code = any(%s) and s.observed_at <= %s and not s.is_artefact "
             "and not exists (select 1 from bothwell_sample c where c.corrects_id = s.id) "
-            "order by s.code, s.observed_at desc, s.id desc",
+            f"order by s.code, s.observed_at desc, {SHOWN}, s.id desc",
             [session.id, list(codes), session.started_at],
         )
     )

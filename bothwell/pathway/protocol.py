@@ -18,6 +18,7 @@ from pathlib import Path
 from types import NoneType
 from typing import Any, get_args, get_origin, get_type_hints
 
+from bothwell.pathway.battery import contradictory_waves
 from bothwell.pathway.schema import (
     Check,
     Content,
@@ -181,7 +182,7 @@ class _Reader:
             where = _join(field, one.name)
             if one.name in raw:
                 values[one.name] = self.value(hints[one.name], raw[one.name], where)
-            elif one.default is dataclasses.MISSING:
+            elif one.default is one.default_factory is dataclasses.MISSING:
                 self.fault(where, "this field is missing")
         return kind(**values) if len(self.problems) == before else None
 
@@ -256,6 +257,7 @@ def _contradictions(content: Content) -> Iterator[tuple[str, str]]:
             yield f"discharge.{name}", f"the scale ends at {top}"
     if "default" not in content.evidence_days:
         yield "evidence_days", "the field default is missing"
+    yield from contradictory_waves(content)
 
 
 def _contradictory_limits(content: Content) -> Iterator[tuple[str, str]]:

@@ -203,6 +203,74 @@ class EligibilityLimits:
     bmi_ideal_weight_from: Number
 
 
+class Anchor(StrEnum):
+    """From when a wave of questions is counted."""
+
+    BEGINNING = "beginning"
+    DOSE = "dose"
+    SERIES_END = "series_end"
+
+
+class Whom(StrEnum):
+    """Who is asked: each of the two alone, or only who is treated."""
+
+    EACH = "each_partner"
+    TREATED = "treated_partner"
+
+
+@dataclass(frozen=True, slots=True)
+class AskedOf:
+    """One questionnaire of a wave, and who is asked it."""
+
+    id: str
+    of: Whom
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Wave:
+    """Questionnaires that belong together, when they are due, and how long they may be answered.
+
+    Counted from the beginning of the couple (of one's own care where there is no couple), a wave is common to both
+    partners; counted from a dose or the end of a series it is one person's own. `due_before_hours` is for a dose
+    only. A wave yields to a heavier one that asks the same, or what covers it, within so many days.
+    """
+
+    id: str
+    title: str
+    anchor: Anchor
+    opens_before_hours: Number
+    lapses_after_hours: Number
+    instruments: tuple[AskedOf, ...]
+    at_hour: Number | None = None
+    due_before_hours: Number | None = None
+    due_after_days: Number | None = None
+    due_after_months: Number | None = None
+    every_weeks: Number | None = None
+    for_weeks: Number | None = None
+    yields_to: tuple[str, ...] = ()
+    yields_within_days: Number | None = None
+
+    @property
+    def stem(self) -> str:
+        """What the name of each of its occasions begins with."""
+        return self.id.replace("_", " ")
+
+    @property
+    def is_common(self) -> bool:
+        """Whether both partners are asked on the same day, whatever either one's own care is."""
+        return self.anchor is Anchor.BEGINNING
+
+
+@dataclass(frozen=True, slots=True)
+class Reminding:
+    """When a neutral mail may say that something waits, and how often for one wave."""
+
+    at_hour: Number
+    at_most_a_wave: Number
+    days_between: Number
+
+
 @dataclass(frozen=True, slots=True)
 class Content:
     """What the file says, section by section."""
@@ -222,6 +290,9 @@ class Content:
     maintenance: Maintenance
     eligibility: EligibilityLimits
     evidence_days: Mapping[str, Number]
+    waves: tuple[Wave, ...] = ()
+    covers: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
+    reminding: Reminding | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,6 +69,8 @@ couple.progress      -    -       -  -                     -     -              
 couple.hold          -    -       -  -                     -     -                       Y                       -    Y      -
 disclosure           Y    Y       Y  Y                     -     Y                       Y                       Y    -      -
 process_note         -    -       -  -                     -     -                       -                       -    -      -
+vials                -    -       -  Y                     Y     -                       -                       Y    -      -
+vials.use            -    -       -  Y                     Y     -                       -                       Y    -      -
 """
 
 # Who may add a row of a kind. Everyone writes in their own name; the database checks that too.
@@ -89,7 +91,7 @@ measure              self
 measure.entered      prescriber nurse individual_therapist couples_therapist
 violence.entered     safety
 request              prescriber individual_therapist couples_therapist coordinator
-suicide.flag         self prescriber nurse individual_therapist
+suicide.flag         self prescriber nurse individual_therapist couples_therapist
 suicide.acknowledged prescriber nurse individual_therapist
 suicide.closed       prescriber individual_therapist
 insight              self
@@ -111,6 +113,8 @@ disclosure           couples_therapist
 disclosure.signature self partner
 process_note         couples_therapist individual_therapist
 break_glass          lead couples_therapist
+vials                prescriber nurse lead
+vials.use            prescriber nurse
 """
 
 
@@ -156,6 +160,8 @@ AUTHORS_OWN: Final = frozenset({"process_note", "break_glass"})
 """Kinds that stay visible to whoever wrote them."""
 
 CLINIC_WIDE: Final = frozenset({Relation.LEAD, Relation.COORDINATOR})
+STOCK: Final = frozenset({"vials"})
+"""Kinds about nobody, opened by what a member of staff is in the clinic, whoever is in their care."""
 NEEDS_BOTH_RELEASES: Final = frozenset({"couple.shared"})
 """What two people made together is released only by both (AAMFT code 2.2, clinical.md 5.1)."""
 
@@ -216,6 +222,7 @@ class World:
     pairs: tuple[Pair, ...] = ()
     assigned: tuple[Assigned, ...] = ()
     clinic_roles: frozenset[tuple[UUID, Relation]] = frozenset()
+    staff_roles: frozenset[tuple[UUID, Relation]] = frozenset()
     granted: tuple[Granted, ...] = ()
     released: tuple[Released, ...] = ()
     broken_glass: tuple[Glass, ...] = ()
@@ -310,7 +317,11 @@ def _relations(world: World, viewer: UUID, item: Item) -> frozenset[Relation]:
         return relations_to_couple(world, viewer, pair) if pair else frozenset()
     if item.subject:
         return relations_to_person(world, viewer, item.subject)
-    return _clinic_roles(world, viewer)
+    return _staff_roles(world, viewer) if item.kind in STOCK else _clinic_roles(world, viewer)
+
+
+def _staff_roles(world: World, viewer: UUID) -> frozenset[Relation]:
+    return frozenset(role for who, role in world.staff_roles if who == viewer)
 
 
 def _clinic_roles(world: World, viewer: UUID) -> frozenset[Relation]:
@@ -389,7 +400,7 @@ def may_write(
     elif subject:
         relations = relations_to_person(world, viewer, subject)
     else:
-        relations = _clinic_roles(world, viewer)
+        relations = _staff_roles(world, viewer) if kind in STOCK else _clinic_roles(world, viewer)
     allowed = relations & WRITES[kind]
     return Decision.yes(", ".join(sorted(allowed))) if allowed else Decision.no("not theirs to write")
 

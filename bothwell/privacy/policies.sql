@@ -137,7 +137,9 @@ create function door.reads() returns table (kind text, relation text, way text, 
   ('couple.hold','couples_therapist','Y',''), ('couple.hold','safety','Y',''),
   ('disclosure','self','Y',''), ('disclosure','partner','Y',''), ('disclosure','ex_partner','Y',''),
   ('disclosure','prescriber','Y',''), ('disclosure','individual_therapist','Y',''),
-  ('disclosure','couples_therapist','Y',''), ('disclosure','lead','Y','')
+  ('disclosure','couples_therapist','Y',''), ('disclosure','lead','Y',''),
+  ('vials','prescriber','Y',''), ('vials','nurse','Y',''), ('vials','lead','Y',''),
+  ('vials.use','prescriber','Y',''), ('vials.use','nurse','Y',''), ('vials.use','lead','Y','')
 $$;
 
 create function door.writes_by() returns table (kind text, relation text) language sql immutable as $$
@@ -157,7 +159,7 @@ create function door.writes_by() returns table (kind text, relation text) langua
   ('measure.entered', 'prescriber nurse individual_therapist couples_therapist'),
   ('violence.entered', 'safety'),
   ('request', 'prescriber individual_therapist couples_therapist coordinator'),
-  ('suicide.flag', 'self prescriber nurse individual_therapist'),
+  ('suicide.flag', 'self prescriber nurse individual_therapist couples_therapist'),
   ('suicide.acknowledged', 'prescriber nurse individual_therapist'),
   ('suicide.closed', 'prescriber individual_therapist'),
   ('insight', 'self'),
@@ -178,7 +180,9 @@ create function door.writes_by() returns table (kind text, relation text) langua
   ('disclosure', 'couples_therapist'),
   ('disclosure.signature', 'self partner'),
   ('process_note', 'couples_therapist individual_therapist'),
-  ('break_glass', 'lead couples_therapist')
+  ('break_glass', 'lead couples_therapist'),
+  ('vials', 'prescriber nurse lead'),
+  ('vials.use', 'prescriber nurse')
   ) as w (k, who)
 $$;
 
@@ -199,6 +203,12 @@ $$;
 create function door.clinic_roles() returns setof text language sql stable security definer set search_path = public as $$
   select role::text from bothwell_staffrole
   where person_id = door.me() and role in ('lead', 'coordinator') and since <= now() and (until is null or until > now())
+$$;
+
+-- What a member of staff is in the clinic, whoever is in their care: only the clinic's own stock is opened by this.
+create function door.staff_roles() returns setof text language sql stable security definer set search_path = public as $$
+  select role::text from bothwell_staffrole
+  where person_id = door.me() and since <= now() and (until is null or until > now())
 $$;
 
 create function door.partners(together boolean) returns setof uuid language sql stable security definer set search_path = public as $$
@@ -333,6 +343,14 @@ create function door.seen_by_both() returns setof uuid language sql stable secur
   select mine.item_id from bothwell_receipt mine
   join bothwell_receipt theirs on theirs.item_id = mine.item_id
   where mine.author_id = door.me() and theirs.author_id in (select door.partners(false))
+$$;
+
+-- Whether what one is in the clinic shows, or may write, things of the clinic's stock.
+create function door.stock(wanted text) returns boolean language sql stable security definer set search_path = public as $$
+  select exists (select 1 from door.reads() r where r.kind = wanted and r.way = 'Y' and r.relation in (select door.staff_roles()))
+$$;
+create function door.stocks(wanted text) returns boolean language sql stable security definer set search_path = public as $$
+  select exists (select 1 from door.writes_by() w where w.kind = wanted and w.relation in (select door.staff_roles()))
 $$;
 
 ------------------------------------------------------------------------------------------------ the leaves: writing
@@ -478,6 +496,7 @@ begin
     ('bothwell_dosingsession',        'person', 'dosing.time',        'dosing.time',        'order_id,room_id,scheduled_at,arrived_at,started_at,ended_at,outcome'),
     ('bothwell_gatecheck',            'person', 'dosing.flowsheet',   'dosing.flowsheet',   ''),
     ('bothwell_administration',       'person', 'dosing.flowsheet',   'dosing.flowsheet',   ''),
+    ('bothwell_vialuse',              'person', 'vials.use',          'vials.use',          ''),
     ('bothwell_discharge',            'person', 'dosing.flowsheet',   'dosing.flowsheet',   ''),
     ('bothwell_sessionsummary',       'person', 'dosing.summary',     'dosing.summary',     ''),
     ('bothwell_binding',              'person', 'dosing.flowsheet',   'dosing.flowsheet',   'until'),
@@ -573,6 +592,17 @@ begin
   end loop;
 end $$;
 
+-- Vials and their ledger: the clinic's stock, which names no patient; for whom a syringe was, `bothwell_vialuse` says.
+do $$
+declare t text;
+begin
+  foreach t in array array['bothwell_vial', 'bothwell_vialevent', 'bothwell_inventory', 'bothwell_discrepancy', 'bothwell_discrepancyresolved'] loop
+    execute format('create policy seen on %I for select to bothwell_viewer using (clinic_id = (select door.clinic()) and (select door.stock(''vials'')))', t);
+    execute format('create policy added on %I for insert to bothwell_viewer with check (clinic_id = (select door.clinic()) and author_id = (select door.me()) and (select door.stocks(''vials'')))', t);
+    execute format('grant select, insert on %I to bothwell_viewer', t);
+  end loop;
+end $$;
+
 -- Couples.
 create policy seen on bothwell_couple for select to bothwell_viewer using (
   clinic_id = (select door.clinic()) and (id = any(array(select door.couples('couple.link')))
@@ -631,7 +661,7 @@ begin
   from unnest(array['measure.individual', 'measure.predose', 'measure.relationship', 'screen.suicide', 'screen.violence']) k;
   execute format('create policy seen on bothwell_response for select to bothwell_viewer using (clinic_id = (select door.clinic())
     and ((status = ''draft'' and subject_id = (select door.me())) or (status = ''sent'' and (%s))
-         or (kind = ''screen.violence'' and subject_id = (select door.me()) and sent_at >= (select now()))))', reading);
+         or (kind = ''screen.violence'' and entered_as = ''self'' and subject_id = (select door.me()) and sent_at >= (select now()))))', reading);
   execute format('create policy seen on bothwell_request for select to bothwell_viewer using (clinic_id = (select door.clinic())
     and ((kind <> ''screen.violence'' and subject_id = (select door.me())) or (author_id = (select door.me()) and %s) or %s))', door.write_leaf('person', 'request'), requested);
 end $$;
@@ -657,6 +687,18 @@ begin
   execute format('create policy seen on bothwell_escalation for select to bothwell_viewer using (clinic_id = (select door.clinic()) and %s)', door.leaf('person', 'suicide.escalated'));
 end $$;
 grant select on bothwell_reminder, bothwell_escalation to bothwell_viewer;
+-- Of a task that was passed on: since when it waits, and whether anybody has taken it up or ended it.
+create function door.passed_on() returns table (flag uuid, waits_since timestamptz, acknowledged_at timestamptz, is_closed boolean)
+language sql stable security definer set search_path = public as $$
+  select f.id, f.recorded_at, a.recorded_at, c.id is not null
+  from bothwell_safetyflag f
+  left join bothwell_safetyflagacknowledged a on a.flag_id = f.id
+  left join bothwell_safetyflagclosed c on c.flag_id = f.id
+  where f.clinic_id = door.clinic()
+    and (f.subject_id in (select door.subjects('suicide.escalated'))
+         or (door.everywhere('suicide.escalated') and f.subject_id not in (select door.intimates())))
+    and exists (select 1 from bothwell_escalation e where e.flag_id = f.id)
+$$;
 
 -- Consents. The couples therapist sees those that concern them.
 do $$
@@ -790,11 +832,21 @@ declare t text;
 begin
   foreach t in array array['bothwell_person', 'bothwell_clinic', 'bothwell_membership', 'bothwell_couple', 'bothwell_assignment',
       'bothwell_staffrole', 'bothwell_consent', 'bothwell_breakglass', 'bothwell_grant', 'bothwell_receipt',
-      'bothwell_dosingsession', 'bothwell_jointdecision', 'bothwell_decisionsignature', 'bothwell_auditentry', 'bothwell_auditlink'] loop
+      'bothwell_dosingsession', 'bothwell_jointdecision', 'bothwell_decisionsignature', 'bothwell_auditentry', 'bothwell_auditlink',
+      'bothwell_vial', 'bothwell_vialevent', 'bothwell_discrepancy'] loop
     execute format('create policy for_the_rules on %I for select to bothwell_rules using (true)', t);
     execute format('grant select on %I to bothwell_rules', t);
   end loop;
 end $$;
+do $$
+declare t text;
+begin
+  foreach t in array array['bothwell_safetyflagacknowledged', 'bothwell_safetyflagclosed', 'bothwell_escalation'] loop
+    execute format('create policy for_the_rules on %I for select to bothwell_rules using (true)', t);
+    execute format('grant select (id, flag_id, recorded_at) on %I to bothwell_rules', t);
+  end loop;
+end $$;
+grant select (recorded_at) on bothwell_safetyflag to bothwell_rules;
 create policy for_the_rules on bothwell_doorkey for select to bothwell_rules using (true);
 grant select on bothwell_doorkey to bothwell_rules;
 create policy chained on bothwell_auditlink for insert to bothwell_rules with check (true);
@@ -816,6 +868,9 @@ begin
 end $$;
 create policy folded on bothwell_channel for update to bothwell_work using (true) with check (true);
 grant update (state) on bothwell_channel to bothwell_work;
+-- How a monitor's clock stands to ours: nothing else about a monitor is the feed's to change.
+create policy timed on bothwell_device for update to bothwell_work using (not is_retired) with check (not is_retired);
+grant update (clock) on bothwell_device to bothwell_work;
 grant select on bothwell_clinic, bothwell_device, bothwell_binding, bothwell_course, bothwell_protocolversion, bothwell_invitation to bothwell_work;
 grant select (id, clinic_id, subject_id, couple_id, course_id, room_id, arrived_at, started_at, ended_at) on bothwell_dosingsession to bothwell_work;
 grant select (id, clinic_id, subject_id, safe_email) on bothwell_contact to bothwell_work;
@@ -835,13 +890,20 @@ grant select on bothwell_couple, bothwell_membership, bothwell_assignment, bothw
 grant select (scheduled_at, outcome, number) on bothwell_dosingsession to bothwell_work;
 grant select (wants_reminders) on bothwell_contact to bothwell_work;
 grant select (id, clinic_id, subject_id, request_id, instrument, wave, status, sent_at) on bothwell_response to bothwell_work;
-grant select (id, clinic_id, subject_id, recorded_at) on bothwell_safetyflag to bothwell_work;
+grant select (id, clinic_id, subject_id, recorded_at, is_acute) on bothwell_safetyflag to bothwell_work;
+-- It writes to a clinician at the address they sign in with, that a task waits; of partners it knows no login.
+create policy for_the_planner on bothwell_user for select to bothwell_work using (
+  is_active and person_id = any(array(select p.id from bothwell_person p where p.kind = 'staff')));
+grant select (id, person_id, email, is_active) on bothwell_user to bothwell_work;
 grant select (id, flag_id, recorded_at) on bothwell_safetyflagacknowledged, bothwell_safetyflagclosed to bothwell_work;
 create policy planned on bothwell_request for insert to bothwell_work with check (author_id is null and kind <> 'screen.violence');
 create policy planned on bothwell_reminder for insert to bothwell_work with check (author_id is null);
 create policy planned on bothwell_escalation for insert to bothwell_work with check (author_id is null);
 create policy mailed on bothwell_reminder for update to bothwell_work using (sent_at is null) with check (true);
+-- What was asked before a dose that will not be, or is under way, ends early; nothing else of a request changes.
+create policy ended on bothwell_request for update to bothwell_work using (author_id is null and lapses_at > (select now())) with check (author_id is null);
 grant insert on bothwell_request, bothwell_reminder, bothwell_escalation to bothwell_work;
+grant update (lapses_at) on bothwell_request to bothwell_work;
 grant update (sent_at) on bothwell_reminder to bothwell_work;
 
 create policy logged on bothwell_auditentry for insert to bothwell_work with check (actor_id is null and service <> '');
@@ -919,7 +981,8 @@ begin
   for t in select tablename from pg_tables where schemaname = 'public' and tablename like 'bothwell\_%' and tablename <> 'bothwell_doorkey' loop
     execute format('create trigger kept before delete on %I for each row execute function door.refuse()', t);
   end loop;
-  foreach t in array array['bothwell_auditentry', 'bothwell_auditlink'] loop
+  foreach t in array array['bothwell_auditentry', 'bothwell_auditlink', 'bothwell_vial', 'bothwell_vialevent', 'bothwell_vialuse',
+      'bothwell_inventory', 'bothwell_discrepancy', 'bothwell_discrepancyresolved'] loop
     execute format('create trigger never_changed before update on %I for each row execute function door.refuse()', t);
     execute format('create trigger never_emptied before truncate on %I for each statement execute function door.refuse()', t);
   end loop;
@@ -945,6 +1008,71 @@ begin
 end $$;
 create constraint trigger chained after insert on bothwell_auditentry deferrable initially deferred
   for each row execute function door.link();
+
+-- The ledger of a vial. One line after another: two who write at once wait for each other, and each line carries the
+-- balances after it, reckoned here from the line before. What cannot be (less than nothing in a vial or a syringe, a
+-- draw from a closed or expired vial) the table's own checks then refuse, after row-level security has had its say.
+-- `dosing/ledger.py` reckons the same; a test lets the two run side by side.
+create function door.tally() returns trigger language plpgsql security definer set search_path = public as $$
+declare
+  label record;
+  last record;
+  wrong record;
+  moved text := new.kind;
+  change int := new.volume_ul;
+  in_vial int := 0;
+  in_syringe int := 0;
+begin
+  perform pg_advisory_xact_lock(hashtextextended('vial ' || new.vial_id::text, 0));
+  select v.ug_per_ml, v.expires_on, c.timezone into label from bothwell_vial v join bothwell_clinic c on c.id = v.clinic_id where v.id = new.vial_id;
+  select e.number, e.on_hand_ul, e.is_open, e.is_expired into last from bothwell_vialevent e
+  where e.vial_id = new.vial_id order by e.number desc limit 1;
+  if new.kind = 'correct' then
+    select e.kind, e.volume_ul, e.syringe into wrong from bothwell_vialevent e where e.id = new.corrects_id and e.vial_id = new.vial_id
+      and e.kind in ('draw', 'administer', 'waste', 'dead_space', 'return', 'transfer', 'destroy');
+    moved := wrong.kind;
+    change := -wrong.volume_ul;  -- null where there is no such line: then there is no balance, and no row
+    new.syringe := wrong.syringe;
+  end if;
+  case
+    when moved is null then
+      in_vial := null;
+    when moved in ('receive', 'adjust') then
+      in_vial := change;
+    when moved = 'draw' then
+      in_vial := -change;
+      in_syringe := change;
+    when moved in ('administer', 'dead_space') or (moved = 'waste' and new.syringe is not null) then
+      in_syringe := -change;
+    when moved in ('waste', 'return', 'transfer', 'destroy') then
+      in_vial := -change;
+    else
+      null;
+  end case;
+  new.number := coalesce(last.number, 0) + 1;
+  new.amount_ug := new.volume_ul::bigint * label.ug_per_ml / 1000;
+  new.on_hand_ul := coalesce(last.on_hand_ul, 0) + in_vial;
+  new.held_ul := case when new.syringe is not null then in_syringe + coalesce(
+    (select e.held_ul from bothwell_vialevent e where e.vial_id = new.vial_id and e.syringe = new.syringe order by e.number desc limit 1), 0) end;
+  new.is_open := coalesce(last.is_open, false) or new.kind = 'open';
+  new.is_expired := coalesce(last.is_expired, false) or new.kind = 'expire';
+  new.is_usable := new.is_open and not new.is_expired and (new.at at time zone label.timezone)::date <= label.expires_on;
+  return new;
+end $$;
+create trigger tallied before insert on bothwell_vialevent for each row execute function door.tally();
+
+-- A count that does not agree with the ledger opens a discrepancy in the same transaction, or is not kept at all.
+create function door.count_agrees() returns trigger language plpgsql security definer set search_path = public as $$
+begin
+  if new.kind = 'count' and new.observed_ul <> new.on_hand_ul
+     and not exists (select 1 from bothwell_discrepancy d where d.event_id = new.id and d.vial_id = new.vial_id
+                     and d.expected_ul = new.on_hand_ul and d.observed_ul = new.observed_ul) then
+    raise exception 'a count that differs opens a discrepancy' using errcode = 'check_violation';
+  end if;
+  return null;
+end $$;
+create constraint trigger opens_a_discrepancy after insert on bothwell_vialevent deferrable initially deferred
+  for each row execute function door.count_agrees();
 
 -- A row hangs together: what it names is of its own clinic, its couple is its subject's, and its parent is about the
 -- same person or couple. Without this a key or a unique constraint would tell of rows that nobody showed, and a

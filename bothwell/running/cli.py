@@ -35,7 +35,18 @@ from bothwell.running.serve import (
 )
 from bothwell.running.trouble import CannotRun
 
-OURS = {"serve", "work", "listen", "verify-audit", "backup", "restore", "status", "-h", "--help"}
+OURS = {
+    "serve",
+    "work",
+    "listen",
+    "listen-sdc",
+    "verify-audit",
+    "backup",
+    "restore",
+    "status",
+    "-h",
+    "--help",
+}
 NOT_RUNNING = 3  # as service managers expect of `status`
 
 
@@ -73,6 +84,10 @@ def _run(words: list[str]) -> int:
             _django(Role.WORK, "procrastinate", "worker")
         case "listen":
             _django(Role.WORK, "listen", "--host", asked.host, "--port", str(asked.port))
+        case "listen-sdc":
+            where = [word for address in asked.device for word in ("--device", address)]
+            where += ["--adapter", asked.adapter] if asked.adapter else []
+            _django(Role.WORK, "listen_sdc", *where, *(["--find"] if asked.find else []))
         case "verify-audit":
             expected = [word for head in asked.expect for word in ("--expect", head)]
             _django(Role.OWNER, "verify_audit", *expected)
@@ -120,6 +135,7 @@ def _wish(asked: argparse.Namespace) -> Wish:
         port=asked.port,
         device_host=asked.device_host,
         device_port=asked.device_port,
+        follows_sdc=base.follows_sdc,
         only=frozenset(Process(each) for each in getattr(asked, "only", None) or ()),
     )
 
@@ -175,6 +191,14 @@ def _parser() -> argparse.ArgumentParser:
     listening = commands.add_parser("listen", help="take readings from bedside monitors (HL7 v2 over MLLP)")
     listening.add_argument("--host", default="127.0.0.1")
     listening.add_argument("--port", type=_port, default=2575)
+    following = commands.add_parser(
+        "listen-sdc", help="take readings from SDC devices (IEEE 11073; needs the extra `sdc`)"
+    )
+    following.add_argument("--adapter", default="", help="this machine's address in the devices' network")
+    following.add_argument(
+        "--device", action="append", default=[], metavar="ADDRESS", help="a device to follow; may be repeated"
+    )
+    following.add_argument("--find", action="store_true", help="name the devices found there, and end")
     verifying = commands.add_parser("verify-audit", help="check that the record of who saw what is unbroken")
     verifying.add_argument(
         "--expect",

@@ -48,6 +48,7 @@ class Process(StrEnum):
     WEB = "web"
     WORK = "work"
     LISTEN = "listen"
+    LISTEN_SDC = "listen-sdc"
     MONITOR = "monitor"
 
 
@@ -61,11 +62,13 @@ class Wish:
     port: int = 8000
     device_host: str = "127.0.0.1"
     device_port: int = 2575
+    follows_sdc: bool = False
     only: frozenset[Process] = frozenset()
 
     @property
     def processes(self) -> tuple[Process, ...]:
-        wanted = self.only or frozenset(Process) - (frozenset() if self.demo else {Process.MONITOR})
+        asked_for = {Process.MONITOR: self.demo, Process.LISTEN_SDC: self.follows_sdc}
+        wanted = self.only or {each for each in Process if asked_for.get(each, True)}
         return tuple(each for each in Process if each in wanted)
 
 
@@ -298,6 +301,8 @@ def part_of(
             return Part("work", (*MANAGE, "work"), told)
         case Process.LISTEN:
             return Part("listen", (*MANAGE, "listen", *devices), told)
+        case Process.LISTEN_SDC:
+            return Part("listen-sdc", (*MANAGE, "listen-sdc"), told)
         case Process.MONITOR:
             return Part("monitor", (sys.executable, "-m", "bothwell.demo.monitor", *devices), told)
 
@@ -390,4 +395,5 @@ def wish_from(environment: Mapping[str, str], *, demo: bool = False) -> Wish:
     home = home_from(environment)
     if demo and not environment.get("BOTHWELL_HOME"):
         home = home / "demo"
-    return Wish(home=home, demo=demo)
+    follows_sdc = any(environment.get(name) for name in ("BOTHWELL_SDC_ADAPTER", "BOTHWELL_SDC_DEVICES"))
+    return Wish(home=home, demo=demo, follows_sdc=follows_sdc)

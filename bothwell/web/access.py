@@ -17,12 +17,13 @@ from django.urls import path
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from bothwell.couples.models import Contact, Person, Role
+from bothwell.enrolment.actions import choose_reminders
 from bothwell.integration.models import InsightVersion
 from bothwell.pathway.facts import SPECS
 from bothwell.privacy import actions
 from bothwell.privacy.models import Audience, AuditEntry, Consent, Grant
 from bothwell.refusal import Refused
-from bothwell.web.asking import viewer
+from bothwell.web.asking import require_partner, viewer
 from bothwell.web.people import contact_form, save_contact
 
 ON_A_PAGE = 30
@@ -60,8 +61,13 @@ KINDS: Final = {
     "role": "a colleague's role",
     "room": "a room",
     "screen.suicide": "answers about safety",
+    "screen.violence": "what is asked alone",
+    "task": "a task of the care team",
     "suicide.flag": "an answer about safety that waits for a clinician",
+    "measures": "answers to questionnaires over time",
     "overview": "the overview",
+    "vials": "the vials and their ledger",
+    "vials.use": "what was drawn up in a session",
 }
 """What a kind of item is called in the log. A kind not named here is shown by its own name."""
 
@@ -220,12 +226,28 @@ def my_contact(request: HttpRequest) -> HttpResponse:
     if request.method == "POST" and save_contact(who, who, form):
         messages.success(request, "Saved.")
         return redirect("my_contact")
-    return render(request, "access/contact.html", {"form": form}, status=422 if form.errors else 200)
+    context = {"form": form, "reach": known if known and not who.is_staff_member else None}
+    return render(request, "access/contact.html", context, status=422 if form.errors else 200)
+
+
+@require_POST
+def reminders(request: HttpRequest) -> HttpResponse:
+    """Whether a mail may say that something waits: one's own to choose."""
+    who = require_partner(request)
+    wants = request.POST.get("do") == "on"
+    try:
+        choose_reminders(by=who, wants=wants)
+    except Refused as no:
+        messages.error(request, no.reason)
+    else:
+        messages.success(request, "You get them again." if wants else "Switched off. No more of these mails.")
+    return redirect("my_contact")
 
 
 urlpatterns = [
     path("access", access, name="access"),
     path("access/contact", my_contact, name="my_contact"),
+    path("access/reminders", reminders, name="my_reminders"),
     path("access/grants/<uuid:grant_id>/take-back", take_back, name="take_back"),
     path("access/consents/<uuid:consent_id>/withdraw", withdraw, name="withdraw"),
 ]

@@ -21,6 +21,7 @@ from bothwell.dosing.models import Administration, DosingSession
 from bothwell.monitoring.limits import RANK, Priority
 from bothwell.monitoring.models import Alarm, AlarmEvent, Binding, Channel
 from bothwell.monitoring.vitals import format_number, pair_pressures
+from bothwell.monitoring.watch import SHOWN
 from bothwell.pathway import actions as pathway
 from bothwell.pathway.eligibility import Pressure
 from bothwell.pathway.protocol import Protocol, Route
@@ -73,7 +74,7 @@ def newest(sessions: Collection[UUID], until: datetime | None = None) -> dict[UU
         "  select s.*, s.device_id is not null as is_from_device from bothwell_sample s"
         "  where s.session_id = of_session and s.code = of_code"
         f"   and s.observed_at <= coalesce(%s::timestamptz, 'infinity') and {_STANDS}"
-        "  order by s.observed_at desc, s.id desc limit 1) x",
+        f"  order by s.observed_at desc, {SHOWN}, s.id desc limit 1) x",
         [list(sessions), list(BY_CODE), until],
     )
     for row in rows:
@@ -94,7 +95,7 @@ def trends(
         "  where s.session_id = of_session and s.code = of_code"
         "   and s.observed_at > %s::timestamptz - back * %s::interval"
         f"  and s.observed_at <= %s::timestamptz - (back - 1) * %s::interval and {_STANDS}"
-        "  order by s.observed_at desc limit 1) x order by x.observed_at",
+        f"  order by s.observed_at desc, {SHOWN} limit 1) x order by x.observed_at",
         [list(sessions), list(codes), TREND_STEPS, now, TREND_STEP, now, TREND_STEP],
     )
     for row in rows:
@@ -110,7 +111,7 @@ def charted(session_id: UUID) -> list[Value]:
         f"{_COLUMNS} from bothwell_sample s where s.session_id = %s and {_STANDS} "
         "order by s.code, case when s.code = any(%s) then "
         "  date_bin(%s::interval, s.observed_at, 'epoch')::text else s.id::text end, "
-        "s.observed_at desc, s.id desc"
+        f"s.observed_at desc, {SHOWN}, s.id desc"
         ") kept order by observed_at, id",
         [
             list(flowsheet.CONTINUOUS), timedelta(seconds=DOT_SECONDS), session_id,
@@ -260,6 +261,11 @@ class Bedside:
             return False
         heard = self.heard_at
         return heard is None or (self.now - heard).total_seconds() > FEED_SECONDS
+
+    @property
+    def clock_trouble(self) -> str:
+        """What is wrong with the clock of the monitor on this person; empty if nothing is known to be."""
+        return self.binding.device.clock_trouble if self.binding else ""
 
     @property
     def feed_words(self) -> str:

@@ -4,39 +4,44 @@ It shows nobody's answers but one's own, and no score: a number without a conver
 """
 
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 from django import forms
-from django.db.models import Exists, OuterRef, QuerySet
+from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse
+from django.middleware.csrf import get_token
 from django.shortcuts import get_object_or_404, redirect, render
-from django.urls import URLPattern, path
-from django.utils import timezone
+from django.urls import URLPattern, path, reverse
 from django.views.decorators.http import require_GET, require_http_methods
 
 from bothwell.couples.models import Person
-from bothwell.instruments import actions
-from bothwell.instruments.catalogue import load
+from bothwell.instruments import actions, shelf
+from bothwell.instruments.answering import still_open
+from bothwell.instruments.catalogue import NoSuchInstrument
+from bothwell.instruments.due import due
 from bothwell.instruments.instrument import Instrument, Item
 from bothwell.instruments.models import Kind, Request, Response
+from bothwell.instruments.scoring import AnswerError, items_asked, score
 from bothwell.integration.insights import Seen, seen_by
 from bothwell.privacy.circles import Relation
 from bothwell.privacy.models import Consent
 from bothwell.refusal import Refused, Stale
+from bothwell.web import checkin_form
 from bothwell.web.around import Nearby, nearby
 from bothwell.web.asking import require_partner
 
-CHOOSE = "Choose the answer that fits best, or say you would rather not."
+MOST_SEGMENTS = 24
+KEEP_FOR = "X-Keep-Seconds"
+"""How long a page of this kind may be shown again without asking: the time after which a session locks."""
 
 
 class AnswerForm(forms.Form):
     """One answer; `step` says which button was pressed."""
 
-    answer = forms.CharField(required=False, max_length=60)
+    answer = forms.CharField(required=False, max_length=settings.LONGEST_TEXT)
     revision = forms.IntegerField(min_value=0)
-    step = forms.ChoiceField(
-        choices=[(name, name) for name in ("save", "next", "back", "skip")], required=False
-    )
+    step = forms.ChoiceField(choices=[(name, name) for name in ("next", "back", "skip")], required=False)
 
 
 @dataclass(frozen=True)
@@ -52,27 +57,53 @@ class CheckIn:
     def is_sent(self) -> bool:
         return bool(self.response.status == Response.Status.SENT)
 
+    @property
+    def asked(self) -> tuple[Item, ...]:
+        """The items the answers so far leave to be asked."""
+        return items_asked(self.instrument, self.response.answers)
+
     def item(self, number: int) -> Item:
         if not 1 <= number <= len(self.instrument.items):
             raise Http404
         return self.instrument.items[number - 1]
 
+    def number(self, item: Item) -> int:
+        return self.instrument.items.index(item) + 1
+
     @property
     def first_open(self) -> int | None:
         """The number of the first question neither answered nor declined, or None."""
-        for number, item in enumerate(self.instrument.items, 1):
-            if item.link_id not in self.response.answers:
-                return number
-        return None
+        return next((self.number(i) for i in self.asked if i.link_id not in self.response.answers), None)
+
+    @property
+    def must_answer(self) -> int | None:
+        """The number of the first question without which it cannot be sent, or None."""
+        return next((self.number(i) for i in still_open(self.instrument, self.response.answers)), None)
+
+    @property
+    def needs_someone(self) -> bool:
+        """Whether an answer calls for somebody to talk to, now."""
+        if self.is_sent:
+            return bool(self.response.flags)
+        try:
+            return bool(score(self.instrument, self.response.answers).flags)
+        except AnswerError:
+            return False
 
     def address(self, end: int | str) -> str:
         return f"/checkin/{self.request.id}/{end}"
 
 
-def _check_in(request: HttpRequest, request_id: UUID) -> CheckIn:
+def check_in_of(request: HttpRequest, request_id: UUID) -> CheckIn:
+    """The check-in of the partner looking, opened where it was left; 404 for anyone else's."""
     who = require_partner(request)
     asked = get_object_or_404(Request.objects.exclude(kind=Kind.VIOLENCE), id=request_id, subject=who)
-    return CheckIn(who, asked, load(asked.instrument), actions.open_response(by=who, request=asked))
+    try:
+        response = actions.open_response(by=who, request=asked)
+        instrument = shelf.find(who.clinic_id, asked.instrument, response.instrument_version)
+    except (NoSuchInstrument, Refused) as gone:  # the clinic took the questionnaire away
+        raise Http404 from gone
+    return CheckIn(who, asked, instrument, response)
 
 
 def _seen(check_in: CheckIn, surroundings: Nearby) -> Seen:
@@ -85,19 +116,61 @@ def released_by(who: Person) -> list[tuple[str, Relation]]:
     return [(data, Relation(to)) for data, to in signed.values_list("release_class", "release_to")]
 
 
+# ── the whole questionnaire in one document, for browsers with scripts ────────────────────────────────────
+
+
 @require_GET
 def start(request: HttpRequest, request_id: UUID) -> HttpResponse:
-    """On to where it was left: the first open question, the review, or what was sent."""
-    check_in = _check_in(request, request_id)
+    """Where it was left, the whole questionnaire in one document; or what was sent.
+
+    Without scripts the document leads on to the first open question's own page.
+    """
+    check_in = check_in_of(request, request_id)
     if check_in.is_sent:
         return redirect(check_in.address("sent"))
-    return redirect(check_in.address(check_in.first_open or "review"))
+    surroundings = nearby(check_in.who)
+    questions = checkin_form.shown(check_in.instrument)
+    first = check_in.first_open
+    context = {
+        "check_in": check_in,
+        "questions": questions,
+        "first": questions[first - 1] if first else None,
+        "by_hand": check_in.address(first or "review"),
+        "state": _state(request, check_in),
+        "side": surroundings.side,
+        "seen": _seen(check_in, surroundings),
+        "crisis_lines": check_in.who.clinic.crisis_lines,
+    }
+    response = render(request, "checkin/document.html", context)
+    response[KEEP_FOR] = str(settings.IDLE_LOCK_SECONDS)
+    return response
+
+
+def _state(request: HttpRequest, check_in: CheckIn) -> dict[str, Any]:
+    """What the script of the document goes by."""
+    response, root = check_in.response, reverse("checkin", args=[check_in.request.id])
+    standing = checkin_form.standing(response.answers, actions.standing_of(response), response.revision)
+    return {
+        "request": str(check_in.request.id),
+        "response": str(response.id),
+        "key": checkin_form.queue_key(response.id),
+        "token": get_token(request),
+        "root": root,
+        "login": f"{settings.LOGIN_URL}?next={root}",
+        "longest": settings.LONGEST_TEXT,
+        "needsSomeone": check_in.needs_someone,
+        **standing,
+        **checkin_form.rules(check_in.instrument),
+    }
+
+
+# ── one page a question, for browsers without ─────────────────────────────────────────────────────────────
 
 
 @require_http_methods(["GET", "POST"])
 def question(request: HttpRequest, request_id: UUID, number: int) -> HttpResponse:
-    """One question. A post keeps the answer and goes on; from a script it keeps the answer and says so."""
-    check_in = _check_in(request, request_id)
+    """One question. A post keeps the answer and goes on."""
+    check_in = check_in_of(request, request_id)
     item = check_in.item(number)
     if check_in.is_sent:
         return redirect(check_in.address("sent"))
@@ -105,38 +178,44 @@ def question(request: HttpRequest, request_id: UUID, number: int) -> HttpRespons
         return _question(request, check_in, number)
     form = AnswerForm(request.POST)
     if not form.is_valid():
-        return _question(request, check_in, number, trouble=CHOOSE, status=422)
-    code = form.cleaned_data["answer"] or None
-    step = form.cleaned_data["step"] or ("save" if request.htmx else "next")  # type: ignore[attr-defined]
-    if step != "back" and step != "skip" and code is None and item.link_id not in check_in.response.answers:
-        return _question(request, check_in, number, trouble=CHOOSE, status=422)
+        return _question(request, check_in, number, trouble=checkin_form.CHOOSE, status=422)
+    code, step = form.cleaned_data["answer"] or None, form.cleaned_data["step"] or "next"
+    is_kept = item.link_id in check_in.response.answers
     try:
-        if code is not None or step == "skip":
-            check_in = CheckIn(
-                check_in.who,
-                check_in.request,
-                check_in.instrument,
-                actions.save_answer(
-                    by=check_in.who,
-                    response_id=check_in.response.id,
-                    link_id=item.link_id,
-                    code=None if step == "skip" else code,
-                    revision=form.cleaned_data["revision"],
-                ),
-            )
+        match step:
+            case "skip":
+                check_in = _save(check_in, item, None, form)
+            case _ if code is not None:
+                check_in = _save(check_in, item, code, form)
+            case "next" if item.type == "text":
+                check_in = _save(check_in, item, None, form)
+            case "next" if not is_kept:
+                return _question(request, check_in, number, trouble=checkin_form.CHOOSE, status=422)
     except Stale as stale:
-        return _question(request, _check_in(request, request_id), number, trouble=stale.reason, status=409)
+        return _question(request, check_in_of(request, request_id), number, trouble=stale.reason, status=409)
     except Refused as refused:
         return _question(request, check_in, number, trouble=refused.reason, chosen=code, status=422)
-    if step == "save":
-        return _question(request, check_in, number, saved=True)
     return redirect(_where_next(check_in, number, step))
 
 
+def _save(check_in: CheckIn, item: Item, code: str | None, form: AnswerForm) -> CheckIn:
+    response = actions.save_answer(
+        by=check_in.who,
+        response_id=check_in.response.id,
+        link_id=item.link_id,
+        code=code,
+        revision=form.cleaned_data["revision"],
+    )
+    return CheckIn(check_in.who, check_in.request, check_in.instrument, response)
+
+
 def _where_next(check_in: CheckIn, number: int, step: str) -> str:
+    """The next question that is asked, the one before, or the review."""
+    numbers = [check_in.number(item) for item in check_in.asked]
     if step == "back":
-        return check_in.address(number - 1) if number > 1 else "/today"
-    return check_in.address(number + 1 if number < len(check_in.instrument.items) else "review")
+        before = [each for each in numbers if each < number]
+        return check_in.address(before[-1]) if before else "/today"
+    return check_in.address(next((each for each in numbers if each > number), "review"))
 
 
 def _question(
@@ -146,105 +225,88 @@ def _question(
     *,
     trouble: str = "",
     chosen: str | None = None,
-    saved: bool = False,
     status: int = 200,
 ) -> HttpResponse:
-    item, answers = check_in.item(number), check_in.response.answers
+    item, answers, surroundings = check_in.item(number), check_in.response.answers, nearby(check_in.who)
+    asked = check_in.asked
+    if item not in asked:
+        return redirect(_where_next(check_in, number, "next"))
     context = {
         "check_in": check_in,
-        "item": item,
-        "lead": item.lead or check_in.instrument.stem or "",
-        "number": number,
-        "of": len(check_in.instrument.items),
-        "progress": _progress(check_in, number),
+        "question": checkin_form.shown(check_in.instrument)[number - 1],
+        "number": asked.index(item) + 1,
+        "of": len(asked),
+        "progress": _progress(check_in, number) if len(asked) <= MOST_SEGMENTS else [],
         "chosen": chosen if chosen is not None else answers.get(item.link_id),
         "declined": item.link_id in answers and answers[item.link_id] is None,
         "kept": item.link_id in answers,
-        "saved": saved,
         "trouble": trouble,
+        "seen": _seen(check_in, surroundings),
+        "side": surroundings.side,
+        "crisis_lines": check_in.who.clinic.crisis_lines,
     }
-    if request.htmx:  # type: ignore[attr-defined]
-        return render(request, "checkin/page.html#kept", context, status=status)
-    surroundings = nearby(check_in.who)
-    context |= {"seen": _seen(check_in, surroundings), "side": surroundings.side}
     return render(request, "checkin/page.html", context, status=status)
 
 
 def _progress(check_in: CheckIn, number: int) -> list[str]:
     """One mark a question: now, done or open. Only one's own."""
+    now = check_in.item(number)
     return [
-        "now" if at == number else "done" if item.link_id in check_in.response.answers else "open"
-        for at, item in enumerate(check_in.instrument.items, 1)
+        "now" if item == now else "done" if item.link_id in check_in.response.answers else "open"
+        for item in check_in.asked
     ]
+
+
+# ── once more, and off ────────────────────────────────────────────────────────────────────────────────────
 
 
 @require_http_methods(["GET", "POST"])
 def review(request: HttpRequest, request_id: UUID) -> HttpResponse:
     """Every answer once more; then send."""
-    check_in = _check_in(request, request_id)
+    check_in = check_in_of(request, request_id)
     if check_in.is_sent:
         return redirect(check_in.address("sent"))
     if request.method == "POST":
         try:
             actions.send(by=check_in.who, response_id=check_in.response.id)
         except Refused as refused:
-            return _review(request, _check_in(request, request_id), trouble=refused.reason, status=422)
-        return redirect(check_in.address("sent"))
+            return _review(request, check_in_of(request, request_id), trouble=refused.reason, status=422)
+        return redirect(after_sending(check_in_of(request, request_id)))
     return _review(request, check_in)
 
 
 def _review(request: HttpRequest, check_in: CheckIn, *, trouble: str = "", status: int = 200) -> HttpResponse:
-    answers = check_in.response.answers
-    rows = []
-    for number, item in enumerate(check_in.instrument.items, 1):
-        code = answers.get(item.link_id)
-        option = item.option(code) if code else None
-        said = option.text if option else "Rather not" if item.link_id in answers else ""
-        rows.append({"number": number, "item": item, "said": said})
     context = {
         "check_in": check_in,
-        "rows": rows,
-        "ready": check_in.first_open is None,
+        "rows": checkin_form.said(check_in.instrument, check_in.response.answers, check_in.asked),
+        "to_answer": check_in.must_answer,
         "seen": _seen(check_in, nearby(check_in.who)),
         "trouble": trouble,
+        "crisis_lines": check_in.who.clinic.crisis_lines,
     }
     return render(request, "checkin/review.html", context, status=status)
+
+
+def after_sending(check_in: CheckIn) -> str:
+    """Straight on to what is due next; to the thanks when nothing is, or somebody to talk to comes first."""
+    following = None if check_in.needs_someone else due(check_in.who).first()
+    return reverse("checkin", args=[following.id]) if following else check_in.address("sent")
 
 
 @require_GET
 def sent(request: HttpRequest, request_id: UUID) -> HttpResponse:
     """Thank you, and who sees it. Where an answer asks for it, first of all someone to talk to now."""
-    check_in = _check_in(request, request_id)
+    check_in = check_in_of(request, request_id)
     if not check_in.is_sent:
         return redirect(check_in.address(check_in.first_open or "review"))
     context = {
         "check_in": check_in,
         "seen": _seen(check_in, nearby(check_in.who)),
-        "reach_out": bool(check_in.response.flags),
+        "reach_out": check_in.needs_someone,
         "crisis_lines": check_in.who.clinic.crisis_lines,
         "next": due(check_in.who).first(),
     }
     return render(request, "checkin/sent.html", context)
-
-
-def due(who: Person) -> QuerySet[Request]:
-    """The requests this person has not answered to the end, by the day they are due.
-
-    What was asked again since has lapsed: nobody is shown a pile of last month's questions.
-    """
-    asked_again = Request.objects.filter(
-        subject=who,
-        instrument=OuterRef("instrument"),
-        due_at__gt=OuterRef("due_at"),
-        due_at__lte=timezone.now(),
-    )
-    return (
-        Request.objects.select_related("response")
-        .filter(~Exists(asked_again), subject=who)
-        .exclude(kind=Kind.VIOLENCE)
-        .exclude(response__status=Response.Status.SENT)
-        .order_by("due_at", "instrument")
-    )
 
 
 urlpatterns: list[URLPattern] = [

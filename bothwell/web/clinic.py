@@ -14,13 +14,14 @@ from django import forms
 from django.contrib import messages
 from django.core.validators import RegexValidator
 from django.db.models import Prefetch, Q, QuerySet
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import path
 from django.utils import timezone
 from django.utils.http import urlencode
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
+from bothwell.couples.crisis import lines_by_country, lines_for
 from bothwell.couples.models import (
     Clinic,
     Couple,
@@ -43,6 +44,7 @@ from bothwell.privacy.models import AuditEntry, BreakGlass, User
 from bothwell.refusal import Refused
 from bothwell.web.access import in_words, stretch
 from bothwell.web.asking import require
+from bothwell.web.protocol_waves import named_wave, waves_in_words
 
 LINES_OF_THE_LOG = 50
 
@@ -121,7 +123,7 @@ class ClinicForm(forms.Form):
 
 
 class CrisisLineForm(forms.Form):
-    """Somebody to call. The link is made from the number alone."""
+    """Somebody to call. The link is made from the number alone, and every line shown is one the clinic confirmed."""
 
     label = forms.CharField(label="Who answers", max_length=80, required=False)
     number = forms.CharField(
@@ -155,19 +157,41 @@ def details(request: HttpRequest) -> HttpResponse:
     by = require(request, Role.LEAD)
     known = by.clinic
     data = request.POST if request.method == "POST" else None
-    initial = {"name": known.name, "timezone_name": known.timezone, "country": known.country}
+    asked = request.GET.get("lines", "")[:2].upper()
+    initial = {"name": known.name, "timezone_name": known.timezone, "country": asked or known.country}
     form = ClinicForm(data, initial=initial)
-    lines = CrisisLines(data, initial=[*known.crisis_lines[:6], {}, {}], prefix="line")
+    is_asked = bool(asked) or not known.crisis_lines
+    offered = [line.shown() for line in lines_for(asked or known.country)] if is_asked else []
+    # What is sent stands by itself: held against what stood there, an unchanged line would count as left empty.
+    shown = None if data is not None else [*(offered or known.crisis_lines)[:6], {}, {}]
+    lines = CrisisLines(data, initial=shown, prefix="line")
     if data is not None and form.is_valid() and lines.is_valid():
         given = {**form.cleaned_data, "country": form.cleaned_data["country"].upper()}
+        kept = [line for f in lines if (line := f.line())]
         try:
-            actions.set_up_clinic(by=by, crisis_lines=[line for f in lines if (line := f.line())], **given)
+            _must_be_confirmed(kept, known, data)
+            actions.set_up_clinic(by=by, crisis_lines=kept, **given)
         except Refused as no:
             form.add_error(None, no.reason)
         else:
             messages.success(request, "Saved.")
             return redirect("clinic" if known.set_up_at else "clinic_staff")
-    return _page(request, "details", {"form": form, "lines": lines})
+    context = {
+        "form": form,
+        "lines": lines,
+        "are_offered": bool(offered),
+        "on_file": lines_for(asked or known.country),
+        "countries": sorted(lines_by_country()),
+        "country": asked or known.country,
+    }
+    return _page(request, "details", context)
+
+
+def _must_be_confirmed(lines: list[dict[str, str]], known: Clinic, data: QueryDict) -> None:
+    """Raises Refused for a line that is new here and that nobody says they have confirmed."""
+    kept = {(line["label"], line["number"]) for line in known.crisis_lines}
+    if {(line["label"], line["number"]) for line in lines} - kept and data.get("confirmed") != "on":
+        raise Refused("Call or look up each new line first, then say so below: numbers and hours change.")
 
 
 # ------------------------------------------------------------------------------------------------------ staff
@@ -336,7 +360,7 @@ class DeviceForm(forms.Form):
     identifier = forms.CharField(
         label="Identifier the monitor sends",
         max_length=80,
-        help_text="In HL7 v2: the serial number in PRT or OBX-18.",
+        help_text="In HL7 v2 the EUI-64 of OBX-18; in SDC urn:uuid:…, as bothwell listen-sdc --find names it.",
     )
     name = forms.CharField(label="What you call it", max_length=80, required=False)
     room = forms.ChoiceField(label="Room", required=False)
@@ -417,8 +441,11 @@ def protocol(request: HttpRequest, protocol_id: UUID) -> HttpResponse:
             messages.success(request, "Signed. New courses begin under this version.")
             return redirect("clinic_protocol", protocol_id=version.id)
     rules = protocol_of(version)
-    unconfirmed = [(_field_words(name), value, source) for name, value, source in rules.unconfirmed()]
+    unconfirmed = [
+        (_field_words(named_wave(rules, name)), value, source) for name, value, source in rules.unconfirmed()
+    ]
     context = {"version": version, "rules": rules, "unconfirmed": unconfirmed, "form": form}
+    context["waves"] = waves_in_words(rules, by.clinic_id)
     context["published"] = len(rules.sourced()) - len(unconfirmed)
     return _page(request, "protocol", context)
 

@@ -18,6 +18,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from bothwell.couples.models import Assignment, Couple, Person, Role, open_at
+from bothwell.integration import pause_actions
 from bothwell.integration import session_actions as actions
 from bothwell.integration.library import STAGES, Exercise, exercise, exercises, title_of
 from bothwell.integration.models import (
@@ -263,6 +264,8 @@ def _desk(request: HttpRequest, who: Person, pair: Couple, plan: PlanForm | None
         "last_note": newest,
         "plan": plan or PlanForm(),
         "other_way": _other_way(request, mirrored),
+        "hold": actions.hold_on(who, pair),
+        "pause": pause_actions.pause_of(pair),
     }
     return render(request, "couple/page.html", context, status=_status(plan))
 
@@ -312,6 +315,28 @@ def plan(request: HttpRequest, couple_id: UUID) -> HttpResponse:
         messages.success(request, "Planned. Both see it on their pages.")
         return redirect("couple", couple_id=pair.id)
     return _desk(request, who, pair, form)
+
+
+@require_POST
+def pause(request: HttpRequest, couple_id: UUID) -> HttpResponse:
+    """Let the couple's work rest, or take it up again; both partners read it on their page."""
+    who, pair = _couple(request, couple_id)
+    goes_on = request.POST.get("do") == "resume"
+    try:
+        if goes_on:
+            pause_actions.resume_couple(by=who, couple=pair)
+        else:
+            pause_actions.pause_couple(by=who, couple=pair)
+    except Refused as refused:
+        messages.error(request, refused.reason)
+    else:
+        messages.success(
+            request,
+            "The work goes on. Both see it."
+            if goes_on
+            else "Paused. Both see it, and are not asked about the two.",
+        )
+    return redirect("couple", couple_id=pair.id)
 
 
 # -------------------------------------------------------------------------------------------------- a session
@@ -382,6 +407,7 @@ def _session_page(
         "has_begun": one.at <= timezone.now() + actions.EARLY,
         "is_held": one.state == CoupleSession.State.HELD,
         "is_planned": one.state == CoupleSession.State.PLANNED,
+        "hold": actions.hold_on(who, chart.couple),
     }
     return render(request, "couple/session.html", context, status=_status(next(iter(bound.values()), None)))
 
@@ -495,7 +521,7 @@ def library(request: HttpRequest, couple_id: UUID) -> HttpResponse:
         gain: [row for row in rows if row[0].gain == gain]
         for gain in dict.fromkeys(one.gain for one in exercises())
     }
-    context = {"chart": chart, "gains": gains, "form": form}
+    context = {"chart": chart, "gains": gains, "form": form, "hold": actions.hold_on(who, pair)}
     return render(request, "couple/library.html", context, status=_status(form))
 
 
@@ -566,6 +592,7 @@ urlpatterns: list[URLPattern] = [
     path("couples/<uuid:couple_id>", couple, name="couple"),
     path("couples/<uuid:couple_id>/for-both", for_both, name="couple_for_both"),
     path("couples/<uuid:couple_id>/plan", plan, name="couple_plan"),
+    path("couples/<uuid:couple_id>/pause", pause, name="couple_pause"),
     path("couples/<uuid:couple_id>/exercises", library, name="couple_library"),
     path("couples/<uuid:couple_id>/exercises/<uuid:given_id>/end", end_exercise, name="couple_end_exercise"),
     path("couples/<uuid:couple_id>/agreement", agreement, name="couple_agreement"),

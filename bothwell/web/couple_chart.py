@@ -18,9 +18,9 @@ from django.utils import timezone
 
 from bothwell.couples.models import Assignment, Couple, Membership, Person, Role, open_at
 from bothwell.dosing.models import DosingSession
-from bothwell.instruments.catalogue import load
+from bothwell.instruments import shelf
 from bothwell.instruments.instrument import Instrument
-from bothwell.instruments.models import Response
+from bothwell.instruments.models import Kind, Response
 from bothwell.integration import story
 from bothwell.integration.library import title_of
 from bothwell.integration.models import (
@@ -35,6 +35,8 @@ from bothwell.web import score
 
 State = CoupleSession.State
 DOSING_RELEASE = ReleaseClass.DOSING_SUMMARY.value
+LINES = (Kind.INDIVIDUAL.value, Kind.PREDOSE.value, Kind.RELATIONSHIP.value)
+"""Answers that make a line; screens about safety do not."""
 
 
 def local(at: datetime) -> date:
@@ -52,14 +54,11 @@ class Voice:
     totals: dict[str, list[tuple[date, Decimal]]] = field(default_factory=dict)
     doses: list[DosingSession] = field(default_factory=list)
     wanted: str = ""
+    offers: tuple[Instrument, ...] = ()
 
     @property
     def name(self) -> str:
         return self.person.name_used
-
-    @property
-    def offers(self) -> tuple[Instrument, ...]:
-        return story.offered([load(one) for one in story.INSTRUMENTS], self.released)
 
     @property
     def instrument(self) -> Instrument | None:
@@ -319,21 +318,16 @@ def members_of(couples: Sequence[Couple]) -> dict[UUID, dict[str, Person]]:
 
 
 def _voices(members: dict[str, Person], ids: Sequence[UUID]) -> dict[str, Voice]:
-    released: dict[UUID | None, set[str]] = {}
-    for giver, data in Consent.objects.filter(
-        subject_id__in=ids, release_to=Role.COUPLES_THERAPIST, withdrawn_at__isnull=True
-    ).values_list("subject_id", "release_class"):
-        released.setdefault(giver, set()).add(data)
-    voices = {
-        side: Voice(side, person, frozenset(released.get(person.id, ()))) for side, person in members.items()
-    }
+    released = releases_of(ids)
+    voices = {side: Voice(side, person, released[person.id]) for side, person in members.items()}
     by_person = {voice.person.id: voice for voice in voices.values()}
-    for row in Response.objects.filter(
-        subject_id__in=ids, status=Response.Status.SENT, instrument__in=story.INSTRUMENTS, total__isnull=False
-    ).order_by("sent_at"):
-        if row.subject_id and row.sent_at and row.total is not None:
-            totals = by_person[row.subject_id].totals.setdefault(row.instrument, [])
-            totals.append((local(row.sent_at), row.total))
+    answered = Response.objects.filter(
+        subject_id__in=ids, status=Response.Status.SENT, kind__in=LINES, total__isnull=False
+    ).order_by("sent_at")
+    for whose, instrument, at, total in answered.values_list("subject_id", "instrument", "sent_at", "total"):
+        if whose and at and total is not None:
+            by_person[whose].totals.setdefault(instrument, []).append((local(at), total))
+    _offer(voices)
     for session in (
         DosingSession.objects.filter(subject_id__in=ids)
         .exclude(outcome__in=["cancelled", "turned_back"])
@@ -343,6 +337,28 @@ def _voices(members: dict[str, Person], ids: Sequence[UUID]) -> dict[str, Voice]
         if DOSING_RELEASE in voice.released:
             voice.doses.append(session)
     return voices
+
+
+def releases_of(ids: Sequence[UUID]) -> dict[UUID, frozenset[str]]:
+    """The classes each of them released to the couples therapist, in force now."""
+    released: dict[UUID, set[str]] = {key: set() for key in ids}
+    for giver, data in Consent.objects.filter(
+        subject_id__in=ids, release_to=Role.COUPLES_THERAPIST, withdrawn_at__isnull=True
+    ).values_list("subject_id", "release_class"):
+        if giver:
+            released[giver].add(data)
+    return {key: frozenset(classes) for key, classes in released.items()}
+
+
+def _offer(voices: dict[str, Voice]) -> None:
+    """What each side may be shown on: what is always offered, and what that partner has answered besides."""
+    clinic = next((voice.person.clinic_id for voice in voices.values() if voice.person.clinic_id), None)
+    wanted = [*story.INSTRUMENTS, *sorted({key for voice in voices.values() for key in voice.totals})]
+    known = shelf.find_all(clinic, [(key, "") for key in wanted]) if clinic else {}
+    for voice in voices.values():
+        mine = dict.fromkeys([*story.INSTRUMENTS, *sorted(voice.totals)])
+        found = [known[key, ""] for key in mine if (key, "") in known]
+        voice.offers = story.offered([one for one in found if one.main], voice.released)
 
 
 def _words(

@@ -19,6 +19,7 @@ from django.contrib.sessions.backends.base import SessionBase
 from django.dispatch import receiver
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.urls import reverse
 from django.utils.http import urlencode
 
 from bothwell.privacy.models import User
@@ -26,8 +27,11 @@ from bothwell.web.sessions import SessionStore
 
 SEEN = "seen_at"
 ENROLLED = "added_a_second_factor"
-FREE = ("/account/", "/invitation/", "/static/", "/health")
+FREE = ("/account/", "/invitation/", "/static/", "/health", "/sw.js")
 RENEW_AFTER_S = 15
+HANDED = "handed_over"
+"""In a session: the device is in the hands of somebody who answers alone. Nothing else opens until a new login."""
+STILL_OPEN = frozenset({"/handed", "/account/logout/", "/sw.js"})
 
 
 class SecondFactor(StrEnum):
@@ -46,8 +50,13 @@ class SessionGuard:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self._answer(request)
+        if getattr(request, "is_handed_back", False):  # behind the door no session can be closed
+            logout(request)
         # Nothing here may be shown again to whoever sits down next.
         response.setdefault("Cache-Control", "no-store")
+        if request.method == "POST" and request.path == reverse("account_logout"):
+            # Not "storage": answers that wait to be handed in stay, unreadable until the same person signs in.
+            response["Clear-Site-Data"] = '"cache"'
         return response
 
     def _answer(self, request: HttpRequest) -> HttpResponse:
@@ -56,6 +65,10 @@ class SessionGuard:
         if is_idle(request.session):
             logout(request)
             return to_login(request, idle=True)
+        is_free = request.path in STILL_OPEN or request.path.startswith("/static/")
+        if HANDED in request.session and not is_free:
+            logout(request)
+            return redirect(settings.LOGIN_URL)
         now = int(time.time())
         if now - request.session[SEEN] > RENEW_AFTER_S:
             request.session[SEEN] = now
@@ -97,7 +110,9 @@ def to_login(request: HttpRequest, *, idle: bool = False) -> HttpResponse:
 
 
 def _page(request: HttpRequest) -> str:
-    """The page to come back to: after a form was sent, the page it stood on."""
+    """The page to come back to: after a form was sent, the page it stood on; never a device that was handed back."""
+    if request.path == "/handed":
+        return str(settings.LOGIN_REDIRECT_URL)
     if request.method in ("GET", "HEAD"):
         return request.get_full_path()
     came_from = urlsplit(request.headers.get("Referer", ""))

@@ -33,9 +33,10 @@ from django.db import InterfaceError, OperationalError, connection
 from django.http import HttpRequest, parse_cookie
 from psycopg.conninfo import make_conninfo
 
+from bothwell.monitoring.watch import SHOWN
 from bothwell.privacy import door
 from bothwell.privacy.models import User
-from bothwell.web.guard import SecondFactor, is_idle, second_factor
+from bothwell.web.guard import HANDED, SecondFactor, is_idle, second_factor
 from bothwell.web.sessions import SessionStore
 
 log = logging.getLogger("bothwell.live")
@@ -112,7 +113,11 @@ def _samples(session_id: UUID, since: UUID | None) -> list[dict[str, Any]]:
     with connection.cursor() as cursor:
         cursor.execute(
             "select id, code, value, unit, observed_at, device_id is not null, is_artefact, corrects_id, "
-            "detail->'wanted' from bothwell_sample where session_id = %s and id >= %s order by id limit %s",
+            "detail->'wanted' from bothwell_sample s where session_id = %s and id >= %s "
+            # Of two sources of one quantity at one instant, the one that is shown.
+            "and not exists (select 1 from bothwell_sample o where o.session_id = s.session_id "
+            "  and o.code = s.code and o.observed_at = s.observed_at and o.source <> s.source "
+            f"  and {SHOWN.replace('s.', 'o.')} < coalesce({SHOWN}, 99)) order by id limit %s",
             [session_id, _id_at(floor_ms), MOST_SAMPLES],
         )
         found = cursor.fetchall()
@@ -195,7 +200,7 @@ def viewer_of(session_key: str) -> UUID | None:
     request = HttpRequest()
     request.session = SessionStore(session_key)
     request.user = user = get_user(request)
-    if not isinstance(user, User) or is_idle(request.session):
+    if not isinstance(user, User) or is_idle(request.session) or HANDED in request.session:
         return None
     return user.person_id if second_factor(request) is SecondFactor.SETTLED else None
 

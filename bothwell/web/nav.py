@@ -21,6 +21,7 @@ STAFF: tuple[tuple[str, str, frozenset[Role]], ...] = (
     ("Board", "/board", frozenset({Role.NURSE, Role.PRESCRIBER})),
     ("People", "/people", frozenset(Role) - {Role.RESEARCHER, Role.SAFETY}),
     ("Couples", "/couples", frozenset({Role.COUPLES_THERAPIST})),
+    ("Vials", "/vials", frozenset({Role.NURSE, Role.PRESCRIBER, Role.LEAD})),
     ("Clinic", "/clinic", frozenset({Role.LEAD})),
     ("Access", "/access", frozenset(Role)),
 )

@@ -12,7 +12,8 @@ from zoneinfo import ZoneInfo
 
 from bothwell.couples.models import Person
 from bothwell.dosing.models import DosingSession
-from bothwell.instruments.catalogue import NoSuchInstrument, load
+from bothwell.instruments import shelf
+from bothwell.instruments.catalogue import NoSuchInstrument
 from bothwell.instruments.change import OBSERVATIONS_BEFORE_A_VERDICT, Verdict
 from bothwell.instruments.models import Kind, Response
 from bothwell.integration.models import CoupleSession
@@ -56,19 +57,22 @@ def own_line(who: Person) -> tuple[Line, str] | None:
             sent_at__gte=local_now(who) - 3 * LOOKS_BACK,
         )
         .order_by("-sent_at")
-        .values_list("instrument", "kind", "sent_at", "total")[:MOST_ANSWERS]
+        .values_list("instrument", "kind", "sent_at", "total", "instrument_version")[:MOST_ANSWERS]
     )
     if not sent:
         return None
     often = max(Counter((row[0], row[1]) for row in sent).items(), key=lambda found: (found[1], found[0]))[0]
+    version = next(row[4] for row in sent if row[0] == often[0])
     try:
-        instrument = load(often[0])
+        instrument = shelf.find(who.clinic_id, often[0], version)
     except NoSuchInstrument:  # answered once, no longer in the catalogue
+        return None
+    if instrument.scale is None:
         return None
     zone = zone_of(who)
     totals = [
         (at.astimezone(zone).date(), total)
-        for name, _, at, total in reversed(sent)
+        for name, _, at, total, _ in reversed(sent)
         if name == often[0] and at is not None and total is not None
     ]
     return Line(instrument, tuple(totals)), often[1]

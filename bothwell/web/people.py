@@ -37,6 +37,7 @@ from bothwell.pathway.actions import roles_towards
 from bothwell.pathway.models import Course
 from bothwell.pathway.steps import Phase, State
 from bothwell.privacy import audit
+from bothwell.privacy.circles import WRITES
 from bothwell.refusal import Refused
 from bothwell.web.asking import not_ones_own, require
 from bothwell.web.enrol import ReachForm
@@ -141,7 +142,7 @@ class Frame:
     tabs: list[tuple[str, str, bool]]
 
 
-def _frame(request: HttpRequest, person_id: UUID, here: str) -> tuple[Person, Frame]:
+def frame_of(request: HttpRequest, person_id: UUID, here: str) -> tuple[Person, Frame]:
     """The viewer and the frame of one partner's pages; logs that the page was looked at."""
     by = require(request, *SEES_PEOPLE)
     person = get_object_or_404(Person, id=person_id, kind=PersonKind.PARTNER)
@@ -160,8 +161,11 @@ def _tabs(by: Person, person: Person, couple: Couple | None, here: str) -> list[
     """Only the pages that open to this viewer."""
     root = f"/people/{person.id}"
     tabs = [("overview", root), ("care team", f"{root}/team"), ("contact", f"{root}/contact")]
-    if roles_towards(by, person.id, couple.id if couple else None) & WORKUP_ROLES:
+    roles = roles_towards(by, person.id, couple.id if couple else None)
+    if roles & WORKUP_ROLES:
         tabs.append(("work-up", f"{root}/workup"))
+    if {str(role) for role in roles} & {str(who) for who in WRITES["measure.entered"]}:
+        tabs.append(("answers on paper", f"{root}/paper"))
     if couple and is_therapist_of(by, couple):
         tabs.append(("couple", f"/couples/{couple.id}"))
     return [(words.capitalize(), href, words == here) for words, href in tabs]
@@ -170,7 +174,7 @@ def _tabs(by: Person, person: Person, couple: Couple | None, here: str) -> list[
 @require_GET
 def person(request: HttpRequest, person_id: UUID) -> HttpResponse:
     """What stands now: course, next visit, login, care team."""
-    by, frame = _frame(request, person_id, "overview")
+    by, frame = frame_of(request, person_id, "overview")
     course = Course.objects.filter(subject=frame.person).order_by("-recorded_at").first()
     visits = DosingSession.objects.filter(
         subject=frame.person, scheduled_at__gte=timezone.now(), arrived_at__isnull=True
@@ -271,7 +275,7 @@ def save_contact(by: Person, person: Person, form: ContactForm) -> bool:
 @require_http_methods(["GET", "POST"])
 def contact(request: HttpRequest, person_id: UUID) -> HttpResponse:
     """How this person may safely be reached; coordinators and leads may change it."""
-    by, frame = _frame(request, person_id, "contact")
+    by, frame = frame_of(request, person_id, "contact")
     known = Contact.objects.filter(subject=frame.person).first()
     may_change = bool(roles_of(by) & RUNS_THE_CLINIC)
     form = contact_form(frame.person, known, request.POST if request.method == "POST" else None)
@@ -312,7 +316,7 @@ def _assignable(roles: frozenset[Role]) -> list[str]:
 @require_http_methods(["GET", "POST"])
 def team(request: HttpRequest, person_id: UUID) -> HttpResponse:
     """Who cares for this person, since when; coordinators and leads add and end."""
-    by, frame = _frame(request, person_id, "care team")
+    by, frame = frame_of(request, person_id, "care team")
     roles = roles_of(by)
     form = AssignForm(request.POST if request.method == "POST" else None, roles=_assignable(roles))
     if request.method == "POST" and _assigned(by, form, subject=frame.person):

@@ -18,9 +18,10 @@ from bothwell.dosing.gates import Gate, GateResult
 from bothwell.dosing.models import Administration, DosingSession, GateCheck, Order
 from bothwell.monitoring.models import Note, Sample
 from bothwell.monitoring.vitals import format_number, format_value
+from bothwell.pathway.eligibility import Pressure
 from bothwell.pathway.protocol import Limits, Quantity, Route
 from bothwell.pathway.steps import Role as Towards
-from bothwell.web import bedside, bedside_forms
+from bothwell.web import bedside, bedside_forms, room_expected
 from bothwell.web.bedside import Bedside
 
 
@@ -50,12 +51,14 @@ def now(bed: Bed) -> dict[str, Any]:
     given = dosing.given_in(session)
     notes = list(Note.objects.select_related("author").filter(session=session))
     marks = _marks(given, notes) + bedside.alarm_marks(session.id)
-    vitals = _vitals(bed)
+    vitals, before = _vitals(bed), _before_dose(bed, values)
+    course = room_expected.of(session, given, before)
     context: dict[str, Any] = {
         "alarms": bedside.named(bedside.in_place(bed.side.alarms), session.id),
         "order": _order(bed),
         "values": values,
-        "chart": _chart(bed, values, marks),
+        "chart": _chart(bed, values, marks) | {"expected": course.drawing() if course else {}},
+        "expected": course,
         "lines": flowsheet.lines(values, marks, session.started_at),
         "entries": _entries(bed, given, notes),
         "vitals": vitals,
@@ -63,7 +66,7 @@ def now(bed: Bed) -> dict[str, Any]:
         "listed": list(vitals.values()),
         "over": session.ended_at is not None,
         "ring": _ring(bed.side),
-        "baseline": _baseline(bed, values),
+        "baseline": f"{before.systolic_mmhg:.0f}/{before.diastolic_mmhg:.0f}" if before else "",
         "stage": bed.side.progress.stage,
     }
     if session.arrived_at is not None and session.started_at is None and session.ended_at is None:
@@ -139,11 +142,11 @@ def _said(value: bedside.Value | Sample) -> str:
     return format_value(value.code, value.value)
 
 
-def _baseline(bed: Bed, values: Sequence[bedside.Value]) -> str:
-    """The last pressure before the dose."""
+def _before_dose(bed: Bed, values: Sequence[bedside.Value]) -> Pressure | None:
+    """The last pressure before the dose: the person's baseline."""
     start = bed.session.started_at
     before = [one for one in bedside.pressures(values) if start is not None and one.observed_at <= start]
-    return f"{before[-1].systolic_mmhg:.0f}/{before[-1].diastolic_mmhg:.0f}" if before else ""
+    return before[-1] if before else None
 
 
 def _ring(side: Bedside) -> dict[str, Any] | None:

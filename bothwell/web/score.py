@@ -234,9 +234,15 @@ def describe_line(name: str, line: Line) -> str:
         return ""
     held = held_change(line)
     way = "lower" if line.scale.better is Better.LOWER else "higher"
-    course = f"from {plain(line.totals[0][1])} to {plain(line.totals[-1][1])}, {way} is better"
-    words = f"{name}, {line.label}: {course}"
+    words = f"{name}, {line.label}: {_course(line)}, {way} is better"
     return f"{words}; {held.words} since {_long_day(held.on)}." if held else f"{words}."
+
+
+def _course(line: Line) -> str:
+    first, last = plain(line.totals[0][1]), plain(line.totals[-1][1])
+    if len(line.totals) == 1:
+        return f"{last}, answered once"
+    return f"{last}, as at the first" if first == last else f"from {first} to {last}"
 
 
 def _count(number: int, noun: str) -> str:

@@ -20,6 +20,7 @@ PANEL = 162  # height of a whole scale
 INNER_GAP = 8  # between the better end of a scale and the edge towards us
 STAVE_LINES = (-26, -13, 0, 13, 26)
 SESSION_RADIUS = 16
+TODAY_WIDTH = 104  # of the words that stand on today's line, with a little room
 EXERCISE_LANES = (429, 247, 411, 265)
 CHARACTER = 0.56  # mean width of a character as a part of its size, a little generous
 CHARACTER_OF_QUOTE = 0.46  # the same in the italic serif

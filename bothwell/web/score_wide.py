@@ -6,6 +6,7 @@ It computes places from what it is given, and nothing else; a line that is not g
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from decimal import Decimal
 from itertools import pairwise
 
@@ -35,18 +36,21 @@ from bothwell.web.score_shapes import (
     LEFT,
     SESSION_RADIUS,
     STAVE,
+    TODAY_WIDTH,
     BandStrip,
     Box,
     Days,
     DoseMark,
     ExerciseMark,
     LinkMark,
+    Month,
     Place,
     Score,
     SessionMark,
     SideDrawing,
     Text,
     Totals,
+    box_of,
     first_free,
     months,
     scale,
@@ -71,7 +75,7 @@ def draw(story: Story, *, mirrored: bool = True) -> Score:
         mirrored=mirrored,
         a=a,
         b=b,
-        months=months(days),
+        months=clear_of_today(months(days), days.x(story.today) if in_view else None),
         weeks=weeks(days),
         sessions=sessions,
         links=links,
@@ -81,6 +85,24 @@ def draw(story: Story, *, mirrored: bool = True) -> Score:
         today_in_session=any(session.on == story.today for session in story.sessions),
         rows=rows(story),
         key=reliable_key(story),
+    )
+
+
+def clear_of_today(marks: Sequence[Month], today_x: float | None) -> tuple[Month, ...]:
+    """The months, each name short or left out where the words of today would lie on it."""
+    if today_x is None:
+        return tuple(marks)
+    today = Box(today_x - TODAY_WIDTH / 2, 6, today_x + TODAY_WIDTH / 2, 30)
+    return tuple(
+        next(
+            (
+                replace(mark, label=label)
+                for label in (mark.label, mark.label[:3])
+                if not box_of(Text(mark.x + 8, 18, label), 13).touches(today)
+            ),
+            replace(mark, label=""),
+        )
+        for mark in marks
     )
 
 

@@ -3,7 +3,7 @@
 A partner's page is made from their own rows and what was given to them; nothing on it is computed over both.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -19,28 +19,35 @@ from django.views.decorators.http import require_GET, require_http_methods
 
 from bothwell.couples.models import Assignment, Membership, Person, Role, open_at
 from bothwell.dosing.models import DosingSession, SessionSummary
-from bothwell.instruments.catalogue import load
-from bothwell.instruments.models import Request, SafetyFlag
+from bothwell.instruments import shelf
+from bothwell.instruments.due import due
+from bothwell.instruments.instrument import Instrument
+from bothwell.instruments.models import Request
 from bothwell.integration.actions import ITEM_KIND
 from bothwell.integration.insights import seen_by
 from bothwell.integration.models import CoupleSession, Insight, InsightVersion
+from bothwell.integration.wave_actions import in_force
 from bothwell.pathway import actions as pathway
+from bothwell.pathway import battery
 from bothwell.pathway.models import Course, DecisionSignature, JointDecision, Preparation
+from bothwell.pathway.schema import Wave
 from bothwell.pathway.steps import Phase, State
 from bothwell.privacy.actions import receive
 from bothwell.privacy.models import DisclosureAgreement
 from bothwell.refusal import Refused
 from bothwell.web.around import Nearby, local_now, nearby
 from bothwell.web.asking import require_partner, viewer
-from bothwell.web.checkin import due, released_by
+from bothwell.web.checkin import released_by
 from bothwell.web.insights import sheets
 from bothwell.web.nav import roles_of
 from bothwell.web.own_line import own_trend
+from bothwell.web.tasks import SEE_TASKS, waiting
 from bothwell.web.us import label_of
 
 SHOWN_AHEAD = timedelta(days=7)
 PREPARE_AHEAD = timedelta(days=14)
 COMING_AHEAD = timedelta(days=60)
+FROM_THE_TEAM = "from your care team"
 READING_MINUTES = 3
 """What we allow for reading and signing one page; an estimate of ours."""
 
@@ -53,6 +60,24 @@ class Need:
     note: str
     href: str
     minutes: int
+
+
+@dataclass(frozen=True)
+class Sitting:
+    """Questions that belong to one occasion, to be answered one after the other or one at a time."""
+
+    title: str
+    needs: tuple[Need, ...]
+    is_begun: bool
+
+    @property
+    def minutes(self) -> int:
+        return sum(need.minutes for need in self.needs)
+
+    @property
+    def first(self) -> str:
+        """Where its one button leads."""
+        return self.needs[0].href
 
 
 @dataclass(frozen=True)
@@ -83,8 +108,8 @@ def _partner(request: HttpRequest, who: Person) -> HttpResponse:
     given = _given(surroundings)
     if given:  # read here or on the page of both: it was opened, and stands in the giver's log
         receive(by=who, item_kind=ITEM_KIND, item=given)
+    sittings = _sittings(who)
     needs = [
-        *_check_ins(who),
         *_signing(who, surroundings),
         *_consenting(who),
         *_preparing(who, sessions),
@@ -95,8 +120,10 @@ def _partner(request: HttpRequest, who: Person) -> HttpResponse:
     context = {
         "greeting": greeting(local_now(who)),
         "now": local_now(who),
+        "sittings": sittings,
         "needs": needs,
-        "minutes": sum(need.minutes for need in needs),
+        "things": len(needs) + sum(len(sitting.needs) for sitting in sittings),
+        "minutes": sum(need.minutes for need in needs) + sum(sitting.minutes for sitting in sittings),
         "sheet": next(iter(sheets(who, last, surroundings.around)), None),
         "visits": _visits(sessions, surroundings),
         "went": _went(who),
@@ -126,15 +153,43 @@ def greeting(now: datetime) -> str:
     )
 
 
-def _check_ins(who: Person) -> list[Need]:
-    rows = due(who).filter(due_at__lte=timezone.now() + SHOWN_AHEAD)
-    return [_check_in(row) for row in rows]
+def _sittings(who: Person) -> list[Sitting]:
+    """What waits for answers, by occasion, the soonest first; what was begun comes first in its own.
+
+    A questionnaire the clinic no longer has cannot be answered, so it is left out.
+    """
+    rows = list(due(who))
+    if not rows:
+        return []
+    known = shelf.find_all(who.clinic_id, [(row.instrument, row.instrument_version) for row in rows])
+    waves = in_force(who.clinic_id).waves
+    by_wave: dict[str, list[Request]] = {}
+    for row in rows:
+        if (row.instrument, row.instrument_version) in known:
+            by_wave.setdefault(row.wave, []).append(row)
+    return [_sitting(_title(waves, wave), those, known) for wave, those in by_wave.items()]
 
 
-def _check_in(row: Request) -> Need:
-    instrument = load(row.instrument)
+def _title(waves: tuple[Wave, ...], name: str) -> str:
+    """What the sitting is called, from the protocol; what a clinician asked for besides has no name of its own."""
+    wave = battery.wave_of(waves, name)
+    return f"{wave.title[:1].lower()}{wave.title[1:]}" if wave else FROM_THE_TEAM
+
+
+def _sitting(title: str, rows: Iterable[Request], known: dict[shelf.Wanted, Instrument]) -> Sitting:
+    begun_first = sorted(rows, key=lambda row: not _answered(row))
+    needs = tuple(_check_in(row, known[row.instrument, row.instrument_version]) for row in begun_first)
+    return Sitting(title, needs, bool(_answered(begun_first[0])))
+
+
+def _answered(row: Request) -> int:
+    """How many questions have an answer, in the draft."""
     response = getattr(row, "response", None)
-    answered = len(response.answers) if response else 0
+    return len(response.answers) if response else 0
+
+
+def _check_in(row: Request, instrument: Instrument) -> Need:
+    answered = _answered(row)
     note = f"{len(instrument.items)} questions" + (f", {answered} already answered" if answered else "")
     return Need(instrument.plain_title, note, f"/checkin/{row.id}", instrument.minutes)
 
@@ -364,7 +419,7 @@ def _staff(request: HttpRequest, who: Person) -> HttpResponse:
         else None,
         "together": _together(who) if Role.COUPLES_THERAPIST in roles else None,
         "decisions": _to_sign(who) if roles & {Role.PRESCRIBER, Role.COUPLES_THERAPIST} else None,
-        "flags": _flags() if roles & {Role.PRESCRIBER, Role.NURSE, Role.INDIVIDUAL_THERAPIST} else None,
+        "waiting": waiting() if roles & SEE_TASKS else None,
     }
     return render(request, "today/staff.html", context)
 
@@ -413,13 +468,6 @@ def _to_sign(who: Person) -> list[JointDecision]:
         .filter(as_prescriber | as_therapist)
         .order_by("recorded_at")
         .distinct()
-    )
-
-
-def _flags() -> list[SafetyFlag]:
-    """Open flags this person may see; the policies choose them."""
-    return list(
-        SafetyFlag.objects.select_related("subject").filter(closed__isnull=True).order_by("recorded_at")
     )
 
 

@@ -26,6 +26,7 @@ from bothwell.integration.models import (
     InsightVersion,
     SharedSummary,
 )
+from bothwell.integration.pause_actions import pause_of
 from bothwell.privacy import audit
 from bothwell.privacy.actions import receive
 from bothwell.privacy.circles import Relation
@@ -95,6 +96,7 @@ def _context(
         "summaries": summaries,
         "exercises": given,
         "agreement": _agreement(who, surroundings),
+        "pause": pause_of(surroundings.couple),
         "score": draw(story, Side(surroundings.side), hidden=hides_own_line) if story else None,
         "trouble": trouble,
     }

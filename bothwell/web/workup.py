@@ -7,7 +7,7 @@ of violence and coercion screening, and looks the same whatever that says.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
@@ -26,9 +26,7 @@ from django.views.decorators.http import require_http_methods
 from bothwell.couples.models import Assignment, Membership, Person, PersonKind, Role, open_at
 from bothwell.dosing import actions as dosing
 from bothwell.dosing import order as ordering
-from bothwell.instruments.catalogue import NoSuchInstrument, load
-from bothwell.instruments.change import reliable_change
-from bothwell.instruments.models import Kind, Response, SafetyFlag
+from bothwell.instruments.models import SafetyFlag
 from bothwell.pathway import actions, eligibility, steps
 from bothwell.pathway.facts import SPECS, Severity
 from bothwell.pathway.models import Course, DecisionSignature, HoldReason, JointDecision, MedicalFact, Verdict
@@ -36,7 +34,11 @@ from bothwell.pathway.schema import Route, Status
 from bothwell.privacy import audit
 from bothwell.privacy.models import BreakGlass, Consent, ReleaseClass
 from bothwell.refusal import Refused, Stale
+from bothwell.web.around import zone_of
 from bothwell.web.asking import not_ones_own, require
+from bothwell.web.trajectory import Course as Trajectory
+from bothwell.web.trajectory import change_words
+from bothwell.web.trajectory_rows import measures_of
 from bothwell.web.workup_forms import (
     CorrectionForm,
     DecisionForm,
@@ -262,17 +264,16 @@ class Desk:
     # ----------------------------------------------------------------------------------------------- measures
 
     @cached_property
-    def measures(self) -> list[dict[str, Any]]:
-        """Each questionnaire this viewer sees: the last total with its band, and what changed since the
-        first.
-        """
-        sent: dict[str, list[Response]] = {}
-        kinds = [Kind.INDIVIDUAL, Kind.PREDOSE, Kind.RELATIONSHIP]
-        for row in Response.objects.filter(
-            subject=self.person, status=Response.Status.SENT, kind__in=kinds, total__isnull=False
-        ).order_by("sent_at"):
-            sent.setdefault(row.instrument, []).append(row)
-        return [_measure(name, rows) for name, rows in sent.items()]
+    def measures(self) -> list[Trajectory]:
+        """The score that stands for each questionnaire this viewer sees, with its last total and its change."""
+        found = measures_of([self.person.id], self.person.clinic_id, zone_of(self.person))[self.person.id]
+        return [one.heads[0] for one in found if one.heads[0].is_main]
+
+    @cached_property
+    def measures_in_words(self) -> list[tuple[Trajectory, str]]:
+        """Each with what its change since the first total says."""
+        today = timezone.localdate()
+        return [(one, change_words(one, today)) for one in self.measures]
 
 
 def _ticked(form: Any) -> list[str]:
@@ -293,28 +294,21 @@ def evidence(one: eligibility.Finding) -> list[tuple[str, str, Any]]:
     return sorted(seen, key=lambda row: row[2], reverse=True)
 
 
-def _measure(name: str, rows: Sequence[Response]) -> dict[str, Any]:
-    first, last = rows[0], rows[-1]
-    found: dict[str, Any] = {"title": name.upper(), "last": last, "first": first, "change": None}
-    try:
-        instrument = load(name)
-        found["title"] = instrument.title
-        if len(rows) > 1:
-            found["change"] = reliable_change(
-                instrument.measure, first.total or Decimal(0), last.total or Decimal(0)
-            )
-    except (
-        NoSuchInstrument,
-        ValueError,
-    ):  # no longer in the catalogue, or nothing can be said about its change
-        pass
-    return found
-
-
 # ---------------------------------------------------------------------------------------------------- reading
 
 
-def _desk(request: HttpRequest, person_id: UUID) -> Desk:
+@dataclass(frozen=True)
+class Care:
+    """A clinician, the person they care for, that person's side if they are in a couple, and as what they care."""
+
+    viewer: Person
+    person: Person
+    side: str
+    roles: frozenset[steps.Role]
+
+
+def cared_for(request: HttpRequest, person_id: UUID) -> Care:
+    """Who is looking at whom, or 404 for everyone who is nothing to this person."""
     who = require(request)
     person = get_object_or_404(Person, id=person_id, kind=PersonKind.PARTNER)
     not_ones_own(who, person=person.id)
@@ -322,6 +316,12 @@ def _desk(request: HttpRequest, person_id: UUID) -> Desk:
     roles = actions.roles_towards(who, person.id, member.couple_id if member else None) & WORKUP_ROLES
     if not roles:
         raise Http404
+    return Care(who, person, member.side if member else "", roles)
+
+
+def _desk(request: HttpRequest, person_id: UUID) -> Desk:
+    care = cared_for(request, person_id)
+    who, person = care.viewer, care.person
     courses = Course.objects.select_related("protocol", "couple", "subject").filter(subject=person)
     signed = list(
         Consent.objects.select_related("text")
@@ -331,9 +331,9 @@ def _desk(request: HttpRequest, person_id: UUID) -> Desk:
     return Desk(
         viewer=who,
         person=person,
-        side=member.side if member else "",
+        side=care.side,
         course=courses.order_by("-recorded_at").first(),
-        roles=roles,
+        roles=care.roles,
         releases=[one for one in signed if one.release_class],
         consents=[one for one in signed if not one.release_class],
         broke_glass=BreakGlass.objects.filter(

@@ -88,6 +88,7 @@ def test_a_reading_carries_its_value_unit_time_device_and_place() -> None:
         containment="1.1.1.1",
         is_questionable=False,
         source_ref="id-7#1",
+        source="150021@1.1.1.1",
     )
 
 
@@ -264,6 +265,68 @@ def test_without_any_device_the_sender_stands_in_and_says_so() -> None:
 
 def test_the_location_is_where_the_monitor_says_it_stands() -> None:
     assert taken(HEADER, "PV1||E|ICU^Room 2^Bed 1", ORDER, obx()).location == "ICU Room 2 Bed 1"
+
+
+# ── two of a kind, and the clock ──
+
+
+def test_a_reading_names_the_code_and_the_place_it_came_from() -> None:
+    ecg = obx("71", "147842^MDC_ECG_HEART_RATE^MDC", "264864^MDC_DIM_BEAT_PER_MIN^MDC", place="1.1.1.7")
+    pulse = obx(
+        "75", "149530^MDC_PULS_OXIM_PULS_RATE^MDC", "264864^MDC_DIM_BEAT_PER_MIN^MDC", place="1.2.1.1"
+    )
+    left, right = (
+        obx("97", "150456^MDC_PULS_OXIM_SAT_O2^MDC", "262688^MDC_DIM_PERCENT^MDC", place=place)
+        for place in ("1.2.1.2", "1.3.1.2")
+    )
+    message = taken(HEADER, ORDER, ecg, pulse, left, right)
+    assert [(reading.code, reading.source) for reading in message.readings] == [
+        ("heart_rate", "147842@1.1.1.7"),
+        ("heart_rate", "149530@1.2.1.1"),
+        ("spo2", "150456@1.2.1.2"),
+        ("spo2", "150456@1.3.1.2"),
+    ]
+    assert len({(reading.code, reading.source, reading.observed_at) for reading in message.readings}) == 4
+
+
+def test_the_code_believed_is_the_one_named_as_source() -> None:
+    assert (
+        only_reading(obx("97", code="SAT^Saturation^LOCAL^59408-5^SpO2^LN", unit="%", place="")).source
+        == "59408-5"
+    )
+
+
+@pytest.mark.parametrize("place", ["1.2.1.1.0.3", "1", "1.2", "0.0.0.1"])
+def test_containment_paths_of_any_depth_are_kept(place: str) -> None:
+    assert only_reading(obx(place=place)).containment == place
+
+
+@pytest.mark.parametrize("place", ["1.2.x", "a", "1..2", ".1", "1.2.3.4.5.6.7.8.9", "12345678901"])
+def test_what_is_no_containment_path_is_no_place(place: str) -> None:
+    reading = only_reading(obx(place=place))
+    assert (reading.containment, reading.source) == ("", "150021")
+
+
+def test_what_the_clock_shows_is_said_also_when_every_reading_is_refused_for_it() -> None:
+    ahead = taken(HEADER, ORDER, obx(at="20260305150000+0000"), obx("80", at="20260305145900+0000"))
+    assert ahead.readings == ()
+    assert ahead.newest == {DEVICE: datetime(2026, 3, 5, 15, 0, tzinfo=UTC)}
+    assert taken(HEADER, ORDER, obx(value="?"), obx(at="soon")).newest == {}
+    both = taken(HEADER, ORDER, obx(), obx("80", at="20260305142000+0000"))
+    assert both.newest == {DEVICE: datetime(2026, 3, 5, 14, 30, 1, tzinfo=UTC)}
+
+
+@pytest.mark.parametrize(
+    ("sent", "seen"),
+    [
+        # The hour that comes twice: without a zone the first is meant, with one the zone says which.
+        ("20261101013000", datetime(2026, 11, 1, 6, 30, tzinfo=UTC)),
+        ("20261101013000-0500", datetime(2026, 11, 1, 6, 30, tzinfo=UTC)),
+        ("20261101013000-0600", datetime(2026, 11, 1, 7, 30, tzinfo=UTC)),
+    ],
+)
+def test_the_hour_that_comes_twice(sent: str, seen: datetime) -> None:
+    assert read_time(sent, CHICAGO) == seen
 
 
 # ── the text form ──

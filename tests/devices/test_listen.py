@@ -9,11 +9,12 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
+from types import MappingProxyType
 from zoneinfo import ZoneInfo
 
 import psycopg
@@ -27,7 +28,7 @@ from bothwell.devices.mllp import frame
 from bothwell.models import Alarm, DosingSession, Sample
 from bothwell.monitoring import actions
 from tests.conftest import LOGINS, loading
-from tests.room import Bedside, add_device, as_final, bind, open_bedside, open_session, said
+from tests.room import Bedside, add_device, as_final, as_login, bind, open_bedside, open_session, said
 
 
 @pytest.fixture(autouse=True)
@@ -58,25 +59,28 @@ class Listening:
         return self.log.read_text()
 
 
-def start(tmp_path: Path, port: int = 0, dsn: str | None = None) -> Listening:
+def command_of(
+    port: int = 0, dsn: str | None = None, settings: Mapping[str, str] = MappingProxyType({})
+) -> tuple[list[str], dict[str, str]]:
+    """How a listener is started, and what it is told."""
+    told = {"DJANGO_SETTINGS_MODULE": "bothwell.settings", "BOTHWELL_AS": "work"}
+    environment = os.environ | told | {"BOTHWELL_DSN": dsn or LOGINS.work, **settings}
+    return [sys.executable, "-m", "django", "listen", "--port", str(port)], environment
+
+
+def start(
+    tmp_path: Path, port: int = 0, dsn: str | None = None, settings: Mapping[str, str] = MappingProxyType({})
+) -> Listening:
     log = tmp_path / "listen.log"
+    command, environment = command_of(port, dsn, settings)
     with log.open("ab") as errors:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "django", "listen", "--port", str(port)],
-            env=os.environ
-            | {
-                "DJANGO_SETTINGS_MODULE": "bothwell.settings",
-                "BOTHWELL_AS": "work",
-                "BOTHWELL_DSN": dsn or LOGINS.work,
-            },
-            stdout=subprocess.PIPE,
-            stderr=errors,
-        )
+        process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=errors)
     assert process.stdout is not None
-    ready, _, _ = select.select([process.stdout], [], [], 20)
+    ready, _, _ = select.select([process.stdout], [], [], 60)
     line = process.stdout.readline().decode() if ready else ""
-    found = re.fullmatch(r"listening for bedside monitors at 127\.0\.0\.1:(\d+)\n", line)
+    found = re.fullmatch(r"listening for bedside monitors at 127\.0\.0\.1:(\d+)(, encrypted)?\n", line)
     assert found, f"{line!r} {log.read_text()}"
+    assert bool(found[2]) == bool(settings)
     return Listening(process, int(found[1]), log)
 
 
@@ -332,6 +336,45 @@ def test_a_fault_of_ours_is_told_to_the_monitor_and_stops_nothing(
     assert answer is not None
     assert b"MSA|AE|" in answer
     assert "KeyError" in caplog.text
+    assert SECRET not in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("behind_s", "words"), [(300, "5 minutes behind ours"), (-420, "7 minutes ahead of ours")]
+)
+def test_a_monitor_whose_clock_is_wrong_is_told_also_when_its_readings_are_refused(
+    behind_s: int, words: str, bedside: Bedside
+) -> None:
+    desk, begin = Desk(), timezone.now() - timedelta(seconds=80)
+    for second in range(0, 80, 2):
+        received_at = begin + timedelta(seconds=second)
+        shown = received_at - timedelta(seconds=behind_s)
+        with as_login(LOGINS.work):
+            answer = desk.answer(said(bedside.device.identifier, shown, heart_rate=70), received_at)
+        assert answer is not None
+        assert (b"MSA|AA|" if behind_s > 0 else b"MSA|AE|") in answer
+    with loading():
+        assert words in type(bedside.device).objects.get(id=bedside.device.id).clock_trouble
+        times = list(Sample.objects.filter(session=bedside.session).values_list("observed_at", "recorded_at"))
+    assert len(times) == (40 if behind_s > 0 else 0)
+    assert all((recorded_at - observed_at).total_seconds() > behind_s for observed_at, recorded_at in times)
+
+
+def test_a_look_at_the_clocks_that_fails_costs_no_reading(
+    bedside: Bedside, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fails(*args: object, **kwargs: object) -> None:
+        raise KeyError(SECRET)
+
+    monkeypatch.setattr(actions, "look_at_clocks", fails)
+    desk, begin = Desk(), timezone.now() - timedelta(seconds=30)
+    for second in range(0, 30, 5):
+        at = begin + timedelta(seconds=second)
+        with as_login(LOGINS.work):
+            answer = desk.answer(said(bedside.device.identifier, at, heart_rate=70), at)
+        assert answer is not None and b"MSA|AA|" in answer
+    assert len(kept(bedside.session)) == 6
+    assert "clock was not looked at: KeyError" in caplog.text
     assert SECRET not in caplog.text
 
 

@@ -22,7 +22,6 @@ from bothwell.couples.models import (
 from bothwell.couples.pairing import StartedBy
 from bothwell.enrolment import actions
 from bothwell.enrolment.actions import NewPartner, Reach
-from bothwell.instruments.models import Request
 from bothwell.models import Device
 from bothwell.pathway.actions import load_protocols, sign_protocol
 from bothwell.pathway.models import Course
@@ -79,10 +78,6 @@ def test_enrolling_makes_two_people_a_couple_questions_links_and_a_course(
         assert list(sides) == [("a", "Amy"), ("b", "Bo")]
         assert Contact.objects.get(subject=made.people[0]).safe_email == "amy@example.org"
         for person in made.people:
-            asked = set(
-                Request.objects.filter(subject=person, wave="intake").values_list("instrument", flat=True)
-            )
-            assert asked == set(actions.INTAKE)
             assert Invitation.objects.filter(person=person, used_at=None).count() == 1
         courses = Course.objects.filter(couple=made.couple)
         assert [course.subject for course in courses] == [made.people[0]]
@@ -114,7 +109,33 @@ def test_only_those_with_a_safe_address_are_mailed_and_only_the_number_goes_into
     deferred: list[tuple[str, dict[str, object]]] = []
     monkeypatch.setattr(actions, "later", lambda task, **ids: deferred.append((task, ids)))
     made = enrol(cast, request_id)
-    assert deferred == [("mail.invitation", {"invitation": made.invitations[0].id})]
+    asks = ("measures.plan", {"clinic": cast.clinic.id, "couple": made.couple.id})
+    assert deferred == [asks, ("mail.invitation", {"invitation": made.invitations[0].id})]
+
+
+def test_who_comes_alone_and_who_becomes_a_couple_later_are_asked_too(
+    cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deferred: list[tuple[str, dict[str, object]]] = []
+    monkeypatch.setattr(actions, "later", lambda task, **ids: deferred.append((task, ids)))
+    with door.opened(cast.coordinator.id):
+        one, other = (actions.add_person(by=cast.coordinator, new=BO, request_id=uuid4()) for _ in range(2))
+        couple = actions.pair(by=cast.coordinator, one=one, other=other, request_id=uuid4())
+    plans = [ids for task, ids in deferred if task == "measures.plan"]
+    who = [{"person": one.id}, {"person": other.id}, {"couple": couple.id}]
+    assert plans == [{"clinic": cast.clinic.id} | each for each in who]
+
+
+def test_reminders_are_switched_off_and_on_by_the_person_alone(cast: Cast) -> None:
+    with door.opened(cast.a.id):
+        actions.choose_reminders(by=cast.a, wants=False)
+        actions.choose_reminders(by=cast.a, wants=False)
+        assert not Contact.objects.get(subject=cast.a).wants_reminders
+        actions.choose_reminders(by=cast.a, wants=True)
+    with loading():
+        assert Contact.objects.get(subject=cast.a).wants_reminders
+        did = AuditEntry.objects.filter(subject=cast.a, action__startswith="switched").order_by("at")
+        assert [row.action for row in did] == ["switched reminders off", "switched reminders on"]
 
 
 @pytest.mark.parametrize("who", ["lead", "prescriber", "nurse", "couples_therapist", "a"])

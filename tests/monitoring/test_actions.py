@@ -14,6 +14,8 @@ from bothwell.models import Alarm, AlarmEvent, AuditEntry, Binding, DosingSessio
 from bothwell.monitoring import actions, watch
 from bothwell.privacy import door
 from bothwell.refusal import Refused, Stale
+from bothwell.web import bedside as beds
+from bothwell.web import live
 from tests.conftest import LOGINS, loading
 from tests.room import Bedside, add_device, as_final, as_login, bind, open_bedside, open_session, said
 
@@ -164,6 +166,127 @@ def test_corrections_that_take_turns_are_each_kept_and_repeats_are_not(bedside: 
     assert [value for _, value, _ in samples(bedside.session)] == [130, 140, 130, 140]
 
 
+ECG, PLETH = b"|147842^MDC_ECG_HEART_RATE^MDC|", b"|149530^MDC_PULS_OXIM_PULS_RATE^MDC|"
+
+
+def two_rates(device: str, at: datetime, ecg: int, pleth: int, status: str = "R") -> bytes:
+    """A message in which a monitor says the heart rate of its ECG and the pulse of its oximeter."""
+    message = as_final(said(device, at, heart_rate=pleth), status)
+    head, order, pulse = message.rstrip(b"\r").split(b"\r")
+    assert PLETH in pulse
+    beside = pulse.replace(PLETH, ECG).replace(f"|{pleth}|".encode(), f"|{ecg}|".encode())
+    return b"\r".join([head, order, pulse, beside.replace(b"OBX|1|", b"OBX|2|"), b""])
+
+
+def rates(session: DosingSession) -> list[tuple[str, Decimal]]:
+    with loading():
+        found = Sample.objects.filter(session=session, code="heart_rate").order_by("observed_at", "id")
+        return [(sample.source.partition("@")[0], sample.value) for sample in found]
+
+
+def test_two_heart_rates_of_the_same_instant_are_both_kept_and_both_watched(bedside: Bedside) -> None:
+    at = now() - timedelta(seconds=20)
+    for second in range(0, 20, 2):
+        message = two_rates(bedside.device.identifier, at + timedelta(seconds=second), 38, 75)
+        assert feed(message) == actions.Recorded(True, kept=2)
+        assert feed(message) == actions.Recorded(True, repeated=2)
+    assert sorted(rates(bedside.session)) == [("147842", 38)] * 10 + [("149530", 75)] * 10
+    assert alarms_of(bedside.session) == [("heart_rate", "high", [])]
+    with loading():
+        (alarm,) = Alarm.objects.filter(session=bedside.session)
+    assert alarm.text.startswith("Heart rate 38 /min")
+
+
+def test_a_correction_goes_to_the_source_it_speaks_of(bedside: Bedside) -> None:
+    at = now()
+    feed(two_rates(bedside.device.identifier, at, 38, 75))
+    assert feed(two_rates(bedside.device.identifier, at, 78, 75, "C")).kept == 1
+    with loading():
+        right = Sample.objects.get(session=bedside.session, corrects__isnull=False)
+        assert right.corrects is not None
+        assert (right.source, right.value, right.corrects.value) == (right.corrects.source, 78, 38)
+    assert alarms_of(bedside.session) == [("heart_rate", "high", ["over"])]
+
+
+def test_a_correction_from_another_place_in_the_device_finds_the_one_value_there_is(bedside: Bedside) -> None:
+    at = now()
+    feed(said(bedside.device.identifier, at, heart_rate=140))
+    moved = as_final(said(bedside.device.identifier, at, heart_rate=75), "C").replace(
+        b"|1.2.1.1|", b"|7.7.7.7|"
+    )
+    assert feed(moved).kept == 1
+    with loading():
+        assert Sample.objects.get(session=bedside.session, value=75).corrects_id is not None
+
+
+def test_the_room_and_the_live_line_show_the_ecg_before_the_oximeter(bedside: Bedside) -> None:
+    feed(two_rates(bedside.device.identifier, now(), 71, 75))
+    nurse = bedside.cast.nurse
+    with door.opened(nurse.id):
+        assert beds.newest([bedside.session.id])[bedside.session.id]["heart_rate"].value == 71
+        assert [one.value for one in beds.charted(bedside.session.id)] == [71]
+        update = live.room_update(nurse.id, bedside.session.id)
+    assert update is not None
+    assert [one["value"] for one in update["samples"]] == [71]
+
+
+# ── the monitor's clock ──
+
+
+def trouble(bedside: Bedside) -> str:
+    with loading():
+        return type(bedside.device).objects.get(id=bedside.device.id).clock_trouble
+
+
+@pytest.mark.parametrize(
+    ("behind_s", "said_so"), [(0, ""), (600, "10 minutes behind"), (-300, "5 minutes ahead")]
+)
+def test_a_clock_that_is_wrong_is_told_and_no_time_is_changed(
+    bedside: Bedside, behind_s: int, said_so: str
+) -> None:
+    start = timezone.now() - timedelta(seconds=60)
+    for second in range(0, 60, 10):
+        at = start + timedelta(seconds=second)
+        with as_login(LOGINS.work):
+            shown = {bedside.device.identifier: at - timedelta(seconds=behind_s), "nobody's": at}
+            actions.look_at_clocks(shown, received_at=at)
+    assert said_so in trouble(bedside)
+    assert bool(said_so) == bool(trouble(bedside))
+    observed_at = now() - timedelta(seconds=max(behind_s, 0))
+    feed(said(bedside.device.identifier, observed_at, systolic=120))
+    with loading():
+        kept = Sample.objects.get(session=bedside.session)
+    assert (kept.observed_at, kept.recorded_at > observed_at) == (observed_at, True)
+
+
+def test_the_feed_changes_nothing_of_a_monitor_but_what_it_knows_of_its_clock(bedside: Bedside) -> None:
+    with as_login(LOGINS.work), pytest.raises(DatabaseError), transaction.atomic():
+        type(bedside.device).objects.filter(id=bedside.device.id).update(name="Mine")
+
+
+# ── what a monitor held back ──
+
+
+def test_what_was_held_back_comes_in_its_own_order_and_calls_as_it_would_have(bedside: Bedside) -> None:
+    start = now() - timedelta(minutes=30)
+
+    def say(second: int, spo2: int, late_s: int = 0) -> None:
+        at = start + timedelta(seconds=second)
+        assert feed(said(bedside.device.identifier, at, spo2=spo2), at + timedelta(seconds=late_s)).kept == 1
+
+    for second in (0, 4, 8):
+        say(second, 97)
+    for second in range(600, 800, 4):  # live again, and only then what was held back
+        say(second, 96)
+    for second in range(12, 120, 4):
+        say(second, 87 if 40 <= second < 80 else 97, late_s=700)
+    found = alarms_of(bedside.session)
+    assert found == [("spo2", "high", ["over"])]
+    with loading():
+        order = Sample.objects.filter(session=bedside.session).order_by("observed_at")
+        assert [int(one.value) for one in order if one.value < 90] == [87] * 10
+
+
 def test_a_value_nothing_living_shows_is_kept_as_an_artefact_and_calls_nobody(bedside: Bedside) -> None:
     assert feed(said(bedside.device.identifier, now(), spo2=1)).kept == 1
     assert feed(said(bedside.device.identifier, now(), heart_rate=9_999_999)).kept == 0
@@ -202,16 +325,41 @@ def test_a_signal_that_goes_is_told_once_and_is_over_when_it_returns(bedside: Be
     assert alarms_of(bedside.session) == []
     for seconds in (8, 9, 10):
         tick(at + timedelta(seconds=seconds))
-    assert alarms_of(bedside.session) == [("spo2", "technical", [])]
+    assert alarms_of(bedside.session) == [("monitor", "technical", [])]
     feed(said(bedside.device.identifier, at + timedelta(seconds=11), spo2=97), at + timedelta(seconds=11))
-    assert alarms_of(bedside.session) == [("spo2", "technical", ["over"])]
+    tick(at + timedelta(seconds=12))
+    assert alarms_of(bedside.session) == [("monitor", "technical", ["over"])]
+
+
+def test_a_lost_feed_is_one_alarm_that_names_what_is_missing(bedside: Bedside) -> None:
+    at = now()
+    feed(said(bedside.device.identifier, at, spo2=97, heart_rate=70, respiratory_rate=14), at)
+    for seconds in (8, 9, 10, 20):
+        tick(at + timedelta(seconds=seconds))
+    with loading():
+        (alarm,) = Alarm.objects.filter(session=bedside.session)
+    assert alarm.text == (
+        "SpO₂, Heart rate, Respiratory rate: no reading for 8 seconds. Watch the monitor itself"
+    )
+    acknowledged(bedside, alarm)
+    tick(at + timedelta(seconds=400))
+    assert alarms_of(bedside.session) == [("monitor", "technical", ["acknowledged"])]
+
+
+def test_a_lost_feed_nobody_answers_goes_further_once(bedside: Bedside) -> None:
+    at = now()
+    feed(said(bedside.device.identifier, at, spo2=97), at)
+    tick(at + timedelta(seconds=8))
+    for seconds in (watch.ESCALATE_AFTER_SECONDS + 7, watch.ESCALATE_AFTER_SECONDS + 8, 400):
+        tick(at + timedelta(seconds=seconds))
+    assert alarms_of(bedside.session) == [("monitor", "technical", ["escalated"])]
 
 
 def test_oximetry_that_never_speaks_is_missed_other_quantities_are_not(bedside: Bedside) -> None:
     at = now()
     tick(at)
     tick(at + timedelta(seconds=9))
-    assert alarms_of(bedside.session) == [("spo2", "technical", [])]
+    assert alarms_of(bedside.session) == [("monitor", "technical", [])]
 
 
 def test_without_a_monitor_nothing_is_missed() -> None:
@@ -294,7 +442,7 @@ def test_a_persons_value_is_no_sign_of_life_from_the_monitor(bedside: Bedside) -
     feed(said(bedside.device.identifier, at, spo2=97), at)
     tick(at + timedelta(seconds=9))
     entered(bedside, readings={"spo2": Decimal(96)})
-    assert alarms_of(bedside.session) == [("spo2", "technical", [])]
+    assert alarms_of(bedside.session) == [("monitor", "technical", [])]
 
 
 def test_a_correction_takes_the_place_of_the_value_in_the_watch(bedside: Bedside) -> None:
@@ -373,4 +521,4 @@ def test_a_monitor_taken_off_is_not_missed(bedside: Bedside) -> None:
     with door.opened(bedside.cast.nurse.id):
         actions.unbind(by=bedside.cast.nurse, session=bedside.session)
     tick(at + timedelta(seconds=60))
-    assert alarms_of(bedside.session) == [("spo2", "technical", ["over"])]
+    assert alarms_of(bedside.session) == [("monitor", "technical", ["over"])]

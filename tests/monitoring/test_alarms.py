@@ -40,10 +40,9 @@ def after(seconds: float) -> datetime:
     return NOON + timedelta(seconds=seconds)
 
 
-def reading(value: float, observed: float, received: float | None = None) -> AlarmReading:
-    return AlarmReading(
-        Decimal(str(value)), after(observed), after(observed if received is None else received)
-    )
+def reading(value: float, observed: float, received: float | None = None, source: str = "") -> AlarmReading:
+    arrived = after(observed if received is None else received)
+    return AlarmReading(Decimal(str(value)), after(observed), arrived, key=source, source=source)
 
 
 class Watch:
@@ -59,8 +58,10 @@ class Watch:
         self.events += events
         return [f"{event.kind} {event.priority} {event.number}" for event in events]
 
-    def see(self, value: float, observed: float, received: float | None = None) -> list[str]:
-        return self._keep(step(self.limits, self.state, reading(value, observed, received)))
+    def see(
+        self, value: float, observed: float, received: float | None = None, source: str = ""
+    ) -> list[str]:
+        return self._keep(step(self.limits, self.state, reading(value, observed, received, source)))
 
     def wait(self, at: float) -> list[str]:
         return self._keep(step(self.limits, self.state, Tick(after(at))))
@@ -319,48 +320,116 @@ def test_a_fast_clock_cannot_hold_the_condition_still() -> None:
 # ── the signal ──
 
 
-def test_silence_on_a_continuous_channel_is_a_technical_alarm_within_ten_seconds() -> None:
-    watch = Watch(LIMITS["spo2"])
-    watch.see(98, 0)
-    raised = [at for at in range(2, 12, 2) if watch.wait(at)]
-    assert raised == [8]
-    assert (watch.events[-1].priority, watch.events[-1].text) == (
-        Priority.TECHNICAL,
-        "SpO₂: no reading for 8 seconds. Watch the monitor itself",
-    )
-    assert watch.see(98, 20) == ["over technical 1"]
-    assert watch.state.signal is None
-
-
-def test_a_channel_that_never_speaks_is_missed_too() -> None:
+def test_waiting_for_a_signal_begins_with_the_first_tick() -> None:
     watch = Watch(LIMITS["heart_rate"])
-    assert watch.wait(0) == []
-    assert watch.wait(9) == ["raised technical 1"]
-    assert watch.acknowledge(1, 10) == ["acknowledged technical 1"]
-    assert watch.wait(60) == []
+    assert watch.wait(3) == []
+    assert watch.state.heard_at == after(3)
+    assert watch.wait(20) == []
+    assert watch.state.heard_at == after(3)
 
 
-def test_old_news_is_no_signal() -> None:
+def test_only_a_newer_reading_is_a_sign_of_life() -> None:
     watch = Watch(LIMITS["spo2"])
     watch.see(98, 10)
     watch.see(98, 4, received=15)
     watch.see(98, 10, received=16)
     watch.see(97, 10, received=17)
-    assert watch.wait(18) == ["raised technical 1"]
+    assert watch.state.heard_at == after(10)
+    watch.see(97, 18)
+    assert watch.state.heard_at == after(18)
 
 
-def test_the_cuff_is_silent_between_its_measurements_unless_the_protocol_says_how_long() -> None:
-    watch = Watch(LIMITS["systolic"])
-    watch.see(120, 0)
-    assert watch.wait(3600) == []
-    patient = Watch(default_limits({"systolic": {"warn_high": 160, "lost_after_seconds": 900}})["systolic"])
-    patient.see(120, 0)
-    assert patient.wait(900) == ["raised technical 1"]
+# ── two sources of one quantity ──
+
+ECG, PLETH = "147842@1.1.1.1", "149530@1.2.1.1"
 
 
-def test_a_lost_signal_does_not_end_a_clinical_alarm() -> None:
+def test_a_normal_value_of_one_source_does_not_end_what_the_other_says() -> None:
+    watch = Watch(LIMITS["heart_rate"])
+    assert watch.see(38, 0, source=ECG) == ["raised high 1"]
+    for second in range(1, 30):
+        assert watch.see(75, second, source=PLETH) == []
+        assert watch.see(38, second, source=ECG) == []
+    assert watch.state.level == Priority.HIGH
+    assert watch.see(75, 31, source=ECG) == ["over high 1"]
+
+
+def test_the_condition_is_that_of_the_worse_source() -> None:
+    watch = Watch(LIMITS["heart_rate"])
+    assert watch.see(115, 0, source=PLETH) == ["raised medium 1"]
+    assert watch.see(135, 0, source=ECG) == ["over medium 1", "raised high 2"]
+    assert watch.see(80, 1, source=PLETH) == []
+    assert watch.see(80, 2, source=ECG) == ["over high 2"]
+
+
+def test_a_source_that_fell_silent_holds_nothing_any_longer() -> None:
+    watch = Watch(LIMITS["heart_rate"])
+    watch.see(38, 0, source=ECG)
+    told = [watch.see(75, second, source=PLETH) for second in range(2, 12, 2)]
+    assert told == [[], [], [], [], ["over high 1"]]
+
+
+def test_what_must_last_lasts_in_one_source() -> None:
+    watch = Watch(LIMITS["spo2"])
+    watch.see(92, 0, source="left")
+    for second in range(2, 60, 2):
+        assert watch.see(92, second, source="left") == []
+        watch.see(98, second, source="right")
+    assert watch.see(92, 60, source="left") == ["over medium 1", "raised high 2"]
+
+
+# ── what was held back through a gap ──
+
+
+def test_a_stretch_held_back_is_one_alarm_and_not_one_for_each_reading() -> None:
+    watch = Watch(LIMITS["spo2"])
+    for second in range(1000, 1400, 2):
+        watch.see(98, second)
+    for second in range(0, 600, 2):
+        watch.see(86 if 200 <= second < 320 else 98, second, received=1400)
+    assert [(event.kind, event.priority, event.is_late) for event in watch.events] == [
+        ("raised", "high", True),
+        ("over", "high", False),
+    ]
+    assert watch.events[0].observed_at == after(200)
+    assert watch.state.level is None
+
+
+def test_what_was_held_back_goes_on_from_before_the_gap() -> None:
+    watch = Watch(LIMITS["spo2"])
+    watch.see(98, 0)
+    assert watch.see(86, 2) == ["raised high 1"]
+    for second in range(1000, 1400, 2):
+        watch.see(98, second)
+    told = [watch.see(86 if second < 60 else 98, second, received=1400) for second in range(4, 998, 2)]
+    assert told == [[]] * len(told)
+
+
+def test_a_second_gap_begins_anew_and_is_not_covered_by_the_first() -> None:
+    watch = Watch(LIMITS["spo2"])
+    for second in range(1000, 1400, 2):
+        watch.see(98, second)
+    held_back = [*range(0, 20, 2), *range(500, 520, 2)]
+    told = [watch.see(86, second, received=1400) for second in held_back]
+    assert [kinds for kinds in told if kinds] == [
+        ["raised high 1", "over high 1"],
+        ["raised high 2", "over high 2"],
+    ]
+
+
+def test_what_still_holds_after_two_minutes_of_silence_is_called_anew() -> None:
     watch = Watch(LIMITS["spo2"])
     watch.see(88, 0)
-    assert watch.wait(8) == ["raised technical 2"]
+    watch.acknowledge(1, 5)
+    assert watch.see(88, 120) == []
+    assert watch.see(88, 241) == ["over high 1", "raised high 2"]
+
+
+def test_what_is_past_does_not_end_what_is_now() -> None:
+    watch = Watch(LIMITS["spo2"])
+    for second in range(1000, 1400, 2):
+        watch.see(92, second)
     assert watch.state.level == Priority.HIGH
-    assert foremost(watch.state).number == 1
+    for second in range(0, 60, 2):
+        assert watch.see(98, second, received=1400) == []
+    assert watch.state.level == Priority.HIGH

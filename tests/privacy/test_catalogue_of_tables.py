@@ -116,6 +116,8 @@ def test_a_viewer_sees_no_function_of_ours_that_returns_more_than_identifiers() 
         "held": "TABLE(role text, subject uuid)",
         "held_couples": "TABLE(role text, couple uuid)",
         "busy": "TABLE(subject uuid, starts_at timestamp with time zone, is_open boolean)",
+        "passed_on": "TABLE(flag uuid, waits_since timestamp with time zone, "
+        "acknowledged_at timestamp with time zone, is_closed boolean)",
     }
 
 

@@ -18,11 +18,13 @@ from tests.privacy.worlds import (
     GIVEN,
     PATIENTS,
     PLANS,
+    STOCK_ROWS,
     Built,
     Plan,
     build,
     filled,
     item_given,
+    stock_row,
 )
 
 pytestmark = pytest.mark.django_db
@@ -57,6 +59,7 @@ WRITTEN_AS = {
     "DosingSession": "dosing.time",
     "GateCheck": "dosing.flowsheet",
     "Administration": "dosing.flowsheet",
+    "VialUse": "vials.use",
     "Discharge": "dosing.flowsheet",
     "SessionSummary": "dosing.summary",
     "Binding": "dosing.flowsheet",
@@ -256,6 +259,7 @@ def new_rows(world: Built, viewer: Any, subject: Any, couple: Any) -> list[tuple
         (_of(tables.StaffRole, viewer, person=subject), _is_lead(world, viewer)),
         (_of(tables.Room, viewer), bool(_clinic_roles(world, viewer))),
         (_of(tables.ConsentText, viewer), _is_lead(world, viewer)),
+        *((_of_stock(world, model, viewer), may("vials")) for model in STOCK_ROWS),
     ]
     if (
         viewer.clinic_id != subject.clinic_id
@@ -282,7 +286,15 @@ def new_rows(world: Built, viewer: Any, subject: Any, couple: Any) -> list[tuple
 
 
 def _names_nobody(thing: Any) -> bool:
-    return type(thing) in (tables.AuditEntry, tables.Couple, tables.Person, tables.Room, tables.ConsentText)
+    of_the_clinic = (tables.AuditEntry, tables.Couple, tables.Person, tables.Room, tables.ConsentText)
+    return type(thing) in of_the_clinic or type(thing).__name__ in STOCK_ROWS
+
+
+def _of_stock(world: Built, model: str, viewer: Any) -> Any:
+    table = getattr(tables, model)
+    parents = _parents(world, table, viewer.clinic_id, viewer.clinic_id)
+    colleague = next(p for p in world.people if p.clinic_id == viewer.clinic_id and p.id != viewer.id)
+    return stock_row(table, parents | {"Person": colleague}, clinic=viewer.clinic, author=viewer)
 
 
 def _of(model: type[models.Model], viewer: Any, **known: Any) -> Any:

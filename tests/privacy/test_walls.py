@@ -345,6 +345,7 @@ def test_the_work_login_reads_no_clinical_text() -> None:
         "bothwell_safetyflagclosed",
         "bothwell_sample",
         "bothwell_staffrole",
+        "bothwell_user",
     }
     with psycopg.connect(LOGINS.work, autocommit=True) as work:
         allowed = {

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from bothwell import models as tables
 from bothwell.couples.models import new_id
 from bothwell.privacy.circles import (
+    CLINIC_WIDE,
     READS,
     Assigned,
     Glass,
@@ -89,7 +90,7 @@ FULL = Plan(
         (5, "safety", 1, "always"),
         (6, "couples_therapist", 0, "always"),
     ),
-    roles=((7, "lead", "always"),),
+    roles=((7, "lead", "always"), (4, "prescriber", "always")),
     grants=tuple(
         (place, kind, audience, "open") for place in (0, 1) for kind in GIVEN for audience in AUDIENCES
     ),
@@ -108,7 +109,12 @@ BARE = Plan(
         (5, "individual_therapist", 0, "past"),
         (5, "prescriber", 0, "future"),
     ),
-    roles=((7, "coordinator", "always"), (7, "lead", "past")),
+    roles=(
+        (7, "coordinator", "always"),
+        (7, "lead", "past"),
+        (4, "nurse", "always"),
+        (5, "prescriber", "past"),
+    ),
     grants=tuple((0, kind, audience, "revoked") for kind in GIVEN for audience in AUDIENCES),
     releases=tuple((0, release, True) for release in RELEASES),
     glass=((6, "person", 0, True), (6, "person", 1, False)),
@@ -148,8 +154,12 @@ PLANS = st.builds(
     parted=st.frozensets(st.integers(0, 3), max_size=1),
     assigned=_listed(_ASSIGNED, most=16, least=6),
     roles=_listed(
-        st.tuples(st.sampled_from(STAFF), st.sampled_from(["lead", "coordinator"]), st.sampled_from(WHEN)),
-        most=4,
+        st.tuples(
+            st.sampled_from(STAFF),
+            st.sampled_from(["lead", "coordinator", "nurse", "prescriber", "researcher"]),
+            st.sampled_from(WHEN),
+        ),
+        most=6,
     ),
     grants=_listed(_GRANTS, most=20, least=6),
     releases=_listed(_RELEASES, most=30, least=8),
@@ -252,6 +262,7 @@ PERSON_ROWS: tuple[tuple[str, str], ...] = (
     ("DosingSession", "dosing.time"),
     ("GateCheck", "dosing.flowsheet"),
     ("Administration", "dosing.flowsheet"),
+    ("VialUse", "vials.use"),
     ("Discharge", "dosing.flowsheet"),
     ("SessionSummary", "dosing.summary"),
     ("Binding", "dosing.flowsheet"),
@@ -287,6 +298,10 @@ COUPLE_ROWS: tuple[tuple[str, str], ...] = (
     ("DisclosureSignature", "disclosure"),
     ("ProcessNote", "process_note"),
 )
+
+
+STOCK_ROWS: tuple[str, ...] = ("Vial", "VialEvent", "Discrepancy", "DiscrepancyResolved", "Inventory")
+"""Tables about nobody: the clinic's stock, parents first."""
 
 
 class Builder:
@@ -419,6 +434,28 @@ def _people(b: Builder) -> None:
         ):
             thing = filled(model, {"Person": _of_clinic(built, clinic)}, clinic=clinic)
             b.add(thing, of_clinic, Item(thing.id, "clinic", clinic.id), clinic.id)
+        _stock(b, clinic)
+
+
+def stock_row(model: type[models.Model], parents: dict[str, Any], **known: Any) -> Any:
+    """A row about vials with whole numbers in it: a ledger takes no others."""
+    whole = {
+        "Vial": {"ug_per_ml": 50_000, "nominal_ul": 10_000},
+        "VialEvent": {"kind": "receive", "volume_ul": 10_000},
+    }
+    return filled(model, parents, **(whole.get(model.__name__, {}) | known))
+
+
+def _stock(b: Builder, clinic: Any) -> None:
+    """One vial, its receipt, a discrepancy and its end, an inventory."""
+    people = [person for person in b.built.people if person.clinic_id == clinic.id]
+    parents: dict[str, Any] = {"Person": people[-1]}
+    for name in STOCK_ROWS:
+        thing = stock_row(getattr(tables, name), parents, clinic=clinic, author=people[0])
+        parents[name] = thing
+        item = Item(thing.id, "vials", clinic.id, author=people[0].id)
+        b.add(thing, by_item(item), item, clinic.id)
+        b.write()
 
 
 def _of_clinic(built: Built, clinic: Any) -> Any:
@@ -491,6 +528,7 @@ def _about_person(b: Builder, person: Any) -> None:
         "Device": tables.Device(clinic=clinic, identifier=str(new_id()), name="m"),
         "ConsentText": built.own("ConsentText", clinic.id),
         "ProtocolVersion": built.own("ProtocolVersion", clinic.id),
+        "VialEvent": _drawn(b, clinic),
     }
     b.add(
         parents["Device"],
@@ -552,6 +590,16 @@ def _about_person(b: Builder, person: Any) -> None:
         ),
         Item(invitation.id, "invitation", clinic.id, subject=person.id),
     )
+
+
+def _drawn(b: Builder, clinic: Any) -> Any:
+    """A line that names no syringe, so that the use of one can name it: one for each person."""
+    parents = {"Vial": b.built.own("Vial", clinic.id)}
+    people = [person for person in b.built.people if person.clinic_id == clinic.id]
+    counted = {"kind": "count", "volume_ul": 0, "observed_ul": 10_000, "witness": people[1]}
+    line = stock_row(tables.VialEvent, parents, clinic=clinic, author=people[0], **counted)
+    item = Item(line.id, "vials", clinic.id, author=people[0].id)
+    return b.add(line, by_item(item), item)
 
 
 def _when_dosed(built: Built, place: int) -> dict[str, Any]:
@@ -645,11 +693,8 @@ def _given(b: Builder) -> None:
             Assigned(a.staff_id, Relation(a.role), a.subject_id, a.couple_id, a.since, a.until)
             for a in _objects(built, tables.Assignment)
         ),
-        clinic_roles=frozenset(
-            (r.person_id, Relation(r.role))
-            for r in _objects(built, tables.StaffRole)
-            if r.since <= built.now and (r.until is None or r.until > built.now)
-        ),
+        clinic_roles=frozenset(held for held in _staff_roles(built) if held[1] in CLINIC_WIDE),
+        staff_roles=_staff_roles(built),
         granted=tuple(_grants(b)),
         released=tuple(_releases(b)),
         broken_glass=tuple(_glass(b)),
@@ -661,6 +706,14 @@ def _given(b: Builder) -> None:
         )
         | {(built.people[OUTSIDER].id, built.now.date())},
         today=built.now.date(),
+    )
+
+
+def _staff_roles(built: Built) -> frozenset[tuple[UUID, Relation]]:
+    return frozenset(
+        (r.person_id, Relation(r.role))
+        for r in _objects(built, tables.StaffRole)
+        if r.since <= built.now and (r.until is None or r.until > built.now) and r.role in list(Relation)
     )
 
 

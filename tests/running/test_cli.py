@@ -30,7 +30,17 @@ def _own_home(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_help_lists_the_words(capsys: pytest.CaptureFixture[str]) -> None:
     assert ended() == 0
     shown = capsys.readouterr().out
-    for word in ("serve", "migrate", "work", "listen", "verify-audit", "backup", "restore", "status"):
+    for word in (
+        "serve",
+        "migrate",
+        "work",
+        "listen",
+        "listen-sdc",
+        "verify-audit",
+        "backup",
+        "restore",
+        "status",
+    ):
         assert word in shown
 
 

@@ -116,6 +116,8 @@ def test_only_the_demonstration_says_so_and_has_a_monitor() -> None:
     assert child_environment(Role.WEB, demo, SECRETS, LOGINS, {})["BOTHWELL_DEMO"] == "1"
     assert demo.processes == (Process.WEB, Process.WORK, Process.LISTEN, Process.MONITOR)
     assert clinic.processes == (Process.WEB, Process.WORK, Process.LISTEN)
+    sdc = wish_from({"BOTHWELL_HOME": "x", "BOTHWELL_SDC_ADAPTER": "10.0.0.1"})
+    assert sdc.processes == (Process.WEB, Process.WORK, Process.LISTEN, Process.LISTEN_SDC)
 
 
 def test_the_pages_alone_are_essential_and_run_as_the_web_login() -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import uuid4
 
-from tests.web.matrix_world import EX, OF_THE_COUPLE, PARTNER, SELF, Chart
+from tests.web.matrix_world import EX, LOADED, OF_THE_COUPLE, PARTNER, SELF, Chart
 
 # ── who looks ─────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -32,6 +32,10 @@ EVERYBODY = PARTNERS | STAFF
 NEAR = OF_THE_COUPLE | {EX, "couples_therapist", "lead"}
 """Who is tried with every thing of a kind; the others with the first of them."""
 NOBODY: frozenset[str] = frozenset()
+
+
+KEEPERS = AT_THE_BOARD | {"lead"}
+"""Who keeps the ledger of the clinic's vials, whoever is in their care."""
 
 
 # ── the table ─────────────────────────────────────────────────────────────────────────────────────────────
@@ -132,8 +136,20 @@ def _meeting(name: str, methods: tuple[str, ...]) -> Row:
     return Row(name, frozenset({"couples_therapist"}), ids, ("planned", "held"), _for_nobody("old"), methods)
 
 
+def _questionnaire(
+    name: str, opens: frozenset[str], methods: tuple[str, ...] = GET, which: str = "brs"
+) -> Row:
+    return Row(name, opens, methods=methods, more={"instrument_id": which})
+
+
 def _clinic(name: str, methods: tuple[str, ...], opens: frozenset[str] = LEADS) -> Row:
     return Row(name, opens, methods=methods)
+
+
+def _line_of_a_vial(what: str) -> Row:
+    sent = {"volume_ml": "0.10", "observed_ml": "9.00", "reason": "x", "counterparty": "x"}
+    return Row("stock_line", KEEPERS, {"vial_id": "vial"}, methods=BOTH, more={"what": what},
+               data=lambda chart: {**sent, "request_id": uuid4()})  # fmt: skip
 
 
 TABLE: tuple[Row, ...] = (
@@ -144,6 +160,9 @@ TABLE: tuple[Row, ...] = (
     _checkin("checkin-question", BOTH, number=1),
     _checkin("checkin-review", BOTH),
     _checkin("checkin-sent"),
+    _checkin("checkin-answers", POST),
+    _checkin("checkin-send", POST),
+    _checkin("checkin-key"),
     Row("insights", PARTNERS),
     Row("insight-new", PARTNERS, methods=BOTH),
     _insight("insight", GET),
@@ -168,6 +187,7 @@ TABLE: tuple[Row, ...] = (
     # everyone, about themselves
     Row("access", EVERYBODY),
     Row("my_contact", EVERYBODY, methods=BOTH),
+    Row("my_reminders", PARTNERS, methods=POST, data=lambda chart: {"do": "on"}),
     Row("take_back", frozenset({SELF}), {"grant_id": "grant {}"}, ("to partner", "to therapist", "slept on"),
         THEIRS, POST),
     Row("withdraw", frozenset({SELF}), {"consent_id": "consent {}"}, ("treatment", "release"), THEIRS, POST),
@@ -198,12 +218,23 @@ TABLE: tuple[Row, ...] = (
     Row("workup_correct", BESIDE, {"person_id": "person", "fact_id": "fact{}"}, ("",),
         _for_nobody(" of partner"), BOTH),
     Row("workup_cancel", BESIDE, {"person_id": "person", "session_id": "session before"}, methods=POST),
+    # measures over time
+    Row("how_i_am", PARTNERS),
+    Row("how_i_am_pdf", PARTNERS),
+    _person("measures", TEAM | {"lead"}),
+    _person("measures_pdf", TEAM | {"lead"}),
+    Row("measure_answers", frozenset({"prescriber", "therapist_a", "couples_therapist"}),
+        {"person_id": "person", "response_id": "response {}"}, ("w7",), _for_nobody("w2", "w3", "w4", "w6")),
+    _couple("couple_measures", GET),
+    _couple("couple_measures_pdf", GET),
     # the office
     Row("people", STAFF),
     _person("person", KNOW_THE_NAME),
     _person("person_invite", OFFICE, POST),
     _person("person_contact", KNOW_THE_NAME, BOTH),
     _person("person_team", KNOW_THE_NAME, BOTH),
+    _person("person_papers", TEAM),
+    _person("person_paper", TEAM, BOTH, more={"instrument_id": "gad-7"}),
     Row("end_assignment", OFFICE, {"assignment_id": "assignment {}"}, ("nurse", "couples_therapist"), methods=POST),
     Row("end_assignment", frozenset({"lead"}), {"assignment_id": "assignment safety"}, methods=POST),
     Row("couple_admin", OFFICE | {"couples_therapist"}, {"couple_id": "couple"}, methods=BOTH,
@@ -219,6 +250,7 @@ TABLE: tuple[Row, ...] = (
     _couple("couple", GET),
     _couple("couple_for_both", GET),
     _couple("couple_plan", POST),
+    _couple("couple_pause", POST, data=lambda chart: {"do": "pause"}),
     _couple("couple_library", BOTH),
     Row("couple_end_exercise", frozenset({"couples_therapist"}),
         {"couple_id": "couple", "given_id": "exercise running"}, methods=POST),
@@ -243,12 +275,49 @@ TABLE: tuple[Row, ...] = (
         data=lambda chart: {"has_read": "on", "signed_name": "X"}),
     _clinic("clinic_log", GET),
     _clinic("clinic_glass", BOTH, LEADS | COUPLES_THERAPISTS),
+    # the questionnaires
+    Row("instruments", STAFF),
+    Row("instruments_gains", STAFF),
+    _questionnaire("instrument", STAFF, BOTH),
+    _questionnaire("instrument_fhir", STAFF),
+    _questionnaire("instrument_blank", STAFF),
+    _questionnaire("instrument_words", LEADS, BOTH),
+    _questionnaire("instrument", STAFF - {"other_lead"}, BOTH, LOADED),
+    _questionnaire("instrument_fhir", STAFF - {"other_lead"}, GET, LOADED),
+    _questionnaire("instrument_retire", frozenset({"lead"}), POST, LOADED),
+    _clinic("instrument_new", BOTH),
+    # vials: the clinic's stock, and drawing up for one person
+    Row("stock", KEEPERS | {"other_lead"}),
+    Row("stock_receive", KEEPERS | {"other_lead"}, methods=BOTH),
+    Row("stock_inventory", KEEPERS | {"other_lead"}, methods=BOTH),
+    Row("stock_inventory_taken", KEEPERS, {"inventory_id": "inventory"}),
+    Row("stock_discrepancy", KEEPERS, {"discrepancy_id": "discrepancy"}, methods=BOTH,
+        data=lambda chart: {"how": "reported", "words": "Told"}),
+    Row("stock_vial", KEEPERS, {"vial_id": "vial"}),
+    *(_line_of_a_vial(what) for what in ("open", "waste", "count", "destroy")),
+    Row("stock_correct", KEEPERS, {"vial_id": "vial", "event_id": "line"}, methods=BOTH),
+    Row("stock_export", LEADS),
+    Row("stock_export_csv", LEADS),
+    Row("stock_export_print", LEADS),
+    Row("vial_session", BESIDE, {"session_id": "session {}"}, ("before", "running", "over"),
+        _for_nobody("cancelled"), BOTH),
     # the safety circle
     Row("safety", CIRCLE),
     _person("safety_person", CIRCLE),
+    _person("safety_ask", CIRCLE, BOTH),
+    _person("safety_hold", CIRCLE, POST, data=lambda chart: {"why": "What was heard"}),
+    _person("safety_lift", CIRCLE, POST, data=lambda chart: {"why": "They live apart"}),
+    Row("handed", NOBODY, methods=BOTH),
+    # what cannot wait
+    Row("tasks", STAFF),
+    Row("task_acknowledge", BESIDE | {"therapist_a"}, {"flag_id": "flag"}, methods=POST,
+        data=lambda chart: {"plan": "I call them"}),
+    Row("task_close", BESIDE | {"therapist_a"}, {"flag_id": "flag"}, methods=POST,
+        data=lambda chart: {"reason": "We spoke"}),
+    Row("help_now", PARTNERS),
 )  # fmt: skip
 
-PUBLIC = ("home", "health", "invitation")
+PUBLIC = ("home", "health", "invitation", "offline-worker")
 """Endpoints for somebody who is not logged in; what they say is no one's record."""
 
 PUBLIC_ACCOUNT = frozenset(

@@ -6,6 +6,7 @@ each private text, a word with those who may ever read it (`words`).
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -18,6 +19,8 @@ from django.utils import timezone
 from bothwell import models as tables
 from bothwell.couples.models import Couple, Person, new_id
 from bothwell.enrolment import link
+from bothwell.instruments import importing
+from bothwell.instruments.instrument import Better, Kind
 from bothwell.pathway import protocol as protocols
 from tests.cast import Cast, assign, make_cast, pair, person
 from tests.conftest import loading
@@ -89,10 +92,32 @@ def make_world() -> World:
         )  # fmt: skip
         for colleague in INTIMATE_STAFF:
             assign(viewers[colleague], "couples_therapist", couple=two.old)
+        _questionnaire(cast)
         address = _invited(
             cast, Person.objects.create(clinic=cast.clinic, kind="partner", name_used="Gina"), cast.lead
         )
     return World(cast, viewers, one, two, address)
+
+
+LOADED = "own-loaded"
+
+
+def _questionnaire(cast: Cast) -> None:
+    """One the clinic loaded itself; it is the clinic's, and no other's."""
+    yes_or_no = {"linkId": "q", "text": "Did you sleep?", "type": "boolean"}
+    form = {"resourceType": "Questionnaire", "title": "Loaded", "item": [yes_or_no]}
+    imported = importing.read_questionnaire(json.dumps(form).encode())
+    assert isinstance(imported, importing.Imported)
+    described = importing.Described(
+        slug=LOADED.removeprefix("own-"), short="Loaded", plain_title="Sleep", recall="last night",
+        kind=Kind.INDIVIDUAL, better=Better.NEITHER, reverse=frozenset(), left_out=frozenset(), areas=(),
+        licence_holder="the clinic", licence_terms="its own",
+    )  # fmt: skip
+    tables.ClinicInstrument.objects.create(
+        clinic=cast.clinic, instrument=LOADED, version=importing.instrument(imported, described).version,
+        document=importing.document(imported, described).decode(), origin="imported",
+        licence_holder="the clinic", licence_terms="its own", author=cast.lead,
+    )  # fmt: skip
 
 
 def _viewers(cast: Cast) -> dict[str, Person]:
@@ -165,7 +190,7 @@ def _chart(
     }  # fmt: skip
     lay = _Layer(cast, chart, therapist, protocol, texts, timezone.now())
     for part in (
-        lay.contacts, lay.care_team, lay.answers, lay.course, lay.sessions, lay.insights, lay.couples_work,
+        lay.contacts, lay.care_team, lay.answers, lay.course, lay.sessions, lay.vials, lay.insights, lay.couples_work,
         lay.old_work,
         lay.consents, lay.log,
     ):  # fmt: skip
@@ -243,15 +268,17 @@ class _Layer:
 
         def said(request: Any, status: str, **columns: Any) -> Any:
             sent = {"sent_at": self.now - HOUR} if status == "sent" else {}
-            return self.own(
+            return self.keep(f"response {request.wave}", self.own(
                 "Response", self.chart.person, request=request, instrument=request.instrument, kind=request.kind,
                 instrument_version="1", wave=request.wave, status=status, **sent, **columns,
-            )  # fmt: skip
+            ))  # fmt: skip
 
         asked("due", "phq-9", "measure.predose", "w1")
         draft = self.chart.word("draft answer", SELF)
         said(asked("draft", "gad-7", "measure.individual", "w2"), "draft", answers={"zz": draft})
         said(asked("sent", "csi-16", "measure.relationship", "w3"), "sent", total=Decimal(41), band="mid")
+        asked_of = asked("sent of oneself", "gad-7", "measure.individual", "w7")
+        said(asked_of, "sent", total=Decimal(9), band="mild", answers={"other": "none"})
         screen = said(asked("screen", "phq-9", "screen.suicide", "w4"), "sent", answers={})
         asked("violence", "phq-9", "screen.violence", "w5")
         alone = self.chart.word("said alone", "safety")
@@ -259,7 +286,7 @@ class _Layer:
             asked("violence sent", "phq-9", "screen.violence", "w6"), "sent", answers={"1": alone}, band=alone
         )
         flagged = self.chart.word("flag", *BESIDE, "therapist_a")
-        self.own("SafetyFlag", self.chart.person, response=screen, what=flagged)
+        self.keep("flag", self.own("SafetyFlag", self.chart.person, response=screen, what=flagged))
 
     def course(self) -> None:
         word, team = self.chart.word, (*TEAM, "lead", SELF)
@@ -297,6 +324,34 @@ class _Layer:
         ):
             self.own("DecisionSignature", signer, decision=decision, signs_as=role, verdict="proceed", signed_name="X",
                      words=word(f"signed {role}", *team))  # fmt: skip
+
+    def vials(self) -> None:
+        """A vial of the clinic; what was drawn from it for the session that runs; a count that differs."""
+        cast, of_clinic = self.cast, {"clinic": self.cast.clinic, "author": self.cast.nurse}
+        session = tables.DosingSession.objects.get(id=self.chart.ids["session running"])
+        vial = tables.Vial.objects.create(
+            **of_clinic, code=f"V{uuid4().hex[:8]}", substance="ketamine", product="Ketamine", lot="1", invoice="1",
+            expires_on=(self.now + 90 * DAY).date(), ug_per_ml=50_000, nominal_ul=10_000, supplier="S",
+            received_on=(self.now - 9 * DAY).date(),
+        )  # fmt: skip
+        syringe = uuid4()
+        for kind, more in (
+            ("receive", {"volume_ul": 10_000}),
+            ("open", {}),
+            ("draw", {"volume_ul": 700, "syringe": syringe}),
+        ):
+            line = tables.VialEvent.objects.create(**of_clinic, vial=vial, kind=kind, **more)
+        self.own("VialUse", cast.nurse, session=session, event=line, syringe=syringe)
+        taken = tables.Inventory.objects.create(
+            **of_clinic, witness=cast.prescriber, taken_at=self.now, business="open"
+        )
+        count = tables.VialEvent.objects.create(
+            **of_clinic, vial=vial, kind="count", observed_ul=9_000, witness=cast.prescriber, inventory=taken
+        )
+        off = tables.Discrepancy.objects.create(
+            **of_clinic, vial=vial, event=count, expected_ul=9_300, observed_ul=9_000
+        )
+        self.chart.ids |= {"vial": vial.id, "line": line.id, "inventory": taken.id, "discrepancy": off.id}
 
     def sessions(self) -> None:
         now, word = self.now, self.chart.word

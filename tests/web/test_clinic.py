@@ -24,7 +24,7 @@ from tests.conftest import loading
 pytestmark = pytest.mark.django_db
 LINES = {
     "line-TOTAL_FORMS": "2", "line-INITIAL_FORMS": "0", "line-MIN_NUM_FORMS": "0", "line-MAX_NUM_FORMS": "8",
-    "line-0-label": "Crisis line", "line-0-number": "988",
+    "line-0-label": "Crisis line", "line-0-number": "988", "confirmed": "on",
 }  # fmt: skip
 DETAILS = {"name": "Clinic One", "timezone_name": "America/New_York", "country": "us", **LINES}
 
@@ -245,3 +245,19 @@ def test_others_break_no_glass(cast: Cast) -> None:
     assert client_for(cast.couples_therapist).post("/clinic/break-glass", stranger).status_code == 422
     with loading():
         assert not BreakGlass.objects.exists()
+
+
+def test_a_new_clinic_is_offered_its_countrys_lines_and_must_confirm_them(cast: Cast) -> None:
+    with loading():
+        Clinic.objects.filter(id=cast.clinic.id).update(set_up_at=None, country="DE")
+    client = client_for(cast.lead)
+    page = text(client.get("/clinic/details"))
+    assert 'value="0800 111 0 111"' in page
+    assert "offered for you to confirm" in page
+    assert 'value="116 123"' in text(client.get("/clinic/details?lines=GB"))
+    assert client.get("/clinic/details?lines=%3Cb").status_code == 200
+    refused = client.post("/clinic/details", {**DETAILS, "confirmed": ""})
+    assert refused.status_code == 422
+    assert "Call or look up each new line first" in text(refused)
+    assert client.post("/clinic/details", DETAILS).status_code == 302
+    assert client.post("/clinic/details", {**DETAILS, "confirmed": ""}).status_code == 302, "no line is new"

@@ -303,7 +303,7 @@ CELLS = [
 OF_A_CHART = [
     cell
     for cell in CELLS
-    if cell.values[0].ids and not cell.values[0].name.startswith(("consent-text", "clinic_"))
+    if cell.values[0].ids and not cell.values[0].name.startswith(("consent-text", "clinic_", "stock_"))
 ]
 
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
 from itertools import pairwise
+from typing import Any
 from xml.etree import ElementTree
 
 import pytest
@@ -14,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bothwell.instruments import catalogue
-from bothwell.instruments.instrument import Better
+from bothwell.instruments.instrument import Better, Instrument
 from bothwell.web import score_upright, score_wide, spark
 from bothwell.web.score import (
     CouplesSession,
@@ -27,12 +28,25 @@ from bothwell.web.score import (
     Story,
     Voice,
     describe,
+    describe_line,
     headline,
     held_change,
     rows,
     signed,
 )
-from bothwell.web.score_shapes import A_EDGE, B_EDGE, HEIGHT, LEFT, RIGHT, Box, Days, Text, first_free, months
+from bothwell.web.score_shapes import (
+    A_EDGE,
+    B_EDGE,
+    HEIGHT,
+    LEFT,
+    RIGHT,
+    Box,
+    Days,
+    Text,
+    box_of,
+    first_free,
+    months,
+)
 
 BEGINS, TODAY, ENDS = date(2026, 9, 1), date(2026, 11, 19), date(2026, 12, 6)
 AMARA = (18, 17, 18, 17, 16, 13, 11, 12, 9, 8, 8, 6)
@@ -44,6 +58,12 @@ def weekly(code: str, totals: tuple[int, ...]) -> Line:
         catalogue.load(code),
         tuple((BEGINS + timedelta(weeks=week), Decimal(total)) for week, total in enumerate(totals)),
     )
+
+
+def otherwise(code: str, **changed: Any) -> Instrument:
+    """An instrument of the catalogue whose main scale is another in some way."""
+    instrument = catalogue.load(code)
+    return replace(instrument, scales=(replace(instrument.measure, **changed),))
 
 
 def story() -> Story:
@@ -115,6 +135,30 @@ def test_the_table_holds_everything_the_picture_shows_oldest_first() -> None:
     assert any(row.what == "Insight shared" and row.value == "taken up on 5 Nov" for row in told)
 
 
+@pytest.mark.parametrize(
+    ("totals", "said"),
+    [((11,), "11, answered once,"), ((11, 12, 11), "11, as at the first,"), ((11, 9), "from 11 to 9,")],
+)
+def test_a_line_that_ends_where_it_began_is_not_said_to_have_moved(
+    totals: tuple[int, ...], said: str
+) -> None:
+    assert describe_line("Ben", weekly("phq-9", totals)) == f"Ben, PHQ-9: {said} lower is better."
+
+
+@given(on=st.integers(-75, 120), long=st.booleans())
+def test_the_words_of_today_never_lie_on_the_name_of_a_month(on: int, long: bool) -> None:
+    today = TODAY + timedelta(days=on)
+    told = replace(
+        story(), today=today, begins=BEGINS - timedelta(days=200 * long), ends=ENDS + timedelta(days=120)
+    )
+    score = score_wide.draw(told)
+    assert score.today_x is not None
+    pill = Box(score.today_x - 48, 6, score.today_x + 48, 30)
+    named = [box_of(Text(month.x + 8, 18, month.label), 13) for month in score.months if month.label]
+    assert named
+    assert not [box for box in named if box.touches(pill)]
+
+
 @pytest.mark.parametrize(("points", "said"), [(-7, "−7"), (4, "+4"), (Decimal("-10.00"), "−10")])
 def test_a_change_is_written_with_a_true_minus_and_no_noughts(points: Decimal, said: str) -> None:
     assert signed(Decimal(points)) == said
@@ -143,7 +187,7 @@ def test_unmirrored_numbers_rise_upwards_on_both_sides() -> None:
 def test_mirrored_the_better_total_is_never_further_from_us(
     better: Better, side: Side, totals: tuple[int, int]
 ) -> None:
-    line = Line(replace(catalogue.load("phq-9"), better=better), ())
+    line = Line(otherwise("phq-9", better=better), ())
     scale = score_wide.scale(line, side, mirrored=True)
     edge = A_EDGE if side is Side.A else B_EDGE
     one, other = (abs(scale.y(Decimal(total)) - edge) for total in totals)
@@ -177,8 +221,7 @@ def test_bands_fill_a_side_from_edge_to_border_without_gap_or_overlap() -> None:
 
 
 def test_an_instrument_without_bands_or_published_change_is_drawn_all_the_same() -> None:
-    bare = replace(catalogue.load("phq-9"), bands=(), published_change=None)
-    bare = replace(bare, reliability=replace(bare.reliability, standard_deviation=None))
+    bare = otherwise("phq-9", bands=(), published_change=None, reliability=None)
     line = Line(bare, tuple((on, total) for on, total in weekly("phq-9", AMARA).totals))
     score = score_wide.draw(replace(story(), a=replace(story().a, line=line)))
     assert score.a.bands == ()
@@ -283,7 +326,7 @@ def test_words_are_quoted_only_from_what_was_shared_with_words() -> None:
 def test_a_trend_names_its_ends_by_which_way_is_better() -> None:
     depression = spark.trend(weekly("phq-9", AMARA), Side.A, BEGINS, TODAY)
     assert (depression.high.words, depression.low.words) == ("heavier", "lighter")
-    satisfaction = Line(replace(catalogue.load("phq-9"), better=Better.HIGHER), depression_totals())
+    satisfaction = Line(otherwise("phq-9", better=Better.HIGHER), depression_totals())
     assert spark.trend(satisfaction, Side.B, BEGINS, TODAY).high.words == "lighter"
 
 

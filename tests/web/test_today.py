@@ -8,7 +8,15 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from bothwell.models import CoupleSession, JointDecision, Preparation, SessionSummary
+from bothwell.instruments.catalogue import load
+from bothwell.models import (
+    CoupleSession,
+    JointDecision,
+    Preparation,
+    Request,
+    Response,
+    SessionSummary,
+)
 from bothwell.privacy import door
 from bothwell.web.today import greeting
 from tests.cast import Cast, client_for, make_cast
@@ -41,6 +49,47 @@ def test_what_needs_me_with_minutes_and_where_i_was(cast: Cast) -> None:
     assert "Worry" not in page
     answered_page = client_for(cast.b).get("/today").content.decode()
     assert "Nothing just now" in answered_page
+
+
+def test_questions_of_one_occasion_make_one_sitting_with_one_button_to_start_or_go_on(cast: Cast) -> None:
+    weekly = [asked(cast, cast.a, each, "weekly 2026-W47") for each in ("csi-4", "gad-7")]
+    asked(cast, cast.a, "phq-9", "by hand", timezone.now() + timedelta(days=3))
+    client = client_for(cast.a)
+    page = client.get("/today").content.decode()
+    assert "3 things" in page
+    minutes = sum(load(each).minutes for each in ("csi-4", "gad-7"))
+    assert f"About {minutes} minutes: this week</h3>" in page
+    assert f"About {load('phq-9').minutes} minutes: from your care team</h3>" in page
+    assert page.index("this week") < page.index("from your care team")
+    starts = re.findall(r'class="btn primary" href="(/checkin/[^"]+)">(\w[\w ]*)<', page)
+    assert starts[0] == (f"/checkin/{weekly[0].id}", "Start")
+    assert len(starts) == 2
+    with loading():
+        Response.objects.create(
+            clinic=cast.clinic, subject=cast.a, author=cast.a, request=weekly[1], instrument="gad-7",
+            instrument_version="1", kind=weekly[1].kind, wave=weekly[1].wave, answers={"gad7-1": "LA6568-5"},
+        )  # fmt: skip
+    page = client.get("/today").content.decode()
+    starts = re.findall(r'class="btn primary" href="(/checkin/[^"]+)">(\w[\w ]*)<', page)
+    assert starts[0] == (f"/checkin/{weekly[1].id}", "Go on")
+
+
+def test_what_ran_out_is_gone_without_a_trace(cast: Cast) -> None:
+    request = asked(cast, cast.a)
+    assert "1 thing" in client_for(cast.a).get("/today").content.decode()
+    with loading():
+        Request.objects.filter(id=request.id).update(lapses_at=timezone.now())
+    assert "Nothing just now" in client_for(cast.a).get("/today").content.decode()
+
+
+def test_reminders_are_one_step_from_the_first_page(cast: Cast) -> None:
+    client = client_for(cast.a)
+    assert 'href="/access/contact"' in client.get("/today").content.decode()
+    assert "They are on." in client.get("/access/contact").content.decode()
+    client.post("/access/reminders", {"do": "off"})
+    assert "They are off." in client.get("/access/contact").content.decode()
+    assert "They are on." in client_for(cast.b).get("/access/contact").content.decode()
+    assert "remind" not in client_for(cast.nurse).get("/access/contact").content.decode()
 
 
 def test_a_sent_check_in_needs_nobody_any_more(cast: Cast) -> None:
@@ -172,13 +221,13 @@ def test_staff_see_their_own_day(cast: Cast) -> None:
         )
     }
     assert "Joint decision" in pages["prescriber"]
-    assert "A safety answer waits" in pages["prescriber"]
-    assert "A safety answer waits" in pages["nurse"]  # on the day of a session
+    assert "1 safety task waits" in pages["prescriber"]
+    assert "safety task" in pages["nurse"]  # on the day of a session
     assert "Joint decision" in pages["couples_therapist"]
     assert "Amara and Ben" in pages["couples_therapist"]
     assert "Amara" in pages["coordinator"]
     for name in ("couples_therapist", "therapist_b", "coordinator", "lead", "safety"):
-        assert "A safety answer waits" not in pages[name]
+        assert "safety task" not in pages[name]
     for name in ("nurse", "therapist_b", "coordinator", "lead"):
         assert "Joint decision" not in pages[name]
     stranger = client_for(cast.stranger_prescriber).get("/today").content.decode()

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from bothwell.devices import encryption
 from bothwell.devices.listen import Listener
 
 
@@ -24,10 +25,16 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, host: str, port: int, **options: Any) -> None:
         try:
-            asyncio.run(Listener(host, port).run(self._ready))
+            papers = encryption.papers(os.environ)
+            self.is_encrypted = papers is not None
+            context = encryption.server_context(papers) if papers else None
+            asyncio.run(Listener(host, port, context).run(self._ready))
+        except encryption.CannotEncrypt as trouble:
+            raise CommandError(str(trouble)) from None
         except OSError as error:
             raise CommandError(f"Cannot listen at {host}:{port} ({error.strerror}).") from None
 
     def _ready(self, host: str, port: int) -> None:
-        self.stdout.write(f"listening for bedside monitors at {host}:{port}")
+        how = ", encrypted" if self.is_encrypted else ""
+        self.stdout.write(f"listening for bedside monitors at {host}:{port}{how}")
         self.stdout.flush()

@@ -95,7 +95,10 @@
   // Signing out takes unsaved words with it: whoever sits down here next finds none in this tab.
   document.addEventListener("submit", (event) => {
     if (!event.target.getAttribute("action")?.endsWith("/account/logout/")) return;
-    try { sessionStorage.clear(); } catch { /* nothing was kept */ }
+    try {
+      sessionStorage.clear();
+      caches.delete("checkin");
+    } catch { /* nothing was kept */ }
   });
 
   document.addEventListener("htmx:sendError", () => tell("No connection just now. What you typed is still here; please try again."));

@@ -15,10 +15,19 @@
     fetch(url, { method: "POST", keepalive: true, credentials: "same-origin", redirect: "manual", headers }).catch(() => {});
   }
 
+  // Check-ins kept for reading without a network go too; answers still to be handed in are unreadable without them.
+  function forgetCopies() {
+    try {
+      navigator.serviceWorker?.controller?.postMessage({ forget: true });
+      caches.delete("checkin");
+    } catch { /* nothing was kept */ }
+  }
+
   function leave() {
     document.documentElement.hidden = true;
     document.title = "";
     try { sessionStorage.clear(); } catch { /* nothing was kept */ }  // unsaved words go too: somebody is in the room
+    forgetCopies();
     closeSession();
     location.replace(button.href);
   }

@@ -1,16 +1,7 @@
-// Keeps what is being typed until the server has it. Check-in answers are posted by htmx as they are chosen; long texts
-// stay in this tab's own session storage, under the writer's key, until they were sent. It sends nothing by itself.
+// Keeps what is being typed until the server has it: long texts stay in this tab's own session storage, under the
+// writer's key, until they were sent. It sends nothing by itself.
 const PREFIX = "draft:";
 
-// ── check-in: an answer kept elsewhere meanwhile (409) is shown in place, like any other word about saving ──
-document.addEventListener("htmx:beforeSwap", (event) => {
-  if (event.detail.xhr.status === 409 && event.detail.requestConfig.elt.matches?.("[data-autosave]")) {
-    event.detail.shouldSwap = true;
-    event.detail.isError = false;
-  }
-});
-
-// ── long texts ──
 function fieldsOf(form) {
   return [...form.elements].filter((field) => field.matches("textarea, input:not([type=hidden])") && field.name);
 }

@@ -1,15 +1,20 @@
 // The drawing of the room: four panels over one time, pressures as bars, limits dashed. It draws what it is given.
+// What is expected of a population is pale, behind the rest or in a panel of its own, and can be switched off.
 
 const PANELS = [
   { code: "systolic", label: "BP", low: 50, high: 205, share: 0.44 },
   { code: "heart_rate", label: "HR", low: 40, high: 140, share: 0.18 },
   { code: "spo2", label: "SpO₂", low: 86, high: 100, share: 0.18 },
   { code: "respiratory_rate", label: "RR", low: 4, high: 28, share: 0.2 },
+  { code: "level", label: "", low: 0, high: 50, share: 0.12 },
 ];
+const MEASURED = 4; // panels of what is measured; the one of what is expected comes last, if at all
+const SHOWN_AS_EXPECTED = 0.13; // how strong a band of the expected is drawn: as `.c-exp`
 const LETTERS = { dose: "I", given: "R", note: "N" };
 const GAP_S = 90; // longer than this without a value, and the line is broken
 const SPAN_S = 120 * 60;
-const AROUND_PX = 436; // what stands above and below the drawing, so that the keys stay in sight
+const STACKED_PX = 900; // no wider than this, everything stands under one another and the page scrolls anyway
+const AROUND_PX = 416; // what stands above and below the drawing, so that the keys stay in sight
 
 function ink(name) {
   return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
@@ -56,7 +61,53 @@ function dashed(context, x0, x1, y, dash, width, colour) {
   context.restore();
 }
 
-/** Behind the lines: the time the infusion ran, limits, when something is due. */
+/** What a population would show: a band where one was published, and a thin line. Points: [time, typical, low, high]. */
+function expectation(plot, points, dot) {
+  const { ctx } = plot;
+  const place = ([time], value) => [plot.valToPos(time, "x", true), plot.valToPos(value, "y", true)];
+  const banded = points.filter((point) => point[2] !== null);
+  ctx.save();
+  ctx.fillStyle = ctx.strokeStyle = ink("--ink");
+  ctx.globalAlpha = SHOWN_AS_EXPECTED;
+  ctx.beginPath();
+  for (const point of banded) ctx.lineTo(...place(point, point[3]));
+  for (const point of [...banded].reverse()) ctx.lineTo(...place(point, point[2]));
+  ctx.fill();
+  ctx.globalAlpha = 0.5;
+  ctx.lineWidth = 1.5 * dot;
+  ctx.beginPath();
+  for (const point of points) ctx.lineTo(...place(point, point[1]));
+  ctx.stroke();
+  ctx.restore();
+}
+
+/** Says in the drawing itself what the pale part is. */
+function saidExpected(plot, words, y, dot) {
+  const { ctx, bbox } = plot;
+  ctx.save();
+  ctx.fillStyle = ink("--ink-3");
+  ctx.font = `${15 * dot}px ${ink("--sans")}`;
+  ctx.textAlign = "right";
+  ctx.textBaseline = "bottom";
+  ctx.fillText(words, bbox.left + bbox.width - 4 * dot, y);
+  ctx.restore();
+}
+
+function expected(plot, state, panel, dot) {
+  const { level, pressure } = state.data.expected ?? {};
+  if (!state.isExpected) return;
+  if (panel.code === "systolic" && pressure) {
+    for (const points of pressure) expectation(plot, points, dot);
+    const last = pressure[0].at(-1);
+    saidExpected(plot, "expected course", plot.valToPos(Math.max(last[1], pressure[0][1][1]), "y", true) - 2 * dot, dot);
+  }
+  if (panel.code === "level" && level) {
+    expectation(plot, level.points, dot);
+    saidExpected(plot, plot.bbox.width < 420 * dot ? level.unit : `expected ketamine, ${level.unit}`, plot.bbox.top + 17 * dot, dot);
+  }
+}
+
+/** Behind the lines: what is expected, the time the infusion ran, limits, when something is due. */
 function ground(state, panel) {
   return (plot) => {
     const { ctx, bbox } = plot;
@@ -72,6 +123,7 @@ function ground(state, panel) {
       ctx.fillRect(x, bbox.top, plot.valToPos(to, "x", true) - x, bbox.height);
     }
     ctx.globalAlpha = 1;
+    expected(plot, state, panel, dot);
     for (const [value, kind] of state.data.limits[panel.code] ?? []) {
       const y = plot.valToPos(value, "y", true);
       const strong = kind === "alarm";
@@ -164,16 +216,28 @@ function marks(plot, state, dot) {
   }
 }
 
+/** The figures beside a panel: its limits; of the expected, which has none, nought and a round number. */
+function figures(state, panel) {
+  if (panel.code !== "level") return limitsOf(state, panel);
+  const top = levelTop(state) * 0.9;
+  return [0, [500, 200, 100, 50, 20, 10, 5].find((step) => step <= top) ?? 1].reverse();
+}
+
+function levelTop(state) {
+  const points = state.data.expected?.level?.points ?? [];
+  return 1.15 * Math.max(1, ...points.map(([, typical, , high]) => high ?? typical));
+}
+
 function limitsOf(state, panel) {
   return [...new Set((state.data.limits[panel.code] ?? []).map(([value]) => value))].sort((a, b) => b - a);
 }
 
-/** The limits as figures; one that would lie on another, or on the panel's name, is left out. */
-function readable(plot, splits) {
-  let lastY = 4;
+/** Values as figures; one that would lie on another, or on the panel's name, is left out. */
+function readable(plot, splits, panel) {
+  let lastY = panel.label ? 4 : -17;
   return splits.map((value) => {
     const y = plot.valToPos(value, "y");
-    if (y - lastY < 17) return "";
+    if (y - lastY < 16) return "";
     lastY = y;
     return String(value);
   });
@@ -188,34 +252,35 @@ function stretch(data) {
   return [from, Math.max(origin + (data.started ? SPAN_S : 1800), now + 300)];
 }
 
-function options(state, panel, index, width, height) {
-  const isLast = index === PANELS.length - 1;
+function options(state, panel, width, height) {
+  const isLast = () => panel === state.shown.at(-1);
+  const whole = state.shown.reduce((sum, each) => sum + each.share, 0);
   const axis = { stroke: () => ink("--ink-3"), font: `16px ${ink("--sans")}`, grid: { stroke: () => ink("--line"), width: 1 }, ticks: { show: false } };
   const origin = () => state.data.started ?? state.data.arrived ?? 0;
   return {
     width,
-    height: Math.round(height * panel.share) + (isLast ? 26 : 0),
+    height: Math.round((height * panel.share) / whole) + (isLast() ? 26 : 0),
     legend: { show: false },
     cursor: { show: false },
     select: { show: false },
-    padding: [6, 26, isLast ? 0 : 2, 0],
+    padding: [6, 26, () => (isLast() ? 0 : 2), 0],
     scales: {
       x: { time: false, range: () => stretch(state.data) },
-      y: { range: (plot) => range(panel, plot.data.slice(1).flat()) },
+      y: { range: (plot) => (panel.code === "level" ? [0, levelTop(state)] : range(panel, plot.data.slice(1).flat())) },
     },
     axes: [
       {
         ...axis,
-        size: isLast ? 30 : 2,
+        size: () => (isLast() ? 30 : 2),
         splits: (plot) => {
           const step = (plot.width < 600 ? 40 : 20) * 60;
           const found = [];
           for (let at = origin() + Math.ceil((plot.scales.x.min - origin()) / step) * step; at <= plot.scales.x.max; at += step) found.push(at);
           return found;
         },
-        values: (_, splits) => (isLast ? splits.map((at) => `${Math.round((at - origin()) / 60)}${at === origin() ? " min" : ""}`) : splits.map(() => "")),
+        values: (_, splits) => (isLast() ? splits.map((at) => `${Math.round((at - origin()) / 60)}${at === origin() ? " min" : ""}`) : splits.map(() => "")),
       },
-      { ...axis, size: 62, space: 40, grid: { show: false }, splits: () => limitsOf(state, panel), values: (plot, splits) => readable(plot, splits) },
+      { ...axis, size: 62, space: 40, grid: { show: false }, splits: () => figures(state, panel), values: (plot, splits) => readable(plot, splits, panel) },
     ],
     series: panel.code === "systolic"
       ? [{}, { stroke: "transparent", points: { show: false } }, { stroke: "transparent", points: { show: false } }]
@@ -224,26 +289,45 @@ function options(state, panel, index, width, height) {
   };
 }
 
-/** Draws into `host`. Returns {set, add, redraw}: all of it anew, single values, the line of now. */
-export function chart(host, data) {
-  const state = { data };
-  const height = () => Math.max(320, Math.min(560, innerHeight - AROUND_PX));
-  const values = (panel) => (panel.code === "systolic" ? pressures(state.data.series) : line(state.data.series[panel.code] ?? []));
-  const plots = PANELS.map((panel, index) => new uPlot(options(state, panel, index, host.clientWidth, height()), values(panel), host));
+/** Draws into `host`. Returns {set, add, redraw, expect}: all of it anew, single values, the line of now, the expected. */
+export function chart(host, data, isExpected = true) {
+  const state = { data, isExpected, shown: [] };
+  const below = () => (innerWidth > STACKED_PX ? host.parentElement.querySelector(".population")?.offsetHeight ?? 0 : 0);
+  const height = () => Math.max(320, Math.min(560, innerHeight - AROUND_PX - below()));
+  const values = (panel) => (panel.code === "systolic" ? pressures(state.data.series) : panel.code === "level" ? [[], []] : line(state.data.series[panel.code] ?? []));
+  choose();
+  const plots = PANELS.map((panel) => new uPlot(options(state, panel, host.clientWidth, height()), values(panel), host));
+
+  /** Which panels there are: that of the expected only where there is something to draw, and it is wanted. */
+  function choose() {
+    const isLevel = state.isExpected && Boolean(state.data.expected?.level);
+    state.shown = isLevel ? PANELS : PANELS.slice(0, MEASURED);
+  }
+
+  function lay() {
+    choose();
+    plots.forEach((plot, index) => {
+      plot.root.hidden = !state.shown.includes(PANELS[index]);
+      plot.setSize({ width: host.clientWidth, height: options(state, PANELS[index], 0, height()).height });
+    });
+  }
 
   function redraw() {
     plots.forEach((plot, index) => plot.setData(values(PANELS[index])));
     const { series } = state.data;
     const said = (code, name) => { const last = series[code]?.at(-1); return last ? `${name} ${last[1]}` : ""; };
-    host.setAttribute("aria-label", ["Vital signs as lines over time; the values stand in the table below.", said("systolic", "Systolic"), said("diastolic", "diastolic"), said("heart_rate", "heart rate"), said("spo2", "oxygen"), said("respiratory_rate", "breaths")].filter(Boolean).join(" "));
+    const pale = state.isExpected && Object.keys(state.data.expected ?? {}).length ? "Pale behind them: what a population would show, not this patient." : "";
+    host.setAttribute("aria-label", ["Vital signs as lines over time; the values stand in the table below.", said("systolic", "Systolic"), said("diastolic", "diastolic"), said("heart_rate", "heart rate"), said("spo2", "oxygen"), said("respiratory_rate", "breaths"), pale].filter(Boolean).join(" "));
   }
 
   host.setAttribute("role", "img");
+  lay();
   redraw();
-  new ResizeObserver(() => plots.forEach((plot, index) => plot.setSize({ width: host.clientWidth, height: options(state, PANELS[index], index, 0, height()).height }))).observe(host);
+  new ResizeObserver(lay).observe(host);
   return {
     redraw,
-    set(fresh) { state.data = fresh; redraw(); },
+    set(fresh) { state.data = fresh; lay(); redraw(); },
+    expect(isWanted) { state.isExpected = isWanted; lay(); redraw(); },
     add(samples) {
       for (const { code, value, observed_at: at } of samples) {
         const points = (state.data.series[code] ??= []);

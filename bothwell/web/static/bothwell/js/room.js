@@ -5,6 +5,7 @@ import { chart } from "./chart.js";
 
 const RING = 308; // once around, in the units of its drawing
 const STALE_MS = 12_000; // as on the server: a monitor silent for so long is not heard now
+const EXPECTED = "bothwell-expected-course";
 const CONTINUOUS = new Set(["spo2", "heart_rate", "respiratory_rate"]);
 
 const main = document.querySelector("main[data-stream]");
@@ -25,7 +26,7 @@ function watch() {
   const zone = main.dataset.zone;
   const host = main.querySelector("[data-chart]");
   const given = () => JSON.parse(document.getElementById("chart-data").textContent);
-  const drawing = host ? chart(host, given()) : null;
+  const drawing = host ? expectable(chart(host, given(), isExpectedWanted()), given) : null;
   let alarms = null;
   let redrawn = 0;
   let isLeaving = false; // a form is on its way: its own answer is the next page, at its top
@@ -40,7 +41,7 @@ function watch() {
     },
     onParts(changed, fetched) {
       if (fetched.querySelector("[data-stage]")?.dataset.stage !== main.dataset.stage && !isBusy() && !isLeaving) location.replace(location.pathname);
-      if (changed.includes("chart")) drawing?.set(given());
+      if (changed.includes("chart")) { drawing?.set(given()); drawing?.offer(); }
     },
   });
 
@@ -114,6 +115,26 @@ function watch() {
   });
   setInterval(() => { if (line.isLive() && !document.hidden) line.refresh(); }, 60_000);
   sheets();
+}
+
+/** Whether this device wants the expected course drawn: kept here, not in the record. Without a memory, it does. */
+function isExpectedWanted() {
+  try { return localStorage.getItem(EXPECTED) !== "off"; } catch { return true; }
+}
+
+/** The switch beside the drawing, there only while something is expected. */
+function expectable(drawing, given) {
+  const key = main.querySelector("[data-expected]");
+  if (!key) return { ...drawing, offer() {} };
+  const box = key.querySelector("input");
+  box.checked = isExpectedWanted();
+  box.addEventListener("change", () => {
+    try { localStorage.setItem(EXPECTED, box.checked ? "on" : "off"); } catch { /* a device without a memory: for this page only */ }
+    drawing.expect(box.checked);
+  });
+  function offer() { key.hidden = Object.keys(given().expected ?? {}).length === 0; }
+  offer();
+  return { ...drawing, offer };
 }
 
 function isBusy() {

@@ -1,0 +1,115 @@
+// Keeps the check-in pages that were opened on this device, and what they are drawn with, so that they can be opened
+// again without a network. It keeps nothing else, shows a page only as long as a session would stay open, and forgets
+// everything when somebody signs out or has to sign in.
+"use strict";
+const KEPT = "checkin";
+const PAGE = /^\/checkin\/[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
+const KEEP_FOR = "X-Keep-Seconds";
+const KEPT_AT = "X-Kept-At";
+const NOTHING_HERE = `<!doctype html><html lang="en"><meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1"><title>Today</title>
+<body><main><h1>No connection just now</h1><p>What you answered is kept on this device and is handed in when you are
+online and signed in. Open this page again then.</p></main></body></html>`;
+
+self.addEventListener("install", () => self.skipWaiting());
+self.addEventListener("activate", (event) => event.waitUntil(self.clients.claim()));
+
+self.addEventListener("message", (event) => {
+  if (event.data.keep) event.waitUntil(keepAll(event.data.keep));
+  if (event.data.drop) event.waitUntil(drop(event.data.drop));
+  if (event.data.forget) event.waitUntil(forget());
+});
+
+self.addEventListener("fetch", (event) => {
+  const { request } = event;
+  const url = new URL(request.url);
+  if (url.origin !== self.location.origin) return;
+  const isLeaving = request.method === "POST" && url.pathname.startsWith("/account/logout");
+  if (isLeaving || (request.mode === "navigate" && url.pathname.startsWith("/account/login"))) {
+    event.waitUntil(forget());
+  } else if (request.method !== "GET") {
+    return;
+  } else if (request.mode === "navigate" && PAGE.test(url.pathname)) {
+    event.respondWith(page(event, url.pathname));
+  } else if (url.pathname.startsWith("/static/") && request.mode !== "navigate") {
+    event.respondWith(part(request));
+  }
+});
+
+/** The page as the server has it; without a network as it was kept, while it is young. */
+async function page(event, path) {
+  let answer;
+  try {
+    answer = await fetch(event.request);
+  } catch {
+    return (await kept(path)) ?? nothingHere();
+  }
+  event.waitUntil(answer.ok ? keepPage(path, answer.clone()) : drop(path));
+  return answer;
+}
+
+function nothingHere() {
+  const headers = { "Content-Type": "text/html; charset=utf-8", "Content-Security-Policy": "default-src 'none'", "Cache-Control": "no-store" };
+  return new Response(NOTHING_HERE, { status: 503, headers });
+}
+
+/** What a page is drawn with: of the server, else as kept. */
+async function part(request) {
+  try {
+    return await fetch(request);
+  } catch (trouble) {
+    const found = await caches.match(request, { cacheName: KEPT, ignoreVary: true });
+    if (found) return found;
+    throw trouble;
+  }
+}
+
+async function keepPage(path, answer) {
+  const seconds = Number(answer.headers.get(KEEP_FOR));
+  if (!seconds || answer.redirected) return;
+  const headers = new Headers(answer.headers);
+  headers.set(KEPT_AT, String(Date.now()));
+  const cache = await caches.open(KEPT);
+  await cache.put(path, new Response(await answer.blob(), { status: 200, headers }));
+}
+
+async function kept(path) {
+  const found = await caches.match(path, { cacheName: KEPT, ignoreVary: true });
+  if (!found) return null;
+  const age = Date.now() - Number(found.headers.get(KEPT_AT));
+  if (age >= 0 && age < Number(found.headers.get(KEEP_FOR)) * 1000) return found;
+  await drop(path);
+  return null;
+}
+
+async function drop(path) {
+  if (await caches.has(KEPT)) await (await caches.open(KEPT)).delete(path, { ignoreVary: true });
+}
+
+/** The page that asks for it, and its parts: fetched anew, for it was opened before this keeper was there. */
+async function keepAll({ page: path, parts }) {
+  if (!PAGE.test(path)) return;
+  const cache = await caches.open(KEPT);
+  const wanted = parts.filter((each) => new URL(each, self.location.origin).pathname.startsWith("/static/"));
+  await Promise.all(wanted.map((each) => cache.add(each).catch(() => {})));
+  const answer = await fetch(path, { credentials: "same-origin", redirect: "manual" });
+  if (answer.ok) await keepPage(path, answer);
+  for (const client of await self.clients.matchAll()) client.postMessage({ kept: path });
+}
+
+/** All pages, and of the answers those the server has. What still waits is sealed, and its key was in the page. */
+async function forget() {
+  await caches.delete(KEPT);
+  const known = await indexedDB.databases?.();
+  if (known && !known.some((each) => each.name === "checkin")) return;
+  const opening = indexedDB.open("checkin");
+  opening.onupgradeneeded = () => opening.transaction.abort();
+  opening.onsuccess = () => {
+    const walk = opening.result.transaction("entries", "readwrite").objectStore("entries").openCursor();
+    walk.onsuccess = () => {
+      if (!walk.result) { opening.result.close(); return; }
+      if (walk.result.value.acked !== null) walk.result.delete();
+      walk.result.continue();
+    };
+  };
+}

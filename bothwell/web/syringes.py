@@ -1,0 +1,249 @@
+"""Drawing up in the room: which vial, how much by the order, and where every drop of it went.
+
+It starts no dose and opens no gate: it keeps the ledger beside the chart. The bedside monitor stays the first to watch.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import URLPattern, path
+from django.utils import timezone
+from django.views.decorators.http import require_http_methods
+
+from bothwell.couples.models import Person, Role
+from bothwell.dosing import actions as dosing
+from bothwell.dosing import ledger, syringe_actions
+from bothwell.dosing.ledger import Kind
+from bothwell.dosing.models import Administration, DosingSession, Order
+from bothwell.pathway import actions as pathway
+from bothwell.privacy import audit
+from bothwell.refusal import Refused
+from bothwell.web import bedside, vial_forms, vials_shown
+from bothwell.web.asking import require
+from bothwell.web.room_shown import Bed
+from bothwell.web.vials import proofs
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One vial that can be drawn from, with the volume the order makes of it."""
+
+    standing: vials_shown.Standing
+    volume_ul: int
+    working: str
+
+    @property
+    def words(self) -> str:
+        """Everything a gloved hand needs beside the key."""
+        vial, last = self.standing.vial, self.standing.last
+        state = "open" if last.is_open else "sealed: drawing opens it"
+        return (
+            f"{vial.code}, {vial.product}, {state}. {ledger.ml(last.on_hand_ul)} mL in it. "
+            f"Lot {vial.lot}, expires {vial.expires_on:%d %b %Y}. {self.working}"
+        )
+
+
+@dataclass(frozen=True)
+class Open:
+    """A syringe that is not accounted for yet, and the form that does it."""
+
+    syringe: syringe_actions.Syringe
+    form: vial_forms.Settling
+
+
+@dataclass(frozen=True)
+class Sums:
+    """What the ledger says of this session beside what was ordered and charted, in µg."""
+
+    drawn_ug: int
+    given_ug: int
+    wasted_ug: int
+    dead_ug: int
+    held_ug: int
+    charted_ug: int
+
+    @property
+    def agrees(self) -> bool:
+        """Whether the ledger's given amount is the charted dose, to the hundredth of a mL it was drawn in."""
+        return self.held_ug > 0 or self.given_ug == self.charted_ug
+
+
+def _bed(request: HttpRequest, session_id: UUID) -> Bed:
+    who = require(request, Role.NURSE, Role.PRESCRIBER)
+    sessions = DosingSession.objects.select_related(
+        "clinic", "subject", "room", "order__author", "course__protocol", "course__subject", "course__couple"
+    )
+    session = get_object_or_404(sessions.exclude(outcome="cancelled"), id=session_id)
+    roles = pathway.roles_towards(who, session.subject_id, session.couple_id)
+    if not roles & dosing.CHART:
+        raise Http404
+    return Bed(who, roles, bedside.gather([session], timezone.now())[session.id])
+
+
+@require_http_methods(["GET", "POST"])
+def syringes(request: HttpRequest, session_id: UUID) -> HttpResponse:
+    """What was drawn up for this session, and drawing up more."""
+    bed = _bed(request, session_id)
+    audit.viewed(bed.who, subject=bed.session.subject_id, what="vials.use")
+    trouble, context = "", _shown(request, bed)
+    if request.method == "POST":
+        try:
+            if _kept(request, bed, context):
+                return redirect("vial_session", session_id=session_id)
+        except Refused as refused:
+            trouble = refused.reason
+    with timezone.override(bed.zone):
+        return render(
+            request, "vials/session.html", context | {"bed": bed, "side": bed.side, "trouble": trouble},
+            status=422 if request.method == "POST" else 200,
+        )  # fmt: skip
+
+
+def _shown(request: HttpRequest, bed: Bed) -> dict[str, Any]:
+    session = bed.session
+    found = syringe_actions.syringes_of(session)
+    given = [one for one in dosing.given_in(session) if one.event in ("start", "given") and one.dose_mg]
+    order = dosing.order_for(session)
+    choices = _choices(bed.who, order, _drawn_ug(found))
+    is_drawing = request.POST.get("do") == "draw"
+    drawing = vial_forms.Drawing(
+        request.POST if is_drawing else None, vials=[(one.standing.vial.id, one.words) for one in choices]
+    )
+    doses = [(one.id, f"{_plain(one.dose_mg)} mg, {_clock(bed, one)}, {one.substance}") for one in given]
+    sums = _sums(found, given[0] if given else None)
+    return {
+        "order": order,
+        "choices": choices,
+        "drawing": drawing,
+        "may_draw": session.arrived_at is not None and session.ended_at is None,
+        "open": [_open(request, one, doses, sums) for one in found if one.held_ul > 0],
+        "settled": [one for one in found if one.held_ul == 0],
+        "sums": sums,
+        "is_drawn": order is not None and _drawn_ug(found) >= order.dose_mg * 1000,
+        "any": bool(found),
+    }
+
+
+def _clock(bed: Bed, row: Administration) -> str:
+    return f"{row.at.astimezone(bed.zone):%H:%M}"
+
+
+def _plain(number: Any) -> str:
+    return f"{number.normalize():f}"
+
+
+def _drawn_ug(found: list[syringe_actions.Syringe]) -> int:
+    """What is drawn up for this session and not wasted."""
+    return sum(_ug(one, Kind.DRAW) - _ug(one, Kind.WASTE) for one in found)
+
+
+def _ug(one: syringe_actions.Syringe, kind: Kind) -> int:
+    return one.moved_ul(kind) * one.vial.ug_per_ml // 1000
+
+
+def _choices(who: Person, order: Order | None, drawn_ug: int) -> list[Choice]:
+    """Vials in date with something in them: open ones first, then the soonest to expire; the order's strength first."""
+    usable = [one for one in vials_shown.standings(who.clinic_id) if one.state in ("open", "sealed")]
+    strength = order.concentration_mg_per_ml * 1000 if order and order.concentration_mg_per_ml else None
+    usable.sort(key=lambda one: one.vial.ug_per_ml != strength if strength else False)
+    return [_choice(one, order, drawn_ug) for one in usable]
+
+
+def _choice(one: vials_shown.Standing, order: Order | None, drawn_ug: int) -> Choice:
+    if order is None:
+        return Choice(one, 0, "No order: write the volume.")
+    left_mg = order.dose_mg - Decimal(drawn_ug) / 1000
+    if left_mg <= 0:
+        return Choice(one, 0, "The ordered dose is drawn up.")
+    wanted = ledger.to_draw(left_mg, one.vial.ug_per_ml)
+    if wanted.volume_ul > one.last.on_hand_ul:
+        working = f"{wanted.working}: take all {ledger.ml(one.last.on_hand_ul)} mL, the rest from another"
+        return Choice(one, one.last.on_hand_ul, working)
+    return Choice(one, wanted.volume_ul, wanted.working)
+
+
+def _open(
+    request: HttpRequest, one: syringe_actions.Syringe, doses: list[tuple[UUID, str]], sums: Sums
+) -> Open:
+    """The form as it will mostly be right: the charted dose given, what was drawn beyond it wasted."""
+    left_ul = max(0, sums.charted_ug - sums.given_ug) * 1000 // one.vial.ug_per_ml
+    given_ul = min(one.held_ul, round(left_ul / ledger.STEP_UL) * ledger.STEP_UL) if doses else one.held_ul
+    wasted_ul = one.held_ul - given_ul
+    mine = request.POST.get("do") == "settle" and request.POST.get("syringe") == str(one.id)
+    form = vial_forms.Settling(
+        request.POST if mine else None, doses=doses, proofs=proofs(request), auto_id=f"s{one.id.hex[-6:]}_%s",
+        initial={
+            "syringe": one.id, "given_ml": ledger.ml(given_ul), "wasted_ml": ledger.ml(wasted_ul) if wasted_ul else "",
+        },
+    )  # fmt: skip
+    return Open(one, form)
+
+
+def _sums(found: list[syringe_actions.Syringe], dose: Administration | None) -> Sums:
+    def total(kind: Kind) -> int:
+        return sum(_ug(one, kind) for one in found)
+
+    held = sum(one.held_ul * one.vial.ug_per_ml // 1000 for one in found)
+    charted = int(dose.dose_mg * 1000) if dose and dose.dose_mg else 0
+    return Sums(
+        total(Kind.DRAW), total(Kind.ADMINISTER), total(Kind.WASTE), total(Kind.DEAD_SPACE), held, charted
+    )
+
+
+def _kept(request: HttpRequest, bed: Bed, context: Mapping[str, Any]) -> bool:
+    """Whether what was posted is in the ledger now."""
+    if syringe_actions.is_kept(bed.who, _request_id(request)):
+        return True
+    if request.POST.get("do") == "draw":
+        return _draw(bed, context["drawing"], context["choices"])
+    mine = (one for one in context["open"] if one.form.is_bound)
+    found = next(mine, None)
+    if found is None:
+        raise Refused("This syringe is accounted for already, or was never drawn up here.")
+    return _settle(bed, found)
+
+
+def _request_id(request: HttpRequest) -> UUID:
+    try:
+        return UUID(request.POST.get("request_id", ""))
+    except ValueError:
+        raise Refused("Please press the key again.") from None
+
+
+def _draw(bed: Bed, form: vial_forms.Drawing, choices: list[Choice]) -> bool:
+    if not form.is_valid():
+        return False
+    said = form.cleaned_data
+    chosen = next(one for one in choices if str(one.standing.vial.id) == said["vial"])
+    typed = said["volume_ml"]
+    volume_ul = ledger.ul(typed) if typed is not None else chosen.volume_ul
+    syringe_actions.draw(
+        by=bed.who, session_id=bed.session.id, vial_id=chosen.standing.vial.id, volume_ul=volume_ul,
+        request_id=said["request_id"], opens_it=True,
+    )  # fmt: skip
+    return True
+
+
+def _settle(bed: Bed, found: Open) -> bool:
+    form = found.form
+    if not form.is_valid():
+        return False
+    said = form.cleaned_data
+    chosen = said["administration"]
+    dose = Administration.objects.filter(session=bed.session, id=chosen).first() if chosen else None
+    syringe_actions.settle(
+        by=bed.who, session_id=bed.session.id, syringe=found.syringe.id, request_id=said["request_id"],
+        given_ul=form.ul("given_ml"), wasted_ul=form.ul("wasted_ml"), dead_space_ul=form.ul("dead_ml"),
+        administration=dose, reason=said["reason"], witness=form.signed.get("witness"),
+    )  # fmt: skip
+    return True
+
+
+urlpatterns: list[URLPattern] = [
+    path("vials/session/<uuid:session_id>", syringes, name="vial_session"),
+]

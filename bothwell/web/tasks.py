@@ -1,0 +1,239 @@
+"""What waits for me that cannot wait: answers about not wanting to live, each somebody's task until it is closed.
+
+A task is shown to those who may read the flag; clinic leads see only that one waits too long, and whom to call.
+Nothing here closes a task by itself.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import UUID
+
+from django import forms
+from django.db import connection
+from django.db.models import Prefetch, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import URLPattern, path
+from django.utils import timezone
+from django.views.decorators.http import require_GET, require_POST
+
+from bothwell.couples.models import Assignment, Contact, Person, Role, open_at
+from bothwell.instruments import safety_actions as actions
+from bothwell.instruments.models import Escalation, SafetyFlag
+from bothwell.privacy import audit
+from bothwell.refusal import Refused
+from bothwell.web.asking import require, viewer
+
+HISTORY_SHOWN = 20
+SEE_TASKS = frozenset({Role.PRESCRIBER, Role.NURSE, Role.INDIVIDUAL_THERAPIST, Role.LEAD})
+"""Whose day begins with a count of what waits."""
+
+
+class PlanForm(forms.Form):
+    """What happens next."""
+
+    plan = forms.CharField(
+        label="What happens next, and who does it",
+        widget=forms.Textarea(attrs={"rows": 3}),
+        error_messages={"required": "Write what happens next, and who does it."},
+    )
+
+
+class ReasonForm(forms.Form):
+    """Why it can be closed."""
+
+    reason = forms.CharField(
+        label="Why this can be closed",
+        widget=forms.Textarea(attrs={"rows": 3}),
+        help_text="What was found when you spoke, and what was agreed.",
+        error_messages={"required": "Write why this can be closed: what was found, and what was agreed."},
+    )
+
+
+@dataclass(frozen=True)
+class Task:
+    """One open flag as the viewer sees it, and what they may do about it."""
+
+    flag: SafetyFlag
+    contact: Contact | None
+    may_acknowledge: bool
+    may_close: bool
+    form: forms.Form | None
+
+
+@dataclass(frozen=True)
+class Owner:
+    """A clinician whose task it is, and where to reach them if that is known."""
+
+    person: Person
+    role: str
+    telephone: str
+
+
+@dataclass(frozen=True)
+class PassedOn:
+    """A task that waited too long, as a clinic lead sees it: whose and since when, never why."""
+
+    person: Person
+    waits_since: datetime
+    acknowledged_at: datetime | None
+    owners: list[Owner] = field(default_factory=list)
+
+
+# ------------------------------------------------------------------------------------------------- what waits
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """How many tasks nobody has acknowledged, since when the oldest waits, and how many are acknowledged but open."""
+
+    count: int
+    since: datetime | None
+    acknowledged: int
+
+
+def waiting() -> Waiting | None:
+    """The tasks open to the viewer, in two statements; None when there are none."""
+    found = SafetyFlag.objects.filter(closed__isnull=True)
+    rows = {row[0]: row[1:] for row in _passed_on()}
+    rows |= {row[0]: row[1:] for row in found.values_list("id", "recorded_at", "acknowledged__recorded_at")}
+    unseen = [raised for raised, acknowledged in rows.values() if acknowledged is None]
+    return Waiting(len(unseen), min(unseen, default=None), len(rows) - len(unseen)) if rows else None
+
+
+def _passed_on() -> list[tuple[UUID, datetime, datetime | None]]:
+    """Flag, since when it waits, when it was acknowledged: those passed on and not closed."""
+    with connection.cursor() as cursor:
+        cursor.execute("select flag, waits_since, acknowledged_at from door.passed_on() where not is_closed")
+        return list(cursor.fetchall())
+
+
+# ---------------------------------------------------------------------------------------------------- the page
+
+
+@require_GET
+def tasks(request: HttpRequest) -> HttpResponse:
+    """My tasks, the oldest first; what was passed on to me; and what was closed lately."""
+    require(request)
+    return _page(request)
+
+
+def _page(request: HttpRequest, flag_id: UUID | None = None, form: forms.Form | None = None) -> HttpResponse:
+    who = viewer(request)
+    flags = list(_flags().filter(closed__isnull=True).order_by("recorded_at", "id"))
+    closed = list(_flags().filter(closed__isnull=False).order_by("-closed__recorded_at")[:HISTORY_SHOWN])
+    passed_on = _as_told({flag.id for flag in flags})
+    subjects = [flag.subject_id for flag in (*flags, *closed)] + [row.person.id for row in passed_on]
+    audit.viewed_several(who, [each for each in subjects if each], actions.TASK)
+    context = {
+        "tasks": _mine(who, flags, flag_id, form),
+        "passed_on": passed_on,
+        "closed": closed,
+        "now": timezone.now(),
+    }
+    return render(request, "tasks/page.html", context, status=422 if form else 200)
+
+
+def _flags() -> QuerySet[SafetyFlag]:
+    return SafetyFlag.objects.select_related(
+        "subject", "response", "acknowledged__author", "closed__author"
+    ).prefetch_related(Prefetch("escalations", Escalation.objects.order_by("level")))
+
+
+def _mine(who: Person, flags: list[SafetyFlag], flag_id: UUID | None, form: forms.Form | None) -> list[Task]:
+    subjects = [flag.subject_id for flag in flags]
+    held: dict[UUID | None, set[str]] = {}
+    team = Assignment.objects.filter(open_at(timezone.now()), staff=who, subject__in=subjects)
+    for subject, role in team.values_list("subject_id", "role"):
+        held.setdefault(subject, set()).add(role)
+    contacts: dict[UUID | None, Contact] = {
+        row.subject_id: row for row in Contact.objects.filter(subject__in=subjects)
+    }
+    rows = []
+    for flag in flags:
+        roles, is_seen = held.get(flag.subject_id, set()), hasattr(flag, "acknowledged")
+        may_acknowledge = not is_seen and bool(roles & {*actions.OWNERS, Role.NURSE})
+        may_close = is_seen and bool(roles & {*actions.OWNERS})
+        empty = PlanForm(auto_id=_names(flag)) if may_acknowledge else ReasonForm(auto_id=_names(flag))
+        shown = form if form is not None and flag.id == flag_id else empty
+        rows.append(Task(flag, contacts.get(flag.subject_id), may_acknowledge, may_close, shown))
+    return rows
+
+
+def _names(flag: SafetyFlag) -> str:
+    """Several tasks stand on one page: each has field names of its own."""
+    return f"id_{flag.id.hex}_%s"
+
+
+def _as_told(shown: set[UUID]) -> list[PassedOn]:
+    """What was passed on and is not already on the page, with those whose task it is, in a fixed number of queries."""
+    rows = [row for row in _passed_on() if row[0] not in shown]
+    keys = [row[0] for row in rows]
+    people = {
+        row.flag_id: row.subject
+        for row in Escalation.objects.select_related("subject").filter(flag_id__in=keys)
+        if row.subject
+    }
+    team = list(
+        Assignment.objects.select_related("staff").filter(
+            open_at(timezone.now()), subject__in=people.values(), role__in=actions.OWNERS
+        )
+    )
+    telephones = dict(
+        Contact.objects.filter(subject__in=[one.staff_id for one in team]).values_list(
+            "subject_id", "safe_phone"
+        )
+    )
+    return [
+        PassedOn(
+            people[flag],
+            since,
+            acknowledged_at,
+            [
+                Owner(one.staff, one.get_role_display(), telephones.get(one.staff_id, ""))
+                for one in team
+                if one.subject_id == people[flag].id
+            ],
+        )
+        for flag, since, acknowledged_at in sorted(rows, key=lambda row: row[1])
+        if flag in people
+    ]
+
+
+# -------------------------------------------------------------------------------------------------------- doing
+
+
+@require_POST
+def acknowledge(request: HttpRequest, flag_id: UUID) -> HttpResponse:
+    """I have seen it, and this happens next."""
+    return _do(request, flag_id, PlanForm, actions.acknowledge)
+
+
+@require_POST
+def close(request: HttpRequest, flag_id: UUID) -> HttpResponse:
+    """It can be closed, for this reason."""
+    return _do(request, flag_id, ReasonForm, actions.close)
+
+
+def _do(
+    request: HttpRequest, flag_id: UUID, kind: type[forms.Form], act: Callable[..., None]
+) -> HttpResponse:
+    who = require(request)
+    flag = get_object_or_404(SafetyFlag, id=flag_id)
+    form = kind(request.POST, auto_id=_names(flag))
+    if form.is_valid():
+        try:
+            act(by=who, flag_id=flag.id, **form.cleaned_data)
+        except Refused as no:
+            form.add_error(None, no.reason)
+        else:
+            return redirect("tasks")
+    return _page(request, flag.id, form)
+
+
+urlpatterns: list[URLPattern] = [
+    path("tasks", tasks, name="tasks"),
+    path("tasks/<uuid:flag_id>/acknowledge", acknowledge, name="task_acknowledge"),
+    path("tasks/<uuid:flag_id>/close", close, name="task_close"),
+]

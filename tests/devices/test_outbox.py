@@ -1,0 +1,123 @@
+"""What a device said waits, in order, until the database has it; a broken report does not stop the others."""
+
+import threading
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import pytest
+from django.db import OperationalError
+
+from bothwell.devices import outbox
+from bothwell.devices.keeping import Calm
+from bothwell.devices.metrics import Report
+from bothwell.devices.outbox import Outbox
+from bothwell.monitoring.actions import Recorded
+
+NOON = datetime(2026, 3, 5, 12, tzinfo=UTC)
+
+
+class Database:
+    """Takes reports down, unless it is away or the report is one it chokes on."""
+
+    def __init__(self) -> None:
+        self.kept: list[Report] = []
+        self.is_away = False
+        self.chokes_on: list[Report] = []
+        self.tries = 0
+
+    def record(self, report: Report, *, received_at: datetime) -> Recorded:
+        assert received_at == NOON
+        self.tries += 1
+        if self.is_away:
+            raise OperationalError("Quillfeather")
+        if any(report is one for one in self.chokes_on):
+            raise KeyError("Quillfeather")
+        self.kept.append(report)
+        return Recorded(True, kept=1)
+
+
+@pytest.fixture
+def database(monkeypatch: pytest.MonkeyPatch) -> Database:
+    one = Database()
+    monkeypatch.setattr(outbox.actions, "record", one.record)
+    monkeypatch.setattr(outbox.connection, "close", lambda: None)
+    return one
+
+
+def reports(count: int) -> list[Report]:
+    return [Report((), (), {str(number): NOON}) for number in range(count)]
+
+
+def eventually(holds: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 10
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def started(most: int = 1000) -> Outbox:
+    one = Outbox(Calm(), most=most, retry_s=0.01)
+    one.start()
+    return one
+
+
+def test_what_came_while_the_database_was_away_is_kept_in_order(
+    database: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    box, said = started(), reports(50)
+    database.is_away = True
+    for one in said:
+        box.put(one, NOON)
+    eventually(lambda: database.tries > 3)
+    database.is_away = False
+    eventually(lambda: len(database.kept) == 50)
+    assert all(kept is one for kept, one in zip(database.kept, said, strict=True))
+    assert box.stop(5) == 0
+    assert "waits: OperationalError" in caplog.text
+    assert "Quillfeather" not in caplog.text
+
+
+def test_a_report_that_can_never_be_kept_does_not_stop_what_follows(database: Database) -> None:
+    box, said = started(), reports(3)
+    database.chokes_on = [said[1]]
+    for one in said:
+        box.put(one, NOON)
+    assert box.stop(5) == 0
+    assert [id(one) for one in database.kept] == [id(said[0]), id(said[2])]
+
+
+def test_what_is_still_waiting_at_the_end_is_counted(database: Database) -> None:
+    database.is_away = True
+    box = started()
+    for one in reports(7):
+        box.put(one, NOON)
+    assert box.stop(0.2) == 7
+
+
+def test_without_room_the_oldest_go_and_it_is_said(
+    database: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    database.is_away = True
+    box, said = started(most=5), reports(8)
+    for one in said:
+        box.put(one, NOON)
+    database.is_away = False
+    eventually(lambda: any(one is said[-1] for one in database.kept))
+    assert [id(one) for one in database.kept][-5:] == [id(one) for one in said[3:]]
+    assert "the oldest readings are lost" in caplog.text
+    box.stop(5)
+
+
+def test_many_threads_put_and_all_is_kept_once(database: Database) -> None:
+    box, said = started(), reports(200)
+    threads = [
+        threading.Thread(target=lambda part=part: [box.put(one, NOON) for one in said[part::4]])
+        for part in range(4)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert box.stop(10) == 0
+    assert sorted(map(id, database.kept)) == sorted(map(id, said))

@@ -1,0 +1,50 @@
+"""What a protocol asks when, in words the medical director reads before signing."""
+
+import pytest
+
+from bothwell.models import ProtocolVersion
+from bothwell.pathway import protocol as protocols
+from bothwell.web.protocol_waves import MISSING
+from tests.cast import Cast, client_for, make_cast
+from tests.conftest import loading
+
+pytestmark = pytest.mark.django_db
+PATH = protocols.shipped()[0]
+
+
+@pytest.fixture
+def cast() -> Cast:
+    return make_cast()
+
+
+def page_of(cast: Cast, source: str) -> str:
+    with loading():
+        version = ProtocolVersion.objects.create(
+            clinic=cast.clinic, name="Ours", version="1", sha256="1", source=source
+        )
+    return client_for(cast.lead).get(f"/clinic/protocols/{version.id}").content.decode()
+
+
+def test_every_wave_with_when_and_what_and_what_is_missing_here(cast: Cast) -> None:
+    page = page_of(cast, PATH.read_text())
+    for words in (
+        "What is asked when",
+        "Every Monday, at 08:00, for 52 weeks; both on the same day.",
+        "On a Monday every 4 weeks, at 08:00",
+        "Due 2 hours before a session.",
+        "Open 1 day before, until 6 hours after.",
+        "Due 3 months after the couple began; both on the same day, at 08:00.",
+        "Due 1 day after a session, at 10:00.",
+        "Due 2 days after the last session of a series, at 10:00.",
+        "Leaves out what these ask within 2 days",
+        "PHQ-9",
+        f"ecr-s <b>({MISSING})</b>",
+        "questions › weekly › lapses after hours",
+    ):
+        assert words in page, words
+    assert "HARK" not in page
+
+
+def test_a_questionnaire_nobody_knows_is_said_and_breaks_nothing(cast: Cast) -> None:
+    page = page_of(cast, PATH.read_text().replace('{ id = "pulse-us"', '{ id = "our-own-10"'))
+    assert f"our-own-10 <b>({MISSING})</b>" in page
