@@ -20,7 +20,10 @@ log = logging.getLogger("bothwell.pages")
 NOT_KEPT = (b"cache-control", b"no-store")
 SORRY = b"Something went wrong here. Please try again in a minute."
 TOO_SLOW = b"What was sent did not arrive in time. Please try again."
+TOO_LARGE = b"More was sent than fits here: a file may have up to 2 MB, what is typed up to 1 MB. Please go back and send less."
 BODY_WITHIN_S = 30
+NotWhole = tuple[int, bytes]
+"""A status and a sentence instead of a body."""
 
 
 async def application(scope: Scope, receive: Receive, send: Send) -> None:
@@ -44,10 +47,12 @@ async def _answer(scope: Scope, receive: Receive, send: Send) -> None:
     """Send each request to the server that suits it."""
     if scope["type"] == "lifespan" or (scope["type"] == "http" and scope["path"].startswith("/live/")):
         await streams(scope, receive, send)
-    elif (body := await _whole(receive)) is None:
-        await _say_plainly(send, 408, TOO_SLOW)
-    else:
+        return
+    body = await _whole(receive, _largest(scope))
+    if isinstance(body, bytes):
         await _page(scope, body, receive, send)
+    else:
+        await _say_plainly(send, *body)
 
 
 async def _page(scope: Scope, body: bytes, receive: Receive, send: Send) -> None:
@@ -61,23 +66,31 @@ async def _page(scope: Scope, body: bytes, receive: Receive, send: Send) -> None
     await _pages(scope, hear, send)
 
 
-async def _whole(receive: Receive) -> bytes | None:
-    """The request's body, or None when it does not arrive in time.
+def _largest(scope: Scope) -> int:
+    """How many bytes a request may have: more where a file may come with it."""
+    kind = dict(scope["headers"]).get(b"content-type", b"").strip().lower()
+    has_files = kind.startswith(b"multipart/form-data")
+    return int(settings.LARGEST_UPLOAD if has_files else settings.DATA_UPLOAD_MAX_MEMORY_SIZE)
+
+
+async def _whole(receive: Receive, largest: int) -> bytes | NotWhole:
+    """The request's body; 408 when it does not arrive in time, 413 when it has more than `largest` bytes.
 
     It is waited for here, where waiting costs nothing: eight slow senders would otherwise hold all eight page threads.
-    Of a body larger than a page may read only so much is taken; the page then refuses it in words.
+    What is too large is heard to its end and kept nowhere: a browser shows the answer only once it has sent everything.
     """
-    body = bytearray()
+    body, is_too_large, more = bytearray(), False, True
     try:
         async with asyncio.timeout(BODY_WITHIN_S):
-            while len(body) <= settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
+            while more:
                 message = await receive()
+                more = message.get("more_body", False)
                 body += message.get("body", b"")
-                if not message.get("more_body"):
-                    break
+                if is_too_large := is_too_large or len(body) > largest:
+                    body.clear()
     except TimeoutError:
-        return None
-    return bytes(body)
+        return (413, TOO_LARGE) if is_too_large else (408, TOO_SLOW)
+    return (413, TOO_LARGE) if is_too_large else bytes(body)
 
 
 async def _say_plainly(send: Send, status: int, words: bytes) -> None:

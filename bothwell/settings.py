@@ -199,6 +199,10 @@ CONTENT_SECURITY_POLICY = {
 
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1_000_000
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 400
+# A questionnaire's file may have 2 MB; somewhat more comes in, so that the page can say what is too large about it.
+LARGEST_UPLOAD = 3_000_000
+# As large, so that no upload is ever written to a temporary file.
+FILE_UPLOAD_MAX_MEMORY_SIZE = LARGEST_UPLOAD
 LONGEST_TEXT = 20_000
 
 LANGUAGE_CODE = "en"

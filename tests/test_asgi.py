@@ -5,14 +5,20 @@ from collections.abc import MutableMapping
 from typing import Any
 
 import pytest
+from django.conf import settings
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test.client import encode_multipart
 
 from bothwell import asgi
+from bothwell.instruments.problems import LARGEST_BYTES
+from tests.cast import client_for, make_cast
 
 PAGE = {"type": "http", "path": "/people/new", "method": "POST", "headers": []}
+UPLOAD = {**PAGE, "headers": [(b"content-type", b"multipart/form-data; boundary=x")]}
 
 
 def answer_to(
-    messages: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+    messages: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch, scope: dict[str, Any] = PAGE
 ) -> tuple[list[bytes], list[int]]:
     """What the pages were handed, and the status said, when these messages come and then nothing more."""
     handed: list[bytes] = []
@@ -33,7 +39,7 @@ def answer_to(
 
     monkeypatch.setattr(asgi, "_pages", pages)
     monkeypatch.setattr(asgi, "BODY_WITHIN_S", 0.05)
-    asyncio.run(asgi.application(PAGE, receive, send))
+    asyncio.run(asgi.application(scope, receive, send))
     return handed, said
 
 
@@ -49,8 +55,35 @@ def test_a_body_that_never_ends_takes_no_page_thread(monkeypatch: pytest.MonkeyP
     assert answer_to([part(b"a=", True)], monkeypatch) == ([], [408])
 
 
-def test_of_a_body_beyond_the_limit_only_so_much_is_held(monkeypatch: pytest.MonkeyPatch) -> None:
-    pieces = [part(b"x" * 300_000, True) for _ in range(60)]
-    handed, said = answer_to(pieces, monkeypatch)
-    assert said == [200]
-    assert len(handed[0]) <= 1_300_000
+@pytest.mark.parametrize("ends", [True, False])
+@pytest.mark.parametrize(("scope", "pieces"), [(PAGE, 4), (UPLOAD, 11), (UPLOAD, 60)])
+def test_a_body_beyond_the_limit_is_refused_and_reaches_no_page(
+    scope: dict[str, Any], pieces: int, ends: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent = [part(b"x" * 300_000, True) for _ in range(pieces)] + ([part(b"", False)] if ends else [])
+    assert answer_to(sent, monkeypatch, scope) == ([], [413])
+    assert sent == [], "heard to its end"
+
+
+def test_an_upload_between_one_and_three_megabytes_is_not_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    sent = [part(b"x" * 300_000, number < 8) for number in range(9)]
+    handed, said = answer_to(sent, monkeypatch, UPLOAD)
+    assert (said, [len(body) for body in handed]) == ([200], [2_700_000])
+
+
+def test_a_file_somewhat_too_large_still_reaches_the_page_that_names_it_and_never_a_disk() -> None:
+    assert settings.LARGEST_UPLOAD > LARGEST_BYTES + 100_000
+    assert settings.FILE_UPLOAD_MAX_MEMORY_SIZE >= settings.LARGEST_UPLOAD
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(("size", "words"), [(1_500_000, "It is empty"), (2_400_000, "larger than 2 MB")])
+def test_what_the_page_says_of_a_large_file_is_about_the_file(
+    size: int, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    body = encode_multipart("x", {"do": "look", "file": SimpleUploadedFile("q.json", b" " * size)})
+    pieces = [part(body[at : at + 65_536], at + 65_536 < len(body)) for at in range(0, len(body), 65_536)]
+    (handed,), _ = answer_to(pieces, monkeypatch, UPLOAD)
+    lead = client_for(make_cast().lead)
+    answer = lead.generic("POST", "/instruments/new", handed, content_type="multipart/form-data; boundary=x")
+    assert (answer.status_code, words in answer.content.decode()) == (422, True)

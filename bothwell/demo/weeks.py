@@ -6,7 +6,7 @@ The score of each is what the real scoring says of the answers. No answer here i
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from uuid import UUID
 
 from bothwell.demo.answers import Life, answers_like, answers_to, total_between
@@ -20,6 +20,7 @@ from bothwell.models import Person, Request, Response, SafetyFlag, SafetyFlagClo
 
 ASKED_AT_HOUR = 8
 EVERYTHING_EVERY = 4
+INTAKE_WITHIN = timedelta(days=6)
 INTAKE = (
     "phq-9",
     "gad-7",
@@ -103,9 +104,11 @@ class _Weeks:
         self.place, self.pair, self.partner, self.person, self.life = place, pair, partner, person, life
         self.since, self.couple = since, couple
         self.draw = place.sheaf.draw("weeks", partner.key)
+        asked = [week for week in range(pair.weeks + 1) if self._at(week) <= place.now - LATEST]
+        self.last = max(asked, default=0)
 
     def tell(self, doses: Sequence[datetime]) -> None:
-        for week in range(self.pair.weeks + 1):
+        for week in range(self.last + 1):
             for instrument_id in self._asked_in(week):
                 instrument = load(instrument_id)
                 if instrument.kind is not Kind.RELATIONSHIP or self._is_together(week):
@@ -125,10 +128,19 @@ class _Weeks:
     def _day(self, at: datetime) -> date:
         return at.astimezone(self.place.zone).date()
 
-    def _wave(self, week: int) -> str:
-        day = self._day(self.since + week * WEEK)
+    def _at(self, week: int) -> datetime:
+        """The beginning; then the Monday on or after so many weeks, as the protocol's waves are counted."""
         if week == 0:
-            return f"intake {day} {(self.couple or self.person.id).hex[-8:]}"
+            return self.since
+        day = self._day(self.since) + week * WEEK
+        return datetime.combine(
+            day + timedelta(days=-day.weekday() % 7), time(ASKED_AT_HOUR), self.place.zone
+        )
+
+    def _wave(self, week: int) -> str:
+        day = self._day(self._at(week))
+        if week == 0:
+            return f"intake {day + INTAKE_WITHIN} {(self.couple or self.person.id).hex[-8:]}"
         if week % EVERYTHING_EVERY == 0:
             return f"every 4 weeks {day}"
         return f"weekly {day.isocalendar().year}-W{day.isocalendar().week:02}"
@@ -152,11 +164,11 @@ class _Weeks:
         """One request and what came of it. A week left out was not asked: nothing piles up."""
         late = timedelta(hours=self.draw.uniform(3, 40))
         is_missed, is_waiting = self.draw.random() < MISSED, self.draw.random() < STILL_WAITING
-        is_last = week == self.pair.weeks
-        if is_missed and 0 < week < self.pair.weeks and not self._must(week):
+        is_last = week == self.last
+        if is_missed and 0 < week < self.last and not self._must(week):
             return
         name = (self.partner.key, week, instrument.id)
-        asked_at = self.since + week * WEEK
+        asked_at = self._at(week)
         request = self._request(name, asked_at, instrument, self._wave(week), (7 if week == 0 else 3) * DAY)
         if self.partner.key == WAITS and is_last:
             self._draft(name, request, instrument)
@@ -183,7 +195,7 @@ class _Weeks:
         )
 
     def _must(self, week: int) -> bool:
-        return (self.partner.key == OPEN_FLAG and week == self.pair.weeks) or (
+        return (self.partner.key == OPEN_FLAG and week == self.last) or (
             self.partner.key == CLOSED_FLAG and week == CLOSED_FLAG_WEEK
         )
 
@@ -292,6 +304,6 @@ class _Weeks:
                 "closed a safety flag",
                 therapist.id,
                 subject_id=self.person.id,
-                item_kind="suicide.flag",
+                item_kind="task",
                 item_id=flag.id,
             )

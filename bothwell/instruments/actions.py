@@ -39,7 +39,13 @@ from bothwell.refusal import Refused, Stale
 SENT_ALREADY: Final = "This was sent already, so it can no longer be changed."
 NOT_AN_ANSWER: Final = "This is not one of the answers. Choose again."
 NO_SUCH: Final = "There is no such questionnaire here."
+TOO_LONG_AGO: Final = "That is more than a year ago. Check the year."
 TICK: Final = timedelta(microseconds=1)
+LONGEST_AGO: Final = timedelta(days=366)
+"""How late answers may be copied in: a year, a leap year too. Beyond it, a slip in the year is likelier.
+
+Nobody came here in the future, so this also refuses whatever lies more than a year before they came.
+"""
 
 
 @transaction.atomic
@@ -317,13 +323,15 @@ def enter_on_behalf(
     """Keep what somebody answered on paper, aloud or on a device handed over: sent at once, scored, followed up.
 
     What was asked and left blank counts as declined. `request_id` becomes the row's key: entering it twice changes
-    nothing. Raises Refused when an answer does not fit, the time is to come, or it is not `by`'s to enter. The
-    row given back is the one in memory: whoever entered it may not be among those who read it.
+    nothing. Raises Refused when an answer does not fit, the time is to come or more than a year ago, or it is not
+    `by`'s to enter. The row given back is the one in memory: whoever entered it may not be among those who read it.
     """
     if entered_as not in set(Response.EnteredAs.values) - {Response.EnteredAs.SELF}:
         raise Refused("Say how the answers were given.")
     if answered_at > timezone.now():
         raise Refused("The time of answering lies in the future. Check the day and the hour.")
+    if answered_at < timezone.now() - LONGEST_AGO:
+        raise Refused(TOO_LONG_AGO)
     instrument = _find(by, instrument_id)
     if any(
         not is_taken(instrument.item(item), answer, settings.LONGEST_TEXT) for item, answer in answers.items()

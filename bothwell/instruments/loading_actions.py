@@ -23,6 +23,10 @@ from bothwell.privacy import audit
 from bothwell.refusal import Refused, Stale
 
 LONGEST_HOLDER = 200
+LONGEST_TERMS = 2000
+TOO_LONG_TERMS = (
+    f"The licence terms are longer than {LONGEST_TERMS:,} signs. Write the reference and the date."
+)
 
 
 @transaction.atomic
@@ -37,6 +41,8 @@ def load_text(
         raise Refused("The catalogue has no such questionnaire.") from error
     if shipped.can_be_asked:
         raise Refused("This questionnaire ships with its words; there is nothing to load.")
+    if alike := wording.read_alike(shipped, words.answers):
+        raise Refused(f"Two answers of item “{next(iter(alike))}” read the same. Give each its own words.")
     file = next(CATALOGUE.glob(f"*/{shipped.id}.json")).read_bytes()
     try:
         content = wording.with_words(
@@ -90,6 +96,8 @@ def _may_load(by: Person, licence_holder: str, licence_terms: str) -> None:
         raise Refused("State who holds the licence and on what terms the clinic may use the words.")
     if len(licence_holder.strip()) > LONGEST_HOLDER:
         raise Refused(f"The name of the licence holder is longer than {LONGEST_HOLDER} signs.")
+    if len(licence_terms.strip()) > LONGEST_TERMS:
+        raise Refused(TOO_LONG_TERMS)
 
 
 def _retire(by: Person, loaded: ClinicInstrument) -> bool:

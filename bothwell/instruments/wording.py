@@ -7,7 +7,7 @@ judges whether a clinic may use the words; the clinic states that itself.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
@@ -188,6 +188,10 @@ def _read_answers(
         what += (f" Missing: {missing}." if missing else "") + (f" Not known: {more}." if more else "")
         sheet.problem(options or item, place, what, EXCHANGE)
         return
+    labels = {code: _text(coding, "display") for (_, coding), code in zip(codings, codes, strict=True)}
+    if twins := _twins(labels):
+        what = f"The answers {_quoted(twins)} read the same."
+        sheet.problem(options or item, place, what, "Give each answer of one question words of its own.")
     for (option, coding), code in zip(codings, codes, strict=True):
         if not _same_points(coding, points[code]):
             sheet.problem(option, place, f"The points of the answer “{code}” were changed.", EXCHANGE)
@@ -195,6 +199,32 @@ def _read_answers(
         if answers.setdefault(code, label) != label:
             what = f"The answer “{code}” is worded otherwise than before."
             sheet.problem(coding, place, what, "One answer code has one wording; write it alike everywhere.")
+
+
+def read_alike(instrument: Instrument, answers: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
+    """Item linkId -> the codes of those of its answers that nobody could tell apart.
+
+    Small and capital letters and spaces make no difference; empty words are somebody else's to refuse.
+    """
+    of_item = {
+        item.link_id: {option.code: answers.get(option.code, "") for option in item.options}
+        for item in instrument.items
+        if item.type is ItemType.CHOICE
+    }
+    return {link_id: twins for link_id, labels in of_item.items() if (twins := _twins(labels))}
+
+
+def _twins(labels: Mapping[str, str]) -> tuple[str, ...]:
+    """The codes of the first labels that read the same; none when all differ."""
+    alike: dict[str, list[str]] = {}
+    for code, label in labels.items():
+        if label.strip():
+            alike.setdefault(" ".join(label.casefold().split()), []).append(code)
+    return next((tuple(codes) for codes in alike.values() if len(codes) > 1), ())
+
+
+def _quoted(codes: Iterable[str]) -> str:
+    return " and ".join(f"“{code}”" for code in codes)
 
 
 def _same_points(coding: Node, points: Decimal) -> bool:

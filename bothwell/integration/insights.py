@@ -250,9 +250,12 @@ def seen_by(
         if _sees(kind, relation, given)
         for name in team.get(relation, ())
     ]
-    if not people:
-        return Seen("mine", "Only you", "Only you can see these answers.")
     released_only = not any("Y" in READS[kind][relation] for relation in WHO)
+    if not people:
+        until = "you release them to somebody" if released_only else "your care team is named"
+        return Seen(
+            "mine", "Only you", f"Only you can see these answers, until {until}. Sent, they stay as they are."
+        )
     label = "You + those you released it to" if released_only else "Your care team"
     return Seen("care", label, f"You and {listed(people)} can see these answers. Nobody else.")
 

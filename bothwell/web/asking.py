@@ -1,10 +1,14 @@
 """Who is asking for this page: a partner, or staff in a role. Anyone else finds nothing there."""
 
-from typing import cast
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, cast
 from uuid import UUID
 
 from django.db.models import Q
-from django.http import Http404, HttpRequest
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.views.decorators.http import require_POST
 
 from bothwell.couples.models import Membership, Person, Role
 from bothwell.web.nav import roles_of
@@ -36,3 +40,23 @@ def not_ones_own(who: Person, *, person: UUID | None = None, couple: UUID | None
     about = Q(couple_id=couple) if couple else Q(couple__memberships__person_id=person)
     if Membership.objects.filter(about, person=who).exists():
         raise Http404
+
+
+def post_or_back(page: str) -> Callable[[Callable[..., HttpResponse]], Callable[..., HttpResponse]]:
+    """A view for a form alone: staff who open its address, as after a login, are sent to `page`; others get 405.
+
+    Nothing is looked up on the way, so that what is there and what never was lead to the same place.
+    """
+
+    def guarded(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+        posted = require_POST(view)
+
+        @wraps(view)
+        def answer(request: HttpRequest, *given: Any, **named: Any) -> HttpResponse:
+            if request.method == "GET" and viewer(request).is_staff_member:
+                return redirect(page)
+            return posted(request, *given, **named)
+
+        return answer
+
+    return guarded

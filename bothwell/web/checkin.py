@@ -33,6 +33,8 @@ from bothwell.web.asking import require_partner
 
 MOST_SEGMENTS = 24
 KEEP_FOR = "X-Keep-Seconds"
+COPY = "copy"
+"""In the address: the document without anything of the person's, as a device may keep it."""
 """How long a page of this kind may be shown again without asking: the time after which a session locks."""
 
 
@@ -130,37 +132,47 @@ def start(request: HttpRequest, request_id: UUID) -> HttpResponse:
         return redirect(check_in.address("sent"))
     surroundings = nearby(check_in.who)
     questions = checkin_form.shown(check_in.instrument)
-    first = check_in.first_open
+    is_copy = COPY in request.GET
+    first = 1 if is_copy else check_in.first_open
     context = {
         "check_in": check_in,
         "questions": questions,
         "first": questions[first - 1] if first else None,
         "by_hand": check_in.address(first or "review"),
-        "state": _state(request, check_in),
+        "state": _rules(check_in) | ({} if is_copy else _state(request, check_in)),
         "side": surroundings.side,
         "seen": _seen(check_in, surroundings),
         "crisis_lines": check_in.who.clinic.crisis_lines,
     }
-    response = render(request, "checkin/document.html", context)
+    if not is_copy:
+        return render(request, "checkin/document.html", context)
+    response = render(request, "checkin/document.html", context | {"viewer": None})
     response[KEEP_FOR] = str(settings.IDLE_LOCK_SECONDS)
     return response
 
 
-def _state(request: HttpRequest, check_in: CheckIn) -> dict[str, Any]:
-    """What the script of the document goes by."""
-    response, root = check_in.response, reverse("checkin", args=[check_in.request.id])
-    standing = checkin_form.standing(response.answers, actions.standing_of(response), response.revision)
+def _rules(check_in: CheckIn) -> dict[str, Any]:
+    """What the script of the document goes by, and a copy on the device may hold: nothing of the person's."""
+    root = reverse("checkin", args=[check_in.request.id])
     return {
         "request": str(check_in.request.id),
-        "response": str(response.id),
-        "key": checkin_form.queue_key(response.id),
-        "token": get_token(request),
         "root": root,
         "login": f"{settings.LOGIN_URL}?next={root}",
         "longest": settings.LONGEST_TEXT,
+        **checkin_form.rules(check_in.instrument),
+    }
+
+
+def _state(request: HttpRequest, check_in: CheckIn) -> dict[str, Any]:
+    """How the draft stands, and what opens the answers that wait on the device: for the open page alone."""
+    response = check_in.response
+    standing = checkin_form.standing(response.answers, actions.standing_of(response), response.revision)
+    return {
+        "response": str(response.id),
+        "key": checkin_form.queue_key(response.id),
+        "token": get_token(request),
         "needsSomeone": check_in.needs_someone,
         **standing,
-        **checkin_form.rules(check_in.instrument),
     }
 
 

@@ -135,8 +135,9 @@ class CrisisLineForm(forms.Form):
 
     def clean(self) -> dict[str, Any]:
         given: dict[str, Any] = super().clean() or {}
-        if "number" in given and bool(given.get("label")) != bool(given["number"]):
-            raise forms.ValidationError("Say who answers and under which number, or leave both empty.")
+        for empty, other in (("label", "number"), ("number", "label")):
+            if empty in given and not given[empty] and (given.get(other) or other in self.errors):
+                self.add_error(empty, "Say who answers and under which number, or leave both empty.")
         return given
 
     def line(self) -> dict[str, str] | None:

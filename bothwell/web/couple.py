@@ -35,7 +35,7 @@ from bothwell.privacy import audit
 from bothwell.privacy.actions import propose_agreement
 from bothwell.privacy.models import Audience, ConsentText, DisclosureAgreement, Grant
 from bothwell.refusal import Refused
-from bothwell.web.asking import not_ones_own, require
+from bothwell.web.asking import not_ones_own, post_or_back, require
 from bothwell.web.couple_chart import Chart, local, members_of, read
 from bothwell.web.score import Story
 from bothwell.web.score_wide import draw
@@ -317,7 +317,7 @@ def plan(request: HttpRequest, couple_id: UUID) -> HttpResponse:
     return _desk(request, who, pair, form)
 
 
-@require_POST
+@post_or_back("couples")
 def pause(request: HttpRequest, couple_id: UUID) -> HttpResponse:
     """Let the couple's work rest, or take it up again; both partners read it on their page."""
     who, pair = _couple(request, couple_id)

@@ -29,6 +29,8 @@ SEEN = "seen_at"
 ENROLLED = "added_a_second_factor"
 FREE = ("/account/", "/invitation/", "/static/", "/health", "/sw.js")
 RENEW_AFTER_S = 15
+LEFT = "left"
+"""A cookie that quick-exit.js sets: whoever left without a network is signed out by the next request."""
 HANDED = "handed_over"
 """In a session: the device is in the hands of somebody who answers alone. Nothing else opens until a new login."""
 STILL_OPEN = frozenset({"/handed", "/account/logout/", "/sw.js"})
@@ -49,7 +51,12 @@ class SessionGuard:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
+        has_left = LEFT in request.COOKIES
+        if has_left:
+            logout(request)
         response = self._answer(request)
+        if has_left:
+            response.delete_cookie(LEFT, samesite="Lax")
         if getattr(request, "is_handed_back", False):  # behind the door no session can be closed
             logout(request)
         # Nothing here may be shown again to whoever sits down next.

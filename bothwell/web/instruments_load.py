@@ -146,7 +146,8 @@ class DescribeForm(forms.Form):
     )
     licence_terms = forms.CharField(
         label="On what terms may the clinic use them",
-        max_length=2000,
+        max_length=loading_actions.LONGEST_TERMS,
+        error_messages={"max_length": loading_actions.TOO_LONG_TERMS},
         widget=forms.Textarea(attrs={"rows": 3}),
         help_text="Licence, permission or reference, with its date. It is kept with the questionnaire.",
     )
@@ -296,7 +297,8 @@ class WordsForm(forms.Form):
     licence_holder = forms.CharField(label="Who holds the licence", max_length=loading_actions.LONGEST_HOLDER)
     licence_terms = forms.CharField(
         label="On what terms, with a reference",
-        max_length=2000,
+        max_length=loading_actions.LONGEST_TERMS,
+        error_messages={"max_length": loading_actions.TOO_LONG_TERMS},
         widget=forms.Textarea(attrs={"rows": 3}),
         help_text="For instance the number and date of the agreement. It is kept with the words.",
     )
@@ -314,6 +316,18 @@ class WordsForm(forms.Form):
         for link_id in wording.ends_of(shipped):
             for end, words in (("left", "Words at the low end"), ("right", "Words at the high end")):
                 self.fields[f"{end}-{link_id}"] = forms.CharField(label=words, max_length=200, required=False)
+
+    def clean(self) -> dict[str, Any]:
+        given: dict[str, Any] = super().clean() or {}
+        answers = {code: given.get(f"answer-{code}", "") for code in wording.answers_of(self.shipped)}
+        places = {item.link_id: number for number, item in enumerate(self.shipped.items, 1)}
+        named: set[str] = set()
+        for link_id, codes in wording.read_alike(self.shipped, answers).items():
+            what = f"Item {places[link_id]} (“{link_id}”) has two answers that read the same. Give each its own words."
+            for code in set(codes) - named:
+                self.add_error(f"answer-{code}", what)
+            named |= set(codes)
+        return given
 
     def groups(self) -> Iterator[tuple[str, list[BoundField]]]:
         """The fields of the words, in the parts of the page."""

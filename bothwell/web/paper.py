@@ -5,24 +5,24 @@ Who copies sees the score only where they may read it anyway. The screen about h
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 from uuid import UUID, uuid4
 
 from django import forms
 from django.conf import settings
-from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.urls import URLPattern, path, reverse
+from django.urls import URLPattern, path
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_http_methods
 
 from bothwell.couples.models import Membership, Person, PersonKind
-from bothwell.instruments import actions, shelf
+from bothwell.instruments import actions, safety_actions, shelf
 from bothwell.instruments.answering import is_taken
 from bothwell.instruments.catalogue import NoSuchInstrument
 from bothwell.instruments.instrument import Instrument
-from bothwell.instruments.models import Kind, Request, Response
+from bothwell.instruments.models import Kind, Request, Response, SafetyFlag
 from bothwell.integration.insights import listed
 from bothwell.pathway.actions import roles_towards
 from bothwell.privacy.circles import WRITES
@@ -34,6 +34,9 @@ from bothwell.web.people import Frame, frame_of
 LOCAL: Final = "%Y-%m-%dT%H:%M"
 LONGEST_WAVE: Final = 60
 HERE: Final = "answers on paper"
+NOTHING: Final = "Nothing is filled in."
+COPIED: Final = "copied"
+COPIED_KEPT: Final = 20
 
 
 class PaperForm(forms.Form):
@@ -72,10 +75,13 @@ class Line:
 
 @dataclass(frozen=True)
 class Copied:
-    """What was copied just now, for who may read it."""
+    """What was copied: the row and its totals for who may read it, and whether it raised a task that is still open."""
 
-    response: Response
+    response: Response | None
     totals: list[tuple[str, str, str]]
+    answered_at: datetime | None
+    is_raised: bool
+    may_see_task: bool
 
 
 def _opened(request: HttpRequest, person_id: UUID) -> tuple[Person, Frame]:
@@ -131,7 +137,7 @@ def _unanswered(person: Person, **more: Any) -> Any:
 
 @require_http_methods(["GET", "POST"])
 def paper(request: HttpRequest, person_id: UUID, instrument_id: str) -> HttpResponse:
-    """The whole form; after copying, what it came to for whoever may see it."""
+    """The whole form; once kept, on to the page that says so."""
     by, frame = _opened(request, person_id)
     instrument = _instrument(by, instrument_id)
     waves = _waves(frame.person, instrument, answered_too=request.method == "POST")
@@ -139,10 +145,12 @@ def paper(request: HttpRequest, person_id: UUID, instrument_id: str) -> HttpResp
         at = timezone.localtime().strftime(LOCAL)
         first = {"answered_at": at, "request_id": uuid4(), "wave": waves[0][0] if waves else ""}
         form = PaperForm(initial=first, waves=waves)
-        return _page(request, frame, instrument, form, {}, copied=_copied(request, frame, instrument))
+        return _page(request, frame, instrument, form, {})
     form, given = PaperForm(request.POST, waves=waves), _given(request, instrument)
     if not form.is_valid() or _troubles(instrument, given):
         return _page(request, frame, instrument, form, given, status=422)
+    if not any(given.values()):
+        return _page(request, frame, instrument, form, given, trouble=NOTHING, status=422)
     try:
         entered = actions.enter_on_behalf(
             by=by,
@@ -156,9 +164,31 @@ def paper(request: HttpRequest, person_id: UUID, instrument_id: str) -> HttpResp
         )
     except Refused as refused:
         return _page(request, frame, instrument, form, given, trouble=refused.reason, status=422)
-    messages.success(request, "Kept. It stands in their record with your name as the one who copied it.")
-    address = reverse("person_paper", args=[frame.person.id, instrument.id])
-    return redirect(f"{address}?entered={entered.id}")
+    _note(request, entered)
+    return redirect("person_paper_kept", frame.person.id, instrument.id, entered.id)
+
+
+def _note(request: HttpRequest, entered: Response) -> None:
+    """Remember in this login what its page may say to who cannot read the row: the time, and that a task was raised."""
+    notes = dict(request.session.get(COPIED, {}))
+    raised = bool(set(entered.flags) & {safety_actions.SUICIDE, safety_actions.ACUTE})
+    at = entered.sent_at.isoformat() if entered.sent_at else ""
+    note = {"of": _of(entered.subject_id, entered.instrument), "at": at, "raised": raised}
+    notes.setdefault(str(entered.id), note)  # the same form sent again changes nothing, nor does its note
+    request.session[COPIED] = dict(list(notes.items())[-COPIED_KEPT:])
+
+
+def _of(person_id: UUID | None, instrument_id: str) -> str:
+    return f"{person_id}/{instrument_id}"
+
+
+@require_GET
+def kept(request: HttpRequest, person_id: UUID, instrument_id: str, response_id: UUID) -> HttpResponse:
+    """What was kept, for whom and when; the total for who may read it; first of all, a task that it raised."""
+    by, frame = _opened(request, person_id)
+    instrument = _instrument(by, instrument_id)
+    copied = _copied(request, frame, instrument, response_id)
+    return render(request, "paper/kept.html", {"frame": frame, "instrument": instrument, "copied": copied})
 
 
 def _waves(person: Person, instrument: Instrument, *, answered_too: bool) -> list[tuple[str, str]]:
@@ -213,22 +243,29 @@ def _keys(each: Shown) -> list[tuple[str, str, str]]:
     ]
 
 
-def _copied(request: HttpRequest, frame: Frame, instrument: Instrument) -> Copied | None:
-    """What was copied just now, if the viewer may read it."""
-    try:
-        key = UUID(request.GET.get("entered", ""))
-    except ValueError:
-        return None
-    rows = Response.objects.select_related("author").filter(id=key, subject=frame.person)
+def _copied(request: HttpRequest, frame: Frame, instrument: Instrument, key: UUID) -> Copied:
+    """What the viewer may know of what was copied; 404 when they neither copied it lately nor may read it."""
+    rows = Response.objects.select_related("author").filter(
+        id=key, subject=frame.person, instrument=instrument.id
+    )
     response = rows.exclude(entered_as=Response.EnteredAs.SELF).first()
-    if response is None or response.instrument != instrument.id:
-        return None
-    totals = [
+    note = request.session.get(COPIED, {}).get(str(key), {})
+    if note.get("of") != _of(frame.person.id, instrument.id):
+        note = {}
+    if response is None and not note:
+        raise Http404
+    flag = SafetyFlag.objects.select_related("closed").filter(response=key, subject=frame.person).first()
+    is_open = not hasattr(flag, "closed") if flag else bool(note.get("raised"))
+    at = response.sent_at if response else datetime.fromisoformat(note["at"])
+    return Copied(response, _totals(instrument, response), at, is_open, flag is not None)
+
+
+def _totals(instrument: Instrument, response: Response | None) -> list[tuple[str, str, str]]:
+    return [
         (scale.title, str(total), f"{scale.least:f}–{scale.most:f}")
         for scale in instrument.scales
-        if (total := response.scores.get(scale.id)) is not None
+        if response and (total := response.scores.get(scale.id)) is not None
     ]
-    return Copied(response, totals)
 
 
 def _page(
@@ -238,7 +275,6 @@ def _page(
     form: PaperForm,
     given: Mapping[str, str],
     *,
-    copied: Copied | None = None,
     trouble: str = "",
     status: int = 200,
 ) -> HttpResponse:
@@ -249,7 +285,6 @@ def _page(
         "instrument": instrument,
         "form": form,
         "lines": lines,
-        "copied": copied,
         "trouble": trouble or (f"Look again at question {listed(wrong)}." if wrong else ""),
     }
     return render(request, "paper/page.html", context, status=status)
@@ -258,4 +293,9 @@ def _page(
 urlpatterns: list[URLPattern] = [
     path("people/<uuid:person_id>/paper", papers, name="person_papers"),
     path("people/<uuid:person_id>/paper/<slug:instrument_id>", paper, name="person_paper"),
+    path(
+        "people/<uuid:person_id>/paper/<slug:instrument_id>/<uuid:response_id>",
+        kept,
+        name="person_paper_kept",
+    ),
 ]

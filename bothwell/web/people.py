@@ -163,7 +163,7 @@ def _tabs(by: Person, person: Person, couple: Couple | None, here: str) -> list[
     tabs = [("overview", root), ("care team", f"{root}/team"), ("contact", f"{root}/contact")]
     roles = roles_towards(by, person.id, couple.id if couple else None)
     if roles & WORKUP_ROLES:
-        tabs.append(("work-up", f"{root}/workup"))
+        tabs += [("work-up", f"{root}/workup"), ("measures", f"{root}/measures")]
     if {str(role) for role in roles} & {str(who) for who in WRITES["measure.entered"]}:
         tabs.append(("answers on paper", f"{root}/paper"))
     if couple and is_therapist_of(by, couple):

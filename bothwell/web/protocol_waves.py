@@ -6,9 +6,11 @@ It names what the clinic cannot ask yet; it changes nothing.
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from decimal import Decimal
 from uuid import UUID
 
 from bothwell.instruments import shelf
+from bothwell.instruments.catalogue import NoSuchInstrument, load
 from bothwell.instruments.instrument import Kind
 from bothwell.pathway.schema import Anchor, Number, Protocol, Wave, Whom
 
@@ -38,10 +40,11 @@ class WaveInWords:
 
 
 def waves_in_words(rules: Protocol, clinic_id: UUID) -> list[WaveInWords]:
-    """Every wave of this protocol as it would be asked in this clinic; one statement."""
-    ids = {each.id for wave in rules.waves for each in wave.instruments}
+    """Every wave of this protocol as it would be asked in this clinic, in order of time; one statement."""
+    waves = sorted(rules.waves, key=_first_due)
+    ids = {each.id for wave in waves for each in wave.instruments}
     found = {id: one for (id, _), one in shelf.find_all(clinic_id, [(id, "") for id in sorted(ids)]).items()}
-    titles = {wave.id: wave.title for wave in rules.waves}
+    titles = {wave.id: wave.title for wave in waves}
 
     def asks(wave: Wave) -> Iterator[Questionnaire]:
         for each in wave.instruments:
@@ -50,12 +53,31 @@ def waves_in_words(rules: Protocol, clinic_id: UUID) -> list[WaveInWords]:
             if instrument and instrument.kind is Kind.VIOLENCE:
                 trouble = SEALED
             whom = "each partner" if each.of is Whom.EACH else "who is treated"
-            yield Questionnaire(instrument.short if instrument else each.id, whom, each.source, trouble)
+            yield Questionnaire(
+                instrument.short if instrument else _short(each.id), whom, each.source, trouble
+            )
 
     return [
         WaveInWords(wave.title, _when(wave), _window(wave), _yields(wave, titles), tuple(asks(wave)))
-        for wave in rules.waves
+        for wave in waves
     ]
+
+
+def _short(instrument_id: str) -> str:
+    """What clinicians call one that cannot be asked here; its id where nobody knows it."""
+    try:
+        return load(instrument_id).short
+    except NoSuchInstrument:
+        return instrument_id
+
+
+def _first_due(wave: Wave) -> tuple[int, Decimal | int]:
+    """Where it stands: what counts from the couple's beginning, around a session, after a series; then in hours."""
+    place = (Anchor.BEGINNING, Anchor.DOSE, Anchor.SERIES_END).index(wave.anchor)
+    hours = {
+        -1: wave.due_before_hours, 24: wave.due_after_days, 7 * 24: wave.every_weeks, 30 * 24: wave.due_after_months,
+    }  # fmt: skip
+    return place, next((length * number.value for length, number in hours.items() if number), 0)
 
 
 def named_wave(rules: Protocol, field: str) -> str:
@@ -94,7 +116,7 @@ def _window(wave: Wave) -> str:
 def _yields(wave: Wave, titles: dict[str, str]) -> str:
     if not wave.yields_within_days:
         return ""
-    names = ", ".join(titles[id] for id in wave.yields_to).lower()
+    names = ", ".join(titles[id] for id in titles if id in wave.yields_to).lower()
     return f"leaves out what these ask within {_count(wave.yields_within_days, 'day')}: {names}"
 
 

@@ -15,7 +15,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import path
 from django.utils import timezone
-from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django.views.decorators.http import require_GET, require_http_methods
 
 from bothwell.couples.models import Assignment, Contact, Person, Role, open_at
 from bothwell.instruments import safety_actions, shelf
@@ -28,7 +28,7 @@ from bothwell.privacy.models import AuditEntry
 from bothwell.refusal import Refused
 from bothwell.web import handed
 from bothwell.web.access import in_words, stretch
-from bothwell.web.asking import not_ones_own, viewer
+from bothwell.web.asking import not_ones_own, post_or_back, viewer
 from bothwell.web.screen_form import ScreenForm
 
 LOCAL = "%Y-%m-%dT%H:%M"
@@ -152,13 +152,13 @@ def _in_words(item: Item, answer: str | None) -> str:
     return option.text if option else answer
 
 
-@require_POST
+@post_or_back("safety")
 def safety_hold(request: HttpRequest, person_id: UUID) -> HttpResponse:
     """Let couple work rest, for what was heard."""
     return _hold(request, person_id, safety_actions.place_hold, "Couple work is on hold.")
 
 
-@require_POST
+@post_or_back("safety")
 def safety_lift(request: HttpRequest, person_id: UUID) -> HttpResponse:
     """Let couple work go on."""
     return _hold(request, person_id, safety_actions.lift_hold, "Couple work can go on.")

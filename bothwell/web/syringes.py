@@ -66,11 +66,18 @@ class Sums:
     dead_ug: int
     held_ug: int
     charted_ug: int
+    step_ug: int
+    """What the strongest vial used holds in 0.01 mL: finer than that no syringe is read."""
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether a dose is charted and nothing of what was drawn is left in a syringe."""
+        return self.drawn_ug > 0 and self.held_ug == 0 and self.charted_ug > 0
 
     @property
     def agrees(self) -> bool:
         """Whether the ledger's given amount is the charted dose, to the hundredth of a mL it was drawn in."""
-        return self.held_ug > 0 or self.given_ug == self.charted_ug
+        return self.held_ug > 0 or abs(self.given_ug - self.charted_ug) < self.step_ug
 
 
 def _bed(request: HttpRequest, session_id: UUID) -> Bed:
@@ -190,8 +197,15 @@ def _sums(found: list[syringe_actions.Syringe], dose: Administration | None) -> 
 
     held = sum(one.held_ul * one.vial.ug_per_ml // 1000 for one in found)
     charted = int(dose.dose_mg * 1000) if dose and dose.dose_mg else 0
+    step = max((one.vial.ug_per_ml * ledger.STEP_UL // 1000 for one in found), default=1)
     return Sums(
-        total(Kind.DRAW), total(Kind.ADMINISTER), total(Kind.WASTE), total(Kind.DEAD_SPACE), held, charted
+        total(Kind.DRAW),
+        total(Kind.ADMINISTER),
+        total(Kind.WASTE),
+        total(Kind.DEAD_SPACE),
+        held,
+        charted,
+        step,
     )
 
 

@@ -10,22 +10,26 @@ from datetime import datetime
 from uuid import UUID
 
 from django import forms
+from django.contrib import messages
 from django.db import connection
 from django.db.models import Prefetch, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import URLPattern, path
 from django.utils import timezone
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_GET
 
 from bothwell.couples.models import Assignment, Contact, Person, Role, open_at
 from bothwell.instruments import safety_actions as actions
 from bothwell.instruments.models import Escalation, SafetyFlag
 from bothwell.privacy import audit
 from bothwell.refusal import Refused
-from bothwell.web.asking import require, viewer
+from bothwell.web.asking import post_or_back, require, viewer
+from bothwell.web.trajectory_rows import MEASURES
 
 HISTORY_SHOWN = 20
+ACKNOWLEDGED = "Acknowledged. Your plan is kept; the task stays open until it is closed with a reason."
+CLOSED = "Closed. The reason is kept."
 SEE_TASKS = frozenset({Role.PRESCRIBER, Role.NURSE, Role.INDIVIDUAL_THERAPIST, Role.LEAD})
 """Whose day begins with a count of what waits."""
 
@@ -59,6 +63,7 @@ class Task:
     contact: Contact | None
     may_acknowledge: bool
     may_close: bool
+    may_read: bool
     form: forms.Form | None
 
 
@@ -114,14 +119,14 @@ def _passed_on() -> list[tuple[UUID, datetime, datetime | None]]:
 
 @require_GET
 def tasks(request: HttpRequest) -> HttpResponse:
-    """My tasks, the oldest first; what was passed on to me; and what was closed lately."""
+    """My tasks, those nobody has acknowledged first; what was passed on to me; and what was closed lately."""
     require(request)
     return _page(request)
 
 
 def _page(request: HttpRequest, flag_id: UUID | None = None, form: forms.Form | None = None) -> HttpResponse:
     who = viewer(request)
-    flags = list(_flags().filter(closed__isnull=True).order_by("recorded_at", "id"))
+    flags = sorted(_flags().filter(closed__isnull=True), key=_urgency)
     closed = list(_flags().filter(closed__isnull=False).order_by("-closed__recorded_at")[:HISTORY_SHOWN])
     passed_on = _as_told({flag.id for flag in flags})
     subjects = [flag.subject_id for flag in (*flags, *closed)] + [row.person.id for row in passed_on]
@@ -141,6 +146,12 @@ def _flags() -> QuerySet[SafetyFlag]:
     ).prefetch_related(Prefetch("escalations", Escalation.objects.order_by("level")))
 
 
+def _urgency(flag: SafetyFlag) -> tuple[bool, bool, datetime, UUID]:
+    """Those nobody has acknowledged come first, the acute of them before the others; then the older first."""
+    is_seen = hasattr(flag, "acknowledged")
+    return is_seen, is_seen or not flag.is_acute, flag.recorded_at, flag.id
+
+
 def _mine(who: Person, flags: list[SafetyFlag], flag_id: UUID | None, form: forms.Form | None) -> list[Task]:
     subjects = [flag.subject_id for flag in flags]
     held: dict[UUID | None, set[str]] = {}
@@ -157,7 +168,10 @@ def _mine(who: Person, flags: list[SafetyFlag], flag_id: UUID | None, form: form
         may_close = is_seen and bool(roles & {*actions.OWNERS})
         empty = PlanForm(auto_id=_names(flag)) if may_acknowledge else ReasonForm(auto_id=_names(flag))
         shown = form if form is not None and flag.id == flag_id else empty
-        rows.append(Task(flag, contacts.get(flag.subject_id), may_acknowledge, may_close, shown))
+        # The row is there only for who may read it; of screens there is no such page.
+        is_shown = flag.response is not None and flag.response.kind in MEASURES
+        may_read = is_shown and bool(roles & {*actions.OWNERS, Role.NURSE})
+        rows.append(Task(flag, contacts.get(flag.subject_id), may_acknowledge, may_close, may_read, shown))
     return rows
 
 
@@ -204,20 +218,20 @@ def _as_told(shown: set[UUID]) -> list[PassedOn]:
 # -------------------------------------------------------------------------------------------------------- doing
 
 
-@require_POST
+@post_or_back("tasks")
 def acknowledge(request: HttpRequest, flag_id: UUID) -> HttpResponse:
     """I have seen it, and this happens next."""
-    return _do(request, flag_id, PlanForm, actions.acknowledge)
+    return _do(request, flag_id, PlanForm, actions.acknowledge, ACKNOWLEDGED)
 
 
-@require_POST
+@post_or_back("tasks")
 def close(request: HttpRequest, flag_id: UUID) -> HttpResponse:
     """It can be closed, for this reason."""
-    return _do(request, flag_id, ReasonForm, actions.close)
+    return _do(request, flag_id, ReasonForm, actions.close, CLOSED)
 
 
 def _do(
-    request: HttpRequest, flag_id: UUID, kind: type[forms.Form], act: Callable[..., None]
+    request: HttpRequest, flag_id: UUID, kind: type[forms.Form], act: Callable[..., None], done: str
 ) -> HttpResponse:
     who = require(request)
     flag = get_object_or_404(SafetyFlag, id=flag_id)
@@ -228,6 +242,7 @@ def _do(
         except Refused as no:
             form.add_error(None, no.reason)
         else:
+            messages.success(request, done)
             return redirect("tasks")
     return _page(request, flag.id, form)
 

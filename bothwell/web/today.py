@@ -190,7 +190,10 @@ def _answered(row: Request) -> int:
 
 def _check_in(row: Request, instrument: Instrument) -> Need:
     answered = _answered(row)
-    note = f"{len(instrument.items)} questions" + (f", {answered} already answered" if answered else "")
+    count = len(instrument.items)
+    note = f"{count} question{'' if count == 1 else 's'}" + (
+        f", {answered} already answered" if answered else ""
+    )
     return Need(instrument.plain_title, note, f"/checkin/{row.id}", instrument.minutes)
 
 

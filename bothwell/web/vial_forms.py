@@ -34,12 +34,28 @@ class Posted(forms.Form):
         self.initial.setdefault("request_id", uuid4())
 
 
+class Typed(forms.DecimalField):
+    """A number as it is typed in any country: one comma and no point is a decimal comma, so "0,62" is 0.62.
+
+    "1,000" is 1.000 and is refused for its three places: nobody's thousand is taken for a one.
+    """
+
+    def to_python(self, value: Any) -> Any:
+        if isinstance(value, str) and value.count(",") == 1 and "." not in value:
+            value = value.replace(",", ".")
+        return super().to_python(value)
+
+
 def millilitres(label: str, *, required: bool = True, help_text: str = "") -> forms.DecimalField:
     """A volume typed in mL, to a hundredth."""
-    field = forms.DecimalField(
+    field = Typed(
         label=label, required=required, max_digits=7, decimal_places=2, min_value=Decimal(0), help_text=help_text,
         widget=forms.TextInput(attrs={"inputmode": "decimal", "autocomplete": "off"}),
-        error_messages={"max_decimal_places": "Volumes are written to 0.01 mL."},
+        error_messages={
+            "max_decimal_places": "Volumes are written to 0.01 mL.",
+            "min_value": "A volume is never below 0 mL. Write it without a minus.",
+            "invalid": "Write a number, for instance 0.62.",
+        },
     )  # fmt: skip
     field.unit = "mL"  # type: ignore[attr-defined]
     return field
@@ -222,13 +238,21 @@ def _day(label: str, help_text: str = "") -> forms.DateField:
 class Delivery(Posted):
     """The vials of one lot, as they came."""
 
-    count = forms.IntegerField(label="How many vials", min_value=1, max_value=LARGEST_DELIVERY, initial=1)
+    count = forms.IntegerField(
+        label="How many vials", min_value=1, max_value=LARGEST_DELIVERY, initial=1,
+        error_messages={"min_value": "A delivery has at least one vial.", "invalid": "Write a whole number."},
+    )  # fmt: skip
     substance = forms.CharField(label="Substance", max_length=80, initial="Ketamine hydrochloride")
     product = forms.CharField(label="Product, as on the label", max_length=120)
     form = forms.CharField(label="Finished form", max_length=60, initial="solution for injection")
-    mg_per_ml = forms.DecimalField(
+    mg_per_ml = Typed(
         label="Strength", max_digits=6, decimal_places=1, min_value=Decimal("0.1"),
         widget=forms.TextInput(attrs={"inputmode": "decimal"}),
+        error_messages={
+            "max_decimal_places": "Strengths are written to 0.1 mg/mL.",
+            "min_value": "A strength is at least 0.1 mg/mL. Copy it from the label.",
+            "invalid": "Write a number, for instance 50.",
+        },
     )  # fmt: skip
     nominal_ml = millilitres("Volume of each vial")
     lot = forms.CharField(label="Lot", max_length=40)

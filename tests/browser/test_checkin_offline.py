@@ -320,3 +320,53 @@ def test_a_line_nobody_touched_stands_nowhere(
     expect(one.page.locator("#progress")).to_have_attribute("aria-valuenow", "2")
     one.says("Saved")
     assert kept(records, address) == [("ebi-1", "50", "kept")]
+
+
+COPIES = """async () => {
+  const cache = await caches.open("checkin");
+  const pages = (await cache.keys()).filter((each) => !new URL(each.url).pathname.startsWith("/static/"));
+  return Promise.all(pages.map(async (each) => (await cache.match(each)).text()));
+}"""
+
+
+def test_what_lies_on_the_device_is_the_questions_alone(
+    phone: Callable[..., Phone], records: psycopg.Connection
+) -> None:
+    one = phone("amara", ask(records, "amara", "gad-7"))
+    one.tap(1)
+    one.says("Saved")
+    one.open()  # once more, so that the copy is made of a page with an answer
+    expect(one.page.locator("form[data-offline=kept]")).to_be_attached()
+    (copy,) = one.page.evaluate(COPIES)
+    assert "Amara" not in copy
+    for word in ('"key"', '"token"', '"answers"', "csrf"):
+        assert word not in copy, word
+    # Another tab, as whoever finds the phone opens it: there is nothing to read and nothing to answer.
+    one.online(False)
+    found = one.page.context.new_page()
+    found.goto(one.visitor.stack.address + one.address)
+    expect(found.get_by_role("heading", name="No connection just now")).to_be_visible()
+    assert "Amara" not in found.locator("body").inner_text()
+    expect(found.locator("#stage")).to_be_hidden()
+    expect(found.get_by_role("button", name="Send")).to_be_hidden()
+
+
+def test_leaving_one_tab_leaves_them_all_and_holds_without_a_network(
+    phone: Callable[..., Phone], records: psycopg.Connection
+) -> None:
+    one = phone("amara", ask(records, "amara", "gad-7"))
+    other = one.page.context.new_page()
+    other.goto(one.visitor.stack.address + "/how-i-am")
+    one.online(False)
+    one.page.keyboard.press("Escape")
+    one.page.keyboard.press("Escape")
+    one.page.wait_for_timeout(500)
+    assert (
+        one.visitor.stack.address not in other.url
+        or other.locator("html").get_attribute("hidden") is not None
+    )
+    one.online(True)
+    again = one.page.context.new_page()
+    again.goto(one.visitor.stack.address + "/today")
+    assert "/account/login/" in again.url
+    assert [each["name"] for each in one.page.context.cookies() if each["name"] == "left"] == []

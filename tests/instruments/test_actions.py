@@ -365,6 +365,7 @@ def test_the_screen_about_home_is_the_safety_circles_to_enter(cast: Cast) -> Non
     "more",
     [
         {"answered_at": timezone.now() + timedelta(days=1)},
+        {"answered_at": timezone.now() - timedelta(days=367)},
         {"entered_as": "self"},
         {"answers": {"phq9-1": "none"}},
         {"answers": {"none": None}},
@@ -374,3 +375,14 @@ def test_the_screen_about_home_is_the_safety_circles_to_enter(cast: Cast) -> Non
 def test_what_cannot_be_is_not_entered(cast: Cast, more: dict[str, Any]) -> None:
     with pytest.raises(Refused):
         enter(cast, cast.prescriber, **more)
+
+
+@pytest.mark.parametrize(("who", "instrument"), [("prescriber", "phq-9"), ("safety", "hark")])
+def test_a_slip_in_the_year_is_said_and_a_paper_of_last_winter_is_taken(
+    cast: Cast, who: str, instrument: str
+) -> None:
+    by = getattr(cast, who)
+    with pytest.raises(Refused, match=r"That is more than a year ago\. Check the year\."):
+        enter(cast, by, instrument, answered_at=timezone.now() - timedelta(days=367))
+    at = timezone.now() - timedelta(days=364)
+    assert enter(cast, by, instrument, answered_at=at).sent_at == at

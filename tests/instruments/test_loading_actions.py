@@ -115,7 +115,13 @@ def test_another_clinics_lead_finds_nothing_to_retire(cast: Cast) -> None:
 
 
 @pytest.mark.parametrize(
-    "missing", [{"licence_holder": " "}, {"licence_terms": ""}, {"licence_holder": "x" * 201}]
+    "missing",
+    [
+        {"licence_holder": " "},
+        {"licence_terms": ""},
+        {"licence_holder": "x" * 201},
+        {"licence_terms": "x" * 2001},
+    ],
 )
 def test_without_a_stated_licence_nothing_is_loaded(cast: Cast, missing: dict[str, str]) -> None:
     with pytest.raises(Refused, match="licence"):

@@ -108,6 +108,10 @@ WRONG: dict[str, tuple[Callable[[dict[str, Any]], Any], str]] = {
         first_item(lambda i: i["answerOption"][0]["valueCoding"]["extension"][0].update(valueDecimal=9)),
         "The points of the answer “brs-1” were changed",
     ),
+    "two answers that read the same": (
+        first_item(lambda i: i["answerOption"][1]["valueCoding"].update(display=" ANSWER  brs-1")),
+        "“brs-1” and “brs-2” read the same",
+    ),
     "two wordings": (
         first_item(lambda i: i["answerOption"][0]["valueCoding"].update(display="Other")),
         "worded otherwise",
@@ -123,6 +127,20 @@ def test_anything_else_that_was_changed_is_refused_with_its_line(name: str) -> N
     assert isinstance(found, tuple)
     assert any(words in problem.what for problem in found), found
     assert all(1 <= problem.line <= content.count(b"\n") + 1 and problem.remedy for problem in found)
+
+
+def test_only_the_item_whose_answers_read_the_same_is_named() -> None:
+    def alike(whole: dict[str, Any]) -> None:
+        whole["item"][3]["answerOption"][0]["valueCoding"]["display"] = "Answer brs-2"
+
+    brs = load("brs")
+    found = wording.read_words(brs, form(brs, alike))
+    assert isinstance(found, tuple)
+    same = [problem.place for problem in found if "read the same" in problem.what]
+    assert same == [f"item “{brs.items[2].link_id}”"]
+    answers = {code: f"Words {code}" for code in wording.answers_of(brs)}
+    assert wording.read_alike(brs, answers) == {}
+    assert wording.read_alike(brs, dict.fromkeys(answers, "")) == {}, "empty is another matter"
 
 
 @pytest.mark.parametrize("content", [b"", b"<x/>", b"[]", b"{}", b'{"item": 7}', b'{"item": [7, null]}'])

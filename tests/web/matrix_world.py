@@ -279,6 +279,10 @@ class _Layer:
         said(asked("sent", "csi-16", "measure.relationship", "w3"), "sent", total=Decimal(41), band="mid")
         asked_of = asked("sent of oneself", "gad-7", "measure.individual", "w7")
         said(asked_of, "sent", total=Decimal(9), band="mild", answers={"other": "none"})
+        self.keep("response copied", self.own(
+            "Response", instrument="gad-7", kind="measure.individual", instrument_version="1", wave="w8",
+            status="sent", sent_at=self.now - HOUR, entered_as="paper", answers={"other": "none"},
+        ))  # fmt: skip
         screen = said(asked("screen", "phq-9", "screen.suicide", "w4"), "sent", answers={})
         asked("violence", "phq-9", "screen.violence", "w5")
         alone = self.chart.word("said alone", "safety")

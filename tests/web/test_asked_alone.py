@@ -1,6 +1,7 @@
 """What the safety circle asks alone: kept for it, heard by nobody else, and a device handed over that leads nowhere."""
 
-from datetime import UTC
+import re
+from datetime import UTC, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -229,7 +230,9 @@ def test_aloud_and_on_paper_are_kept_with_their_time(cast: Cast) -> None:
     path = f"/safety/{cast.a.id}/ask?screen=hark&way=paper"
     form = client.get(path)
     assert form.status_code == 200
-    sent = {f"q{n}": "false" for n in range(1, 5)} | {"at": "2026-01-05T10:30", "request_id": str(uuid4())}
+    at = timezone.localtime() - timedelta(days=300)
+    sent = {f"q{n}": "false" for n in range(1, 5)} | {"request_id": str(uuid4())}
+    sent["at"] = f"{at:%Y-%m-%dT%H:%M}"
     assert client.post(path, {**sent, "q1": ""}).status_code == 422
     assert client.post(path, {**sent, "q1": "-"}).status_code == 302
     assert client.post(path, {**sent, "q1": "-"}).status_code == 302
@@ -237,6 +240,23 @@ def test_aloud_and_on_paper_are_kept_with_their_time(cast: Cast) -> None:
     assert page.count("copied from paper") == 1
     assert "did not answer" in page
     assert "Ask again now" in page
+
+
+def test_a_slip_in_the_year_is_said_with_what_was_typed_kept(cast: Cast) -> None:
+    client, path = client_for(cast.safety), f"/safety/{cast.a.id}/ask?screen=hark&way=paper"
+    at = f"{timezone.localtime() - timedelta(days=400):%Y-%m-%dT%H:%M}"
+    sent = {"q1": "true", "q2": "false", "q3": "-", "q4": "false", "at": at, "request_id": str(uuid4())}
+    said = client.post(path, sent)
+    page = said.content.decode()
+    assert said.status_code == 422
+    assert "That is more than a year ago. Check the year." in page
+    assert f'value="{at}"' in page
+    chosen = re.findall(r'<input[^>]*type="radio"[^>]* checked[^>]*>', page)
+    assert [re.search(r'name="(q\d)" value="([^"]+)"', each).groups() for each in chosen] == [  # type: ignore[union-attr]
+        ("q1", "true"), ("q2", "false"), ("q3", "-"), ("q4", "false"),
+    ]  # fmt: skip
+    with door.opened(cast.safety.id):
+        assert not Response.objects.exists()
 
 
 def test_every_screen_about_violence_the_clinic_has_words_for_is_offered(cast: Cast) -> None:

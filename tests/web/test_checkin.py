@@ -214,13 +214,25 @@ def state_of(client: Client, address: str) -> dict[str, Any]:
     return state
 
 
-def test_the_document_holds_every_question_once_and_says_how_long_it_may_be_kept(cast: Cast) -> None:
-    answer = client_for(cast.a).get(f"/checkin/{asked(cast, cast.a).id}")
+@pytest.mark.parametrize(("copy", "may_be_kept"), [("", None), ("?copy", "1200")])
+def test_the_document_holds_every_question_once(cast: Cast, copy: str, may_be_kept: str | None) -> None:
+    answer = client_for(cast.a).get(f"/checkin/{asked(cast, cast.a).id}{copy}")
     page = answer.content.decode()
     assert [page.count(f'<template id="q-{number}">') for number in range(1, 12)] == [1] * 10 + [0]
-    assert answer["X-Keep-Seconds"] == "1200"
+    assert answer.get("X-Keep-Seconds") == may_be_kept
     assert answer["Cache-Control"] == "no-store"
     assert "<title>Today</title>" in page
+
+
+def test_what_a_device_may_keep_is_the_same_whatever_was_answered_and_names_nobody(cast: Cast) -> None:
+    address, client = f"/checkin/{asked(cast, cast.a).id}", client_for(cast.a)
+    before = client.get(f"{address}?copy").content
+    hand_in(client, address, event("phq9-1", code(1, 1)), event("phq9-9", code(9, 2)))
+    after = client.get(f"{address}?copy").content
+    assert after == before
+    assert cast.a.name_used.encode() not in after
+    for word in (b'"key"', b'"token"', b'"answers"', b"csrf"):
+        assert word not in after
 
 
 def test_the_key_of_what_waits_on_a_phone_is_the_responses_own_and_its_persons_alone(cast: Cast) -> None:

@@ -1,5 +1,6 @@
 """The lead's pages: setting up from nothing, staff, rooms, protocols, the log, breaking the glass."""
 
+import re
 from uuid import uuid4
 
 import pytest
@@ -79,6 +80,27 @@ def test_details_that_cannot_be_are_refused_and_kept_on_the_page(cast: Cast, cha
     assert answer.status_code == 422
     with loading():
         assert Clinic.objects.get(id=cast.clinic.id).crisis_lines == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "marked", "words"),
+    [
+        ({"line-1-label": "Second", "line-1-number": "call us"}, "line-1-number", "A telephone number, for"),
+        ({"line-1-label": "Second", "line-1-number": ""}, "line-1-number", "under which number"),
+        ({"line-1-label": "", "line-1-number": "116 123"}, "line-1-label", "under which number"),
+    ],
+)
+def test_the_faulty_crisis_line_is_marked_with_its_sentence(
+    cast: Cast, changes: dict[str, str], marked: str, words: str
+) -> None:
+    answer = client_for(cast.lead).post("/clinic/details", {**DETAILS, **changes})
+    page = text(answer)
+    assert answer.status_code == 422
+    faulty = [tag for tag in re.findall(r"<input[^>]*>", page) if 'aria-invalid="true"' in tag]
+    assert [f'name="{marked}"' in tag for tag in faulty] == [True]
+    assert f'aria-describedby="id_{marked}_error"' in faulty[0]
+    assert words in page.split(f'id="id_{marked}_error"')[1].split("</ul>")[0]
+    assert "Look at what is marked below" in page
 
 
 def test_a_crisis_line_reaches_a_partners_page(cast: Cast) -> None:

@@ -464,6 +464,19 @@ def test_an_agreement_without_a_published_text_is_refused_in_words(plain: Desk) 
 # ---------------------------------------------------------------------------------------------------- parting
 
 
+def test_a_pause_stands_under_the_names_until_it_ends(plain: Desk) -> None:
+    path = f"/couples/{plain.cast.couple.id}"
+    client = client_for(plain.cast.couples_therapist)
+    words = "Couple work is paused since"
+    assert words not in client.get(path).content.decode()
+    client.post(f"{path}/pause", {"do": "pause"})
+    page = client.get(path).content.decode()
+    assert page.count(words) == 2
+    assert page.index(words) < page.index("Brought for today")
+    client.post(f"{path}/pause", {"do": "resume"})
+    assert words not in client.get(path).content.decode()
+
+
 def test_after_parting_the_chart_says_so_and_takes_nothing(told: Desk) -> None:
     with loading():
         told.cast.couple.parted_at = timezone.now()

@@ -287,6 +287,24 @@ def test_a_field_left_empty_keeps_everything_typed_and_loads_nothing(cast: Cast,
     assert stored() == 0
 
 
+def test_two_answers_that_read_the_same_are_refused_naming_the_item(cast: Cast) -> None:
+    given = {**fields(), "answer-brs-1": "Agree", "answer-brs-2": "agree "}
+    answer = client_for(cast.lead).post("/instruments/brs/words", given)
+    assert answer.status_code == 422
+    assert page(answer).count("Item 1 (“brs-1”) has two answers that read the same") == 2
+    assert stored() == 0
+
+
+def test_licence_terms_have_an_end_and_are_shown_once(cast: Cast) -> None:
+    client = client_for(cast.lead)
+    long = client.post("/instruments/brs/words", {**fields(), "licence_terms": "x" * 2001})
+    assert (long.status_code, "longer than 2,000 signs" in page(long)) == (422, True)
+    long = load_diary(client, licence_terms="x" * 2001)
+    assert (long.status_code, "longer than 2,000 signs" in page(long)) == (422, True)
+    client.post("/instruments/brs/words", fields())
+    assert page(client.get("/instruments/brs")).count("Agreement 7") == 1
+
+
 def test_a_filled_form_fills_the_page_and_is_stored_only_afterwards(cast: Cast) -> None:
     client = client_for(cast.lead)
     assert json.loads(client.get("/instruments/brs/blank").content)["item"][0]["text"] == ""

@@ -381,6 +381,26 @@ def test_a_method_no_page_uses_tells_nothing(row: Row, desk: Desk) -> None:
         assert not answer.wrote
 
 
+BACK = {
+    "task_acknowledge": "/tasks", "task_close": "/tasks", "safety_hold": "/safety", "safety_lift": "/safety",
+    "couple_pause": "/couples",
+}  # fmt: skip
+"""Where staff are sent who open the address of a form, whatever it names."""
+
+
+@pytest.mark.parametrize("row", [row for row in TABLE if row.name in BACK], ids=lambda row: row.name)
+def test_the_address_of_a_form_leads_all_staff_back_whether_or_not_its_thing_is_there(
+    row: Row, desk: Desk
+) -> None:
+    _, path = next(tries(row, desk.world.chart))
+    for viewer in VIEWERS:
+        answer, missing = desk.ask(viewer, "GET", path), desk.missing(viewer, "GET", row)
+        assert answer.looks == missing.looks, viewer
+        assert answer.status == (405 if viewer in PARTNERS else 302), viewer
+        assert answer.headers.get("Location") == (None if viewer in PARTNERS else BACK[row.name]), viewer
+        assert answer.body == b"", viewer
+
+
 # ── nobody ────────────────────────────────────────────────────────────────────────────────────────────────
 
 

@@ -51,6 +51,10 @@ def test_it_is_kept_once_scored_and_shown_to_whoever_may_read_it(cast: Cast) -> 
     assert (row.total, row.wave, row.entered_as) == (7, request.wave, "paper")
     page = client.get(first["Location"]).content.decode()
     assert "Copied from paper by Helen" in page
+    assert "Amara, answered" in page
+    assert "<form" not in page.split('id="main"')[1], "no empty form ready under the finger"
+    for link in (f"/people/{cast.a.id}/paper", f"/people/{cast.a.id}"):
+        assert f'<a class="btn" href="{link}">' in page
     assert re.search(r'<span class="num">7(\.00)?</span>', page)
 
 
@@ -58,10 +62,85 @@ def test_who_may_enter_but_not_read_sees_no_total(cast: Cast) -> None:
     client = client_for(cast.nurse)
     done = client.post(address(cast), form_of(client, address(cast), **all_at(2)))
     page = client.get(done["Location"]).content.decode()
-    assert "Kept. It stands in their record" in page
-    assert "What was kept" not in page
+    assert "Kept." in page
+    assert "Amara, answered" in page
+    assert "It stands in their record" in page
+    assert 'class="num"' not in page
+    assert "safety task" not in page
     assert stored(cast, cast.nurse) == []
     assert len(stored(cast, cast.prescriber)) == 1
+
+
+SAID_YES = {"q1": "true", "q2": "false", "q3": "false", "q4": "false", "q5": "false"}
+RAISED = "This answer raised a safety task."
+
+
+def kept_page(cast: Cast, client: Client, **answers: str) -> tuple[str, str]:
+    """The address and the page after copying the questions about not wanting to live."""
+    path = address(cast, "asq")
+    at = client.post(path, form_of(client, path, **answers))["Location"]
+    return at, client.get(at).content.decode()
+
+
+def test_a_task_that_was_raised_is_said_at_once_until_it_is_closed(cast: Cast) -> None:
+    client = client_for(cast.prescriber)
+    at, page = kept_page(cast, client, **SAID_YES)
+    assert RAISED in page
+    assert '<a href="/tasks">See them now.</a>' in page
+    assert RAISED in client_for(cast.therapist_a).get(at).content.decode()
+    (task,) = re.findall(r"/tasks/[0-9a-f-]+/acknowledge", client.get("/tasks").content.decode())
+    client.post(task, {"plan": "I am with her"})
+    assert RAISED in client.get(at).content.decode()
+    client.post(task.replace("acknowledge", "close"), {"reason": "We spoke, all is agreed"})
+    assert RAISED not in client.get(at).content.decode()
+
+
+def test_who_copies_and_cannot_see_the_task_is_told_all_the_same(cast: Cast) -> None:
+    client = client_for(cast.nurse)
+    at, page = kept_page(cast, client, **SAID_YES)
+    assert stored(cast, cast.nurse) == []
+    assert RAISED in page
+    assert "See them now." in page
+    assert 'href="/tasks">See' not in page
+    assert RAISED in client.get(at).content.decode(), "a page opened again says it again"
+    assert client_for(cast.nurse).get(at).status_code == 404, "another login has copied nothing"
+
+
+def test_a_no_raises_no_notice(cast: Cast) -> None:
+    for who in (cast.prescriber, cast.nurse):
+        assert RAISED not in kept_page(cast, client_for(who), **SAID_YES | {"q1": "false"})[1]
+
+
+def test_what_was_kept_is_found_under_its_own_address_only(cast: Cast) -> None:
+    client = client_for(cast.nurse)
+    at = client.post(address(cast), form_of(client, address(cast), **all_at(2)))["Location"]
+    assert client.get(at).status_code == 200
+    assert client.get(at.replace("gad-7", "phq-9")).status_code == 404
+    assert client.get(at.replace(str(cast.a.id), str(cast.b.id))).status_code == 404
+
+
+def test_a_form_with_nothing_filled_in_is_not_kept(cast: Cast) -> None:
+    client = client_for(cast.prescriber)
+    given = form_of(client, address(cast)) | {"entered_as": "spoken"}
+    said = client.post(address(cast), given)
+    page = said.content.decode()
+    assert said.status_code == 422
+    assert "Nothing is filled in." in page
+    assert '<option value="spoken" selected>' in page
+    assert given["request_id"] in page
+    assert stored(cast, cast.prescriber) == []
+
+
+def test_a_slip_in_the_year_is_said_with_all_kept(cast: Cast) -> None:
+    client = client_for(cast.prescriber)
+    given = form_of(client, address(cast), **all_at(1)) | {"answered_at": "1926-11-02T10:00"}
+    said = client.post(address(cast), given)
+    page = said.content.decode()
+    assert said.status_code == 422
+    assert "That is more than a year ago. Check the year." in page
+    assert 'value="1926-11-02T10:00"' in page
+    assert len(re.findall(r'name="q\d"[^>]* checked', page)) == len(GAD.items)
+    assert stored(cast, cast.prescriber) == []
 
 
 def test_left_blank_is_declined_and_a_wrong_number_is_said_with_all_kept(cast: Cast) -> None:

@@ -1,5 +1,7 @@
 """What a protocol asks when, in words the medical director reads before signing."""
 
+import re
+
 import pytest
 
 from bothwell.models import ProtocolVersion
@@ -38,11 +40,29 @@ def test_every_wave_with_when_and_what_and_what_is_missing_here(cast: Cast) -> N
         "Due 2 days after the last session of a series, at 10:00.",
         "Leaves out what these ask within 2 days",
         "PHQ-9",
-        f"ecr-s <b>({MISSING})</b>",
+        f"ECR-S <b>({MISSING})</b>",
         "questions › weekly › lapses after hours",
     ):
         assert words in page, words
     assert "HARK" not in page
+
+
+def test_waves_stand_in_order_of_time_and_so_does_what_they_yield_to(cast: Cast) -> None:
+    page = page_of(cast, PATH.read_text())
+    titles = re.findall(r'<th scope="row" data-label="Wave">([^<]+)</th>', page)
+    assert titles == [
+        "To begin with", "This week", "Every four weeks", "Three months on", "Six months on", "A year on",
+        "Before your session", "The day after your session", "At the end of the series",
+    ]  # fmt: skip
+    assert "to begin with, every four weeks, three months on, six months on, a year on." in page
+
+
+def test_what_has_no_words_here_gets_one_remark_and_its_short_name(cast: Cast) -> None:
+    page = page_of(cast, PATH.read_text())
+    assert f"({MISSING})</b> <span" not in page
+    for slug in ("ecr-s", "ebi"):
+        assert f">{slug} <b>" not in page
+        assert f", {slug} <b>" not in page
 
 
 def test_a_questionnaire_nobody_knows_is_said_and_breaks_nothing(cast: Cast) -> None:

@@ -1,5 +1,6 @@
 """A positive answer about not wanting to live: a task that somebody owns, closed only with a reason."""
 
+import re
 from typing import Any
 from uuid import uuid4
 
@@ -115,6 +116,34 @@ def test_it_is_acknowledged_with_a_plan_and_closed_with_a_reason(cast: Cast) -> 
     assert "Nothing waits" in page
     assert "Safety plan made, seen at 15:00" in page
     assert "safety task" not in client.get("/today").content.decode()
+
+
+def test_the_acute_that_nobody_has_seen_come_first_then_the_older(cast: Cast) -> None:
+    for answers in (ACUTE, POSITIVE, POSITIVE, ACUTE):
+        entered(cast, answers)
+    seen, older, newer, acute = flags(cast)
+    client = client_for(cast.prescriber)
+    said = client.post(
+        f"/tasks/{seen.id}/acknowledge", {"plan": "I am with her"}, follow=True
+    ).content.decode()
+    assert "Acknowledged. Your plan is kept" in said
+    assert re.findall(r'id="task-([^"]+)"', said) == [str(one.id) for one in (acute, older, newer, seen)]
+
+
+def test_whoever_may_read_the_answers_finds_them_from_the_task(cast: Cast) -> None:
+    answers = {item.link_id: item.options[1].code for item in load("phq-9").items}
+    with door.opened(cast.prescriber.id):
+        copied = enter_on_behalf(
+            by=cast.prescriber, subject=cast.a, instrument_id="phq-9", wave="w", answers=answers,
+            answered_at=timezone.now(), entered_as="paper", request_id=uuid4(),
+        )  # fmt: skip
+    for who in (cast.prescriber, cast.therapist_a):
+        client, path = client_for(who), f"/people/{cast.a.id}/measures/{copied.id}"
+        assert f'href="{path}"' in client.get("/tasks").content.decode()
+        assert client.get(path).status_code == 200
+    with door.opened(cast.lead.id):
+        break_glass(by=cast.lead, reason="Nobody could be reached", subject=cast.a)
+    assert str(copied.id) not in client_for(cast.lead).get("/tasks").content.decode()
 
 
 def test_a_later_positive_answer_is_a_task_of_its_own(cast: Cast) -> None:

@@ -151,6 +151,20 @@ def test_no_answer_and_no_open_answer_look_the_same(plain: Desk) -> None:
     assert bare(page(plain.cast.nurse, path)) == empty
 
 
+def test_every_line_of_the_contents_leads_to_a_heading(told: Desk) -> None:
+    told.release(told.cast.a, "individual_scores")
+    for who, path in (
+        (told.cast.prescriber, f"/people/{told.cast.a.id}/measures"),
+        (told.cast.couples_therapist, f"/couples/{told.cast.couple.id}/measures"),
+    ):
+        shown = page(who, path)
+        contents = re.search(r'<nav class="contents.*?</nav>', shown, re.DOTALL)
+        assert contents
+        links = re.findall(r'href="#([^"]+)"', contents[0])
+        assert links
+        assert all(shown.count(f'id="{each}"') == 1 for each in links)
+
+
 def test_looking_and_printing_stand_in_the_log_of_the_person(told: Desk) -> None:
     of_person(told)
     client_for(told.cast.prescriber).get(f"/people/{told.cast.a.id}/measures.pdf")

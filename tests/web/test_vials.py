@@ -29,6 +29,7 @@ from bothwell.models import (
     VialUse,
 )
 from bothwell.privacy import door
+from bothwell.web import syringes
 from tests.cast import Cast, client_for, make_cast, person
 from tests.conftest import loading
 from tests.dosing.ready import Ready, make_ready, started_ago
@@ -137,6 +138,37 @@ def test_a_syringe_is_accounted_for_and_tied_to_the_charted_dose(ready: Ready) -
         assert VialEvent.objects.get(kind="waste").witness_id == cast.prescriber.id
 
 
+@pytest.mark.parametrize(
+    ("given", "charted", "first", "never"),
+    [
+        ("0.68", 34, "Accounted for", "do not agree"),
+        ("0.66", 33, "Accounted for", "do not agree"),
+        ("0.66", 34, "The ledger and the chart do not agree", "Accounted for"),
+    ],
+)
+def test_once_the_syringe_is_settled_the_page_says_so_first_and_drawing_is_folded(
+    ready: Ready, given: str, charted: int, first: str, never: str
+) -> None:
+    client, where = client_for(ready.cast.nurse), f"/vials/session/{ready.session.id}"
+    with loading():
+        Administration.objects.filter(session=ready.session).update(dose_mg=charted)
+    _, syringe = drawn(ready)
+    before = client.get(where).content.decode()
+    assert first not in before
+    wasted = {"wasted_ml": "0.02", "reason": "Left over"} if given == "0.66" else {}
+    said = {
+        "given_ml": given,
+        "administration": str(_dose(ready).id),
+        **wasted,
+        **sign(ready.cast.prescriber),
+    }
+    answer = post(client, where, do="settle", syringe=str(syringe), **said)
+    assert answer.status_code == 302, answer.content.decode()
+    page = client.get(where).content.decode()
+    assert never not in page
+    assert page.index(first) < page.index('<details><summary class="btn">Draw more</summary>')
+
+
 def _dose(ready: Ready) -> Administration:
     with door.opened(ready.cast.nurse.id):
         return Administration.objects.get(session=ready.session)
@@ -149,6 +181,10 @@ def _dose(ready: Ready) -> Administration:
         ({"given_ml": "0.66", "wasted_ml": "0.02"}, "type your own address and password"),
         ({"given_ml": "0.68", "administration": ""}, "Chart the dose in the room first"),
         ({"given_ml": "0.675"}, "0.01 mL"),
+        ({"given_ml": "0,60"}, "what is written here makes 0.60 mL"),
+        ({"given_ml": "1,000"}, "0.01 mL"),
+        ({"given_ml": "1,0.5"}, "Write a number"),
+        ({"given_ml": "-0,68"}, "A volume is never below 0 mL"),
     ],
 )
 def test_what_does_not_add_up_is_said_and_nothing_is_kept(
@@ -168,6 +204,28 @@ def test_what_does_not_add_up_is_said_and_nothing_is_kept(
     assert words in page
     assert "typed words" in page
     assert len(rows_of(vial, ready.cast)) == 3
+
+
+def test_a_decimal_comma_is_a_decimal_point(ready: Ready) -> None:
+    one, _ = received(ready.cast, mg_per_ml="12,5", nominal_ml="0,62")
+    assert (one.ug_per_ml, one.nominal_ul) == (12_500, 620)
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        ({"count": "-2"}, "at least one vial"),
+        ({"mg_per_ml": "-50"}, "at least 0.1 mg/mL"),
+        ({"nominal_ml": "-10"}, "never below 0 mL"),
+        ({"mg_per_ml": "fifty"}, "Write a number"),
+    ],
+)
+def test_a_number_that_cannot_be_is_answered_in_our_own_words(
+    ready: Ready, said: dict[str, str], words: str
+) -> None:
+    answer = post(client_for(ready.cast.nurse), "/vials/receive", **(DELIVERY | said))
+    assert (answer.status_code, words in answer.content.decode()) == (422, True)
+    assert "Ensure this value" not in answer.content.decode()
 
 
 def test_the_same_post_twice_changes_nothing_and_shows_the_same(ready: Ready) -> None:
@@ -524,3 +582,14 @@ def test_strangers_prescriber_writes_in_the_ledger_but_draws_for_no_stranger(rea
     assert post(client, f"/vials/{vial.id}/open").status_code == 302
     answer = post(client, f"/vials/session/{ready.session.id}", do="draw", vial=str(vial.id))
     assert answer.status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("charted_ug", "is_alike"), [(42_400, True), (42_500, True), (42_000, False), (43_000, False)]
+)
+def test_a_dose_drawn_to_the_hundredth_of_a_millilitre_agrees_with_the_dose_ordered(
+    charted_ug: int, is_alike: bool
+) -> None:
+    # 42.4 mg at 50 mg/mL is 0.848 mL: drawn as 0.85 mL, which holds 42.5 mg; one hundredth holds 0.5 mg
+    sums = syringes.Sums(42_500, 42_500, 0, 0, 0, charted_ug, 500)
+    assert sums.agrees is is_alike

@@ -62,6 +62,27 @@
     if (sheet && !sheet.open) sheet.showModal();
   });
 
+  // ── a score wider than its place begins at today, and says that it scrolls ──
+  function sayWhatScrolls() {
+    for (const place of document.querySelectorAll(".score-scroll")) {
+      const hint = place.parentElement.querySelector(".score-hint");
+      if (hint) hint.hidden = place.scrollWidth <= place.clientWidth;
+    }
+  }
+
+  function beginAtToday() {
+    for (const place of document.querySelectorAll(".score-scroll")) {
+      const today = place.querySelector(".s-today");
+      if (!today) continue;
+      const middle = place.getBoundingClientRect().left + place.clientWidth / 2;
+      place.scrollLeft += today.getBoundingClientRect().left - middle;
+    }
+  }
+
+  addEventListener("resize", sayWhatScrolls);
+  sayWhatScrolls();
+  beginAtToday();
+
   // ── network: what was typed stays; say so ──
   function tell(words) {
     const place = document.getElementById("messages");
@@ -92,12 +113,24 @@
     trouble.hidden = false;
   });
 
+  // How check-ins stand is held by the tab that is signed in; a page nobody is signed in to lets go of it. Drafts of
+  // somebody else go as soon as another person is here.
+  try {
+    const isSignedIn = document.body.classList.contains("has-viewer");
+    const { own } = document.body.dataset;
+    for (const name of Object.keys(sessionStorage)) {
+      if (name.startsWith("checkin-held:") && !isSignedIn && !document.querySelector("[data-checkin]")) sessionStorage.removeItem(name);
+      if (name.startsWith("draft:") && own && !name.startsWith(`draft:${own}:`)) sessionStorage.removeItem(name);
+    }
+  } catch { /* a forbidden storage holds nothing */ }
+
   // Signing out takes unsaved words with it: whoever sits down here next finds none in this tab.
   document.addEventListener("submit", (event) => {
     if (!event.target.getAttribute("action")?.endsWith("/account/logout/")) return;
     try {
       sessionStorage.clear();
       caches.delete("checkin");
+      new BroadcastChannel("leave").postMessage("signed out"); // the other open pages ask for a login
     } catch { /* nothing was kept */ }
   });
 

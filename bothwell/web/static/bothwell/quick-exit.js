@@ -8,7 +8,12 @@
   const TWICE_WITHIN_MS = 1000;
   let pressedAt = -Infinity;
 
+  const others = "BroadcastChannel" in window ? new BroadcastChannel("leave") : null;
+
+  // The next request closes the session too, should this one be lost with the network.
   function closeSession() {
+    const secure = location.protocol === "https:" ? "; Secure" : "";
+    document.cookie = `left=1; Path=/; SameSite=Lax${secure}`;
     const url = button.dataset.leaveCloses;
     if (!url) return;
     const headers = { "X-CSRFToken": button.dataset.leaveToken };
@@ -23,14 +28,24 @@
     } catch { /* nothing was kept */ }
   }
 
-  function leave() {
+  function vanish() {
     document.documentElement.hidden = true;
     document.title = "";
     try { sessionStorage.clear(); } catch { /* nothing was kept */ }  // unsaved words go too: somebody is in the room
-    forgetCopies();
-    closeSession();
     location.replace(button.href);
   }
+
+  function leave() {
+    document.documentElement.hidden = true;
+    others?.postMessage("leave");
+    forgetCopies();
+    closeSession();
+    vanish();
+  }
+
+  // Every open page goes, not only the one that was left; after signing out in one they all ask for a login.
+  const SIGNED_OUT_AFTER_MS = 1500;
+  if (others) others.onmessage = ({ data }) => (data === "leave" ? vanish() : setTimeout(() => location.reload(), SIGNED_OUT_AFTER_MS));
 
   button.addEventListener("click", (event) => {
     event.preventDefault();

@@ -5,6 +5,7 @@ const DATABASE = "checkin";
 const MOST_AT_ONCE = 50;
 const MOST_CHARACTERS = 200_000;
 const MOST_ON_LEAVING = 60_000; // what a browser lets go with a page that closes
+const PADDED_TO = 512;
 const LONGEST_WAIT_MS = 60_000;
 
 // ── on this device ────────────────────────────────────────────────────────────────────────────────────────
@@ -70,7 +71,8 @@ class Sealed {
 
   async #seal({ seq, acked, tried, ...words }) {
     const iv = crypto.getRandomValues(new Uint8Array(12));
-    const plain = new TextEncoder().encode(JSON.stringify(words));
+    const text = JSON.stringify(words);
+    const plain = new TextEncoder().encode(text.padEnd(Math.ceil(text.length / PADDED_TO) * PADDED_TO)); // no answer tells by its length
     const sealed = await crypto.subtle.encrypt({ name: "AES-GCM", iv, additionalData: this.about }, this.key, plain);
     return { ...(seq ? { seq } : {}), request: this.request, waits: acked === null ? 1 : 0, acked, tried, iv, sealed };
   }

@@ -22,9 +22,13 @@ const status = document.getElementById("kept");
 const byId = (id) => document.getElementById(id);
 const state = JSON.parse(byId("checkin-state").textContent);
 const { items, flags } = state;
-const answers = state.answers;
-const seen = state.seen;
-const conflicts = state.conflicts;
+// The document kept on the device holds the questions alone. How they stand, and the key to what waits here, live in
+// this tab, for as long as it is open and nobody left.
+const HELD = `checkin-held:${state.request}`;
+const isReadable = open();
+const answers = state.answers ?? {};
+const seen = state.seen ?? {};
+const conflicts = state.conflicts ?? {};
 const tab = Math.random().toString(36);
 const channel = new BroadcastChannel(`checkin-${state.request}`);
 const place = new Map(items.map((item, index) => [item.id, index]));
@@ -36,6 +40,16 @@ let toldByServer = state.needsSomeone;
 let askedNow = [];
 let wantsSending = false;
 const touched = new Set(); // answered on this page
+
+function open() {
+  const { response, key, token, revision, answers: given, seen: newest, conflicts: twice, needsSomeone: heavy } = state;
+  const own = { response, key, token, revision, answers: given, seen: newest, conflicts: twice, needsSomeone: heavy };
+  try {
+    if (key) sessionStorage.setItem(HELD, JSON.stringify(own));
+    else Object.assign(state, JSON.parse(sessionStorage.getItem(HELD) ?? "{}"));
+  } catch { /* a forbidden storage: this page works, a reload without a network does not */ }
+  return Boolean(state.key);
+}
 
 // ── what is asked, and how it stands ──────────────────────────────────────────────────────────────────────
 
@@ -412,6 +426,7 @@ function takeOver(standing, open) {
 const isTyping = () => document.activeElement?.matches("[data-box]") && document.activeElement.value !== "";
 
 function leaveFor(next) {
+  try { sessionStorage.removeItem(HELD); } catch { /* nothing was held */ }
   navigator.serviceWorker?.controller?.postMessage({ drop: location.pathname });
   location.replace(next);
 }
@@ -445,7 +460,7 @@ async function keepOffline() {
 
 // ── begin ─────────────────────────────────────────────────────────────────────────────────────────────────
 
-const queue = Queue.open(state, told);
+const queue = isReadable ? Queue.open(state, told) : new Promise(() => {});
 
 async function begin() {
   reckon();
@@ -467,4 +482,9 @@ async function begin() {
   keepOffline().catch(() => {});
 }
 
-begin();
+if (isReadable) {
+  begin();
+} else {
+  for (const part of form.children) part.hidden = part.id !== "locked";
+  form.dataset.ready = "";
+}

@@ -8,8 +8,8 @@ const KEEP_FOR = "X-Keep-Seconds";
 const KEPT_AT = "X-Kept-At";
 const NOTHING_HERE = `<!doctype html><html lang="en"><meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1"><title>Today</title>
-<body><main><h1>No connection just now</h1><p>What you answered is kept on this device and is handed in when you are
-online and signed in. Open this page again then.</p></main></body></html>`;
+<body><main><h1>No connection just now</h1><p>Open this page again when you are online.</p>
+<p>If you need somebody now, call your local emergency number.</p></main></body></html>`;
 
 self.addEventListener("install", () => self.skipWaiting());
 self.addEventListener("activate", (event) => event.waitUntil(self.clients.claim()));
@@ -29,7 +29,7 @@ self.addEventListener("fetch", (event) => {
     event.waitUntil(forget());
   } else if (request.method !== "GET") {
     return;
-  } else if (request.mode === "navigate" && PAGE.test(url.pathname)) {
+  } else if (request.mode === "navigate" && PAGE.test(url.pathname) && !url.search) {
     event.respondWith(page(event, url.pathname));
   } else if (url.pathname.startsWith("/static/") && request.mode !== "navigate") {
     event.respondWith(part(request));
@@ -44,7 +44,7 @@ async function page(event, path) {
   } catch {
     return (await kept(path)) ?? nothingHere();
   }
-  event.waitUntil(answer.ok ? keepPage(path, answer.clone()) : drop(path));
+  event.waitUntil(answer.ok && !answer.redirected ? keepCopy(path) : drop(path));
   return answer;
 }
 
@@ -62,6 +62,12 @@ async function part(request) {
     if (found) return found;
     throw trouble;
   }
+}
+
+/** The questions without anything of the person's: what they answered never lies here in words. */
+async function keepCopy(path) {
+  const answer = await fetch(`${path}?copy`, { credentials: "same-origin", redirect: "manual", cache: "no-store" });
+  if (answer.ok) await keepPage(path, answer);
 }
 
 async function keepPage(path, answer) {
@@ -92,8 +98,7 @@ async function keepAll({ page: path, parts }) {
   const cache = await caches.open(KEPT);
   const wanted = parts.filter((each) => new URL(each, self.location.origin).pathname.startsWith("/static/"));
   await Promise.all(wanted.map((each) => cache.add(each).catch(() => {})));
-  const answer = await fetch(path, { credentials: "same-origin", redirect: "manual" });
-  if (answer.ok) await keepPage(path, answer);
+  await keepCopy(path);
   for (const client of await self.clients.matchAll()) client.postMessage({ kept: path });
 }
 
@@ -105,7 +110,9 @@ async function forget() {
   const opening = indexedDB.open("checkin");
   opening.onupgradeneeded = () => opening.transaction.abort();
   opening.onsuccess = () => {
-    const walk = opening.result.transaction("entries", "readwrite").objectStore("entries").openCursor();
+    const changes = opening.result.transaction(["entries", "devices"], "readwrite");
+    changes.objectStore("devices").clear();
+    const walk = changes.objectStore("entries").openCursor();
     walk.onsuccess = () => {
       if (!walk.result) { opening.result.close(); return; }
       if (walk.result.value.acked !== null) walk.result.delete();

@@ -23,10 +23,11 @@ async function handIn(request) {
   if (!answer.ok) return;
   const state = { request, root, ...(await answer.json()) };
   const queue = await Queue.open(state, (what, more) => {
-    if (what === "sent") tell("What you had answered without a network was sent.");
+    if (what === "acknowledged") tell("What you had answered without a network is saved. You find it under Today, not sent yet.");
     if (what === "refused") tell(more.reason);
-    if (what === "not-sent") tell("Something you answered is not sent yet. You find it under Today.");
   });
+  // What was to be sent from a page that is gone is looked at once more by whoever signed in since.
+  await queue.takeBackSending();
   await queue.flush();
 }
 
