@@ -22,13 +22,13 @@ from django.utils import timezone
 from psycopg.conninfo import conninfo_to_dict
 
 from benchmarks.stage import LOGINS
-from bothwell.couples.models import new_id
+from bothwell.couples.models import Role, new_id
 from bothwell.instruments.due import due
 from bothwell.integration.wave_actions import plan, remind
-from bothwell.models import Clinic, Person, User
+from bothwell.models import Assignment, Clinic, Person, StaffRole, User
 from bothwell.privacy import door
 
-WEEKLY = ("csi-4", "core-10", "pulse-us", "pulse-me")
+WEEKLY = ("phq-9", "gad-7", "csi-4", "pulse-us", "pulse-me")
 OF_THE_COUPLE = ("csi-4", "pulse-us")
 
 PEOPLE = """
@@ -59,7 +59,11 @@ insert into bothwell_request (id, clinic_id, subject_id, couple_id, recorded_at,
 insert into bothwell_response (id, clinic_id, subject_id, author_id, recorded_at, request_id, instrument, instrument_version,
     kind, wave, entered_as, status, answers, revision, sent_at, total, band, scores, rules, flags)
   select gen_random_uuid(), %(clinic)s, subject, subject, at, id, instrument, '', kind, wave, 'self', 'sent', '{}', 1,
-         at + interval '1 day', 10, '', '{}', '[]', '[]' from asked;
+         at + interval '1 day', case when instrument not like 'pulse%%' then 8 + extract(week from at)::int %% 7 end, '',
+         case instrument when 'pulse-me' then '{"regulation": "6"}'::jsonb
+           when 'pulse-us' then '{"communication": "6", "empathy": "5", "connection": "7", "closeness": "5", "conflicts": "1"}'
+           else jsonb_build_object('total', (8 + extract(week from at)::int %% 7)::text) end,
+         '[]', '[]' from asked;
 """
 
 
@@ -140,6 +144,34 @@ def measure_pages(clinic: Clinic) -> None:
 
     measured("what is due, of one person with three years behind them", list_due, 30)
     measured("their first page", lambda: client.get("/today"), 30)
+    measured("how they have been: every measure, over all the years", lambda: opened(client, "/how-i-am"), 15)
+    prescriber = cared_for(clinic, person)
+    measured(
+        "the same as their prescriber reads it",
+        lambda: opened(prescriber, f"/people/{person.id}/measures?since="),
+        15,
+    )
+
+
+def opened(client: Client, address: str) -> None:
+    response = client.get(address)
+    if response.status_code != 200:
+        raise SystemExit(f"{address}: {response.status_code}")
+
+
+def cared_for(clinic: Clinic, person: Person) -> Client:
+    """Somebody who prescribes for this person, logged in."""
+    as_login(LOGINS.admin)
+    staff = Person.objects.create(clinic=clinic, kind="staff", name_used="S")
+    StaffRole.objects.create(clinic=clinic, person=staff, role=Role.PRESCRIBER)
+    Assignment.objects.create(clinic=clinic, staff=staff, role=Role.PRESCRIBER, subject=person)
+    user = User.objects.create(
+        email="staff@example.org", person=staff, password="!", must_have_second_factor=False
+    )
+    as_login(LOGINS.web)
+    client = Client()
+    client.force_login(user, backend=settings.AUTHENTICATION_BACKENDS[0])
+    return client
 
 
 def measure_plans(clinic: Clinic, couples: int) -> None:

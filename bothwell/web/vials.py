@@ -15,7 +15,7 @@ from django.urls import URLPattern, path
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_http_methods
 
-from bothwell.couples.models import Person, Role
+from bothwell.couples.models import Assignment, Person, Role, open_at
 from bothwell.dosing import duties, ledger, vial_actions
 from bothwell.dosing.ledger import Kind
 from bothwell.dosing.models import Discrepancy, DiscrepancyResolved, Inventory, Vial, VialEvent
@@ -58,8 +58,17 @@ def stock(request: HttpRequest) -> HttpResponse:
     audit.viewed_several(by, (whose.subject.id for _, whose in found["unsettled"] if whose), "vials.use")
     roles = vial_actions.roles_in_clinic(by)
     return render(
-        request, "vials/page.html", found | {"duties": duties.load(), "may_export": Role.LEAD in roles}
+        request,
+        "vials/page.html",
+        found | {"duties": duties.load(), "may_export": Role.LEAD in roles, "treated": _treated(by)},
     )
+
+
+def _treated(by: Person) -> frozenset[UUID]:
+    """Whose dosing room opens to them: only those names lead there."""
+    roles = (Role.NURSE, Role.PRESCRIBER)
+    held = Assignment.objects.filter(open_at(timezone.now()), staff=by, role__in=roles)
+    return frozenset(subject for subject in held.values_list("subject_id", flat=True) if subject)
 
 
 @require_http_methods(["GET", "POST"])
@@ -112,6 +121,7 @@ def vial(request: HttpRequest, vial_id: UUID) -> HttpResponse:
         "discrepancies": [vials_shown.waiting(row, zone) for row in found],
         "is_past": one.expires_on < timezone.localdate(),
         "acts": _acts(rows),
+        "treated": _treated(by),
     }
     return render(request, "vials/vial.html", context)
 

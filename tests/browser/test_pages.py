@@ -21,11 +21,17 @@ LIGHTS = (
     (PHONE, False), (DESK, True), (TABLET_UPRIGHT, False), (NARROW, True),
     (DESK, False), (TABLET_UPRIGHT, True), (NARROW, False), (PHONE, True),
 )  # fmt: skip
-SAME = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27}|(?<=/)\d+(?=/|$)|(?<=enter/)\w+|(?<=check/)\w+")
+SAME = re.compile(
+    r"[0-9a-f]{8}-[0-9a-f-]{27}|(?<=/)\d+(?=/|$)|(?<=enter/)\w+|(?<=check/)\w+"
+    r"|(?<=/instruments/)(?!gains|new)[\w-]+|(?<=/paper/)[\w-]+"
+)
 LINKS = """() => [...document.querySelectorAll("nav a[href], main a[href], .menu a[href], footer a[href]")]
   .filter((link) => link.origin === location.origin && !link.matches("[data-leave]"))
   .map((link) => link.pathname)"""
 PUBLIC = ("/", "/account/login/", "/account/password/reset/", "/invitation/no-such-link", "/no/such/page")
+
+FILES = re.compile(r"\.(pdf|csv)$|/(fhir|blank)$")
+"""Links to what a browser keeps as a file instead of showing it."""
 
 ENOUGH = 6
 """So often one kind of page is examined; whoever opens it after that sees that it opens and fits."""
@@ -48,6 +54,12 @@ def look(visitor: Visitor, kind: str) -> None:
         visitor.fits()
 
 
+def is_kept_as_a_file(visitor: Visitor, address: str) -> None:
+    answer = visitor.page.request.get(address)
+    assert answer.status == 200, address
+    assert answer.headers["content-disposition"].startswith("attachment"), address
+
+
 @pytest.mark.parametrize("key", SHOWN)
 def test_every_page_of(key: str, visitor: Callable[..., Visitor], stack: Stack) -> None:
     mine = visitor(PHONE)
@@ -61,7 +73,11 @@ def test_every_page_of(key: str, visitor: Callable[..., Visitor], stack: Stack) 
         look(mine, SAME.sub("*", path))
         for found in mine.page.evaluate(LINKS):
             kind = SAME.sub("*", found)
-            if kind not in met and not found.startswith("/account/logout"):
+            if FILES.search(found):
+                if kind not in met:
+                    met.add(kind)
+                    is_kept_as_a_file(mine, stack.address + found)
+            elif kind not in met and not found.startswith("/account/logout"):
                 met.add(kind)
                 waiting.append((found, path))
     assert len(met) >= 3
