@@ -360,3 +360,9 @@ def test_statements_do_not_grow_with_the_questions(cast: Cast) -> None:
             hand_in(client, address, *(event(item.link_id, item.options[0].code) for item in items))
         counts.append(len(seen))
     assert counts[0] == counts[1]
+
+
+@pytest.mark.parametrize("end", ["", "?copy", "/1"])
+def test_what_the_form_prints_below_its_questions_is_seen_by_whoever_answers(cast: Cast, end: str) -> None:
+    page = client_for(cast.a).get(f"/checkin/{asked(cast, cast.a, 'core-10').id}{end}").content.decode()
+    assert page.count("© CORE System Trust") == 1
