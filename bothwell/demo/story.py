@@ -19,7 +19,7 @@ from bothwell.demo.people import SEED, House, Pair, Partner
 from bothwell.demo.place import WEEK, Place, found
 from bothwell.demo.sheaf import Sheaf
 from bothwell.demo.together import Both
-from bothwell.demo.weeks import ask_and_answer
+from bothwell.demo.weeks import Weeks
 from bothwell.models import (
     Assignment,
     BreakGlass,
@@ -235,16 +235,9 @@ class _Couple:
         for (side, partner, _, _), life in zip(self.pair.sides, told, strict=True):
             if partner is not None:
                 visits = ways[side].visits if side in ways else []
-                ask_and_answer(
-                    self.place,
-                    self.pair,
-                    partner,
-                    self.people[side],
-                    life,
-                    self.since,
-                    self.couple.id if self.pair.b else None,
-                    [one.started_at for one in visits if one.started_at],
-                )
+                couple = self.couple.id if self.pair.b else None
+                weeks = Weeks(self.place, self.pair, partner, self.people[side], life, self.since, couple)
+                weeks.tell([one.started_at for one in visits if one.started_at])
 
     def _open_a_time(self, ways: dict[str, Way]) -> None:
         """Amara told Ben when she is here: the one thing about a session that she opened."""

@@ -76,21 +76,9 @@ CLOSED_FLAG, CLOSED_FLAG_WEEK = "keiko", 4
 WAITS = "ben"
 
 
-def ask_and_answer(
-    place: Place,
-    pair: Pair,
-    partner: Partner,
-    person: Person,
-    life: Life,
-    since: datetime,
-    couple: UUID | None,
-    doses: Sequence[datetime],
-) -> None:
-    """Every request to one partner since they came, and the answers that were sent; `doses`: their own."""
-    _Weeks(place, pair, partner, person, life, since, couple).tell(doses)
+class Weeks:
+    """Every request to one partner since they came, and the answers that were sent."""
 
-
-class _Weeks:
     def __init__(
         self,
         place: Place,
@@ -108,6 +96,7 @@ class _Weeks:
         self.last = max(asked, default=0)
 
     def tell(self, doses: Sequence[datetime]) -> None:
+        """Week by week, and around each dose of their own."""
         for week in range(self.last + 1):
             for instrument_id in self._asked_in(week):
                 instrument = load(instrument_id)

@@ -34,7 +34,7 @@ OPENED = "beds_opened"
 """In the login's session: charts whose opening is logged; a page that refreshes itself adds nothing."""
 
 
-def _bed(request: HttpRequest, session_id: UUID) -> Bed:
+def bed_of(request: HttpRequest, session_id: UUID) -> Bed:
     """The bed, or 404: for the nurse and the prescriber of this very person, and for nobody else."""
     who = require(request, Role.NURSE, Role.PRESCRIBER)
     sessions = DosingSession.objects.select_related(
@@ -69,7 +69,7 @@ def _show(
 @require_GET
 def room(request: HttpRequest, session_id: UUID) -> HttpResponse:
     """Everything about this session on one page."""
-    bed = _bed(request, session_id)
+    bed = bed_of(request, session_id)
     _viewed(request, bed)
     return _room(request, bed)
 
@@ -77,7 +77,7 @@ def room(request: HttpRequest, session_id: UUID) -> HttpResponse:
 @require_GET
 def live(request: HttpRequest, session_id: UUID) -> HttpResponse:
     """The parts of the room that change, for a page that stands open."""
-    bed = _bed(request, session_id)
+    bed = bed_of(request, session_id)
     return _show(request, bed, "room/page.html#live", room_shown.now(bed))
 
 
@@ -118,7 +118,7 @@ def check(request: HttpRequest, session_id: UUID, name: str) -> HttpResponse:
     """One item of the checklist."""
     if name not in bedside_forms.CHECKS:
         raise Http404
-    bed = _bed(request, session_id)
+    bed = bed_of(request, session_id)
     title, kind = bedside_forms.CHECKS[name]
     form = kind(request.POST or None, zone=bed.zone)
 
@@ -134,7 +134,7 @@ def check(request: HttpRequest, session_id: UUID, name: str) -> HttpResponse:
 @require_POST
 def start(request: HttpRequest, session_id: UUID) -> HttpResponse:
     """The first dose, when every gate is passed."""
-    bed = _bed(request, session_id)
+    bed = bed_of(request, session_id)
     form = bedside_forms.Bedside(request.POST, zone=bed.zone)
     if not form.is_valid():
         return _room(request, bed, trouble="Please press Start again.", status=422)
@@ -145,7 +145,7 @@ def start(request: HttpRequest, session_id: UUID) -> HttpResponse:
             pressures=bedside.pressures(charted), saturation_at=bedside.newest_at(charted, "spo2"),
         )  # fmt: skip
     except Refused as refused:
-        return _room(request, _bed(request, session_id), trouble=refused.reason, status=422)
+        return _room(request, bed_of(request, session_id), trouble=refused.reason, status=422)
     return redirect("room", session_id)
 
 
@@ -185,7 +185,7 @@ def enter(request: HttpRequest, session_id: UUID, what: str) -> HttpResponse:
     """What was measured or seen."""
     if what not in bedside_forms.ENTRIES:
         raise Http404
-    bed = _bed(request, session_id)
+    bed = bed_of(request, session_id)
     title, parts = bedside_forms.ENTRIES[what]
     form = bedside_forms.Readings(request.POST or None, zone=bed.zone, parts=parts)
 
@@ -202,7 +202,7 @@ def enter(request: HttpRequest, session_id: UUID, what: str) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 def medicine(request: HttpRequest, session_id: UUID) -> HttpResponse:
     """Something given beside the dose."""
-    bed = _bed(request, session_id)
+    bed = bed_of(request, session_id)
     form = bedside_forms.Medicine(request.POST or None, zone=bed.zone)
 
     def keep() -> None:
@@ -219,7 +219,7 @@ def medicine(request: HttpRequest, session_id: UUID) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 def infusion(request: HttpRequest, session_id: UUID) -> HttpResponse:
     """Pause, resume or stop what is running."""
-    bed = _bed(request, session_id)
+    bed = bed_of(request, session_id)
     form = bedside_forms.Bedside(request.POST or None, zone=bed.zone)
 
     def keep() -> None:
@@ -238,7 +238,7 @@ def infusion(request: HttpRequest, session_id: UUID) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 def correct(request: HttpRequest, session_id: UUID, sample_id: UUID) -> HttpResponse:
     """A right value in the place of a wrong one."""
-    bed = _bed(request, session_id)
+    bed = bed_of(request, session_id)
     wrong = get_object_or_404(Sample, id=sample_id, session_id=session_id)
     form = bedside_forms.Correction(request.POST or None, zone=bed.zone)
 
@@ -259,11 +259,11 @@ def correct(request: HttpRequest, session_id: UUID, sample_id: UUID) -> HttpResp
 @require_POST
 def acknowledge(request: HttpRequest, session_id: UUID, alarm_id: UUID) -> HttpResponse:
     """This very alarm has been seen, by name."""
-    bed = _bed(request, session_id)
+    bed = bed_of(request, session_id)
     try:
         monitoring.acknowledge(by=bed.who, alarm_id=alarm_id)
     except Refused as refused:
-        return _room(request, _bed(request, session_id), trouble=refused.reason, status=422)
+        return _room(request, bed_of(request, session_id), trouble=refused.reason, status=422)
     return redirect("room", session_id)
 
 
@@ -273,7 +273,7 @@ def acknowledge(request: HttpRequest, session_id: UUID, alarm_id: UUID) -> HttpR
 @require_http_methods(["GET", "POST"])
 def device(request: HttpRequest, session_id: UUID) -> HttpResponse:
     """Which monitor stands at this bed? Chosen first, then confirmed by the person's name."""
-    bed = _bed(request, session_id)
+    bed = bed_of(request, session_id)
     devices = Device.objects.select_related("room").filter(is_retired=False).order_by("name")
     chosen = (
         get_object_or_404(devices, id=_uuid(asked))
@@ -305,7 +305,7 @@ def _uuid(text: str) -> UUID:
 @require_POST
 def take_off(request: HttpRequest, session_id: UUID) -> HttpResponse:
     """The monitor is off this person."""
-    bed = _bed(request, session_id)
+    bed = bed_of(request, session_id)
     try:
         monitoring.unbind(by=bed.who, session=bed.session)
     except Refused as refused:
@@ -367,7 +367,7 @@ def _prefilled(bed: Bed, condition: discharging.Condition) -> dict[str, int]:
 @require_http_methods(["GET", "POST"])
 def discharge(request: HttpRequest, session_id: UUID) -> HttpResponse:
     """Going home: what the chart says, what a person must see, and a signature."""
-    bed = _bed(request, session_id)
+    bed = bed_of(request, session_id)
     if bed.session.started_at is None:
         raise Http404
     rule = bed.side.protocol.discharge
@@ -404,7 +404,7 @@ def discharge(request: HttpRequest, session_id: UUID) -> HttpResponse:
 
 
 def _signed(request: HttpRequest, session_id: UUID, title: str, end: Callable[..., Any]) -> HttpResponse:
-    bed = _bed(request, session_id)
+    bed = bed_of(request, session_id)
     form = bedside_forms.Signed(request.POST or None, zone=bed.zone)
 
     def keep() -> None:
@@ -430,7 +430,7 @@ def turn_back(request: HttpRequest, session_id: UUID) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 def summary(request: HttpRequest, session_id: UUID) -> HttpResponse:
     """How it went, in a few sentences."""
-    bed = _bed(request, session_id)
+    bed = bed_of(request, session_id)
     form = bedside_forms.Summary(request.POST or None, zone=bed.zone)
 
     def keep() -> None:

@@ -9,22 +9,21 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
 from django.urls import URLPattern, path
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
-from bothwell.couples.models import Person, Role
+from bothwell.couples.models import Person
 from bothwell.dosing import actions as dosing
 from bothwell.dosing import ledger, syringe_actions
 from bothwell.dosing.ledger import Kind
-from bothwell.dosing.models import Administration, DosingSession, Order
-from bothwell.pathway import actions as pathway
+from bothwell.dosing.models import Administration, Order
 from bothwell.privacy import audit
 from bothwell.refusal import Refused
-from bothwell.web import bedside, vial_forms, vials_shown
-from bothwell.web.asking import require
+from bothwell.web import vial_forms, vials_shown
+from bothwell.web.room import bed_of
 from bothwell.web.room_shown import Bed
 from bothwell.web.vials import proofs
 
@@ -80,22 +79,10 @@ class Sums:
         return self.held_ug > 0 or abs(self.given_ug - self.charted_ug) < self.step_ug
 
 
-def _bed(request: HttpRequest, session_id: UUID) -> Bed:
-    who = require(request, Role.NURSE, Role.PRESCRIBER)
-    sessions = DosingSession.objects.select_related(
-        "clinic", "subject", "room", "order__author", "course__protocol", "course__subject", "course__couple"
-    )
-    session = get_object_or_404(sessions.exclude(outcome="cancelled"), id=session_id)
-    roles = pathway.roles_towards(who, session.subject_id, session.couple_id)
-    if not roles & dosing.CHART:
-        raise Http404
-    return Bed(who, roles, bedside.gather([session], timezone.now())[session.id])
-
-
 @require_http_methods(["GET", "POST"])
 def syringes(request: HttpRequest, session_id: UUID) -> HttpResponse:
     """What was drawn up for this session, and drawing up more."""
-    bed = _bed(request, session_id)
+    bed = bed_of(request, session_id)
     audit.viewed(bed.who, subject=bed.session.subject_id, what="vials.use")
     trouble, context = "", _shown(request, bed)
     if request.method == "POST":

@@ -271,6 +271,17 @@ def test_what_is_not_accounted_for_stands_first_in_the_cupboard(ready: Ready) ->
     assert "For Amara" in page
 
 
+@pytest.mark.parametrize(("who", "is_led"), [("nurse", True), ("prescriber", True), ("lead", False)])
+def test_a_name_leads_to_the_room_only_for_those_it_opens_to(ready: Ready, who: str, is_led: bool) -> None:
+    vial, _ = drawn(ready)
+    client, room = client_for(getattr(ready.cast, who)), f"/vials/session/{ready.session.id}"
+    for page in ("/vials", f"/vials/{vial.id}"):
+        shown = client.get(page).content.decode()
+        assert "Amara" in shown
+        assert (room in shown) is is_led, page
+    assert client.get(room).status_code == (200 if is_led else 404)
+
+
 # ── signing together ──────────────────────────────────────────────────────────────────────────────────────
 
 
