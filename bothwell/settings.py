@@ -1,6 +1,7 @@
 """Every setting of Bothwell, read from the environment; `docs/running.md` explains each."""
 
 import os
+from importlib.util import find_spec
 from pathlib import Path
 
 from csp.constants import NONE, SELF
@@ -8,6 +9,8 @@ from psycopg.conninfo import conninfo_to_dict
 
 PACKAGE = Path(__file__).parent
 HOME = Path(os.environ.get("BOTHWELL_HOME", "var")).resolve()
+# Where the pages hear the listener while the database is away; a short path, as sockets need.
+HEARD = Path(os.environ.get("BOTHWELL_HEARD", HOME / "run" / "heard"))
 
 # Which role this process plays: web (pages and streams), work (jobs, feeds), owner (migrations, loading).
 RUNS_AS = os.environ.get("BOTHWELL_AS", "web")
@@ -18,6 +21,8 @@ PLAIN_HTTP = os.environ.get("BOTHWELL_PLAIN_HTTP") == "1"
 # No default: a process without a key of its own must not start. Tools that only read the code get a throw-away one.
 SECRET_KEY = os.environ.get("BOTHWELL_SECRET_KEY") or os.urandom(32).hex()
 SECRET_KEY_IS_SET = "BOTHWELL_SECRET_KEY" in os.environ
+# Calls to a browser that is shut: only with the extra `push`, and a key that outlives this process.
+PUSH = SECRET_KEY_IS_SET and find_spec("pywebpush") is not None
 DEBUG = False
 ALLOWED_HOSTS = os.environ.get("BOTHWELL_HOSTS", "localhost,127.0.0.1,[::1]").split(",")
 CSRF_TRUSTED_ORIGINS = [f"https://{host}" for host in ALLOWED_HOSTS if host not in ("*", "")]
@@ -237,7 +242,12 @@ EMAIL_USE_TLS = True
 DEFAULT_FROM_EMAIL = os.environ.get("BOTHWELL_MAIL_FROM", "appointments@localhost")
 
 PROCRASTINATE_ON_APP_READY = None
-PROCRASTINATE_IMPORT_PATHS = ["bothwell.jobs.mail", "bothwell.jobs.safety", "bothwell.jobs.measures"]
+PROCRASTINATE_IMPORT_PATHS = [
+    "bothwell.jobs.mail",
+    "bothwell.jobs.safety",
+    "bothwell.jobs.measures",
+    "bothwell.jobs.push",
+]
 
 # Nothing a person wrote and nobody's name goes into a log: requests by path pattern only, errors by type.
 LOGGING = {

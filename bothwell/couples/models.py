@@ -36,6 +36,9 @@ class Clinic(models.Model):
     country = models.CharField(max_length=2, default="US")
     is_demo = models.BooleanField(default=False)
     crisis_lines = models.JSONField(default=list, help_text="[{label, number, href}], shown to every partner")
+    ambient_pressure_mmhg = models.PositiveSmallIntegerField(
+        null=True, help_text="of the air here: turns carbon dioxide told in per cent into a pressure"
+    )
     set_up_at = models.DateTimeField(null=True)
 
     def __str__(self) -> str:

@@ -112,27 +112,50 @@ class GateCheck(SessionRow):
 
 
 class Administration(SessionRow):
-    """Something given, begun, paused or stopped, at a time."""
+    """Something given, begun, changed, paused or stopped, at a time; or what a medicine did."""
 
     class Event(models.TextChoices):
         START = "start", "infusion started"
+        RATE = "rate", "rate changed"
         PAUSE = "pause", "infusion paused"
         RESUME = "resume", "infusion resumed"
         STOP = "stop", "infusion stopped"
+        DOSE = "dose", "a further part of the dose"
+        SPAT = "spat", "spat out"
+        SWALLOWED = "swallow", "swallowed"
         GIVEN = "given", "given"
+        EFFECT = "effect", "effect of what was given"
+
+    class Ordered(models.TextChoices):
+        STANDING = "standing", "standing order"
+        VERBAL = "verbal", "by word of mouth"
+        WRITTEN = "written", "written order"
 
     event = models.CharField(max_length=8, choices=Event)
     substance = models.CharField(max_length=120)
     dose_mg = models.DecimalField(max_digits=7, decimal_places=2, null=True)
     route = models.CharField(max_length=8, blank=True)
+    rate_ml_per_h = models.DecimalField(max_digits=7, decimal_places=2, null=True)
     at = models.DateTimeField()
     note = models.CharField(max_length=300, blank=True)
+    indication = models.CharField(max_length=120, blank=True)
+    ordered_how = models.CharField(max_length=8, blank=True, choices=Ordered)
+    prescriber_told_at = models.DateTimeField(null=True)
+    effect_of = models.ForeignKey("self", null=True, on_delete=models.PROTECT, related_name="effects")
 
     class Meta:
         constraints = [
             models.UniqueConstraint(
                 fields=["clinic", "session", "request_id"], name="one_administration_a_post"
-            )
+            ),
+            models.CheckConstraint(
+                name="an_effect_is_of_something_given",
+                condition=Q(event="effect", effect_of__isnull=False)
+                | (~Q(event="effect") & Q(effect_of__isnull=True)),
+            ),
+            models.CheckConstraint(
+                name="a_changed_rate_is_a_rate", condition=~Q(event="rate") | Q(rate_ml_per_h__gt=0)
+            ),
         ]
 
 

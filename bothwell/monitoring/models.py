@@ -1,7 +1,9 @@
 """Readings, alarms and the devices they came from. A reading is never overwritten; the bedside monitor stays primary."""
 
+from datetime import timedelta
+
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 from django.utils import timezone
 
 from bothwell.couples.models import Person, Room, Row
@@ -56,7 +58,10 @@ class Binding(SessionRow):
 
 
 class Sample(Private):
-    """One value of one quantity: from a device, or entered by a person (`author`)."""
+    """One value of one quantity: from a device, or entered by a person (`author`).
+
+    In the database its rows lie in months, under keys and indexes of their own: docs/decisions/0008-readings-by-month.md.
+    """
 
     session = models.ForeignKey(DosingSession, on_delete=models.PROTECT, related_name="+")
     request_id = models.UUIDField(null=True)
@@ -133,7 +138,7 @@ class Alarm(Private):
 
 
 class AlarmEvent(Private):
-    """What became of an alarm: acknowledged by somebody, over, escalated."""
+    """What became of an alarm: acknowledged by somebody, over, escalated (once a level)."""
 
     class Kind(models.TextChoices):
         ACKNOWLEDGED = "acknowledged"
@@ -142,25 +147,153 @@ class AlarmEvent(Private):
 
     alarm = models.ForeignKey(Alarm, on_delete=models.PROTECT, related_name="events")
     kind = models.CharField(max_length=16, choices=Kind)
+    level = models.PositiveSmallIntegerField(default=0, help_text="how far it was passed on; 0 for the rest")
     at = models.DateTimeField()
     to = models.ForeignKey(Person, null=True, on_delete=models.PROTECT, related_name="+")
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["clinic", "alarm", "kind"], name="each_event_once")]
+        constraints = [
+            models.UniqueConstraint(fields=["clinic", "alarm", "kind", "level"], name="each_event_once")
+        ]
 
 
-class AdverseEvent(SessionRow):
-    """A term and a grade chosen by a person, with action, outcome and follow-up."""
+class AlarmSetting(SessionRow):
+    """Somebody paused the alarms of one quantity for a moment, turned them off, or on again. It never changes."""
 
-    term = models.CharField(max_length=80)
-    grade = models.PositiveSmallIntegerField()
-    wanted = models.BooleanField(null=True, help_text="for dissociation: wanted or unwanted")
-    began_at = models.DateTimeField()
-    action_taken = models.CharField(max_length=300, blank=True)
-    outcome = models.CharField(max_length=120, blank=True)
-    follow_up_on = models.DateField(null=True)
+    class What(models.TextChoices):
+        PAUSE = "pause", "paused"
+        OFF = "off", "off"
+        ON = "on", "on again"
+
+    code = models.CharField(max_length=24)
+    what = models.CharField(max_length=8, choices=What)
+    at = models.DateTimeField()
+    until = models.DateTimeField(null=True)
+    reason = models.CharField(max_length=300, blank=True)
 
     class Meta:
         constraints = [
-            models.CheckConstraint(name="grades_run_from_1_to_5", condition=Q(grade__gte=1, grade__lte=5))
+            models.UniqueConstraint(fields=["clinic", "session", "request_id"], name="one_setting_a_post"),
+            models.CheckConstraint(
+                name="a_pause_ends_within_two_minutes",
+                condition=(
+                    Q(what="pause", until__gt=F("at"), until__lte=F("at") + timedelta(minutes=2))
+                    | (~Q(what="pause") & Q(until__isnull=True))
+                ),
+            ),
+            models.CheckConstraint(name="off_has_a_reason", condition=~Q(what="off") | ~Q(reason="")),
+        ]
+
+
+class PushAddress(Row):
+    """A browser in which a member of staff asked to be called when an alarm waits. What is sent says nothing."""
+
+    person = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="+")
+    endpoint = models.URLField(max_length=800)
+    public_key = models.CharField(max_length=200)
+    secret = models.CharField(max_length=80)
+    created_at = models.DateTimeField(default=timezone.now)
+    ended_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["clinic", "endpoint"], condition=Q(ended_at__isnull=True), name="one_push_a_browser"
+            )
+        ]
+
+
+class AdverseEvent(SessionRow):
+    """A term and a grade chosen by a person, with action, outcome and follow-up; what is learnt later is a new row."""
+
+    class Outcome(models.TextChoices):
+        RESOLVED = "resolved", "resolved"
+        RESOLVING = "resolving", "getting better"
+        ONGOING = "ongoing", "not resolved"
+        SEQUELAE = "sequelae", "resolved, something remained"
+        FATAL = "fatal", "death"
+        UNKNOWN = "unknown", "not known"
+
+    term = models.CharField(max_length=80)
+    code = models.CharField(
+        max_length=40, blank=True, help_text="of the list of terms; none for one's own words"
+    )
+    grading = models.CharField(max_length=16, default="ctcae-5", help_text="the list, or generic grades")
+    grade = models.PositiveSmallIntegerField()
+    wanted = models.BooleanField(null=True, help_text="for dissociation: wanted or unwanted")
+    began_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True)
+    is_serious = models.BooleanField(default=False)
+    serious_because = models.CharField(max_length=120, blank=True)
+    action_taken = models.CharField(max_length=300, blank=True)
+    outcome = models.CharField(max_length=120, blank=True, choices=Outcome)
+    follow_up_on = models.DateField(null=True)
+    follow_up = models.CharField(max_length=300, blank=True, help_text="what is to be done on that day")
+    note = models.CharField(max_length=600, blank=True)
+    revises = models.OneToOneField("self", null=True, on_delete=models.PROTECT, related_name="revised_by")
+    reason = models.CharField(max_length=300, blank=True, help_text="why it was revised")
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(name="grades_run_from_1_to_5", condition=Q(grade__gte=1, grade__lte=5)),
+            models.CheckConstraint(
+                name="a_revision_says_why", condition=Q(revises__isnull=True) | ~Q(reason="")
+            ),
+            models.CheckConstraint(
+                name="serious_says_why", condition=Q(is_serious=False) | ~Q(serious_because="")
+            ),
+            models.CheckConstraint(
+                name="ends_after_it_began",
+                condition=Q(ended_at__isnull=True) | Q(ended_at__gte=F("began_at")),
+            ),
+            models.UniqueConstraint(fields=["clinic", "session", "request_id"], name="one_event_a_post"),
+        ]
+
+
+class NextDayCall(SessionRow):
+    """Somebody rang the day after a session: reached or not, what was asked and said, when to try again."""
+
+    at = models.DateTimeField()
+    was_reached = models.BooleanField()
+    answers = models.JSONField(default=dict)
+    note = models.TextField(blank=True)
+    next_at = models.DateTimeField(null=True, help_text="when to ring again")
+    is_closed = models.BooleanField(default=False, help_text="reached, or given up with a reason")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["clinic", "session", "request_id"], name="one_call_a_post"),
+            models.CheckConstraint(
+                name="reached_or_given_up_with_a_reason",
+                condition=Q(is_closed=False) | Q(was_reached=True) | ~Q(note=""),
+            ),
+        ]
+
+
+class ProgrammeForm(SessionRow):
+    """The form a drug's safety programme asks for after a session: each saving is a row, the newest counts."""
+
+    class State(models.TextChoices):
+        DRAFT = "draft", "draft"
+        SIGNED = "signed", "signed"
+        SENT = "sent", "sent by the clinic"
+
+    form = models.CharField(max_length=40, help_text="which form, in which version")
+    number = models.PositiveIntegerField()
+    state = models.CharField(max_length=8, choices=State)
+    answers = models.JSONField(default=dict)
+    signed_name = models.CharField(max_length=120, blank=True)
+    sent_at = models.DateTimeField(null=True)
+    sent_how = models.CharField(max_length=300, blank=True)
+    reason = models.CharField(max_length=300, blank=True, help_text="why a signed form was opened again")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["clinic", "session", "number"], name="one_state_a_number"),
+            models.UniqueConstraint(fields=["clinic", "session", "request_id"], name="one_form_a_post"),
+            models.CheckConstraint(name="signed_by_name", condition=Q(state="draft") | ~Q(signed_name="")),
+            models.CheckConstraint(
+                name="sent_at_a_time",
+                condition=~Q(state="sent") | (Q(sent_at__isnull=False) & ~Q(sent_how="")),
+            ),
         ]

@@ -505,7 +505,10 @@ begin
     ('bothwell_channel',              'person', 'dosing.flowsheet',   'dosing.flowsheet',   'state'),
     ('bothwell_alarm',                'person', 'dosing.flowsheet',   'dosing.flowsheet',   ''),
     ('bothwell_alarmevent',           'person', 'dosing.flowsheet',   'dosing.flowsheet',   ''),
+    ('bothwell_alarmsetting',         'person', 'dosing.flowsheet',   'dosing.flowsheet',   ''),
     ('bothwell_adverseevent',         'person', 'dosing.flowsheet',   'dosing.flowsheet',   ''),
+    ('bothwell_nextdaycall',          'person', 'dosing.flowsheet',   'dosing.flowsheet',   ''),
+    ('bothwell_programmeform',        'person', 'dosing.flowsheet',   'dosing.flowsheet',   ''),
     ('bothwell_safetyflag',           'person', 'suicide.flag',       'suicide.flag',       ''),
     ('bothwell_safetyflagclosed',     'person', 'suicide.flag',       'suicide.closed',     ''),
     ('bothwell_safetyflagacknowledged','person','suicide.flag',       'suicide.acknowledged', ''),
@@ -565,7 +568,7 @@ create policy seen on bothwell_clinic for select to bothwell_viewer using (id = 
 create policy changed on bothwell_clinic for update to bothwell_viewer
   using (id = (select door.clinic()) and 'lead' = any(array(select door.clinic_roles())))
   with check (id = (select door.clinic()));
-grant select, update (name, timezone, country, crisis_lines, set_up_at) on bothwell_clinic to bothwell_viewer;
+grant select, update (name, timezone, country, crisis_lines, ambient_pressure_mmhg, set_up_at) on bothwell_clinic to bothwell_viewer;
 
 -- Staff roles, credentials, rooms, devices, protocols and consent texts: the clinic's own, no person's record.
 do $$
@@ -602,6 +605,15 @@ begin
     execute format('grant select, insert on %I to bothwell_viewer', t);
   end loop;
 end $$;
+
+-- Where a member of staff asked to be called: theirs alone, and the caller's.
+create policy seen on bothwell_pushaddress for select to bothwell_viewer using (clinic_id = (select door.clinic()) and person_id = (select door.me()));
+create policy added on bothwell_pushaddress for insert to bothwell_viewer with check (clinic_id = (select door.clinic()) and person_id = (select door.me()));
+create policy changed on bothwell_pushaddress for update to bothwell_viewer using (clinic_id = (select door.clinic()) and person_id = (select door.me())) with check (clinic_id = (select door.clinic()) and person_id = (select door.me()));
+grant select, insert, update (ended_at) on bothwell_pushaddress to bothwell_viewer;
+create policy called on bothwell_pushaddress for select to bothwell_work using (true);  -- one it ends, it must see ended
+create policy ended on bothwell_pushaddress for update to bothwell_work using (ended_at is null) with check (true);
+grant select, update (ended_at) on bothwell_pushaddress to bothwell_work;
 
 -- Couples.
 create policy seen on bothwell_couple for select to bothwell_viewer using (
@@ -872,7 +884,10 @@ grant update (state) on bothwell_channel to bothwell_work;
 create policy timed on bothwell_device for update to bothwell_work using (not is_retired) with check (not is_retired);
 grant update (clock) on bothwell_device to bothwell_work;
 grant select on bothwell_clinic, bothwell_device, bothwell_binding, bothwell_course, bothwell_protocolversion, bothwell_invitation to bothwell_work;
-grant select (id, clinic_id, subject_id, couple_id, course_id, room_id, arrived_at, started_at, ended_at) on bothwell_dosingsession to bothwell_work;
+grant select (id, clinic_id, subject_id, couple_id, course_id, order_id, room_id, arrived_at, started_at, ended_at) on bothwell_dosingsession to bothwell_work;
+-- When the next check is due hangs on how long an infusion runs: of an order its minutes, never its dose.
+create policy for_the_feed on bothwell_order for select to bothwell_work using (true);
+grant select (id, minutes) on bothwell_order to bothwell_work;
 grant select (id, clinic_id, subject_id, safe_email) on bothwell_contact to bothwell_work;
 -- The planner asks for what is due, reminds, and passes on a flag that waits: it sees who, what and when, no answer.
 do $$
@@ -957,6 +972,21 @@ begin
     execute format('alter table %I force row level security', t);
   end loop;
 end $$;
+-- Readings are looked at through `bothwell_sample`, whose policies then hold. The tables of the months below it, and those
+-- put away, have no policy and no grant, and lie where no role of ours may look.
+do $$
+declare t record;
+begin
+  for t in select schemaname, tablename from pg_tables where schemaname in ('months', 'archive') loop
+    execute format('alter table %I.%I enable row level security', t.schemaname, t.tablename);
+    execute format('alter table %I.%I force row level security', t.schemaname, t.tablename);
+  end loop;
+end $$;
+revoke all on schema months, archive from public, bothwell_viewer, bothwell_web, bothwell_work, bothwell_rules, bothwell_loader;
+revoke all on all tables in schema months, archive from public, bothwell_viewer, bothwell_web, bothwell_work, bothwell_rules, bothwell_loader;
+revoke all on all functions in schema months from public, bothwell_viewer, bothwell_web, bothwell_work, bothwell_rules, bothwell_loader;
+-- Whoever puts a month away says so in the log, as a service.
+create policy put_away on bothwell_auditentry for insert to bothwell_owner with check (actor_id is null and service = 'archive');
 
 ----------------------------------------------------------------------------------------- invariants and the chain
 -- A couple is two people, counted when the transaction ends.
@@ -985,6 +1015,9 @@ begin
       'bothwell_inventory', 'bothwell_discrepancy', 'bothwell_discrepancyresolved'] loop
     execute format('create trigger never_changed before update on %I for each row execute function door.refuse()', t);
     execute format('create trigger never_emptied before truncate on %I for each statement execute function door.refuse()', t);
+  end loop;
+  for t in select tablename from pg_tables where schemaname = 'archive' loop  -- months put away: no longer below a table that says so
+    execute format('create trigger kept before delete on archive.%I for each row execute function door.refuse()', t);
   end loop;
 end $$;
 
@@ -1106,6 +1139,20 @@ begin
   return new;
 end $$;
 
+-- Readings lie in months, and a unique index spans one month only: that a post is kept once is asked here, after row-level
+-- security has had its say. Two of the same post wait for each other, by the lock `monitoring.actions` takes too.
+create function door.one_post() returns trigger language plpgsql security definer set search_path = public as $$
+begin
+  perform pg_advisory_xact_lock(hashtextextended(new.request_id::text, 0));
+  if exists (select 1 from bothwell_sample s where s.clinic_id = new.clinic_id and s.session_id = new.session_id
+             and s.request_id = new.request_id and s.code = new.code and (s.id, s.observed_at) <> (new.id, new.observed_at)) then
+    raise exception 'this post was kept already' using errcode = 'unique_violation', constraint = 'one_sample_a_post';
+  end if;
+  return null;
+end $$;
+create trigger one_post after insert on bothwell_sample for each row when (new.request_id is not null) execute function door.one_post();
+grant select (observed_at, session_id, request_id, code) on bothwell_sample to bothwell_rules;
+
 create function door.same_chart(subject uuid, couple uuid, parents_subject uuid, parents_couple uuid) returns boolean
 language sql stable security definer set search_path = public as $$
   select case
@@ -1127,7 +1174,10 @@ begin
                    and exists (select 1 from pg_attribute x where x.attrelid = parent.oid and x.attname = 'subject_id')
                   then 'private' else 'common' end), ', ' order by a.attname) as arguments,
            array_agg(distinct parent.relname::text) as parents
-    from pg_constraint k
+    from (select conrelid, confrelid, conkey, contype from pg_constraint
+          -- The table of a month holds this key, not the one above it.
+          union all select a.attrelid, a.attrelid, array[a.attnum], 'f' from pg_attribute a
+          where a.attrelid = 'bothwell_sample'::regclass and a.attname = 'corrects_id') k
     join pg_class child on child.oid = k.conrelid join pg_class parent on parent.oid = k.confrelid
     join pg_attribute a on a.attrelid = child.oid and a.attnum = k.conkey[1]
     where k.contype = 'f' and child.relnamespace = 'public'::regnamespace and child.relname like 'bothwell\_%'

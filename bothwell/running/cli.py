@@ -9,13 +9,15 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import django
 from django.core.management import CommandError, call_command, execute_from_command_line
 
-from bothwell.running import backup
+from bothwell.monitoring.months import Month, read_month
+from bothwell.running import archive, backup
 from bothwell.running.postgres import running_socket
 from bothwell.running.roles import place
 from bothwell.running.secrets import FILE_NAME, load
@@ -43,6 +45,8 @@ OURS = {
     "verify-audit",
     "backup",
     "restore",
+    "archive",
+    "restore-month",
     "status",
     "-h",
     "--help",
@@ -78,6 +82,12 @@ def _run(words: list[str]) -> int:
         case "restore":
             backup.restore(wish_from(os.environ), asked.file, os.environ, replace=asked.yes)
             print("Restored. Start Bothwell with: bothwell serve")
+        case "archive":
+            _archive(asked.before, asked.to, drop=asked.drop_after_verify)
+        case "restore-month":
+            with told(Role.OWNER):
+                done = archive.bring_back(os.environ["BOTHWELL_DSN"], asked.file, now=datetime.now(UTC))
+            print(f"{done.month}: {done.readings} readings are back in their place.")
         case "status":
             return _status(_wish(asked))
         case "work":
@@ -92,6 +102,28 @@ def _run(words: list[str]) -> int:
             expected = [word for head in asked.expect for word in ("--expect", head)]
             _django(Role.OWNER, "verify_audit", *expected)
     return 0
+
+
+def _archive(before: Month, folder: Path, *, drop: bool) -> None:
+    """Put months away, one line each. To have their tables removed, somebody types the words asked for."""
+    with told(Role.OWNER):
+        dsn, now = os.environ["BOTHWELL_DSN"], datetime.now(UTC)
+        months = archive.months_before(dsn, before)
+        if not months:
+            print(f"No month before {before} has readings here. Nothing was done.")
+            return
+        if drop:
+            words = archive.words_to_drop(months)
+            print(
+                f"Once each file is proved whole, its table goes, and the file is all there is. Type: {words}"
+            )
+            if input().strip() != words:
+                raise CannotRun("Those were not the words. Nothing was done.")
+        for done in archive.put_away(dsn, before=before, folder=folder, now=now, drop=drop):
+            kept = "the table was removed" if done.is_dropped else "the table is kept, closed"
+            print(
+                f"{done.month}: {done.readings} readings in {done.file}, proved; {kept}. sha256 {done.sha256}"
+            )
 
 
 def _django(role: Role, *words: str) -> None:
@@ -213,7 +245,29 @@ def _parser() -> argparse.ArgumentParser:
     restoring = commands.add_parser("restore", help="put a backup back; Bothwell must be stopped")
     restoring.add_argument("file", type=Path)
     restoring.add_argument("--yes", action="store_true", help="replace what is in the database now")
+    archiving = commands.add_parser(
+        "archive", help="put whole months of readings away as Parquet files (needs the extra `analytics`)"
+    )
+    archiving.add_argument(
+        "--before", type=_month, required=True, metavar="YYYY-MM", help="months before this one"
+    )
+    archiving.add_argument("--to", type=Path, required=True, metavar="FOLDER", help="where the files go")
+    archiving.add_argument(
+        "--drop-after-verify",
+        action="store_true",
+        help="remove a month's table once its file is proved; asks for the words",
+    )
+    commands.add_parser("restore-month", help="bring a month of readings back").add_argument(
+        "file", type=Path
+    )
     return parser
+
+
+def _month(word: str) -> Month:
+    month = read_month(word)
+    if month is None:
+        raise argparse.ArgumentTypeError("a month is written as 2025-06")
+    return month
 
 
 def _port(word: str) -> int:

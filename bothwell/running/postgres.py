@@ -119,7 +119,7 @@ class Cluster:
             yield Server(self.dsn(folder), None)
             return
         with _alone(self.home):
-            server = self._start()
+            server = self.start()
             try:
                 yield server
             finally:
@@ -131,7 +131,8 @@ class Cluster:
         with self.serving(join=True) as server:
             yield server.dsn
 
-    def _start(self) -> Server:
+    def start(self) -> Server:
+        """Start it and wait until it answers; whoever calls holds the folder, and stops it. Raises CannotRun."""
         prefix = unprivileged()
         if not self.data.exists():
             self._initialise(prefix)

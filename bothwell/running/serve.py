@@ -15,6 +15,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from enum import StrEnum
 from http.client import HTTPConnection, HTTPException
 from importlib import metadata
@@ -23,7 +24,8 @@ from pathlib import Path
 import psycopg
 
 from bothwell.demo import cast, people
-from bothwell.running.postgres import Cluster, Server
+from bothwell.running import months, reviving
+from bothwell.running.postgres import Cluster, Server, socket_folder
 from bothwell.running.roles import Logins, place, prepare
 from bothwell.running.secrets import Secrets, home_from, load, prepare_home
 from bothwell.running.supervise import Part, keep_running, run_once, say, signals_as_interrupts
@@ -81,12 +83,19 @@ def serve(wish: Wish, environment: Mapping[str, str]) -> None:
         with database(wish, secrets, environment, join=bool(wish.only)) as server:
             logins = prepare_logins(server.dsn, secrets, environment)
             _bring_up_to_date(wish, secrets, logins, environment)
+            months.tell(months.make_patiently(logins.owner, datetime.now(UTC)))
+            months.keep_daily(logins.owner)
             parts = tuple(
                 part for each in wish.processes for part in parts_of(each, wish, secrets, logins, environment)
             )
             if Process.WEB in wish.processes:
                 threading.Thread(target=_tell_when_open, args=(wish,), daemon=True).start()
-            keep_running(parts, server.process)
+            kept = reviving.of(Cluster(wish.home, secrets.admin_password), server)
+            try:
+                keep_running(parts, kept)
+            finally:
+                if kept is not None:
+                    kept.stop()
     say("bothwell", "stopped")
 
 
@@ -198,6 +207,7 @@ def child_environment(
         "PYTHONUNBUFFERED": "1",
         "DJANGO_SETTINGS_MODULE": "bothwell.settings",
         "BOTHWELL_HOME": str(wish.home),
+        "BOTHWELL_HEARD": str(socket_folder(wish.home) / "heard"),
         "BOTHWELL_AS": role.value,
         "BOTHWELL_DSN": {Role.OWNER: logins.owner, Role.WEB: logins.web, Role.WORK: logins.work}[role],
         "BOTHWELL_SECRET_KEY": secrets.secret_key,

@@ -4,10 +4,12 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+import psycopg
 import pytest
-from django.db import connection
+from django.db import ProgrammingError, connection
 
 from tests.cast import make_cast
+from tests.conftest import LOGINS
 from tests.privacy.looking import eyes_of, our_tables
 
 pytestmark = pytest.mark.django_db
@@ -54,6 +56,47 @@ def test_every_table_is_walled_or_listed_with_its_reason() -> None:
     )
     assert {table for table, walled in found if not walled} == set(OUTSIDE)
     assert {table for table, walled in found if walled} == set(our_tables())
+
+
+def test_what_lies_below_a_table_or_was_put_away_is_open_to_no_role() -> None:
+    """Readings are seen through the table above the months; the months themselves have no policy and no grant."""
+    hidden = rows(
+        "select c.oid, n.nspname, c.relkind, relrowsecurity and relforcerowsecurity, c.relispartition from pg_class c"
+        " join pg_namespace n on n.oid = c.relnamespace where c.relkind in ('r', 'p', 'm', 'v', 'f', 'S')"
+        " and n.nspname not in ('public', 'pg_catalog', 'information_schema', 'pg_toast')"
+    )
+    assert {schema for _, schema, _, _, _ in hidden} <= {"months", "archive"}
+    assert len(hidden) >= 5
+    for oid, schema, kind, walled, is_below in hidden:
+        assert walled and kind == "r", oid
+        assert is_below == (schema == "months"), oid
+        for role in ("viewer", "web", "work", "loader", "rules"):
+            assert rows(
+                f"select has_any_column_privilege('bothwell_{role}', {oid}::oid, 'select, insert, update, references')"
+                f" or has_table_privilege('bothwell_{role}', {oid}::oid, 'delete, truncate, trigger')"
+                f" or has_schema_privilege('bothwell_{role}', '{schema}', 'usage, create')"
+            ) == [(False,)], (role, oid)
+    assert rows("select count(*) from pg_policies where schemaname <> 'public'") == [(0,)]
+    assert rows(
+        "select count(*) from pg_inherits i join pg_class c on c.oid = i.inhrelid join pg_namespace n on n.oid = c.relnamespace"
+        " where c.relkind = 'r' and n.nspname <> 'months'"
+    ) == [(0,)]
+
+
+def test_no_role_reads_a_month_by_its_name() -> None:
+    for role in ("viewer", "loader"):
+        with connection.cursor() as cursor:
+            cursor.execute("savepoint by_name")
+            cursor.execute("select set_config('role', %s, true)", [f"bothwell_{role}"])
+            with pytest.raises(ProgrammingError, match="permission denied for schema months"):
+                cursor.execute("select id from months.sample_elsewhen")
+            connection.needs_rollback = False
+            cursor.execute("rollback to savepoint by_name")
+    for dsn in (LOGINS.web, LOGINS.work):
+        with psycopg.connect(dsn) as login, pytest.raises(psycopg.errors.InsufficientPrivilege):
+            login.execute("select id from months.sample_elsewhen")
+    with psycopg.connect(LOGINS.owner) as owner:
+        assert owner.execute("select count(*) from months.sample_elsewhen").fetchone() == (0,)
 
 
 def test_what_stands_outside_is_not_read_by_viewers() -> None:
@@ -131,7 +174,7 @@ def test_the_clinic_is_on_every_row_and_in_every_unique_index() -> None:
     with_clinic |= {
         t
         for (t,) in rows(
-            "select c.relname from pg_attribute a join pg_class c on c.oid = a.attrelid where a.attname = 'clinic_id' and c.relkind = 'r'"
+            "select c.relname from pg_attribute a join pg_class c on c.oid = a.attrelid where a.attname = 'clinic_id' and c.relkind in ('r', 'p')"
         )
     }
     assert set(our_tables()) - with_clinic == set(OF_NO_CLINIC)

@@ -68,7 +68,10 @@ WRITTEN_AS = {
     "Channel": "dosing.flowsheet",
     "Alarm": "dosing.flowsheet",
     "AlarmEvent": "dosing.flowsheet",
+    "AlarmSetting": "dosing.flowsheet",
     "AdverseEvent": "dosing.flowsheet",
+    "NextDayCall": "dosing.flowsheet",
+    "ProgrammeForm": "dosing.flowsheet",
     "SafetyFlag": "suicide.flag",
     "SafetyFlagAcknowledged": "suicide.acknowledged",
     "SafetyFlagClosed": "suicide.closed",
@@ -117,6 +120,7 @@ CHANGED_IN = {
     "Clinic": ("country", "text"),
     "Device": ("name", "text"),
     "ProtocolVersion": ("signed_name", "text"),
+    "PushAddress": ("ended_at", "time"),
 }
 """A column of each table that may be changed at all; Room's only one (its name) is left to a test of its own."""
 
@@ -402,6 +406,8 @@ def may_change(world: Built, viewer: UUID, row: Any) -> bool:
             return own and thing.revoked_at is None
         case "Person":
             return may("person.name", subject=thing.id)
+        case "PushAddress":
+            return thing.person_id == viewer
         case "Couple":
             return may("couple.parting", couple=thing.id)
         case "Membership":

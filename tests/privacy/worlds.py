@@ -271,7 +271,10 @@ PERSON_ROWS: tuple[tuple[str, str], ...] = (
     ("Channel", "dosing.flowsheet"),
     ("Alarm", "dosing.flowsheet"),
     ("AlarmEvent", "dosing.flowsheet"),
+    ("AlarmSetting", "dosing.flowsheet"),
     ("AdverseEvent", "dosing.flowsheet"),
+    ("NextDayCall", "dosing.flowsheet"),
+    ("ProgrammeForm", "dosing.flowsheet"),
     ("SafetyFlag", "suicide.flag"),
     ("SafetyFlagAcknowledged", "suicide.flag"),
     ("SafetyFlagClosed", "suicide.flag"),
@@ -406,6 +409,17 @@ def _people(b: Builder) -> None:
                     clinic_id=clinic, person=person, kind="licence", reference="x", filed_by=person
                 ),
                 lambda w, viewer, clinic=clinic: w.world.clinic_of[viewer] == clinic,
+                Item(person.id, "clinic", clinic),
+            )
+            b.add(
+                tables.PushAddress(
+                    clinic_id=clinic,
+                    person=person,
+                    endpoint=f"https://push.example.org/{person.id}",
+                    public_key="x",
+                    secret="x",
+                ),
+                lambda w, viewer, person=person: viewer == person.id,
                 Item(person.id, "clinic", clinic),
             )
     roles = set()

@@ -39,6 +39,8 @@ def test_help_lists_the_words(capsys: pytest.CaptureFixture[str]) -> None:
         "verify-audit",
         "backup",
         "restore",
+        "archive",
+        "restore-month",
         "status",
     ):
         assert word in shown
