@@ -5,16 +5,21 @@
 Beside it, in the same run: bare inserts of the same rows with a commit each, and another reader.
 """
 
+import argparse
+import asyncio
+import contextlib
+import os
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 
 import hl7
 import psycopg
 
+from benchmarks import crowd
 from benchmarks.stage import LOGINS, environment, prepare, row
 from bothwell.couples.models import new_id
 from bothwell.demo.monitor import Connection
@@ -114,14 +119,41 @@ def measure_readers(bedside: Bedside) -> float:
     return ours / theirs
 
 
+def measure_crowd(bedsides: list[Bedside], port: int, each: int, begin: datetime, what: str) -> float:
+    """Samples a second of all monitors together, each as fast as it is acknowledged."""
+    before = os.getloadavg()[0]
+    devices = [one.device.identifier for one in bedsides]
+    took, seconds = asyncio.run(crowd.crowd(devices, port, each, begin))
+    rate = len(took) * len(crowd.SIX) / seconds
+    print(row(f"{what}: {len(devices)} monitors x {each} messages of 6", took, len(took) / seconds))
+    print(
+        f"  {rate:.0f} samples/s acknowledged after commit; load {before:.1f} before, {os.getloadavg()[0]:.1f} after"
+    )
+    return rate
+
+
+@contextlib.contextmanager
+def started(command: list[str]) -> Iterator[int]:
+    """A process that prints its port last on its first line."""
+    process = subprocess.Popen(command, env=environment("work", LOGINS.work), stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    try:
+        yield int(process.stdout.readline().decode().rpartition(":")[2])
+    finally:
+        process.terminate()
+        process.wait()
+
+
 def main() -> None:
     """Print the report."""
-    bedsides = prepare(8)
-    command = [sys.executable, "-m", "django", "listen", "--port", "0"]
-    listener = subprocess.Popen(command, env=environment("work", LOGINS.work), stdout=subprocess.PIPE)
-    assert listener.stdout is not None
-    port = int(listener.stdout.readline().decode().rpartition(":")[2])
-    try:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--monitors", type=int, default=200)
+    parser.add_argument("--messages", type=int, default=60)
+    asked = parser.parse_args()
+    bedsides = prepare(max(8, asked.monitors))
+    listen = [sys.executable, "-m", "django", "listen", "--port", "0"]
+    naive = [sys.executable, "-m", "benchmarks.crowd", LOGINS.work]
+    with started(listen) as port:
         measure_feed(bedsides[:1], port, 0, 50)
         for count, first in ((1, 100), (4, 400), (8, 700)):
             ours = measure_feed(bedsides[:count], port, first, 250)
@@ -129,10 +161,16 @@ def main() -> None:
             print(
                 f"  a message costs {bare / ours:.1f} bare inserts; at one each 2 s: {2 * ours:.0f} monitors"
             )
-        measure_readers(bedsides[0])
-    finally:
-        listener.terminate()
-        listener.wait()
+        crowded = bedsides[: asked.monitors]
+        day_ago = BEGIN - timedelta(minutes=5)
+        measure_crowd(crowded, port, asked.messages, day_ago, "ours")
+        with started(naive) as plain:
+            theirs = measure_crowd(
+                crowded, plain, max(5, asked.messages // 6), day_ago - timedelta(hours=2), "naive"
+            )
+        ours = measure_crowd(crowded, port, asked.messages, day_ago + timedelta(minutes=2), "ours again")
+        print(f"  {ours / theirs:.1f} times a listener with a commit for each sample")
+    measure_readers(bedsides[0])
 
 
 if __name__ == "__main__":

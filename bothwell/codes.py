@@ -42,7 +42,10 @@ class Unit:
 
 @dataclass(frozen=True, slots=True)
 class Quantity:
-    """One quantity we speak: our short code, its words, its unit, and its names elsewhere."""
+    """One quantity we speak: our short code, its words, its unit, and its names elsewhere.
+
+    `shares`: units that say how much of the air it is, a pressure only where the pressure of the air is known.
+    """
 
     code: str
     title: str
@@ -51,6 +54,7 @@ class Quantity:
     terms: tuple[Term, ...] = ()
     loinc: tuple[str, ...] = ()
     units: tuple[Unit, ...] = ()
+    shares: tuple[Unit, ...] = ()
     by_hand_range: tuple[int, int] | None = None
     to_confirm: str = ""
 
@@ -113,11 +117,12 @@ QUANTITIES: tuple[Quantity, ...] = (
         loinc=("9279-1",), units=(BREATHS,),
         to_confirm="151578, 151562",
     ),
-    # Per cent is a third unit of the same code. It cannot become a pressure without the barometer: not
-    # accepted.
+    # Per cent is a third unit of the same code. It cannot become a pressure without the barometer: accepted only
+    # where the clinic told the pressure of its air.
     Quantity(
         "etco2", "End-tidal CO₂", "mmHg", "mm[Hg]",
         terms=(Term(151708, "MDC_CONC_AWAY_CO2_ET"),), loinc=("19891-1",), units=(MMHG, KPA),
+        shares=(PERCENT,),
         to_confirm="LOINC",
     ),
     # Scored by a person. Sedation is MOAA/S: 5 responds readily to the name, 0 does not respond to pain.
@@ -125,6 +130,8 @@ QUANTITIES: tuple[Quantity, ...] = (
     Quantity("dissociation", "Dissociation", "", "{score}", by_hand_range=(0, 3)),
     Quantity("nausea", "Nausea", "", "{score}", by_hand_range=(0, 10)),
     Quantity("anxiety", "Anxiety", "", "{score}", by_hand_range=(0, 10)),
+    # Counted, not scored; the upper bound only catches a slip of the hand.
+    Quantity("vomiting", "Vomited", "times", "{count}", by_hand_range=(1, 20)),
 )  # fmt: skip
 
 BY_CODE: dict[str, Quantity] = {quantity.code: quantity for quantity in QUANTITIES}
@@ -165,16 +172,48 @@ def quantity_of(code: str, name: str, system: str) -> Quantity | CodeTrouble:
 
 def unit_of(quantity: Quantity, code: str, name: str, system: str) -> Unit | CodeTrouble:
     """The unit a coded field means for this quantity, or why its values cannot be read."""
+    return _unit_among(quantity.units, code, name, system)
+
+
+def _unit_among(units: tuple[Unit, ...], code: str, name: str, system: str) -> Unit | CodeTrouble:
     if system == System.MDC:
         number = _number(code)
-        for unit in quantity.units:
+        for unit in units:
             if unit.term.code == number:
                 return unit if name in ("", unit.term.name) else CodeTrouble.NAME_DISAGREES
     elif system in (System.UCUM, ""):
-        for unit in quantity.units:
+        for unit in units:
             if code in unit.ucum:
                 return unit
     return CodeTrouble.UNKNOWN
+
+
+@dataclass(frozen=True, slots=True)
+class Converted:
+    """A value in our unit; `told`: as the device said it, where the pressure of the air was needed for that."""
+
+    value: Decimal
+    told: str = ""
+    ambient_mmhg: int | None = None
+
+
+def converted(
+    quantity: Quantity, value: Decimal, unit: tuple[str, str, str], ambient_mmhg: int | None
+) -> Converted | CodeTrouble:
+    """A value as a device told it, in our unit; `unit` is its code, name and system.
+
+    A share of the air becomes mmHg by % / 100 x `ambient_mmhg` (partial pressure of a gas, Dalton), and is not
+    believed where that is not known.
+    """
+    found = _unit_among(quantity.units, *unit)
+    if isinstance(found, Unit):
+        return Converted(value * found.factor)
+    if found is CodeTrouble.NAME_DISAGREES or ambient_mmhg is None:
+        return found
+    share = _unit_among(quantity.shares, *unit)
+    if isinstance(share, CodeTrouble):
+        return share
+    return Converted(value / 100 * ambient_mmhg, f"{value} %", ambient_mmhg)
 
 
 def _number(code: str) -> int | None:

@@ -76,8 +76,12 @@ class Segment:
 
     def parts(self, number: int) -> list[str]:
         """The components of a field's first repetition, unescaped and trimmed."""
-        first = self.repetitions(number)[0]
-        return [self._plain(part) for part in first.split(self.marks.component)]
+        marks = self.marks
+        first = self.raw(number).split(marks.repetition, 1)[0]
+        if marks.subcomponent not in first and (not marks.escape or marks.escape not in first):
+            # Nearly every field: nothing in it stands for anything else.
+            return [part.strip() for part in first.split(marks.component)]
+        return [self._plain(part) for part in first.split(marks.component)]
 
     def part(self, number: int, component: int = 1) -> str:
         """One component (counted from 1) of a field's first repetition; empty if absent."""

@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from decimal import Decimal
 
-from bothwell.codes import CodeTrouble, Quantity, quantity_of, unit_of
+from bothwell.codes import CodeTrouble, Converted, Quantity, converted, quantity_of
 from bothwell.devices.er7 import MAX_CONTROL_ID, AckCode, Refusal, Segment, escape, refusal, tokenize
 from bothwell.devices.reading import (
     HUNDREDTH,
@@ -58,8 +58,13 @@ class Message:
 # ── the message ──
 
 
-def read(message: bytes, received_at: datetime, default_timezone: tzinfo) -> Message | Refusal:
-    """The readings of one message, or why the whole of it was refused; times in UTC, values in our units."""
+def read(
+    message: bytes, received_at: datetime, default_timezone: tzinfo, ambient_mmhg: int | None = None
+) -> Message | Refusal:
+    """The readings of one message, or why the whole of it was refused; times in UTC, values in our units.
+
+    `ambient_mmhg`: the pressure of the air where the device stands; without it a gas told in per cent is left out.
+    """
     segments = tokenize(message)
     if isinstance(segments, Refusal):
         return segments
@@ -69,7 +74,8 @@ def read(message: bytes, received_at: datetime, default_timezone: tzinfo) -> Mes
         return refusal
     observations = list(_observations(segments))
     outcomes = [
-        _reading(observation, head.part(10), received_at, default_timezone) for observation in observations
+        _reading(observation, head.part(10), received_at, default_timezone, ambient_mmhg)
+        for observation in observations
     ]
     readings = tuple(outcome for outcome in outcomes if isinstance(outcome, Reading))
     return Message(
@@ -208,7 +214,11 @@ def _eui64(obx: Segment) -> str:
 
 
 def _reading(
-    observation: _Observation, control_id: str, received_at: datetime, zone: tzinfo
+    observation: _Observation,
+    control_id: str,
+    received_at: datetime,
+    zone: tzinfo,
+    ambient_mmhg: int | None,
 ) -> Reading | Problem:
     """The observation as a reading, or the first reason it is not one."""
     obx = observation.obx
@@ -228,9 +238,9 @@ def _reading(
         return problem(status)
     if _validity(obx) & INVALID:
         return problem(ProblemKind.VALIDITY)
-    value = _value(obx, quantity)
-    if isinstance(value, ProblemKind):
-        return problem(value)
+    told = _value(obx, quantity, ambient_mmhg)
+    if isinstance(told, ProblemKind):
+        return problem(told)
     observed_at = _observed_at(observation, zone)
     if observed_at is None:
         return problem(ProblemKind.TIME)
@@ -238,7 +248,7 @@ def _reading(
         return problem(ProblemKind.AHEAD)
     return Reading(
         code=quantity.code,
-        value=value,
+        value=told.value.quantize(HUNDREDTH),
         unit=quantity.unit,
         observed_at=observed_at,
         status=status,
@@ -248,6 +258,8 @@ def _reading(
         is_questionable="QUES" in _validity(obx),
         source_ref=f"{control_id}#{observation.number}",
         source=source_of(said, _containment(obx)),
+        told=told.told,
+        ambient_mmhg=told.ambient_mmhg,
     )
 
 
@@ -286,8 +298,8 @@ def _status(obx: Segment) -> Status | ProblemKind:
             return ProblemKind.STATUS
 
 
-def _value(obx: Segment, quantity: Quantity) -> Decimal | ProblemKind:
-    """OBX-5 in our unit, to two decimals."""
+def _value(obx: Segment, quantity: Quantity, ambient_mmhg: int | None) -> Converted | ProblemKind:
+    """OBX-5 in our unit."""
     if obx.part(2) != "NM":
         return ProblemKind.TYPE
     sent = obx.raw(5).strip()
@@ -296,10 +308,8 @@ def _value(obx: Segment, quantity: Quantity) -> Decimal | ProblemKind:
     if marks & set(sent) or not re.fullmatch(r"[+-]?([0-9]{1,8}(\.[0-9]{0,8})?|\.[0-9]{1,8})", sent):
         return ProblemKind.VALUE
     parts = [*obx.parts(6), "", ""]
-    unit = unit_of(quantity, parts[0], parts[1], parts[2])
-    if isinstance(unit, CodeTrouble):
-        return ProblemKind.UNIT
-    return (Decimal(sent) * unit.factor).quantize(HUNDREDTH)
+    told = converted(quantity, Decimal(sent), (parts[0], parts[1], parts[2]), ambient_mmhg)
+    return ProblemKind.UNIT if isinstance(told, CodeTrouble) else told
 
 
 # ── time ──
@@ -325,11 +335,14 @@ def read_time(text: str, default_timezone: tzinfo) -> datetime | None:
     found = _TIME.fullmatch(text)
     if found is None:
         return None
-    seconds = (found["second"] or "00")[:2]
+    day, minute, second = found["day"], found["minute"], (found["second"] or "00")[:2]
+    micro = int((found["fraction"] or "0").ljust(6, "0"))
     try:
-        local = datetime.strptime(found["day"] + found["minute"] + seconds, "%Y%m%d%H%M%S")
-        fraction = timedelta(microseconds=int((found["fraction"] or "0").ljust(6, "0")))
-        return (local + fraction).replace(tzinfo=_zone(found["zone"]) or default_timezone).astimezone(UTC)
+        # By hand: strptime took a sixth of the whole reading of a message.
+        zone = _zone(found["zone"]) or default_timezone
+        date = (int(day[:4]), int(day[4:6]), int(day[6:]))
+        local = datetime(*date, int(minute[:2]), int(minute[2:]), int(second), micro, zone)
+        return local.astimezone(UTC)
     except (ValueError, OverflowError):
         return None
 

@@ -6,19 +6,21 @@ It writes no value, no name and no identifier into a log, and decides nothing ab
 import logging
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 
 from django.db import InterfaceError, InternalError, OperationalError, ProgrammingError, connection
 
-from bothwell.monitoring import actions
+from bothwell.monitoring import actions, feed
 from bothwell.monitoring.clocks import LOOK_EVERY
+from bothwell.monitoring.feed import Site
 
 log = logging.getLogger("bothwell.devices")
 
 # What a database that is away, restarting or being migrated raises: the same may be taken down later.
 AWAY = (OperationalError, InterfaceError, ProgrammingError, InternalError)
 SAME_LINE_EVERY_S = 30.0
+SITE_LIVES_S = 30.0
 # More devices than any clinic has: somebody makes them up, and nothing need be remembered of them.
 MOST_DEVICES = 1000
 
@@ -45,6 +47,32 @@ class Calm:
                 return
             self._said[line] = (now, 0)
         log.warning("%s%s", line, f" (and {held_back} more)" if held_back else "")
+
+
+class Sites:
+    """Where devices stand, remembered for half a minute; longer only while nobody can be asked."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, tuple[Site, float]] = {}
+
+    def of(self, identifiers: Collection[str]) -> dict[str, Site]:
+        """The site of each of these that is known here. Raises what a database raises that is away."""
+        now = time.monotonic()
+        fresh = {
+            each: found[0] for each in identifiers if (found := self._known.get(each)) and found[1] > now
+        }
+        missing = [each for each in identifiers if each not in fresh]
+        if not missing:
+            return fresh
+        asked = feed.sites_of(missing)
+        if len(self._known) > MOST_DEVICES:
+            self._known = {}
+        self._known |= {each: (site, now + SITE_LIVES_S) for each, site in asked.items()}
+        return fresh | asked
+
+    def last_known(self, identifiers: Collection[str]) -> dict[str, Site]:
+        """As `of` once answered, however long ago."""
+        return {each: self._known[each][0] for each in identifiers if each in self._known}
 
 
 class Clocks:

@@ -17,112 +17,172 @@ import asyncio
 import signal
 import socket
 import ssl
-import time
-from collections.abc import Callable, Collection
+import threading
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import UTC, datetime, timedelta
+from queue import Empty, SimpleQueue
 
 from django.db import connection, connections
 
 from bothwell.couples.models import new_id
 from bothwell.devices import hl7v2, mllp
 from bothwell.devices.er7 import AckCode, Refusal
-from bothwell.devices.keeping import AWAY, Calm, Clocks, kind_of
+from bothwell.devices.keeping import AWAY, Calm, Clocks, Sites, kind_of
 from bothwell.devices.reading import HARMLESS
-from bothwell.monitoring import actions
+from bothwell.devices.standby import OUTAGE, Standby
+from bothwell.monitoring import actions, feed
+from bothwell.monitoring.feed import Site
 
 # A message of a monitor has a few kilobytes; a gateway's for a ward still fits.
 LIMIT_BYTES = 256 * 1024
-WORKERS = 4
+# While one of them waits for the database, the other reads. More would only make each batch smaller.
+KEEPERS = 2
+# What came while the last batch was committed goes into the next, up to so much of it.
+MOST_AT_ONCE = 256
+MOST_BYTES_AT_ONCE = 1024 * 1024
 MOST_CONNECTIONS = 256
 TICK_EVERY_S = 1.0
 # After a start every monitor gets time to call again before its silence counts.
 GRACE_S = 10.0
 STOP_PATIENCE_S = 3.0
-ZONE_LIVES_S = 30.0
+# To find the device in a message that speaks of shares of the air only; no value is taken from it.
+ANY_AIR_MMHG = 760
 # A call that does not get through to encryption by then is given up.
 HANDSHAKE_S = 10.0
 
 
+Call = tuple[bytes, datetime]
+"""One message as it came, and when."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a message, nothing while the database does not answer; and what the clocks it named showed."""
+
+    said: hl7v2.Message | Refusal | None = None
+    newest: Mapping[str, datetime] = field(default_factory=dict)
+
+
 @dataclass
 class Desk:
-    """Answers a message in whatever thread asks; remembers time zones for half a minute, and clocks for seconds."""
+    """Answers messages in whatever thread asks, those that came together at once."""
 
     calm: Calm = field(default_factory=Calm)
+    sites: Sites = field(default_factory=Sites)
+    standby: Standby | None = None
     clocks: Clocks = field(init=False)
-    _zones: dict[str, tuple[tzinfo, float]] = field(default_factory=dict)
-    _usual: tzinfo = UTC
+    _usual: Site = field(default_factory=Site)
 
     def __post_init__(self) -> None:
         self.clocks = Clocks(self.calm)
 
     def answer(self, message: bytes, received_at: datetime) -> bytes | None:
         """The acknowledgement, once it is true; none while the database does not answer."""
+        call = (message, received_at)
+        (outcome,) = self.outcomes([call])
+        self.clocks.heard(outcome.newest, received_at)
+        return self.acknowledgement(outcome)
+
+    def outcomes(self, calls: Sequence[Call]) -> list[Outcome]:
+        """What became of each, once it is true: all that are kept are in the database together."""
+        # While a journal waits to be taken down, what follows goes behind it: none overtakes another.
+        behind = {number: kept for number, call in enumerate(calls) if (kept := self._waiting_behind(call))}
+        left = [call for number, call in enumerate(calls) if number not in behind]
+        taken = iter(self._taken(left) if left else [])
+        return [
+            Outcome(behind[number], behind[number].newest) if number in behind else next(taken)
+            for number in range(len(calls))
+        ]
+
+    def acknowledgement(self, outcome: Outcome) -> bytes | None:
+        """What the monitor is told."""
+        said = outcome.said
+        if said is None:
+            return None
+        if isinstance(said, Refusal):
+            self.calm.say(f"a message was refused ({said.ack_code}): {said.reason}")
+        return hl7v2.ack(said, at=datetime.now(UTC), control_id=new_id().hex)
+
+    def _waiting_behind(self, call: Call) -> hl7v2.Message | None:
+        return self.standby.take(*call) if self.standby and self.standby.waits else None
+
+    def _taken(self, calls: Sequence[Call]) -> list[Outcome]:
         for is_last in (False, True):
             try:
-                outcome = self._take(message, received_at)
-                break
+                return list(self._take(calls))
             except AWAY as error:
                 # Once more, over a new connection: the old one may have died idle, or lost to a deadlock.
                 connection.close()
-                if is_last:
-                    self.calm.say(f"the database takes no message, monitors send again: {kind_of(error)}")
-                    return None
+                if is_last and (len(calls) == 1 or isinstance(error, OUTAGE)):
+                    return [self._without_database(call, error) for call in calls]
             except Exception as error:
-                # This message's own fault, or ours: it must not stand in the way of all that follow.
                 connection.close()
-                self.calm.say(f"a message could not be kept: {kind_of(error)}")
-                outcome = _refused_late(message, received_at)
+                if len(calls) == 1:
+                    # This message's own fault, or ours: it must not stand in the way of all that follow.
+                    self.calm.say(f"a message could not be kept: {kind_of(error)}")
+                    return [Outcome(_refused_late(*calls[0]))]
                 break
-        if isinstance(outcome, Refusal):
-            self.calm.say(f"a message was refused ({outcome.ack_code}): {outcome.reason}")
-        return hl7v2.ack(outcome, at=datetime.now(UTC), control_id=new_id().hex)
+        # One of them is at fault: one by one, so that it spoils none of the others.
+        return [outcome for call in calls for outcome in self._taken([call])]
 
-    def _take(self, message: bytes, received_at: datetime) -> hl7v2.Message | Refusal:
-        read = self._read(message, received_at)
-        if isinstance(read, Refusal):
-            return read
-        outcome = self._kept(read, received_at)
-        self.clocks.heard(read.newest, received_at)
-        return outcome
+    def _without_database(self, call: Call, error: Exception) -> Outcome:
+        if self.standby and self.standby.is_outage(error) and (kept := self.standby.take(*call)):
+            return Outcome(kept, kept.newest)
+        self.calm.say(f"the database takes no message, monitors send again: {kind_of(error)}")
+        return Outcome()
 
-    def _kept(self, read: hl7v2.Message, received_at: datetime) -> hl7v2.Message | Refusal:
-        if not read.readings:
-            return _without_values(read)
-        recorded = actions.record(read, received_at=received_at)
+    def _take(self, calls: Sequence[Call]) -> list[Outcome]:
+        """Read all, keep all that hold readings in one transaction; then what became of each."""
+        read = [self._read(*call) for call in calls]
+        held = [
+            (one, received_at)
+            for one, (_, received_at) in zip(read, calls, strict=True)
+            if isinstance(one, hl7v2.Message) and one.readings
+        ]
+        recorded = iter(feed.record_all(held) if held else [])
+        outcomes = []
+        for one, (_, received_at) in zip(read, calls, strict=True):
+            if isinstance(one, Refusal):
+                outcomes.append(Outcome(one))
+            elif not one.readings:
+                outcomes.append(Outcome(_without_values(one), one.newest))
+            else:
+                outcomes.append(Outcome(self._kept(one, next(recorded), received_at), one.newest))
+        return outcomes
+
+    def _kept(
+        self, read: hl7v2.Message, recorded: feed.Recorded, received_at: datetime
+    ) -> hl7v2.Message | Refusal:
         if not recorded.is_known:
             return _not_known(read)
         for kind in {problem.kind for problem in read.problems} - HARMLESS:
             self.calm.say(f"a value was left out of a message: {kind}")
+        if self.standby:
+            self.standby.seen(read, received_at)
         return read
 
     def _read(self, message: bytes, received_at: datetime) -> hl7v2.Message | Refusal:
-        """The message, times without a zone taken in the zone of the clinic its device stands in."""
+        """The message as it is to be understood where its device stands: times without a zone, shares of the air."""
         guess = self._usual
-        read = hl7v2.read(message, received_at, guess)
+        read = hl7v2.read(message, received_at, guess.zone, guess.ambient_mmhg)
         if isinstance(read, Refusal):
             return read
-        # A wrong guess may have put every time ahead of its arrival: look for the devices without minding.
-        found = read if read.readings else hl7v2.read(message, received_at + timedelta(days=2), guess)
-        if isinstance(found, Refusal) or not found.readings:
-            return found
-        zone = self._zone({reading.device_id for reading in found.readings})
-        if zone is None:
+        # A wrong guess may have put every time ahead of its arrival, or left out what is told in per cent: look for
+        # the devices without minding.
+        found = read
+        if not read.readings:
+            again = hl7v2.read(message, received_at + timedelta(days=2), guess.zone, ANY_AIR_MMHG)
+            if isinstance(again, Refusal) or not again.readings:
+                return read
+            found = again
+        site = next(iter(self.sites.of({reading.device_id for reading in found.readings}).values()), None)
+        if site is None:
             return _not_known(found)
-        self._usual = zone
-        return read if zone == guess else hl7v2.read(message, received_at, zone)
-
-    def _zone(self, identifiers: Collection[str]) -> tzinfo | None:
-        """The zone of the first of these devices that is known here."""
-        now = time.monotonic()
-        known = {
-            each: self._zones[each][0] for each in identifiers if self._zones.get(each, (UTC, 0.0))[1] > now
-        }
-        if not known:
-            known = actions.zones_of(identifiers)
-            self._zones |= {each: (zone, now + ZONE_LIVES_S) for each, zone in known.items()}
-        return next(iter(known.values()), None)
+        self._usual = site
+        return read if site == guess else hl7v2.read(message, received_at, site.zone, site.ambient_mmhg)
 
 
 def _not_known(message: hl7v2.Message) -> Refusal:
@@ -148,6 +208,85 @@ def _too_large() -> bytes:
     return hl7v2.ack(refusal, at=datetime.now(UTC), control_id=new_id().hex)
 
 
+# ── those that keep ───────────────────────────────────────────────────────────────────────────────────────
+
+
+class Keepers:
+    """Threads that keep what waits, all of it in one commit, as soon as the last is done.
+
+    When little comes nobody waits for company; when much comes, one commit serves many.
+    """
+
+    def __init__(self, desk: Desk, loop: asyncio.AbstractEventLoop) -> None:
+        self._desk = desk
+        self._loop = loop
+        self._waiting: SimpleQueue[_Waiting | None] = SimpleQueue()
+        for number in range(KEEPERS):
+            threading.Thread(target=self._run, name=f"feed-{number}", daemon=True).start()
+
+    async def answer(self, message: bytes, received_at: datetime) -> bytes | None:
+        """The acknowledgement, once it is true; none while the database does not answer."""
+        waiting = _Waiting((message, received_at), self._loop.create_future())
+        self._waiting.put(waiting)
+        return await waiting.answer
+
+    def stop(self) -> None:
+        """What is being kept is kept and answered; what has not been begun, monitors send again."""
+        with suppress(Empty):
+            while True:
+                if (waiting := self._waiting.get_nowait()) is not None:
+                    _deliver([waiting], [None])
+        for _ in range(KEEPERS):
+            self._waiting.put(None)
+
+    def _run(self) -> None:
+        while batch := self._next():
+            calls = [waiting.call for waiting in batch]
+            try:
+                outcomes = self._desk.outcomes(calls)
+                answers = [self._desk.acknowledgement(outcome) for outcome in outcomes]
+            except Exception as error:
+                # Not a message's fault: those are caught one by one. Say nothing, and they come again.
+                self._desk.calm.say(f"messages could not be answered: {kind_of(error)}")
+                outcomes, answers = [], [None] * len(batch)
+            with suppress(RuntimeError):  # the loop has closed: nobody waits any more
+                self._loop.call_soon_threadsafe(_deliver, batch, answers)
+            for (_, received_at), outcome in zip(calls, outcomes, strict=False):
+                self._desk.clocks.heard(outcome.newest, received_at)
+
+    def _next(self) -> list["_Waiting"]:
+        """All that waits, as much as is kept at once; nothing once we are to stop."""
+        batch: list[_Waiting] = []
+        waiting = self._waiting.get()
+        size = 0
+        while waiting is not None:
+            batch.append(waiting)
+            size += len(waiting.call[0])
+            if len(batch) == MOST_AT_ONCE or size > MOST_BYTES_AT_ONCE:
+                return batch
+            try:
+                waiting = self._waiting.get_nowait()
+            except Empty:
+                return batch
+        if batch:
+            self._waiting.put(None)
+        return batch
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    """A message whose monitor waits for an answer."""
+
+    call: Call
+    answer: asyncio.Future[bytes | None]
+
+
+def _deliver(batch: Sequence[_Waiting], answers: Sequence[bytes | None]) -> None:
+    for waiting, answer in zip(batch, answers, strict=True):
+        if not waiting.answer.done():
+            waiting.answer.set_result(answer)
+
+
 # ── connections ───────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -159,7 +298,6 @@ class Listener:
         self.port = port
         self.encryption = encryption
         self.desk = Desk()
-        self._pool = ThreadPoolExecutor(WORKERS, "feed")
         self._clock = ThreadPoolExecutor(1, "tick")
         self._talking: set[asyncio.Task[None]] = set()
 
@@ -170,6 +308,8 @@ class Listener:
         # Threads here live as long as the process: each keeps one connection of its own.
         connections["default"].settings_dict["OPTIONS"]["pool"] = False
         self._stop_on_signals()
+        self.desk.standby = Standby.at_home(self.desk.calm)
+        self._keepers = Keepers(self.desk, self._loop)
         server = await asyncio.start_server(
             self._called,
             self.host,
@@ -193,12 +333,14 @@ class Listener:
 
     async def _finish(self, ticking: asyncio.Task[None]) -> None:
         """Messages being kept are kept and answered; what has not been begun, monitors send again."""
+        self._keepers.stop()
         left = {*self._talking, ticking}
         _, unfinished = await asyncio.wait(left, timeout=STOP_PATIENCE_S)
         for task in unfinished:
             task.cancel()
-        self._pool.shutdown(wait=False, cancel_futures=True)
         self._clock.shutdown(wait=False, cancel_futures=True)
+        if self.desk.standby:
+            self.desk.standby.close()
 
     async def _called(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
@@ -221,8 +363,7 @@ class Listener:
         while data := await self._read(reader):
             received_at = datetime.now(UTC)
             for message in framer.feed(data):
-                answer = await self._loop.run_in_executor(self._pool, self.desk.answer, message, received_at)
-                await _send(writer, answer)
+                await _send(writer, await self._keepers.answer(message, received_at))
                 if self._stopping.done():
                     return
             for _ in range(framer.oversized_frames - too_large):
@@ -240,21 +381,23 @@ class Listener:
         return b""
 
     async def _tick(self) -> None:
-        """Each second, look whether a signal has gone; begin once monitors had time to call."""
-        wait_s = GRACE_S
+        """Each second, look around, and whether a signal has gone: that once monitors had time to call."""
+        begun = self._loop.time()
         while not self._stopping.done():
-            await asyncio.wait({self._stopping}, timeout=wait_s)
-            if self._stopping.done():
-                return
-            wait_s = TICK_EVERY_S
-            await self._loop.run_in_executor(self._clock, self._look)
+            may_miss = self._loop.time() - begun >= GRACE_S
+            await self._loop.run_in_executor(self._clock, self._look, may_miss)
+            await asyncio.wait({self._stopping}, timeout=TICK_EVERY_S)
 
-    def _look(self) -> None:
+    def _look(self, may_miss: bool) -> None:
+        now = datetime.now(UTC)
         try:
-            actions.tick(datetime.now(UTC))
+            # While the journal holds what the database has not got, a silence there means nothing.
+            is_well = self.desk.standby is None or self.desk.standby.look(now)
+            if is_well and may_miss:
+                actions.tick(now)
         except Exception as error:
             connection.close()
-            self.desk.calm.say(f"the watch for lost signals paused: {type(error).__name__}")
+            self.desk.calm.say(f"the watch for lost signals paused: {kind_of(error)}")
 
 
 async def _send(writer: asyncio.StreamWriter, answer: bytes | None) -> None:

@@ -10,12 +10,13 @@ several devices, each is `urn:uuid:...#handle`, so that whoever binds one can te
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
+from types import MappingProxyType
 
-from bothwell.codes import CodeTrouble, Quantity, System, quantity_of, unit_of
+from bothwell.codes import CodeTrouble, Converted, Quantity, System, converted, quantity_of
 from bothwell.devices.reading import (
     HUNDREDTH,
     MAX_AHEAD,
@@ -89,10 +90,18 @@ def is_ours(metric: Metric) -> bool:
     return metric.category in MEASURED and not isinstance(_quantity(metric), CodeTrouble)
 
 
-def report(said: Sequence[tuple[Metric, Said]], received_at: datetime) -> Report:
-    """The readings of one report and why others were left out; times in UTC, values in our units."""
+def report(
+    said: Sequence[tuple[Metric, Said]],
+    received_at: datetime,
+    ambient_mmhg: Mapping[str, int | None] = MappingProxyType({}),
+) -> Report:
+    """The readings of one report and why others were left out; times in UTC, values in our units.
+
+    `ambient_mmhg`: by device the pressure of the air where it stands, as far as it is known.
+    """
     outcomes = [
-        reading(metric, one, received_at, number=number) for number, (metric, one) in enumerate(said, 1)
+        reading(metric, one, received_at, number=number, ambient_mmhg=ambient_mmhg.get(metric.device_id))
+        for number, (metric, one) in enumerate(said, 1)
     ]
     newest: dict[str, datetime] = {}
     for (metric, one), outcome in zip(said, outcomes, strict=True):
@@ -108,16 +117,18 @@ def report(said: Sequence[tuple[Metric, Said]], received_at: datetime) -> Report
     )
 
 
-def reading(metric: Metric, said: Said, received_at: datetime, number: int = 1) -> Reading | Problem:
+def reading(
+    metric: Metric, said: Said, received_at: datetime, number: int = 1, ambient_mmhg: int | None = None
+) -> Reading | Problem:
     """What was said as a reading, or the first reason it is not one."""
     named = _quantity(metric)
     if isinstance(named, CodeTrouble):
         disagrees = named is CodeTrouble.NAME_DISAGREES
         return Problem(number, ProblemKind.CODE_DISAGREES if disagrees else ProblemKind.CODE_UNKNOWN)
     quantity, code = named
-    value = _value(metric, said, quantity)
-    if isinstance(value, ProblemKind):
-        return Problem(number, value, quantity.code)
+    told = _value(metric, said, quantity, ambient_mmhg)
+    if isinstance(told, ProblemKind):
+        return Problem(number, told, quantity.code)
     observed_at = _time(said.determined_at_s)
     if observed_at is None:
         return Problem(number, ProblemKind.TIME, quantity.code)
@@ -125,7 +136,7 @@ def reading(metric: Metric, said: Said, received_at: datetime, number: int = 1) 
         return Problem(number, ProblemKind.AHEAD, quantity.code)
     return Reading(
         code=quantity.code,
-        value=value,
+        value=told.value.quantize(HUNDREDTH),
         unit=quantity.unit,
         observed_at=observed_at,
         status=Status.FINAL if said.validity == "Vldated" else Status.RAW,
@@ -135,6 +146,8 @@ def reading(metric: Metric, said: Said, received_at: datetime, number: int = 1) 
         is_questionable=said.validity == "Qst",
         source_ref=said.ref,
         source=source_of(code, metric.handle),
+        told=told.told,
+        ambient_mmhg=told.ambient_mmhg,
     )
 
 
@@ -151,8 +164,10 @@ def _quantity(metric: Metric) -> tuple[Quantity, str] | CodeTrouble:
     return CodeTrouble.UNKNOWN
 
 
-def _value(metric: Metric, said: Said, quantity: Quantity) -> Decimal | ProblemKind:
-    """The value in our unit, to two decimals, if the device stands by it."""
+def _value(
+    metric: Metric, said: Said, quantity: Quantity, ambient_mmhg: int | None
+) -> Converted | ProblemKind:
+    """The value in our unit, if the device stands by it."""
     if metric.category not in MEASURED:
         return ProblemKind.TYPE
     if said.mode != "Real" or said.validity in ("Calib", "Inv", "Oflw", "Uflw", "NA"):
@@ -164,10 +179,11 @@ def _value(metric: Metric, said: Said, quantity: Quantity) -> Decimal | ProblemK
     if not said.value.is_finite() or abs(said.value) >= TOO_LARGE:
         return ProblemKind.VALUE
     for coded in metric.units:
-        unit = unit_of(quantity, coded.code, coded.name, SYSTEMS.get(coded.system, "none of ours"))
-        if not isinstance(unit, CodeTrouble):
-            return (said.value * unit.factor).quantize(HUNDREDTH)
-        if unit is CodeTrouble.NAME_DISAGREES:
+        unit = (coded.code, coded.name, SYSTEMS.get(coded.system, "none of ours"))
+        told = converted(quantity, said.value, unit, ambient_mmhg)
+        if isinstance(told, Converted):
+            return told
+        if told is CodeTrouble.NAME_DISAGREES:
             break
     return ProblemKind.UNIT
 

@@ -57,6 +57,7 @@ class Problem:
 class Reading:
     """One value of one quantity in our unit (two decimals), with its source time in UTC and the device that
     spoke. `source` is the device's own code and place for it: two sources can share an instant.
+    `told`: what the device itself said, where it took the pressure of the air (`ambient_mmhg`) to turn it into ours.
     """
 
     code: str
@@ -70,6 +71,8 @@ class Reading:
     is_questionable: bool
     source_ref: str
     source: str = ""
+    told: str = ""
+    ambient_mmhg: int | None = None
 
 
 def source_of(code: str, place: str) -> str:

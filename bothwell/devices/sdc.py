@@ -12,7 +12,7 @@ import logging
 import socket
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
@@ -28,7 +28,7 @@ from sdc11073.xml_types.actions import Actions
 
 from bothwell.devices import metrics
 from bothwell.devices.encryption import Papers, client_context, server_context
-from bothwell.devices.keeping import AWAY, Calm, Clocks, kind_of
+from bothwell.devices.keeping import AWAY, Calm, Clocks, Sites, kind_of
 from bothwell.devices.metrics import Coded, Metric, Said
 from bothwell.devices.outbox import Outbox
 from bothwell.devices.reading import HARMLESS
@@ -142,15 +142,27 @@ class Desk:
     calm: Calm
     outbox: Outbox
     clocks: Clocks
+    sites: Sites = field(default_factory=Sites)
 
     def take(self, heard: Sequence[tuple[Metric, Said]], received_at: datetime) -> None:
         """Read one report; what is in it waits for the database, in order."""
-        report = metrics.report(heard, received_at)
+        report = metrics.report(heard, received_at, self._ambient(heard))
         for kind in {problem.kind for problem in report.problems} - HARMLESS:
             self.calm.say(f"a value of a device was left out: {kind}")
         if report.readings:
             self.outbox.put(report, received_at)
         self.clocks.heard(report.newest, received_at)
+
+    def _ambient(self, heard: Sequence[tuple[Metric, Said]]) -> dict[str, int | None]:
+        """The pressure of the air where these devices stand; as last known while the database is away."""
+        identifiers = {metric.device_id for metric, _ in heard}
+        try:
+            known = self.sites.of(identifiers)
+        except Exception as error:
+            connection.close()
+            self.calm.say(f"where a device stands could not be looked up: {kind_of(error)}")
+            known = self.sites.last_known(identifiers)
+        return {identifier: site.ambient_mmhg for identifier, site in known.items()}
 
 
 class Call:

@@ -1,4 +1,4 @@
-"""What bedside monitors say, taken down: one message, one transaction, acknowledged only after it.
+"""What bedside monitors say, taken down: what came together in one transaction, acknowledged only after it.
 
 It never keeps what a monitor says while it is on nobody, and speaks for no person: its login is the feed's own.
 
@@ -8,9 +8,9 @@ never lands on the next. What was observed before a session ended and comes late
 """
 
 import json
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime, tzinfo
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, tzinfo
 from decimal import Decimal
 from typing import Any, Protocol
 from uuid import UUID
@@ -19,28 +19,14 @@ from zoneinfo import ZoneInfo
 from django.db import transaction
 
 from bothwell.later import tell
-from bothwell.monitoring import alarms, clocks, silence, vitals
-from bothwell.monitoring.limits import CONTINUOUS
-from bothwell.monitoring.silence import MONITOR
-from bothwell.monitoring.watch import (
-    ESCALATE_AFTER_SECONDS,
-    SESSION,
-    Channel,
-    Entry,
-    Watched,
-    fold,
-    insert,
-    keep_events,
-    limits_of,
-    lock,
-    printable,
-    rows,
-    rules_of,
-    save,
-)
+from bothwell.monitoring import clocks, vitals
+from bothwell.monitoring.held import Channel, Watched, lock_all, rows, save
+from bothwell.monitoring.watch import Entry, insert_all, judge, printable, touched
 
 # What a reading's column can hold; a monitor that says more has said nothing.
 BEYOND_ALL = Decimal(1_000_000)
+# The status of a value that takes the place of an earlier one.
+CORRECTS = "C"
 
 
 class Reported(Protocol):
@@ -66,6 +52,10 @@ class Reported(Protocol):
     def source_ref(self) -> str: ...
     @property
     def source(self) -> str: ...
+    @property
+    def told(self) -> str: ...
+    @property
+    def ambient_mmhg(self) -> int | None: ...
 
 
 class Report(Protocol):
@@ -91,14 +81,27 @@ class Recorded:
 # ── what monitors say ─────────────────────────────────────────────────────────────────────────────────────
 
 
-def zones_of(identifiers: Collection[str]) -> dict[str, tzinfo]:
-    """The time zone of the clinic each of these devices stands in; a device not known here is left out."""
+@dataclass(frozen=True, slots=True)
+class Site:
+    """Where a device stands: its clinic's time zone, and the pressure of the air there where the clinic told it."""
+
+    zone: tzinfo = UTC
+    ambient_mmhg: int | None = None
+
+
+def sites_of(identifiers: Collection[str]) -> dict[str, Site]:
+    """Where each of these devices stands; a device not known here is left out."""
     found = rows(
-        "select d.identifier, c.timezone from bothwell_device d join bothwell_clinic c on c.id = d.clinic_id "
-        "where d.identifier = any(%s) and not d.is_retired",
+        "select d.identifier, c.timezone, c.ambient_pressure_mmhg from bothwell_device d "
+        "join bothwell_clinic c on c.id = d.clinic_id where d.identifier = any(%s) and not d.is_retired",
         [_speakable(identifiers)],
     )
-    return {identifier: ZoneInfo(name) for identifier, name in found}
+    return {identifier: Site(ZoneInfo(name), ambient) for identifier, name, ambient in found}
+
+
+def zones_of(identifiers: Collection[str]) -> dict[str, tzinfo]:
+    """The time zone of the clinic each of these devices stands in; a device not known here is left out."""
+    return {identifier: site.zone for identifier, site in sites_of(identifiers).items()}
 
 
 def known_among(providers: Collection[str]) -> set[str]:
@@ -111,27 +114,118 @@ def known_among(providers: Collection[str]) -> set[str]:
     return {provider for (provider,) in found}
 
 
-@transaction.atomic
 def record(message: Report, *, received_at: datetime) -> Recorded:
     """Take one message down: readings, what they mean for the alarms, and a word to the open pages.
 
     Said twice, it changes nothing the second time. Runs as the feed's own login, for nobody.
     """
-    bindings = _bindings(message.readings)
-    if not bindings:
-        return Recorded(is_known=False)
-    placed: dict[UUID, list[tuple[Reported, UUID]]] = {}
-    sessions: dict[UUID, Watched] = {}
-    for reading in message.readings:
+    (recorded,) = record_all([(message, received_at)])
+    return recorded
+
+
+@transaction.atomic
+def record_all(messages: Sequence[tuple[Report, datetime]]) -> list[Recorded]:
+    """Take several messages down in one transaction, in their order, each with the time it came: all or none.
+
+    What each leaves behind is what it would have left alone.
+    """
+    bindings = _bindings([reading for message, _ in messages for reading in message.readings])
+    said = [_placed(message.readings, bindings, received_at) for message, received_at in messages]
+    sessions = {session.id: session for each in said for session, _, _ in each.placed}
+    # All at once and in one order everywhere, so that two batches never wait for each other in a ring.
+    channels = lock_all(
+        [(sessions[key], code) for key, code in {(s.id, r.code) for each in said for s, r, _ in each.placed}]
+    )
+    touched_ones: dict[UUID, Channel] = {}
+    for together in _in_turn(said):
+        touched_ones |= _hear(together, channels)
+    save(list(touched_ones.values()))
+    _tell({session_id for each in said for session_id in each.new_in})
+    return [each.recorded() for each in said]
+
+
+@dataclass(slots=True)
+class _Message:
+    """One message's readings on the sessions they belong to; `kept` and `new_in`: what became of them."""
+
+    received_at: datetime
+    is_known: bool
+    count: int
+    placed: list[tuple[Watched, Reported, UUID]]
+    kept: int = 0
+    new_in: set[UUID] = field(default_factory=set)
+
+    def recorded(self) -> Recorded:
+        if not self.is_known:
+            return Recorded(is_known=False)
+        heard = len(self.placed)
+        return Recorded(True, self.kept, heard - self.kept, self.count - heard)
+
+
+def _placed(
+    readings: Sequence[Reported], bindings: Mapping[str, list[Any]], received_at: datetime
+) -> _Message:
+    """Each reading on the session whose monitor said it, as a person confirmed."""
+    placed = []
+    for reading in readings:
         for device_id, since, until, session in bindings.get(reading.device_id, ()):
             if session and since <= reading.observed_at and (until is None or reading.observed_at < until):
-                sessions[session.id] = session
-                placed.setdefault(session.id, []).append((reading, device_id))
+                placed.append((session, reading, device_id))
                 break
-    heard = sum(map(len, placed.values()))
-    # In one order everywhere, so that two messages never wait for each other.
-    kept = sum(_hear(sessions[each], placed[each], received_at) for each in sorted(placed))
-    return Recorded(True, kept, heard - kept, len(message.readings) - heard)
+    is_known = any(reading.device_id in bindings for reading in readings)
+    return _Message(received_at, is_known, len(readings), placed)
+
+
+def _in_turn(said: Sequence[_Message]) -> Iterator[list[_Message]]:
+    """Those that can be taken down at once; one that corrects looks first at what those before it left."""
+    together: list[_Message] = []
+    for message in said:
+        corrects = any(reading.status == CORRECTS for _, reading, _ in message.placed)
+        if corrects and together:
+            yield together
+            together = []
+        together.append(message)
+        if corrects:
+            yield together
+            together = []
+    if together:
+        yield together
+
+
+def _hear(said: Sequence[_Message], channels: Mapping[UUID, Mapping[str, Channel]]) -> dict[UUID, Channel]:
+    """Take these messages' readings down and judge what is new, each in its turn; the channels to be saved."""
+    entries = [
+        [
+            (session, entry)
+            for session, reading, device_id in message.placed
+            if abs(reading.value) < BEYOND_ALL
+            and (entry := _entry_of(reading, device_id, message.received_at)) is not None
+        ]
+        for message in said
+    ]
+    known = insert_all([each for of_message in entries for each in of_message])
+    changed: dict[UUID, Channel] = {}
+    for message, of_message in zip(said, entries, strict=True):
+        new: dict[UUID, tuple[Watched, list[Entry]]] = {}
+        for session, entry in of_message:
+            if entry.id in known:
+                new.setdefault(session.id, (session, []))[1].append(entry)
+        for session, its in (new[key] for key in sorted(new)):
+            judge(session, channels[session.id], its, message.received_at, by_hand=False)
+            for code in touched(session, its):
+                changed[channels[session.id][code].id] = channels[session.id][code]
+            message.kept += len(its)
+        message.new_in.update(new)
+    return changed
+
+
+def _tell(sessions: Collection[UUID]) -> None:
+    """Every open page of these sessions looks again at commit; once, however much is new."""
+    if sessions:
+        rows(
+            "select pg_notify('bothwell', 'readings:' || id) from unnest(%s::text[]) as id",
+            [[str(each) for each in sorted(sessions)]],
+        )
 
 
 def _bindings(readings: Iterable[Reported]) -> dict[str, list[Any]]:
@@ -162,21 +256,11 @@ def _speakable(identifiers: Iterable[str]) -> list[str]:
     return [identifier for identifier in identifiers if identifier.isprintable()]
 
 
-def _hear(session: Watched, readings: list[tuple[Reported, UUID]], received_at: datetime) -> int:
-    """Take one session's readings down; how many were new."""
-    fitting = [(reading, device_id) for reading, device_id in readings if abs(reading.value) < BEYOND_ALL]
-    channels = lock(session, {reading.code for reading, _ in fitting})
-    entries = [entry for each in fitting if (entry := _entry_of(*each)) is not None]
-    new = insert(session, entries)
-    fold(session, channels, new, received_at, by_hand=False)
-    if new:
-        tell("readings", session.id)
-    return len(new)
-
-
-def _entry_of(reading: Reported, device_id: UUID) -> Entry | None:
+def _entry_of(reading: Reported, device_id: UUID, received_at: datetime) -> Entry | None:
     """What is to be inserted for a reading; none for a correction that is known already."""
-    detail = {"ref": printable(reading.source_ref)}
+    detail: dict[str, Any] = {"ref": printable(reading.source_ref)}
+    if reading.told:
+        detail |= {"told": printable(reading.told), "ambient_mmhg": reading.ambient_mmhg}
     if reading.body_site:
         detail["body_site"] = printable(reading.body_site)
     if reading.is_questionable:
@@ -191,8 +275,9 @@ def _entry_of(reading: Reported, device_id: UUID) -> Entry | None:
         detail=detail,
         # Outside what anything living shows: kept as it came, and never an alarm.
         is_artefact=not vitals.plausible(reading.code, reading.value),
+        received_at=received_at,
     )
-    return _as_correction(entry) if reading.status == "C" else entry
+    return _as_correction(entry) if reading.status == CORRECTS else entry
 
 
 def _as_correction(entry: Entry) -> Entry | None:
@@ -243,101 +328,3 @@ def look_at_clocks(shown: Mapping[str, datetime], *, received_at: datetime) -> N
         )
         if session_id and clocks.trouble(clock) != clocks.trouble(before):
             tell("room", session_id)
-
-
-# ── time goes by ──────────────────────────────────────────────────────────────────────────────────────────
-
-
-def tick(now: datetime) -> int:
-    """Look at every open session: has a signal gone, has an alarm waited too long? How many channels changed.
-
-    Called every second or two by the listener. Each session is a transaction of its own.
-    """
-    changed = 0
-    for is_bound, *session in rows(
-        "select exists (select 1 from bothwell_binding b where b.session_id = s.id and b.until is null), "
-        f"{SESSION} where s.arrived_at is not null and s.ended_at is null",
-        [],
-    ):
-        changed += _tick(Watched(*session), is_bound, now)
-    return changed
-
-
-@transaction.atomic
-def _tick(session: Watched, is_bound: bool, now: datetime) -> int:
-    states = _peeked(session, is_bound)
-    limits = _limits_for_time(session, states, is_bound)
-    due = _due(limits, states, now)
-    if not due:
-        return 0
-    channels = lock(session, due)
-    watching = channels.pop(MONITOR, None)
-    for channel in channels.values():
-        channel.state, events = alarms.step(limits[channel.code], channel.state, alarms.Tick(now))
-        _tell_of(session, channel.code, events)
-    if watching is not None:
-        # Looked at anew behind the lock: what was missing may have spoken meanwhile.
-        _watch_for_silence(session, watching, limits, _peeked(session, is_bound), now)
-    save([*channels.values(), *([watching] if watching else [])])
-    return len(due)
-
-
-def _peeked(session: Watched, is_bound: bool) -> dict[str, alarms.ChannelState]:
-    """Where every channel stands. Windows are not needed to tell the time, and are nearly all there is to read."""
-    peeked = rows(
-        'select code, (state || \'{"window": [], "spans": [], "late": null}\')::text from bothwell_channel '
-        "where session_id = %s and state <> '{}'",
-        [session.id],
-    )
-    states = {code: alarms.from_json(json.loads(state)) for code, state in peeked}
-    states.setdefault(MONITOR, alarms.ChannelState())
-    if is_bound:
-        for code in rules_of(session).missed.get(session.route, ()):
-            states.setdefault(code, alarms.ChannelState())
-    return states
-
-
-def _due(
-    limits: Mapping[str, alarms.Limits], states: Mapping[str, alarms.ChannelState], now: datetime
-) -> list[str]:
-    """The channels to which the time of day means something."""
-    after_silence = silence.step(states[MONITOR], silence.missing(limits, states, now), now)[0]
-    return [
-        code
-        for code, state in {**states, MONITOR: after_silence}.items()
-        if alarms.step(limits[code], state, alarms.Tick(now))[0] != states[code]
-    ]
-
-
-def _watch_for_silence(
-    session: Watched,
-    watching: Channel,
-    limits: Mapping[str, alarms.Limits],
-    states: Mapping[str, alarms.ChannelState],
-    now: datetime,
-) -> None:
-    known = {code: states[code] for code in limits if code in states}
-    watching.state, events = silence.step(watching.state, silence.missing(limits, known, now), now)
-    watching.state, escalated = alarms.step(limits[MONITOR], watching.state, alarms.Tick(now))
-    _tell_of(session, MONITOR, events + escalated)
-
-
-def _tell_of(session: Watched, code: str, events: Sequence[alarms.AlarmEvent]) -> None:
-    if events:
-        keep_events(session, code, events)
-        tell("readings", session.id)
-
-
-def _limits_for_time(
-    session: Watched, states: Mapping[str, alarms.ChannelState], is_bound: bool
-) -> dict[str, alarms.Limits]:
-    """Limits that miss a signal only where a monitor is bound and has spoken, or is expected to."""
-    missed = rules_of(session).missed.get(session.route, frozenset())
-    quantities = [code for code in states if code != MONITOR]
-    watched = limits_of(session, quantities, for_readings=False)
-    return {MONITOR: alarms.Limits(MONITOR, escalate_after_seconds=ESCALATE_AFTER_SECONDS)} | {
-        code: limits
-        if is_bound and code in CONTINUOUS and (states[code].heard_at is not None or code in missed)
-        else replace(limits, lost_after_seconds=None)
-        for code, limits in watched.items()
-    }

@@ -14,16 +14,39 @@ from itertools import groupby
 from typing import Any
 from uuid import UUID
 
-from django.db import connection
+from django.conf import settings
 from django.utils import timezone
 
 from bothwell.codes import SHOWN_FIRST
 from bothwell.couples.models import Person, new_id
-from bothwell.later import tell
-from bothwell.monitoring import alarms
+from bothwell.later import later, tell
+from bothwell.monitoring import alarms, quick
+from bothwell.monitoring.held import Channel, Measure, Watched, lock, rows, save
 from bothwell.monitoring.limits import CONTINUOUS
 from bothwell.monitoring.models import Alarm, AlarmEvent
 from bothwell.pathway import protocol as protocols
+
+__all__ = [
+    "ESCALATE_AFTER_SECONDS",
+    "SESSION",
+    "SHOWN",
+    "Channel",
+    "Entry",
+    "Watched",
+    "fold",
+    "insert",
+    "insert_all",
+    "judge",
+    "keep_event",
+    "keep_events",
+    "limits_of",
+    "lock",
+    "printable",
+    "rows",
+    "rules_of",
+    "save",
+    "touched",
+]
 
 log = logging.getLogger("bothwell.monitoring")
 
@@ -31,21 +54,6 @@ log = logging.getLogger("bothwell.monitoring")
 ESCALATE_AFTER_SECONDS = 120
 # A session's oximetry is missed even if it never spoke, where the protocol has it without a pause.
 OXIMETRY = "spo2"
-
-
-@dataclass(frozen=True, slots=True)
-class Watched:
-    """One session as the watch needs it."""
-
-    id: UUID
-    clinic_id: UUID
-    subject_id: UUID
-    couple_id: UUID | None
-    started_at: datetime | None
-    ended_at: datetime | None
-    protocol_id: UUID
-    sha256: str
-    route: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,24 +73,13 @@ class Entry:
     corrects_id: UUID | None = None
     root_id: UUID | None = None
     reason: str = ""
+    # Told where it came before the time it names: its place is that of its arrival.
+    received_at: datetime | None = None
     id: UUID = field(default_factory=new_id)
 
     @property
     def key(self) -> str:
         return (self.root_id or self.id).hex[-12:]
-
-
-@dataclass(slots=True)
-class Channel:
-    id: UUID
-    code: str
-    state: alarms.ChannelState
-
-
-def rows(sql: str, parameters: Sequence[Any] | Mapping[str, Any]) -> list[tuple[Any, ...]]:
-    with connection.cursor() as cursor:
-        cursor.execute(sql, parameters)
-        return cursor.fetchall()  # type: ignore[no-any-return]
 
 
 SESSION = (
@@ -99,76 +96,78 @@ SHOWN = "array_position(array[{}], split_part(s.source, '@', 1))".format(
 
 
 def printable(text: str) -> str:
+    if text.isprintable():
+        return text[:200]
     return "".join(character for character in text if character.isprintable())[:200]
 
 
 # ── one way into the tables, for monitors and people ──────────────────────────────────────────────────────
 
 
-def lock(session: Watched, codes: Collection[str]) -> dict[str, Channel]:
-    """The channels of these quantities, made on demand, held until the transaction ends."""
-
-    def locked() -> list[tuple[Any, ...]]:
-        return rows(
-            "select id, code, state::text from bothwell_channel where session_id = %s and code = any(%s) "
-            "order by code for update",
-            [session.id, sorted(codes)],
-        )
-
-    found = locked()
-    missing = sorted(set(codes) - {code for _, code, _ in found})
-    if missing:
-        _make_channels(session, missing)
-        found = locked()
-    return {code: Channel(key, code, alarms.from_json(json.loads(state))) for key, code, state in found}
-
-
-def _make_channels(session: Watched, codes: Sequence[str]) -> None:
-    made = [
-        (new_id(), session.clinic_id, session.subject_id, session.couple_id, session.id, code)
-        for code in codes
-    ]
-    with connection.cursor() as cursor:
-        cursor.executemany(
-            "insert into bothwell_channel "
-            "(id, clinic_id, subject_id, couple_id, session_id, code, state, recorded_at) "
-            "values (%s, %s, %s, %s, %s, %s, '{}', clock_timestamp()) on conflict do nothing",
-            made,
-        )
-
-
 def insert(session: Watched, entries: Sequence[Entry]) -> list[Entry]:
     """Insert samples; those that are in the database now and were not before."""
-    if not entries:
-        return []
-    at = timezone.now()
-    values = [
-        (
-            *(
-                entry.id,
-                session.clinic_id,
-                session.subject_id,
-                session.couple_id,
-                entry.author_id,
-                at,
-                session.id,
-            ),
-            *(entry.request_id, entry.device_id, entry.code, entry.source, entry.value, entry.unit),
-            entry.observed_at,
-            *(json.dumps(dict(entry.detail)), entry.is_artefact, entry.corrects_id, entry.reason),
-        )
-        for entry in entries
-    ]
-    row = f"({', '.join(['%s'] * 14)}, %s::jsonb, %s, %s, %s)"
-    new = rows(
-        "insert into bothwell_sample "
-        "(id, clinic_id, subject_id, couple_id, author_id, recorded_at, session_id, request_id, "
-        "device_id, code, source, value, unit, observed_at, detail, is_artefact, corrects_id, reason) "
-        f"values {', '.join([row] * len(values))} on conflict do nothing returning id",
-        [value for each in values for value in each],
-    )
-    known = {key for (key,) in new}
+    known = insert_all([(session, entry) for entry in entries])
     return [entry for entry in entries if entry.id in known]
+
+
+def insert_all(entries: Sequence[tuple[Watched, Entry]]) -> set[UUID]:
+    """Insert samples of several sessions at once; which of them are in the database now and were not before.
+
+    Of two that are the same the first is kept.
+    """
+    if not entries:
+        return set()
+    at = timezone.now().isoformat()
+    values = [_row(session, entry, at) for session, entry in entries]
+    return {
+        key
+        # One text for all: quoting each value took longer than everything else.
+        for (key,) in rows(INSERT, [json.dumps(values, separators=(",", ":"))])
+    }
+
+
+COLUMNS = {
+    **dict.fromkeys(("id", "clinic_id", "subject_id", "couple_id", "author_id", "session_id"), "uuid"),
+    **dict.fromkeys(("request_id", "device_id", "corrects_id"), "uuid"),
+    **dict.fromkeys(("recorded_at", "observed_at"), "timestamptz"),
+    **dict.fromkeys(("code", "source", "unit", "reason"), "text"),
+    **{"value": "numeric", "detail": "jsonb", "is_artefact": "boolean"},
+}
+INSERT = (
+    f"insert into bothwell_sample ({', '.join(COLUMNS)}) select {', '.join(COLUMNS)} "
+    f"from jsonb_to_recordset(%s::jsonb) as v ({', '.join(f'{name} {kind}' for name, kind in COLUMNS.items())}) "
+    "on conflict do nothing returning id"
+)
+
+
+def _row(session: Watched, entry: Entry, at: str) -> dict[str, Any]:
+    detail = dict(entry.detail)
+    if entry.received_at is not None and entry.observed_at > entry.received_at:
+        detail["received_at"] = entry.received_at.isoformat()
+    return {
+        "id": str(entry.id),
+        "clinic_id": str(session.clinic_id),
+        "subject_id": str(session.subject_id),
+        "couple_id": _said(session.couple_id),
+        "author_id": _said(entry.author_id),
+        "recorded_at": at,
+        "session_id": str(session.id),
+        "request_id": _said(entry.request_id),
+        "device_id": _said(entry.device_id),
+        "code": entry.code,
+        "source": entry.source,
+        "value": str(entry.value),
+        "unit": entry.unit,
+        "observed_at": entry.observed_at.isoformat(),
+        "detail": detail,
+        "is_artefact": entry.is_artefact,
+        "corrects_id": _said(entry.corrects_id),
+        "reason": entry.reason,
+    }
+
+
+def _said(key: UUID | None) -> str | None:
+    return None if key is None else str(key)
 
 
 def fold(
@@ -180,29 +179,76 @@ def fold(
     by_hand: bool,
 ) -> list[Alarm]:
     """Carry new values through the watch; save where it stands and what happened. The alarms raised."""
-    counted = sorted((entry for entry in entries if not entry.is_artefact), key=lambda entry: entry.code)
-    if session.ended_at is not None or not counted:
-        return []
-    limits = limits_of(session, {entry.code for entry in counted})
-    raised: list[Alarm] = []
-    for code, group in groupby(counted, key=lambda entry: entry.code):
-        channel = channels[code]
-        for entry in sorted(group, key=lambda one: one.observed_at):
-            source = entry.source if code in CONTINUOUS else ""
-            reading = alarms.AlarmReading(entry.value, entry.observed_at, received_at, entry.key, source)
-            step = _step_by_hand if by_hand else alarms.step
-            channel.state, events = step(limits[code], channel.state, reading)
-            raised += keep_events(session, code, events)
-    save([channels[code] for code in {entry.code for entry in counted}])
+    raised = judge(session, channels, entries, received_at, by_hand=by_hand)
+    save([channels[code] for code in sorted(touched(session, entries))])
     return raised
 
 
-def _step_by_hand(
-    limits: alarms.Limits, state: alarms.ChannelState, reading: alarms.AlarmReading
-) -> tuple[alarms.ChannelState, tuple[alarms.AlarmEvent, ...]]:
-    """A value a person entered is judged like any other, but it is no sign of life from the monitor."""
-    after, events = alarms.step(limits, state, reading)
-    return replace(after, heard_at=state.heard_at), events
+def touched(session: Watched, entries: Sequence[Entry]) -> set[str]:
+    """The quantities whose channel is to be written after these, also where only what counts as baseline changed."""
+    if session.ended_at is not None:
+        return set()
+    return {entry.code for entry in entries if not entry.is_artefact or entry.corrects_id is not None}
+
+
+def judge(
+    session: Watched,
+    channels: Mapping[str, Channel],
+    entries: Sequence[Entry],
+    received_at: datetime,
+    *,
+    by_hand: bool,
+) -> list[Alarm]:
+    """Carry new values through the watch and keep what happened; the channels are yet to be saved."""
+    if session.ended_at is not None or not entries:
+        return []
+    limits = _limits_now(session, channels, entries)
+    counted = sorted((entry for entry in entries if not entry.is_artefact), key=lambda entry: entry.code)
+    raised: list[Alarm] = []
+    for code, group in groupby(counted, key=lambda entry: entry.code):
+        for entry in sorted(group, key=lambda one: one.observed_at):
+            events = _step(limits[code], channels[code], entry, received_at, by_hand)
+            if events:
+                raised += keep_events(session, code, events)
+    return raised
+
+
+def _step(
+    limits: alarms.Limits, channel: Channel, entry: Entry, received_at: datetime, by_hand: bool
+) -> tuple[alarms.AlarmEvent, ...]:
+    source = entry.source if channel.code in CONTINUOUS else ""
+    reading = alarms.AlarmReading(entry.value, entry.observed_at, received_at, entry.key, source)
+    heard_at = channel.state.heard_at
+    if entry.root_id is None:
+        (channel.state, events), channel.tail = quick.step(limits, channel.state, reading, channel.tail)
+    else:
+        channel.state, events = alarms.step(limits, channel.state, reading)
+    if by_hand:
+        # Judged like any other, but no sign of life from the monitor.
+        channel.state = replace(channel.state, heard_at=heard_at)
+    return events
+
+
+def _limits_now(
+    session: Watched, channels: Mapping[str, Channel], entries: Sequence[Entry]
+) -> dict[str, alarms.Limits]:
+    """The limits of the quantities of these new values; read again only where something may have changed them."""
+    codes = {entry.code for entry in entries}
+    # What was measured before the dose, or corrects what was, may be the baseline itself.
+    older = {
+        entry.code for entry in entries if session.started_at and entry.observed_at <= session.started_at
+    }
+    known = {
+        code: measure.limits
+        for code in codes - older
+        if (measure := channels[code].measure)
+        and measure.sha256 == session.sha256
+        and measure.started_at == session.started_at
+    }
+    fresh = limits_of(session, codes - known.keys()) if codes - known.keys() else {}
+    for code, limits in fresh.items():
+        channels[code].measure = Measure(session.sha256, session.started_at, limits)
+    return known | fresh
 
 
 def keep_events(session: Watched, code: str, events: Sequence[alarms.AlarmEvent]) -> list[Alarm]:
@@ -223,6 +269,8 @@ def keep_events(session: Watched, code: str, events: Sequence[alarms.AlarmEvent]
             )
             alarm.save(force_insert=True)
             raised.append(alarm)
+            if settings.PUSH and event.priority is alarms.Priority.HIGH:
+                later("push.call", alarm=alarm.id, level=0)
         else:
             keep_event(session, code, event)
     if events:
@@ -230,7 +278,9 @@ def keep_events(session: Watched, code: str, events: Sequence[alarms.AlarmEvent]
     return raised
 
 
-def keep_event(session: Watched, code: str, event: alarms.AlarmEvent, by: Person | None = None) -> AlarmEvent:
+def keep_event(
+    session: Watched, code: str, event: alarms.AlarmEvent, by: Person | None = None, to: UUID | None = None
+) -> AlarmEvent:
     ((alarm_id,),) = rows(
         "select id from bothwell_alarm where session_id = %s and code = %s and number = %s",
         [session.id, code, event.number],
@@ -242,24 +292,12 @@ def keep_event(session: Watched, code: str, event: alarms.AlarmEvent, by: Person
         author=by,
         alarm_id=alarm_id,
         kind=event.kind.value,
+        level=event.level,
         at=event.at,
+        to_id=to,
     )
     kept.save(force_insert=True)
     return kept
-
-
-def save(channels: Sequence[Channel]) -> None:
-    """Write where these channels stand; they are locked by this transaction."""
-    if not channels:
-        return
-    values = [(channel.id, json.dumps(alarms.to_json(channel.state))) for channel in channels]
-    with connection.cursor() as cursor:
-        # A list of values, not arrays: quoting text inside an array cost a fifth of a whole message.
-        cursor.execute(
-            "update bothwell_channel c set state = v.state::jsonb "
-            f"from (values {', '.join(['(%s::uuid, %s)'] * len(values))}) as v (id, state) where c.id = v.id",
-            [value for each in values for value in each],
-        )
 
 
 # ── limits ────────────────────────────────────────────────────────────────────────────────────────────────
@@ -269,6 +307,7 @@ def save(channels: Sequence[Channel]) -> None:
 class Rules:
     limits: Mapping[str, alarms.Limits]
     missed: Mapping[str, frozenset[str]]
+    protocol: protocols.Protocol | None = None
 
 
 _known_rules: dict[str, Rules] = {}
@@ -298,7 +337,7 @@ def _read(source: str) -> Rules:
         for route, plan in reading.protocol.routes.items()
         if (check := plan.monitoring.get(OXIMETRY)) and check.continuous and check.continuous.value
     }
-    return Rules(alarms.default_limits(reading.protocol.limits_values()), missed)
+    return Rules(alarms.default_limits(reading.protocol.limits_values()), missed, reading.protocol)
 
 
 def limits_of(

@@ -8,6 +8,13 @@ A stream is `/live/<topic>/<id>`: `room` (a dosing session), `board` (a clinic),
     event: changed     look again; sent once at each (re)connect too, so that nothing is missed in between
     event: readings    room only: new readings and the alarms that stand, as JSON (`room_update`)
     event: gone        you may no longer follow this; the stream ends, ask no more
+    event: here        room and board, every two seconds: the line lives; our time, and whether the database is away
+    event: away        the database does not answer: nothing can be asked for until `changed` comes
+    event: standby     meanwhile, room: the alarms that stand and the newest values, from the monitor's feed and not
+                       yet in the record; board: the same for each session, without values
+
+While the database is away no right can be asked. A stream goes on with what it was allowed at its last look, if
+that was within a minute before; its login would lock by itself after a while, and so does what it is shown.
 
 What waits for a slow reader is bounded: not events but kinds of event, each at most once, because every one
 of them reads what is true when it is sent.
@@ -19,9 +26,10 @@ import json
 import logging
 import time
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Collection, Iterator, MutableMapping
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
@@ -36,6 +44,7 @@ from psycopg.conninfo import make_conninfo
 from bothwell.monitoring.watch import SHOWN
 from bothwell.privacy import door
 from bothwell.privacy.models import User
+from bothwell.web import heard
 from bothwell.web.guard import HANDED, SecondFactor, is_idle, second_factor
 from bothwell.web.sessions import SessionStore
 
@@ -49,6 +58,8 @@ CHANNEL = "bothwell"
 GONE = (OperationalError, InterfaceError)
 """What a database that does not answer raises."""
 PING_S = 15.0
+HERE_S = 2.0
+ALLOWED_WITHIN_S = 60.0
 RETRY_MS = 2000
 READERS = 8
 MOST_STREAMS_A_PERSON = 24
@@ -84,6 +95,12 @@ MAY_FOLLOW = {
         where h.couple = %(id)s and h.role = 'couples_therapist')""",
     "person": "select %(id)s = door.me()",
 }
+
+
+# The sessions whose alarms a board stream may go on showing.
+SEEN_ON_BOARD = """select id from bothwell_dosingsession
+    where clinic_id = %(id)s and ended_at is null
+      and subject_id = any(array(select door.subjects('dosing.flowsheet')))"""
 
 
 # ── what a room shows ─────────────────────────────────────────────────────────────────────────────────────
@@ -185,6 +202,12 @@ def _sees_one(changed: Collection[UUID | None]) -> bool:
     )
 
 
+def _seen_on_board(clinic: UUID) -> frozenset[UUID]:
+    with connection.cursor() as cursor:
+        cursor.execute(SEEN_ON_BOARD, {"id": clinic})
+        return frozenset(key for (key,) in cursor.fetchall())
+
+
 def _asked(question: str, **values: UUID | list[UUID]) -> bool:
     with connection.cursor() as cursor:
         cursor.execute(question, values)
@@ -224,6 +247,41 @@ class Stream:
     waiting: set[News] = field(default_factory=set)
     changed: set[UUID | None] = field(default_factory=set)
     woken: asyncio.Event = field(default_factory=asyncio.Event)
+    # For the time the database is away: when its right was asked last (monotonic), and which sessions it saw then.
+    allowed_at_s: float | None = None
+    sees: frozenset[UUID] = frozenset()
+    login_asked_at_s: float = field(default_factory=time.monotonic)
+    standby: dict[UUID, Mapping[str, Any]] = field(default_factory=dict)
+    was_told_away: bool = False
+    aside: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def stand_by(self, session: UUID, told: Mapping[str, Any]) -> None:
+        """Lay ready what the listener says of a session; only the newest of each waits."""
+        if session in self.sees:
+            self.standby[session] = told
+            self.aside.set()
+
+    def aside_events(self, away: "Away | None", now_s: float) -> list[bytes]:
+        """What is said without asking the database: that it is away, what stands meanwhile, or that the line lives."""
+        told, self.standby = self.standby, {}
+        said = []
+        if away and not self.was_told_away:
+            said.append(event("away", {"since": away.since.isoformat()}))
+        self.was_told_away = away is not None
+        if self._is_still_allowed(away.at_s if away else now_s, now_s):
+            keys = ("session", "at", "alarms", *(("readings",) if self.topic == "room" else ()))
+            said += [event("standby", {key: each.get(key) for key in keys}) for each in told.values()]
+        if not said and self.topic in ("room", "board"):
+            said.append(event("here", {"at": datetime.now(UTC).isoformat(), "away": away is not None}))
+        return said
+
+    def _is_still_allowed(self, away_from_s: float, now_s: float) -> bool:
+        allowed_at_s = self.allowed_at_s
+        return (
+            allowed_at_s is not None
+            and away_from_s - allowed_at_s <= ALLOWED_WITHIN_S
+            and now_s - allowed_at_s <= settings.IDLE_LOCK_SECONDS
+        )
 
     def tell(self, news: News, of: UUID | None = None) -> None:
         """Wake it; the same news twice is one. `of`: the session that changed; none, if it may be anything."""
@@ -238,15 +296,27 @@ class Stream:
 
         Runs in a thread, with a door of its own.
         """
+        asked_at_s = time.monotonic()
         with _one_connection():
-            if (not news or News.ACCESS in news) and viewer_of(self.session_key) != self.viewer:
+            said = self._looked(news, changed, asked_at_s)
+        # What was allowed is forgotten as soon as a look says so; a look that failed says nothing.
+        self.allowed_at_s = None if said is None else asked_at_s
+        return said
+
+    def _looked(self, news: set[News], changed: Collection[UUID | None], now_s: float) -> list[bytes] | None:
+        if not news or News.ACCESS in news or now_s - self.login_asked_at_s > PING_S:
+            if viewer_of(self.session_key) != self.viewer:
                 return None
-            with door.opened(self.viewer):
-                if self.topic == "room" and news & {News.READINGS, News.CHANGED}:
-                    return self._room(news)
-                if not _may_follow(self.topic, self.about):
-                    return None
-                is_theirs = self.topic != "board" or _sees_one(changed)
+            self.login_asked_at_s = now_s
+        with door.opened(self.viewer):
+            if self.topic == "room" and news & {News.READINGS, News.CHANGED}:
+                said = self._room(news)
+                self.sees = frozenset({self.about})
+                return said
+            if not _may_follow(self.topic, self.about):
+                return None
+            is_theirs = self.topic != "board" or _sees_one(changed)
+            self.sees = _seen_on_board(self.about) if self.topic == "board" else frozenset({self.about})
         return [event("changed")] if News.CHANGED in news and is_theirs else []
 
     def _room(self, news: set[News]) -> list[bytes] | None:
@@ -280,10 +350,22 @@ def event(name: str, data: Any = None, about: str = "") -> bytes:
 # ── one ear a process ─────────────────────────────────────────────────────────────────────────────────────
 
 
+@dataclass(frozen=True, slots=True)
+class Away:
+    """The database does not answer: since when, by our clock and by a monotonic one."""
+
+    since: datetime
+    at_s: float
+
+
 class Ear:
-    """Hears what the database notifies and wakes the streams it concerns."""
+    """Hears what the database notifies, and the listener while that is away, and wakes the streams it concerns."""
 
     def __init__(self) -> None:
+        self.away: Away | None = None
+        self.is_well = asyncio.Event()
+        self.is_well.set()
+        self._end_hearing: Callable[[], None] | None = None
         self._streams: dict[tuple[str, UUID], set[Stream]] = defaultdict(set)
         self._task: asyncio.Task[None] | None = None
         self._listening = asyncio.Event()
@@ -316,32 +398,61 @@ class Ear:
 
     async def ready(self) -> None:
         """Listen if nobody does; wait a moment for it. If it takes longer, all streams look again then."""
+        if self._end_hearing is None:
+            self._end_hearing = heard.listen(settings.HEARD, self.stand_by)
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._listen())
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._listening.wait(), EAR_PATIENCE_S)
 
     async def close(self) -> None:
+        if self._end_hearing is not None:
+            self._end_hearing()
         if self._task is not None:
             self._task.cancel()
             await asyncio.wait({self._task})
 
+    def stand_by(self, told: Mapping[str, Any]) -> None:
+        """What the listener says of a session while the database is away, or that it is back."""
+        if told.get("is_back"):
+            self._all_again()
+            return
+        try:
+            session, clinic = UUID(told["session"]), UUID(told["clinic"])
+        except (KeyError, TypeError, ValueError, AttributeError):
+            return
+        for key in (("room", session), ("board", clinic)):
+            for stream in self._streams.get(key, ()):
+                stream.stand_by(session, told)
+
+    def _set_away(self, is_away: bool) -> None:
+        if is_away == (self.away is not None):
+            return
+        self.away = Away(datetime.now(UTC), time.monotonic()) if is_away else None
+        self.is_well.clear() if is_away else self.is_well.set()
+        for streams in list(self._streams.values()):
+            for stream in streams:
+                stream.aside.set()
+
     async def _listen(self) -> None:
         """Listen for ever; after every gap all streams look again."""
-        wait_s = 0.2
+        wait_s = 0.0
         while True:
             try:
                 async with await psycopg.AsyncConnection.connect(_conninfo(), autocommit=True) as ear:
                     await ear.execute(f"listen {CHANNEL}")
                     self._listening.set()
-                    wait_s = 0.2
+                    self._set_away(False)
+                    wait_s = 0.0
                     self._all_again()
                     await self._hear_all(ear)
             except (psycopg.Error, OSError) as error:
                 self._listening.clear()
                 log.warning("live pages do not hear the database: %s", type(error).__name__)
+                # A line that broke is taken up again at once; when that fails too, the database is away.
+                self._set_away(wait_s > 0)
                 await asyncio.sleep(wait_s)
-                wait_s = min(wait_s * 2, 5.0)
+                wait_s = min(max(wait_s * 2, 0.2), 2.0)
 
     async def _hear_all(self, ear: psycopg.AsyncConnection[Any]) -> None:
         while True:
@@ -411,6 +522,8 @@ class Application:
         if scope["method"] != "GET":
             return await _refuse(send, 405)
         try:
+            if self.ear.away is not None:
+                raise OperationalError
             found = await self._in_thread(self._opened, scope)
             if isinstance(found, int):
                 return await _refuse(send, found)
@@ -449,14 +562,26 @@ class Application:
         """Send until the viewer leaves or may no longer follow."""
         left = asyncio.ensure_future(_left(receive))
         talking = asyncio.ensure_future(self._talk(stream, send))
+        beside = asyncio.ensure_future(self._talk_beside(stream, send))
         try:
-            await asyncio.wait({left, talking}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({left, talking, beside}, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            for task in (left, talking):
+            for task in (left, talking, beside):
                 task.cancel()
-            _, trouble = await asyncio.gather(left, talking, return_exceptions=True)
-            if isinstance(trouble, Exception) and not isinstance(trouble, OSError):
-                log.error("a live page broke off: %s", type(trouble).__name__)
+            _, *troubles = await asyncio.gather(left, talking, beside, return_exceptions=True)
+            for trouble in troubles:
+                if isinstance(trouble, Exception) and not isinstance(trouble, OSError):
+                    log.error("a live page broke off: %s", type(trouble).__name__)
+
+    async def _talk_beside(self, stream: Stream, send: Send) -> None:
+        """What needs no look: a look may wait long for a database that is away."""
+        ear = self.ear
+        while True:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(stream.aside.wait(), HERE_S)
+            stream.aside.clear()
+            if said := stream.aside_events(ear.away, time.monotonic()):
+                await _say(send, b"".join(said))
 
     async def _talk(self, stream: Stream, send: Send) -> None:
         stream.tell(News.CHANGED)
@@ -466,6 +591,7 @@ class Application:
             news, stream.waiting = stream.waiting, set()
             changed, stream.changed = stream.changed, set()
             stream.woken.clear()
+            await self.ear.is_well.wait()
             try:
                 said = await self._in_thread(stream.look, news, changed)
             except GONE as error:

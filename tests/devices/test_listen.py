@@ -26,7 +26,7 @@ from bothwell.demo.monitor import END, START, Connection, read_answer
 from bothwell.devices.listen import LIMIT_BYTES, Desk
 from bothwell.devices.mllp import frame
 from bothwell.models import Alarm, DosingSession, Sample
-from bothwell.monitoring import actions
+from bothwell.monitoring import actions, feed
 from tests.conftest import LOGINS, loading
 from tests.room import Bedside, add_device, as_final, as_login, bind, open_bedside, open_session, said
 
@@ -73,6 +73,8 @@ def start(
 ) -> Listening:
     log = tmp_path / "listen.log"
     command, environment = command_of(port, dsn, settings)
+    # Where it would keep a journal while the database is away.
+    environment["BOTHWELL_HOME"] = str(tmp_path)
     with log.open("ab") as errors:
         process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=errors)
     assert process.stdout is not None
@@ -294,8 +296,12 @@ def database_gone() -> Iterator[None]:
 
 
 def test_without_a_database_nothing_is_acknowledged_and_the_line_is_kept(
-    bedside: Bedside, listening: Listening
+    bedside: Bedside, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
 ) -> None:
+    # Without a secret there is no journal to keep anything in meanwhile.
+    monkeypatch.delenv("BOTHWELL_SECRET_KEY")
+    listening = start(tmp_path)
+    request.addfinalizer(listening.kill)
     message = said(bedside.device.identifier, timezone.now(), control_id="gone", systolic=121)
     time.sleep(0.01)  # HL7 times are whole milliseconds: within one, the second reading would be a repeat
     with socket.create_connection(("127.0.0.1", listening.port), 5) as call:
@@ -331,7 +337,7 @@ def test_a_fault_of_ours_is_told_to_the_monitor_and_stops_nothing(
     def fails(*args: object, **kwargs: object) -> None:
         raise KeyError(SECRET)
 
-    monkeypatch.setattr(actions, "zones_of", fails)
+    monkeypatch.setattr(feed, "sites_of", fails)
     answer = Desk().answer(said(bedside.device.identifier, timezone.now(), systolic=120), timezone.now())
     assert answer is not None
     assert b"MSA|AE|" in answer
