@@ -18,17 +18,21 @@ from bothwell.codes import BY_CODE
 from bothwell.couples.models import Person
 from bothwell.dosing.models import DosingSession
 from bothwell.later import tell
-from bothwell.monitoring import alarms, vitals
-from bothwell.monitoring.feed import Recorded, known_among, look_at_clocks, record, tick, zones_of
-from bothwell.monitoring.models import Alarm, AlarmEvent, Binding, Device, Note, Sample
+from bothwell.monitoring import alarms, pausing, vitals
+from bothwell.monitoring.feed import Recorded, known_among, look_at_clocks, record, zones_of
+from bothwell.monitoring.models import Alarm, AlarmEvent, AlarmSetting, Binding, Device, Note, Sample
+from bothwell.monitoring.overdue import CHECKS
+from bothwell.monitoring.ticking import tick
 from bothwell.monitoring.watch import (
     SESSION,
+    Channel,
     Entry,
     Watched,
     fold,
     insert,
     keep_event,
     keep_events,
+    limits_of,
     lock,
     printable,
     rows,
@@ -46,8 +50,11 @@ __all__ = [
     "enter",
     "known_among",
     "look_at_clocks",
+    "pause",
     "record",
     "tick",
+    "turn_off",
+    "turn_on",
     "unbind",
     "zones_of",
 ]
@@ -102,10 +109,12 @@ def enter(
     wanted: bool | None = None,
     body_site: str = "",
     note: str = "",
+    detail: Mapping[str, str] | None = None,
 ) -> Entered:
     """Take down what a person measured or saw, by quantity in our unit, and a sentence if they wrote one.
 
-    `wanted` says of a dissociation whether it was wanted. Sent again with the same `request_id`, it changes
+    `wanted` says of a dissociation whether it was wanted; `detail` stays beside each value, as by which clock
+    it was timed. Sent again with the same `request_id`, it changes
     nothing. Raises Refused with what would be taken.
     """
     watched = _session_to_write(session.id)
@@ -123,7 +132,7 @@ def enter(
             observed_at=at,
             author_id=by.id,
             request_id=request_id,
-            detail=_detail(code, wanted, body_site),
+            detail=_detail(code, wanted, body_site) | dict(detail or {}),
         )
         for code, value in readings.items()
     ]
@@ -244,6 +253,147 @@ def acknowledge(*, by: Person, alarm_id: UUID) -> AlarmEvent:
     return kept
 
 
+# ── quiet for a while ─────────────────────────────────────────────────────────────────────────────────────
+
+MOST_REASON = 300
+
+
+@transaction.atomic
+def pause(*, by: Person, session: DosingSession, code: str, request_id: UUID) -> AlarmSetting:
+    """The alarms of one quantity call nobody for two minutes, then what holds is called again. Sent twice with
+    one `request_id`, it is done once. Raises Refused if they are quiet already.
+    """
+    watched, channel, known = _to_quieten(session.id, code, AlarmSetting.What.PAUSE, request_id)
+    if known is not None:
+        return known
+    now = timezone.now()
+    _wake(watched, channel, now)
+    if channel.state.is_quiet:
+        raise Refused(
+            "These alarms are off already." if channel.state.is_off else "These alarms are paused already."
+        )
+    channel.state = pausing.paused(channel.state, at=now, until=now + pausing.LONGEST_PAUSE)
+    return _set(
+        by, watched, channel, AlarmSetting.What.PAUSE, now, request_id, until=channel.state.paused_until
+    )
+
+
+@transaction.atomic
+def turn_off(*, by: Person, session: DosingSession, code: str, reason: str, request_id: UUID) -> AlarmSetting:
+    """The alarms of one quantity call nobody until somebody turns them on. Needs a reason; raises Refused, also
+    for what tells that the watch itself has failed (`pausing.NEVER_OFF`).
+    """
+    watched, channel, known = _to_quieten(session.id, code, AlarmSetting.What.OFF, request_id)
+    if known is not None:
+        return known
+    if code in pausing.NEVER_OFF:
+        raise Refused(
+            "This alarm can be paused, not turned off. Chart the check; or take the monitor off, if it is not used."
+        )
+    why = " ".join(reason.split())
+    if not why:
+        raise Refused("Say why these alarms are to be off: it stands beside them for as long as they are.")
+    if len(why) > MOST_REASON:
+        raise Refused(f"A reason holds up to {MOST_REASON} characters. Shorten it.")
+    now = timezone.now()
+    _wake(watched, channel, now)
+    if channel.state.is_off:
+        raise Refused("These alarms are off already.")
+    channel.state = pausing.turned_off(channel.state, at=now)
+    return _set(by, watched, channel, AlarmSetting.What.OFF, now, request_id, reason=why)
+
+
+@transaction.atomic
+def turn_on(*, by: Person, session: DosingSession, code: str, request_id: UUID) -> AlarmSetting:
+    """The alarms of one quantity call again; what holds now is called at once. Raises Refused if they do."""
+    watched, channel, known = _to_quieten(session.id, code, AlarmSetting.What.ON, request_id)
+    if known is not None:
+        return known
+    if not channel.state.is_quiet:
+        raise Refused("These alarms are on already.")
+    now = timezone.now()
+    _arm(watched, channel, now)
+    return _set(by, watched, channel, AlarmSetting.What.ON, now, request_id)
+
+
+def _to_quieten(
+    session_id: UUID, code: str, what: AlarmSetting.What, request_id: UUID
+) -> tuple[Watched, Channel, AlarmSetting | None]:
+    """The session, the channel behind its lock, and what this very post did before. Raises Refused."""
+    watched = _session_to_write(session_id)
+    if watched.ended_at is not None:
+        raise Refused(NOT_OPEN)
+    if code not in BY_CODE and code not in pausing.NEVER_OFF:
+        raise Refused("There are no such alarms here.")
+    _once(request_id)
+    channel = lock(watched, {code})[code]
+    known = AlarmSetting.objects.filter(session_id=watched.id, request_id=request_id).first()
+    if known is not None and (known.code, known.what) != (code, what):
+        raise Refused("This page was used before. Look again, and press once more.")
+    return watched, channel, known
+
+
+def _limits_now(session: Watched, code: str) -> alarms.Limits:
+    return limits_of(session, {code})[code] if code in BY_CODE else alarms.Limits(code)
+
+
+def _wake(session: Watched, channel: Channel, at: datetime) -> None:
+    """A pause that ran out a moment ago is over, whether or not anything has looked since."""
+    channel.state, events = alarms.wake(_limits_now(session, channel.code), channel.state, at)
+    keep_events(session, channel.code, events)
+
+
+def _arm(session: Watched, channel: Channel, at: datetime) -> None:
+    channel.state, events = alarms.arm(_limits_now(session, channel.code), channel.state, at)
+    keep_events(session, channel.code, events)
+
+
+def _set(
+    by: Person,
+    session: Watched,
+    channel: Channel,
+    what: AlarmSetting.What,
+    at: datetime,
+    request_id: UUID | None,
+    *,
+    until: datetime | None = None,
+    reason: str = "",
+) -> AlarmSetting:
+    save([channel])
+    setting = AlarmSetting(
+        clinic_id=session.clinic_id,
+        subject_id=session.subject_id,
+        couple_id=session.couple_id,
+        author=by,
+        session_id=session.id,
+        request_id=request_id,
+        code=channel.code,
+        what=what,
+        at=at,
+        until=until,
+        reason=reason,
+    )
+    setting.save(force_insert=True)
+    said = {"pause": "paused alarms", "off": "turned alarms off", "on": "turned alarms on"}[what.value]
+    audit.log(said, by=by, subject=session.subject_id, item_kind=KIND, item_id=setting.id)
+    _tell_of_monitor(session)
+    return setting
+
+
+def _arm_all(by: Person, session: Watched, at: datetime) -> None:
+    """Another monitor is another beginning: nothing of what was quiet stays so unseen."""
+    codes = [
+        code
+        for (code,) in rows(
+            "select code from bothwell_channel where session_id = %s and state->>'quiet_since' is not null",
+            [session.id],
+        )
+    ]
+    for channel in lock(session, codes).values() if codes else ():
+        _arm(session, channel, at)
+        _set(by, session, channel, AlarmSetting.What.ON, at, None, reason="A monitor was put on.")
+
+
 @transaction.atomic
 def bind_device(
     *, by: Person, session: DosingSession, device: Device, request_id: UUID | None = None
@@ -281,6 +431,7 @@ def bind_device(
             bound.save(force_insert=True)
     except IntegrityError as error:
         raise Refused("This monitor is bound to another session. End that first.") from error
+    _arm_all(by, watched, now)
     audit.log("bound a monitor", by=by, subject=watched.subject_id, item_kind=KIND, item_id=bound.id)
     _tell_of_monitor(watched)
     return bound
@@ -304,7 +455,7 @@ def _end_bindings(session: Watched, at: datetime) -> bool:
     codes = [
         code for (code,) in rows("select code from bothwell_channel where session_id = %s", [session.id])
     ]
-    channels = list(lock(session, codes).values())
+    channels = [each for each in lock(session, codes).values() if each.code != CHECKS]
     for channel in channels:
         signal = channel.state.signal
         if signal is not None:

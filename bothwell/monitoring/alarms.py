@@ -24,7 +24,11 @@ The rules, in the order they matter
    what stood.
 6. *Only newer readings are a sign of life*, and only by arrival: `heard_at`. What a silence means is for
    `silence` to say, once for all quantities of a monitor.
-7. *Each source for itself.* Where two sensors speak of one quantity without a pause (the heart rate of the ECG
+7. *Quiet is for a while, and seen.* While alarms are paused or off nothing is called, the watch goes on, and what
+   stands goes on to stand; with the pause's end what holds then is called at once, once. What came and went in
+   between is in the chart and is not called; what came late meanwhile, of the time before, is.
+8. *Nobody answers: the next is called*, level after level, once each.
+9. *Each source for itself.* Where two sensors speak of one quantity without a pause (the heart rate of the ECG
    and of the oximeter), a normal value of one does not end what holds for the other, unless that has fallen
    silent; the condition is that of the worse.
 """
@@ -43,6 +47,7 @@ from bothwell.monitoring.channel import (
     Condition,
     Kind,
     Late,
+    Outcome,
     Span,
     Standing,
     Tick,
@@ -60,6 +65,7 @@ from bothwell.monitoring.limits import (
     default_limits,
     with_baseline,
 )
+from bothwell.monitoring.pausing import has_run_out
 from bothwell.monitoring.runs import SAME_STRETCH, Run, advance, level_of, replay, runs_in
 from bothwell.monitoring.vitals import format_number, format_value
 
@@ -69,26 +75,84 @@ __all__ = [
     "ChannelState",
     "Kind",
     "Limits",
+    "Outcome",
     "Priority",
     "Standing",
     "Tick",
     "UnreadableLimits",
     "acknowledge",
+    "arm",
     "default_limits",
     "foremost",
     "from_json",
     "step",
     "to_json",
+    "trimmed",
+    "wake",
     "with_baseline",
 ]
 
-Outcome = tuple[ChannelState, tuple[AlarmEvent, ...]]
 MAX_WINDOW = 240
 MAX_SPANS = 200
+# The session's own nurses and prescriber, then everyone on staff, then the lead: `calling`.
+LAST_LEVEL = 3
 
 
 def step(limits: Limits, state: ChannelState, reading: AlarmReading | Tick) -> Outcome:
     """The channel after a reading or the passing of time, and what happened to its alarms."""
+    at = reading.at if isinstance(reading, Tick) else reading.received_at
+    if not has_run_out(state, at):
+        return _fold(limits, state, reading)
+    state, said = _speak(limits, state, at)
+    state, happened = _fold(limits, state, reading)
+    state, called = _call_again(limits, state, at)
+    return state, said + happened + called
+
+
+def wake(limits: Limits, state: ChannelState, at: datetime) -> Outcome:
+    """The channel at a time at which a pause may have run out: what holds then is called."""
+    return arm(limits, state, at) if has_run_out(state, at) else (state, ())
+
+
+def arm(limits: Limits, state: ChannelState, at: datetime) -> Outcome:
+    """The channel calling again, whether it was paused or off: what holds now is called at once, once."""
+    if not state.is_quiet:
+        return state, ()
+    state, said = _speak(limits, state, at)
+    state, called = _call_again(limits, state, at)
+    return state, said + called
+
+
+def _speak(limits: Limits, state: ChannelState, at: datetime) -> Outcome:
+    """The channel no longer quiet, with what was held back of the time before it was."""
+    held = state.held
+    state = replace(state, quiet_since=None, paused_until=None, held=None)
+    if held is None:
+        return state, ()
+    state, raised = _stand(state, replace(held, raised_at=at), at, is_late=True)
+    state, ended = _end(limits, state, at)
+    return state, raised + ended
+
+
+def _call_again(limits: Limits, state: ChannelState, at: datetime) -> Outcome:
+    """What holds now and has no alarm that stands for it is called."""
+    if state.is_quiet or _is_sounding(state) or not state.window:
+        return state, ()
+    conditions = replay(limits, state)
+    run = next(
+        (run for run in reversed(list(runs_in(limits, state, conditions))) if run.priority == state.level),
+        None,
+    )
+    if run is not None:
+        return _raise(limits, state, run.reading, run.sounding, run.priority, at, False)
+    # What holds and began before the window still reaches has no run in it: the newest reading speaks for it.
+    names = set(map(rule_in, conditions[-1].active))
+    sounding = tuple(rule for rule in limits.rules if rule.name in names)
+    assert state.level is not None
+    return _raise(limits, state, state.window[-1], sounding, state.level, at, False)
+
+
+def _fold(limits: Limits, state: ChannelState, reading: AlarmReading | Tick) -> Outcome:
     if isinstance(reading, Tick):
         return _tick(limits, state, reading.at)
     is_known = any(_identity(known) == _identity(reading) for known in state.window)
@@ -101,7 +165,7 @@ def step(limits: Limits, state: ChannelState, reading: AlarmReading | Tick) -> O
     state = replace(state, window=window)
     state, events = _announce(limits, state, placed, reading.received_at, newest)
     state = _hear(state, reading.received_at, placed, newest)
-    window, before, left = _trimmed(limits, state.window, state.before)
+    window, before, left = trimmed(limits, state.window, state.before)
     return replace(state, window=window, before=before, late=left or state.late), events
 
 
@@ -161,7 +225,7 @@ def _announce(
     conditions = replay(limits, state)
     fresh, runs, state = _brought_to_light(limits, state, conditions, placed)
     state = replace(state, level=level_of(limits, conditions[-1]))
-    if fresh is None and not _is_sounding(state):
+    if fresh is None and not _is_sounding(state) and not state.is_quiet:
         # A correction, or a changed limit, made true again what had been called over.
         fresh = next((run for run in runs if run.priority == state.level), None)
     events: tuple[AlarmEvent, ...] = ()
@@ -178,11 +242,16 @@ def _brought_to_light(
     """The gravest run nobody was told of, every run that matters, and the state that remembers them as told."""
     # Runs wholly before the reading were dealt with when they came; only it and what follows can be new.
     runs = [run for run in runs_in(limits, state, conditions) if run.end >= placed.ordered_at]
-    fresh = next((run for run in runs if not _covered(state.spans, run)), None)
+    fresh = next((run for run in runs if not _covered(state.spans, run) and _is_to_call(state, run)), None)
     spans = state.spans
     for run in runs:
         spans = _cover(spans, Span(run.start, run.end, run.priority))
     return fresh, runs, replace(state, spans=spans)
+
+
+def _is_to_call(state: ChannelState, run: Run) -> bool:
+    """Whether a run is called at all: while the channel is quiet, only one that began before (and then later)."""
+    return state.quiet_since is None or run.reading.ordered_at < state.quiet_since
 
 
 def _is_sounding(state: ChannelState) -> bool:
@@ -206,7 +275,7 @@ def _judge_late(limits: Limits, state: ChannelState, reading: AlarmReading) -> O
         return state, ()
     seen = replace(state, window=window, before=late.before)
     fresh, _, seen = _brought_to_light(limits, seen, replay(limits, seen), placed)
-    state = replace(state, late=Late(*_trimmed(limits, window, late.before)[:2]), spans=seen.spans)
+    state = replace(state, late=Late(*trimmed(limits, window, late.before)[:2]), spans=seen.spans)
     if fresh is None:
         return state, ()
     return _raise_late(limits, state, fresh.reading, fresh.sounding, fresh.priority, reading.received_at)
@@ -285,9 +354,20 @@ def _raise(
     at: datetime,
     is_late: bool,
 ) -> Outcome:
-    """A new alarm; those of its priority or below are superseded by it."""
+    """A new alarm; while the channel is quiet none, but what is older than the quiet is held until it ends."""
     text = _text(limits, reading.value, sounding)
-    new = Standing(state.last_number + 1, priority, text, at, reading.observed_at)
+    new = Standing(0, priority, text, at, reading.observed_at)
+    if state.quiet_since is None:
+        return _stand(state, new, at, is_late=is_late)
+    is_older = reading.ordered_at < state.quiet_since
+    if is_older and (state.held is None or RANK[state.held.priority] < RANK[priority]):
+        state = replace(state, held=new)
+    return state, ()
+
+
+def _stand(state: ChannelState, new: Standing, at: datetime, *, is_late: bool) -> Outcome:
+    """An alarm under the next number; those of its priority or below are superseded by it."""
+    new, priority = replace(new, number=state.last_number + 1), new.priority
     superseded = [alarm for alarm in state.standing if RANK[alarm.priority] <= RANK[priority]]
     events = [_event(Kind.OVER, alarm, at) for alarm in superseded if not alarm.is_over]
     events.append(replace(_event(Kind.RAISED, new, at), is_late=is_late))
@@ -309,7 +389,10 @@ def _end(limits: Limits, state: ChannelState, at: datetime) -> Outcome:
 
 
 def _event(kind: Kind, alarm: Standing, at: datetime, by: str = "") -> AlarmEvent:
-    return AlarmEvent(kind, alarm.number, alarm.priority, at, alarm.text, alarm.observed_at, by=by)
+    level = alarm.level if kind is Kind.ESCALATED else 0
+    return AlarmEvent(
+        kind, alarm.number, alarm.priority, at, alarm.text, alarm.observed_at, by=by, level=level
+    )
 
 
 def _text(limits: Limits, value: Decimal, sounding: tuple[Rule, ...]) -> str:
@@ -356,18 +439,22 @@ def _tick(limits: Limits, state: ChannelState, at: datetime) -> Outcome:
 
 
 def _escalate(limits: Limits, state: ChannelState, at: datetime) -> Outcome:
-    """Alarms nobody acknowledged in time go further, once each."""
+    """Alarms nobody acknowledged in time go further, to the next level each time they waited so long again.
+
+    A pause does not answer an alarm: one that stands is passed on all the same.
+    """
     if limits.escalate_after_seconds is None:
         return state, ()
     patience = timedelta(seconds=limits.escalate_after_seconds)
     events: list[AlarmEvent] = []
 
     def waited(alarm: Standing) -> Standing:
-        done = alarm.acknowledged_at is not None or alarm.escalated_at is not None
-        if done or at - alarm.raised_at < patience:
+        is_done = alarm.acknowledged_at is not None or alarm.level >= LAST_LEVEL
+        if is_done or at - (alarm.escalated_at or alarm.raised_at) < patience:
             return alarm
-        events.append(_event(Kind.ESCALATED, alarm, at))
-        return replace(alarm, escalated_at=at)
+        passed_on = replace(alarm, escalated_at=at, level=alarm.level + 1)
+        events.append(_event(Kind.ESCALATED, passed_on, at))
+        return passed_on
 
     signal = None if state.signal is None else waited(state.signal)
     return replace(state, standing=tuple(waited(alarm) for alarm in state.standing), signal=signal), tuple(
@@ -375,7 +462,7 @@ def _escalate(limits: Limits, state: ChannelState, at: datetime) -> Outcome:
     )
 
 
-def _trimmed(
+def trimmed(
     limits: Limits, window: tuple[AlarmReading, ...], before: Condition
 ) -> tuple[tuple[AlarmReading, ...], Condition, Late | None]:
     """The window without readings that left it, the condition they left behind, and, if a gap went with them,

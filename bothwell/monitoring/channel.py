@@ -16,7 +16,7 @@ from bothwell.monitoring.limits import Priority
 
 
 class Kind(StrEnum):
-    """What becomes of an alarm; each happens at most once to one alarm number."""
+    """What becomes of an alarm; each at most once to one alarm number, passing on at most once a level."""
 
     RAISED = "raised"
     ACKNOWLEDGED = "acknowledged"
@@ -63,6 +63,7 @@ class AlarmEvent:
     observed_at: datetime | None = None
     is_late: bool = False
     by: str = ""
+    level: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +79,8 @@ class Standing:
     escalated_at: datetime | None = None
     acknowledged_at: datetime | None = None
     acknowledged_by: str = ""
+    level: int = 0
+    """How far it was passed on; `escalated_at`: when it was, last."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +132,9 @@ class Late:
 class ChannelState:
     """What is remembered of a channel. `level` is the condition now, whatever was acknowledged.
 
-    `signal` and `missing` are used by a session's one channel for lost signals: the alarm, and what it names.
+    `signal` and `missing` are used by a session's channels for what has not come, a reading or a check: the
+    alarm, and what it names. While `quiet_since` is set nothing is called: until `paused_until`, or, without
+    one, until somebody turns the alarms on again; `held`: what came to light meanwhile of the time before.
     """
 
     window: tuple[AlarmReading, ...] = ()
@@ -142,6 +147,22 @@ class ChannelState:
     missing: tuple[str, ...] = ()
     heard_at: datetime | None = None
     last_number: int = 0
+    quiet_since: datetime | None = None
+    paused_until: datetime | None = None
+    held: Standing | None = None
+
+    @property
+    def is_quiet(self) -> bool:
+        """Paused, or turned off."""
+        return self.quiet_since is not None
+
+    @property
+    def is_off(self) -> bool:
+        """Turned off: no time ends it."""
+        return self.quiet_since is not None and self.paused_until is None
+
+
+Outcome = tuple[ChannelState, tuple[AlarmEvent, ...]]
 
 
 # ── as JSON ──
@@ -165,6 +186,9 @@ def to_json(state: ChannelState) -> dict[str, Any]:
         "missing": list(state.missing),
         "heard_at": _when(state.heard_at),
         "last_number": state.last_number,
+        "quiet_since": _when(state.quiet_since),
+        "paused_until": _when(state.paused_until),
+        "held": _standing_to_json(state.held) if state.held else None,
     }
 
 
@@ -187,6 +211,9 @@ def from_json(data: Mapping[str, Any]) -> ChannelState:
         missing=tuple(data.get("missing", ())),
         heard_at=_time(data["heard_at"]),
         last_number=data["last_number"],
+        quiet_since=_time(data.get("quiet_since")),
+        paused_until=_time(data.get("paused_until")),
+        held=_standing_from_json(held) if (held := data.get("held")) else None,
     )
 
 
@@ -235,6 +262,7 @@ def _standing_to_json(alarm: Standing) -> dict[str, Any]:
         "escalated_at": _when(alarm.escalated_at),
         "acknowledged_at": _when(alarm.acknowledged_at),
         "acknowledged_by": alarm.acknowledged_by,
+        "level": alarm.level,
     }
 
 
@@ -249,6 +277,7 @@ def _standing_from_json(data: Mapping[str, Any]) -> Standing:
         escalated_at=_time(data["escalated_at"]),
         acknowledged_at=_time(data["acknowledged_at"]),
         acknowledged_by=data["acknowledged_by"],
+        level=data.get("level", 1 if data["escalated_at"] else 0),
     )
 
 

@@ -17,6 +17,7 @@ from bothwell.pathway.schema import Route
 
 FAR = timedelta(days=2)
 """Later than any infusion ends: so one that still runs is counted to its ordered end."""
+UNRECKONED = "The rate was changed and the order names no concentration: what ran in is not known, so no curve is drawn."
 
 
 class Charted(Protocol):
@@ -32,6 +33,8 @@ class Charted(Protocol):
     def dose_mg(self) -> Decimal | None: ...
     @property
     def route(self) -> str: ...
+    @property
+    def rate_ml_per_h(self) -> Decimal | None: ...
 
 
 def charted(
@@ -41,11 +44,12 @@ def charted(
     product: str,
     started_at: datetime,
     ordered_minutes: int | None,
+    volume_ml: Decimal | None = None,
 ) -> tuple[Given, ...] | NoModel:
     """Every ketamine dose of the session, an infusion as it ran and, if it runs, as it was ordered to go on."""
     none = published()["none"]
     infused = [row for row in rows if row.event == "start"]
-    beside = [row for row in rows if row.event == "given" and is_ketamine(row.substance)]
+    beside = [row for row in rows if row.event in ("given", "dose") and is_ketamine(row.substance)]
     if any(row.dose_mg is None for row in (*infused, *beside)):
         return NoModel(none["uncharted"])
     model = model_for(route, product)
@@ -55,19 +59,20 @@ def charted(
         Given(float(row.dose_mg or 0), _minute(row.at, started_at), _minute(row.at, started_at))
         for row in beside
     ]
-    return (*_infusion(rows, infused, ordered_minutes, started_at), *at_once)
+    ran = flowsheet.infusion(rows, ordered_minutes, started_at + FAR, volume_ml) if infused else None
+    if ran is not None and not ran.is_reckoned:
+        return NoModel(UNRECKONED)
+    return (*(_stretches(ran, infused[0], started_at) if ran else ()), *at_once)
 
 
-def _infusion(
-    rows: Sequence[Charted], begun: Sequence[Charted], minutes: int | None, started_at: datetime
-) -> list[Given]:
-    """The stretches the infusion ran, each with its part of the dose."""
-    ran = flowsheet.infusion(rows, minutes, started_at + FAR) if begun else None
-    if ran is None:
-        return []
-    a_minute = float(begun[0].dose_mg or 0) / ran.minutes
-    spans = [(_minute(begin, started_at), _minute(end, started_at)) for begin, end in ran.spans]
-    return [Given(a_minute * (end - begin), begin, end) for begin, end in spans if end > begin]
+def _stretches(ran: flowsheet.Infusion, begun: Charted, started_at: datetime) -> list[Given]:
+    """The stretches the infusion ran, each with its part of the dose by how fast it ran."""
+    a_minute = float(begun.dose_mg or 0) / ran.minutes
+    spans = [
+        (_minute(begin, started_at), _minute(end, started_at), speed or 0)
+        for (begin, end), speed in zip(ran.spans, ran.speeds, strict=True)
+    ]
+    return [Given(a_minute * speed * (end - begin), begin, end) for begin, end, speed in spans if end > begin]
 
 
 def _minute(at: datetime, started_at: datetime) -> float:

@@ -11,8 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from bothwell.codes import BY_CODE
-from bothwell.monitoring.alarms import Outcome
-from bothwell.monitoring.channel import AlarmEvent, ChannelState, Kind, Standing
+from bothwell.monitoring.channel import AlarmEvent, ChannelState, Kind, Outcome, Standing
 from bothwell.monitoring.limits import Limits, Priority
 
 # The name under which a session's lost signals are kept, beside the quantities.
@@ -53,7 +52,7 @@ def step(state: ChannelState, missing: Missing, at: datetime) -> Outcome:
     """The session's channel for lost signals after a look at what is missing, and what became of its alarm.
 
     A quantity that is gone and was not named makes it a new alarm; one that is back takes its name off; when
-    none is gone any more, it is over.
+    none is gone any more, it is over. While it is paused, no new alarm is made of it.
     """
     if not missing.gone:
         return replace(state, signal=None, missing=()), _over(state, at)
@@ -63,6 +62,8 @@ def step(state: ChannelState, missing: Missing, at: datetime) -> Outcome:
         if still == state.missing:
             return state, ()
         return replace(state, signal=replace(state.signal, text=_text(still, silent)), missing=still), ()
+    if state.is_quiet:
+        return state, ()
     named = tuple(code for code in BY_CODE if code in silent)
     alarm = Standing(state.last_number + 1, Priority.TECHNICAL, _text(named, silent), at)
     raised = AlarmEvent(Kind.RAISED, alarm.number, alarm.priority, at, alarm.text)

@@ -346,13 +346,13 @@ def test_a_lost_feed_is_one_alarm_that_names_what_is_missing(bedside: Bedside) -
     assert alarms_of(bedside.session) == [("monitor", "technical", ["acknowledged"])]
 
 
-def test_a_lost_feed_nobody_answers_goes_further_once(bedside: Bedside) -> None:
+def test_a_lost_feed_nobody_answers_goes_further_level_by_level(bedside: Bedside) -> None:
     at = now()
     feed(said(bedside.device.identifier, at, spo2=97), at)
     tick(at + timedelta(seconds=8))
     for seconds in (watch.ESCALATE_AFTER_SECONDS + 7, watch.ESCALATE_AFTER_SECONDS + 8, 400):
         tick(at + timedelta(seconds=seconds))
-    assert alarms_of(bedside.session) == [("monitor", "technical", ["escalated"])]
+    assert alarms_of(bedside.session) == [("monitor", "technical", ["escalated", "escalated"])]
 
 
 def test_oximetry_that_never_speaks_is_missed_other_quantities_are_not(bedside: Bedside) -> None:

@@ -231,12 +231,16 @@ def test_an_acknowledgement_made_before_something_worse_came_silences_nothing() 
     assert foremost(watch.state).acknowledged_at == after(4)
 
 
-def test_an_alarm_nobody_answers_goes_further_once() -> None:
+def test_an_alarm_nobody_answers_goes_further_level_by_level() -> None:
     watch = Watch(default_limits({"systolic": {"warn_high": 160, "escalate_after_seconds": 100}})["systolic"])
     watch.see(164, 0)
     assert watch.wait(99) == []
     assert watch.wait(100) == ["escalated medium 1"]
-    assert watch.wait(200) == []
+    assert watch.wait(199) == []
+    assert watch.wait(200) == ["escalated medium 1"]
+    assert watch.wait(300) == ["escalated medium 1"]
+    assert watch.wait(9000) == []
+    assert [event.level for event in watch.events] == [0, 1, 2, 3]
 
 
 # ── order and repetition ──

@@ -25,6 +25,7 @@ class Row:
     substance: str = KETAMINE
     dose_mg: Decimal | None = None
     route: str = "iv"
+    rate_ml_per_h: Decimal | None = None
 
     @property
     def at(self) -> datetime:

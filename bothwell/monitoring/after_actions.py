@@ -1,0 +1,268 @@
+"""What a nurse or prescriber writes about the time after a dose: adverse events, their follow-up, the next-day call.
+
+A row is never changed: what is learnt later is a new row beside the old. Nothing here grades, and nothing rings.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from django.conf import settings
+from django.db import IntegrityError, connection, transaction
+from django.utils import timezone
+
+from bothwell.couples.models import Clinic, Contact, Person
+from bothwell.dosing import actions as dosing
+from bothwell.dosing.models import DosingSession
+from bothwell.instruments import safety_actions
+from bothwell.later import tell
+from bothwell.monitoring import adverse, next_day
+from bothwell.monitoring.models import AdverseEvent, NextDayCall
+from bothwell.privacy import audit
+from bothwell.refusal import Refused, Stale
+
+KIND = "dosing.flowsheet"
+NOT_YOURS = "Only this person's prescriber or nurse can do this."
+SOMEBODY_ELSE = "Somebody else has revised this already. Look at what they wrote; nothing of yours was kept."
+CALL_IS_DONE = "Somebody else has finished this call already. Look at what they wrote."
+DOSED = frozenset({"discharged", "left_early"})
+"""How a session with a dose ends."""
+
+
+# ── adverse events ────────────────────────────────────────────────────────────────────────────────────────
+
+
+@transaction.atomic
+def note_event(*, by: Person, session_id: UUID, said: adverse.Said, request_id: UUID) -> AdverseEvent:
+    """Keep an adverse event of a session, during it or after. The same `request_id` again changes nothing.
+
+    Raises Refused with what is missing.
+    """
+    session = _session(by, session_id)
+    if known := AdverseEvent.objects.filter(session=session, request_id=request_id).first():
+        return known
+    return _keep(by, session, said, request_id, "noted an adverse event")
+
+
+@transaction.atomic
+def revise_event(
+    *, by: Person, event_id: UUID, said: adverse.Said, reason: str, request_id: UUID
+) -> AdverseEvent:
+    """A new version of an event, with the reason; the old one stays on record and no longer counts.
+
+    Raises Refused with what is missing, Stale when a newer version stands there already.
+    """
+    old = AdverseEvent.objects.filter(id=event_id).first()
+    if old is None:
+        raise Refused("There is no such event here.")
+    session = _session(by, old.session_id)
+    if known := AdverseEvent.objects.filter(session=session, request_id=request_id).first():
+        return known
+    if AdverseEvent.objects.filter(revises=old).exists():
+        raise Stale(SOMEBODY_ELSE)
+    why = _fits(reason, adverse.LONGEST["reason"])
+    if not why:
+        raise Refused("Say why it is revised.")
+    return _keep(by, session, said, request_id, "revised an adverse event", revises=old, reason=why)
+
+
+def _keep(
+    by: Person,
+    session: DosingSession,
+    said: adverse.Said,
+    request_id: UUID,
+    did: str,
+    *,
+    revises: AdverseEvent | None = None,
+    reason: str = "",
+) -> AdverseEvent:
+    faults = faults_of(session, said, revises)
+    if faults:
+        raise Refused(faults[0].sentence)
+    row = AdverseEvent(
+        **_about(by, session), request_id=request_id, revises=revises, reason=reason, **_columns(said)
+    )
+    try:
+        with transaction.atomic():
+            row.save(force_insert=True)
+    except IntegrityError as error:
+        raise Stale(SOMEBODY_ELSE) from error
+    audit.log(did, by=by, subject=session.subject_id, item_kind=KIND, item_id=row.id)
+    tell("room", session.id)
+    return row
+
+
+def faults_of(
+    session: DosingSession, said: adverse.Said, revises: AdverseEvent | None = None
+) -> list[adverse.Fault]:
+    """What keeps this event from being kept; for the page to show beside each answer."""
+    if session.arrived_at is None:
+        return [adverse.Fault("began_at", "The person has not arrived yet.")]
+    return adverse.faults(
+        said,
+        adverse.shipped(),
+        arrived_at=session.arrived_at,
+        now=timezone.now(),
+        today=timezone.now().astimezone(_zone(session)).date(),
+        kept_on=revises.follow_up_on if revises else None,
+    )
+
+
+def _columns(said: adverse.Said) -> dict[str, Any]:
+    term = adverse.shipped().find(said.code)
+    assert term is not None  # the rule has asked for it
+    return {
+        "term": said.name.strip() if term.asks_name else term.title,
+        "code": "" if term.asks_name else term.code,
+        "grading": term.grading,
+        "grade": said.grade,
+        "wanted": said.wanted if term.asks_wanted else None,
+        "began_at": said.began_at,
+        "ended_at": said.ended_at,
+        "is_serious": bool(said.is_serious),
+        "serious_because": ", ".join(said.serious_because) if said.is_serious else "",
+        "action_taken": adverse.done_in_words(said.prescriber, said.action_taken),
+        "outcome": said.outcome,
+        "follow_up_on": said.follow_up_on,
+        "follow_up": said.follow_up.strip(),
+        "note": said.note.strip(),
+    }
+
+
+def as_said(event: AdverseEvent) -> adverse.Said:
+    """A kept event as it was described, to begin a revision with."""
+    prescriber, action_taken = adverse.done_apart(event.action_taken)
+    return adverse.Said(
+        code=event.code or adverse.OTHER,
+        grade=event.grade,
+        began_at=event.began_at,
+        outcome=event.outcome,
+        is_serious=event.is_serious,
+        name="" if event.code else event.term,
+        wanted=event.wanted,
+        ended_at=event.ended_at,
+        serious_because=tuple(each for each in event.serious_because.split(", ") if each),
+        prescriber=prescriber,
+        action_taken=action_taken,
+        follow_up_on=event.follow_up_on,
+        follow_up=event.follow_up,
+        note=event.note,
+    )
+
+
+# ── the next-day call ─────────────────────────────────────────────────────────────────────────────────────
+
+
+@transaction.atomic
+def call(*, by: Person, session_id: UUID, said: next_day.Said, request_id: UUID) -> NextDayCall:
+    """Keep one call after a session: reached or not, what was said, when to ring again, or given up with a reason.
+
+    Thoughts of not living raise the safety task of the person's prescriber and individual therapist, in the same
+    transaction. The same `request_id` again changes nothing. Raises Refused, or Stale when the call is done.
+    """
+    session = _session(by, session_id)
+    if session.ended_at is None or session.started_at is None or session.outcome not in DOSED:
+        raise Refused("No call is due: no dose was given, or the session is not signed off.")
+    _one_at_a_time(session.id)
+    calls = NextDayCall.objects.filter(session=session)
+    if known := calls.filter(request_id=request_id).first():
+        return known
+    if calls.filter(is_closed=True).exists():
+        raise Stale(CALL_IS_DONE)
+    said = replace(said, answers=_asked(said.answers, said.was_reached), note=_fits(said.note))
+    faults = faults_of_call(session, said)
+    if faults:
+        raise Refused(faults[0].sentence)
+    row = NextDayCall(
+        **_about(by, session),
+        request_id=request_id,
+        at=said.at,
+        was_reached=said.was_reached,
+        answers=said.answers,
+        note=said.note,
+        next_at=None if said.was_reached else said.next_at,
+        is_closed=next_day.closes(said, ended_at=session.ended_at, zone=_zone(session)),
+    )
+    row.save(force_insert=True)
+    audit.log(
+        "rang after a session" if said.was_reached else "tried to ring after a session",
+        by=by,
+        subject=session.subject_id,
+        item_kind=KIND,
+        item_id=row.id,
+    )
+    _raise_thoughts(by, session, said)
+    return row
+
+
+def faults_of_call(session: DosingSession, said: next_day.Said) -> list[adverse.Fault]:
+    """What keeps this call from being kept; for the page to show beside each answer."""
+    assert session.ended_at is not None
+    contact = Contact.objects.filter(subject_id=session.subject_id).first()
+    return next_day.faults(
+        said,
+        ended_at=session.ended_at,
+        now=timezone.now(),
+        may_leave_message=bool(contact and contact.may_leave_message),
+    )
+
+
+def _raise_thoughts(by: Person, session: DosingSession, said: next_day.Said) -> None:
+    answer = said.answers.get(next_day.THOUGHTS, "")
+    if said.was_reached and answer in next_day.HAS_THOUGHTS:
+        safety_actions.raise_told(
+            by=by,
+            subject_id=session.subject_id,
+            couple_id=session.couple_id,
+            how="on the telephone after a session",
+            is_acute=answer == "now",
+        )
+
+
+def _asked(answers: Mapping[str, str], was_reached: bool) -> dict[str, str]:
+    """Only what belongs to a call that reached somebody, or to one that did not."""
+    names = [question.key for question in next_day.QUESTIONS] + ["questions"] if was_reached else ["tried"]
+    return {name: _fits(str(answers[name])) for name in names if answers.get(name)}
+
+
+# ── whose ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _session(by: Person, session_id: UUID) -> DosingSession:
+    session = DosingSession.objects.select_related("clinic").filter(id=session_id).first()
+    if session is None:
+        raise Refused("There is no such session here.")
+    if not dosing.may_chart(by, session):
+        raise Refused(NOT_YOURS)
+    return session
+
+
+def _about(by: Person, session: DosingSession) -> dict[str, Any]:
+    return {
+        "clinic_id": session.clinic_id,
+        "subject_id": session.subject_id,
+        "couple_id": session.couple_id,
+        "author": by,
+        "session": session,
+    }
+
+
+def _zone(session: DosingSession) -> ZoneInfo:
+    clinic: Clinic = session.clinic
+    return ZoneInfo(clinic.timezone)
+
+
+def _one_at_a_time(session_id: UUID) -> None:
+    """Two who rang for the same session wait for each other."""
+    with connection.cursor() as cursor:
+        cursor.execute("select pg_advisory_xact_lock(hashtextextended(%s, 1))", [str(session_id)])
+
+
+def _fits(text: str, longest: int | None = None) -> str:
+    most = longest or settings.LONGEST_TEXT
+    words = text.strip()
+    if len(words) > most:
+        raise Refused(f"This holds up to {most:,} characters. Shorten it; nothing was lost.")
+    return words

@@ -1,0 +1,76 @@
+"""A reading that was none: a loose sensor, a cuff on a moving arm. It is marked, with a reason, and stays on record.
+
+It deletes nothing, changes no value, and silences no alarm that was raised.
+"""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from django.db import transaction
+
+from bothwell.couples.models import Person
+from bothwell.later import tell
+from bothwell.monitoring.actions import KIND, _once, _session_to_write
+from bothwell.monitoring.models import Sample
+from bothwell.monitoring.watch import Entry, insert
+from bothwell.privacy import audit
+from bothwell.refusal import Refused, Stale
+
+OF_ONE_CUFF = ("systolic", "diastolic", "mean_pressure")
+
+
+@transaction.atomic
+def mark_artefact(*, by: Person, sample_id: UUID, reason: str, request_id: UUID) -> tuple[Sample, ...]:
+    """The rows that take a reading out of the chart; of a blood pressure, all that one measurement said.
+
+    Sent again with the same `request_id`, it changes nothing. Raises Refused, or Stale if it was corrected already.
+    """
+    wrong = Sample.objects.filter(id=sample_id).first()
+    if wrong is None:
+        raise Refused("There is no such reading here.")
+    session = _session_to_write(wrong.session_id)
+    if not reason.strip():
+        raise Refused("Say why the reading was none.")
+    _once(request_id)
+    known = Sample.objects.filter(session_id=session.id, request_id=request_id)
+    if kept := tuple(known):
+        return kept
+    if Sample.objects.filter(corrects=wrong).exists():
+        raise Stale("This reading was corrected already. Look at it again.")
+    entries = [_entry(one, by, reason, request_id) for one in _measured_together(wrong)]
+    if len(insert(session, entries)) != len(entries):
+        raise Stale("Somebody else was first. Look again; nothing was written.")
+    tell("room", session.id)
+    audit.log("marked an artefact", by=by, subject=session.subject_id, item_kind=KIND, item_id=wrong.id)
+    return tuple(known.all())
+
+
+def _measured_together(wrong: Sample) -> Sequence[Sample]:
+    """A cuff's numbers stand and fall together; any other reading stands alone."""
+    if wrong.code not in OF_ONE_CUFF:
+        return [wrong]
+    same = Sample.objects.filter(
+        session_id=wrong.session_id, code__in=OF_ONE_CUFF, observed_at=wrong.observed_at, device=wrong.device,
+        is_artefact=False, corrected_by__isnull=True,
+    )  # fmt: skip
+    return list(same)
+
+
+def _entry(wrong: Sample, by: Person, reason: str, request_id: UUID) -> Entry:
+    root = wrong
+    while root.corrects is not None:
+        root = root.corrects
+    return Entry(
+        code=wrong.code,
+        value=wrong.value,
+        unit=wrong.unit,
+        observed_at=wrong.observed_at,
+        source=wrong.source,
+        author_id=by.id,
+        request_id=request_id,
+        detail=wrong.detail,
+        is_artefact=True,
+        corrects_id=wrong.id,
+        root_id=root.id,
+        reason=reason.strip()[:300],
+    )

@@ -1,0 +1,141 @@
+"""Pausing the alarms of one quantity, turning them off with a reason, and on again; and where all of it is seen.
+
+Nothing here acknowledges an alarm, and nothing is quiet without standing in the room and on the board.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from uuid import UUID, uuid4
+
+from django import forms
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import URLPattern, path
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from bothwell.codes import BY_CODE
+from bothwell.monitoring import actions
+from bothwell.monitoring.pausing import NEVER_OFF
+from bothwell.refusal import Refused
+from bothwell.web import room
+from bothwell.web.bedside_forms import Bedside
+from bothwell.web.quieted import Quiet, off_or_paused, title_of
+from bothwell.web.room_shown import Bed
+
+__all__ = ["off_or_paused"]
+
+OFFERED = (
+    "systolic", "diastolic", "spo2", "heart_rate", "respiratory_rate", "etco2", "sedation", "dissociation", "nausea",
+    *sorted(NEVER_OFF),
+)  # fmt: skip
+
+
+class TurnedOff(Bedside):
+    """Why alarms are to be off."""
+
+    reason = forms.CharField(
+        label="Why",
+        max_length=actions.MOST_REASON,
+        help_text="It stands with your name in the room and on the board until somebody turns them on again.",
+        error_messages={"required": "Say why these alarms are to be off."},
+    )
+
+
+@dataclass(frozen=True)
+class Line:
+    """One quantity on the page of alarms."""
+
+    code: str
+    quiet: Quiet | None
+    request_id: UUID = field(default_factory=uuid4)
+
+    @property
+    def title(self) -> str:
+        return title_of(self.code)
+
+    @property
+    def may_be_off(self) -> bool:
+        return self.code not in NEVER_OFF
+
+
+@require_GET
+def alarms(request: HttpRequest, session_id: UUID) -> HttpResponse:
+    """Every quantity: calling, paused or off."""
+    bed = _open_bed(request, session_id)
+    return _page(request, bed)
+
+
+def _page(request: HttpRequest, bed: Bed, trouble: str = "", status: int = 200) -> HttpResponse:
+    quiet = {each.code: each for each in bed.side.quiet}
+    lines = [Line(code, quiet.get(code)) for code in OFFERED if code in BY_CODE or code in NEVER_OFF]
+    return room._show(request, bed, "room/alarms.html", {"lines": lines, "trouble": trouble}, status)
+
+
+@require_POST
+def pause(request: HttpRequest, session_id: UUID, code: str) -> HttpResponse:
+    """Two minutes without a call."""
+    bed = _open_bed(request, session_id, code)
+    return _done(
+        request,
+        bed,
+        lambda request_id: actions.pause(by=bed.who, session=bed.session, code=code, request_id=request_id),
+    )
+
+
+@require_POST
+def turn_on(request: HttpRequest, session_id: UUID, code: str) -> HttpResponse:
+    """Calling again."""
+    bed = _open_bed(request, session_id, code)
+    return _done(
+        request,
+        bed,
+        lambda request_id: actions.turn_on(by=bed.who, session=bed.session, code=code, request_id=request_id),
+    )
+
+
+@require_http_methods(["GET", "POST"])
+def turn_off(request: HttpRequest, session_id: UUID, code: str) -> HttpResponse:
+    """Off until turned on, with a reason; on a page of its own, so that typing holds up no alarm."""
+    bed = _open_bed(request, session_id, code)
+    form, trouble = TurnedOff(request.POST or None, zone=bed.zone), ""
+    if request.method == "POST" and form.is_valid():
+        try:
+            actions.turn_off(
+                by=bed.who,
+                session=bed.session,
+                code=code,
+                reason=form.cleaned_data["reason"],
+                request_id=form.cleaned_data["request_id"],
+            )
+        except Refused as refused:
+            trouble = refused.reason
+        else:
+            return HttpResponseRedirect(bed.address())
+    context = {"form": form, "title": f"{title_of(code)}: turn the alarms off", "trouble": trouble}
+    return room._show(request, bed, "room/form.html", context, 422 if request.method == "POST" else 200)
+
+
+def _open_bed(request: HttpRequest, session_id: UUID, code: str = OFFERED[0]) -> Bed:
+    """The bed of a session that is open, and an alarm there is; else 404."""
+    bed = room.bed_of(request, session_id)
+    if code not in OFFERED or bed.session.arrived_at is None or bed.session.ended_at is not None:
+        raise Http404
+    return bed
+
+
+def _done(request: HttpRequest, bed: Bed, act: Callable[[UUID], object]) -> HttpResponse:
+    form = Bedside(request.POST, zone=bed.zone)
+    if not form.is_valid():
+        return _page(request, bed, "Please press once more.", 422)
+    try:
+        act(form.cleaned_data["request_id"])
+    except Refused as refused:
+        return _page(request, room.bed_of(request, bed.session.id), refused.reason, 422)
+    return HttpResponseRedirect(bed.address())
+
+
+urlpatterns: list[URLPattern] = [
+    path("room/<uuid:session_id>/alarms", alarms, name="room-alarms"),
+    path("room/<uuid:session_id>/alarms/<slug:code>/pause", pause, name="room-alarms-pause"),
+    path("room/<uuid:session_id>/alarms/<slug:code>/off", turn_off, name="room-alarms-off"),
+    path("room/<uuid:session_id>/alarms/<slug:code>/on", turn_on, name="room-alarms-on"),
+]

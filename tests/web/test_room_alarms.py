@@ -1,0 +1,107 @@
+"""Pausing alarms and turning them off, as it stands on the pages of the room and the board."""
+
+from datetime import timedelta
+from uuid import uuid4
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from bothwell.models import AlarmSetting
+from bothwell.privacy import door
+from bothwell.web import board, room_alarms
+from tests.cast import client_for, make_cast
+from tests.conftest import loading
+from tests.dosing.ready import Ready, make_ready, started_ago
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def ready() -> Ready:
+    ready = make_ready(make_cast())
+    started_ago(ready, 20)
+    return ready
+
+
+@pytest.fixture
+def nurse(ready: Ready) -> Client:
+    return client_for(ready.cast.nurse)
+
+
+def at(ready: Ready, end: str = "") -> str:
+    return f"/room/{ready.session.id}{end}"
+
+
+def settings_of(ready: Ready) -> list[tuple[str, str, str]]:
+    with loading():
+        rows = AlarmSetting.objects.filter(session=ready.session).order_by("at")
+        return [(row.code, row.what, row.reason) for row in rows]
+
+
+def test_off_stands_in_the_room_with_who_and_why_until_it_is_on_again(ready: Ready, nurse: Client) -> None:
+    address = at(ready, "/alarms/heart_rate/off")
+    assert "<form" in nurse.get(address).content.decode()
+    posted = nurse.post(address, {"reason": "electrodes <off>", "request_id": str(uuid4())})
+    assert (posted.status_code, posted["Location"]) == (302, at(ready))
+    for end in ("", "/live", "/alarms"):
+        page = client_for(ready.cast.prescriber).get(at(ready, end)).content.decode()
+        assert "electrodes &lt;off&gt;" in page
+        assert ready.cast.nurse.name_used in page
+        assert "Heart rate" in page
+    nurse.post(at(ready, "/alarms/heart_rate/on"), {"request_id": str(uuid4())})
+    assert "electrodes" not in nurse.get(at(ready)).content.decode()
+    assert [what for _, what, _ in settings_of(ready)] == ["off", "on"]
+
+
+def test_a_pause_is_one_press_and_a_second_is_refused_in_words(ready: Ready, nurse: Client) -> None:
+    given = {"request_id": str(uuid4())}
+    assert nurse.post(at(ready, "/alarms/spo2/pause"), given).status_code == 302
+    assert nurse.post(at(ready, "/alarms/spo2/pause"), given).status_code == 302
+    again = nurse.post(at(ready, "/alarms/spo2/pause"), {"request_id": str(uuid4())})
+    assert again.status_code == 422
+    assert "paused already" in again.content.decode()
+    assert len(settings_of(ready)) == 1
+    assert "SpO₂ alarms paused" in nurse.get(at(ready)).content.decode()
+
+
+def test_without_a_reason_nothing_is_off_and_the_page_says_why(ready: Ready, nurse: Client) -> None:
+    answer = nurse.post(at(ready, "/alarms/spo2/off"), {"reason": " ", "request_id": str(uuid4())})
+    assert answer.status_code == 422
+    assert "Say why these alarms are to be off." in answer.content.decode()
+    long = nurse.post(at(ready, "/alarms/spo2/off"), {"reason": "x" * 301, "request_id": str(uuid4())})
+    assert (long.status_code, "x" * 301 in long.content.decode()) == (422, True)
+    assert settings_of(ready) == []
+
+
+@pytest.mark.parametrize("code", ["monitor", "checks"])
+def test_what_tells_of_the_watch_itself_has_no_switch(ready: Ready, nurse: Client, code: str) -> None:
+    page = nurse.get(at(ready, "/alarms")).content.decode()
+    assert at(ready, f"/alarms/{code}/pause") in page
+    assert at(ready, f"/alarms/{code}/off") not in page
+    answer = nurse.post(at(ready, f"/alarms/{code}/off"), {"reason": "loud", "request_id": str(uuid4())})
+    assert answer.status_code == 422
+    assert settings_of(ready) == []
+
+
+def test_an_alarm_there_is_not_is_not_found(ready: Ready, nurse: Client) -> None:
+    assert nurse.post(at(ready, "/alarms/mood/pause"), {"request_id": str(uuid4())}).status_code == 404
+    assert nurse.get(at(ready, "/alarms/spo2/pause")).status_code == 405
+
+
+def test_each_button_of_the_page_is_a_post_of_its_own(ready: Ready, nurse: Client) -> None:
+    page = nurse.get(at(ready, "/alarms")).content.decode()
+    ids = [part.split('"')[0] for part in page.split('name="request_id" value="')[1:]]
+    assert len(ids) == len(set(ids)) == len(room_alarms.OFFERED)
+
+
+def test_the_board_is_told_what_is_quiet(ready: Ready, nurse: Client) -> None:
+    nurse.post(at(ready, "/alarms/spo2/off"), {"reason": "moving", "request_id": str(uuid4())})
+    with door.opened(ready.cast.nurse.id):
+        now = timezone.now()
+        (quiet,) = room_alarms.off_or_paused([ready.session.id], now)[ready.session.id]
+        (bed,) = board.bedside.gather([ready.session], now).values()
+        assert [each.short for each in bed.quiet] == [quiet.short] == ["SpO₂ off"]
+        assert room_alarms.off_or_paused([ready.session.id], now - timedelta(days=1)) != {}
+    with door.opened(ready.cast.therapist_a.id):
+        assert room_alarms.off_or_paused([ready.session.id], timezone.now()) == {}
