@@ -4,7 +4,7 @@ Nothing here decides: `order`, `gates` and `discharge` do, and the database refu
 Blood pressures and oximetry come from the monitoring slice, which is built on this one, so they are handed in.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime, time
 from decimal import Decimal, InvalidOperation
@@ -16,7 +16,7 @@ from django.conf import settings
 from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
-from bothwell.couples.models import Assignment, Person, Role, Room, open_at
+from bothwell.couples.models import Assignment, Person, Role, Room, StaffRole, open_at
 from bothwell.decision import Decision
 from bothwell.dosing import discharge as discharging
 from bothwell.dosing import flowsheet
@@ -94,6 +94,8 @@ def order(
         out_of_range_reason=out_of_range_reason,
     )
     Refused.unless(check.decision)
+    if check.needs_second_signature:
+        _second_prescriber(by, second_signature)
     row = Order(
         clinic_id=by.clinic_id, subject_id=course.subject_id, couple_id=course.couple_id, author=by,
         course=course,
@@ -105,6 +107,31 @@ def order(
     row.save(force_insert=True)
     audit.log("ordered", by=by, subject=course.subject_id, item_kind="medical", item_id=row.id)
     return row
+
+
+def _second_prescriber(by: Person, second: Person | None) -> None:
+    """Whoever signs beside the orderer prescribes in this clinic too, now."""
+    held = StaffRole.objects.filter(
+        open_at(timezone.now()), person=second, role=Role.PRESCRIBER, clinic_id=by.clinic_id
+    )
+    if second is None or second.id == by.id or not held.exists():
+        raise Refused("The second signature must be another prescriber's of this clinic.")
+
+
+def volume_ml(ordered: Order) -> Decimal | None:
+    """The volume of the ordered dose (mL, not rounded); none where the order names no concentration."""
+    if not ordered.concentration_mg_per_ml:
+        return None
+    return ordered.dose_mg / ordered.concentration_mg_per_ml
+
+
+def volume_in_bag_ml(given: Iterable[Administration], minutes: int | None) -> Decimal | None:
+    """What the ordered minutes run in (mL), diluted as it is, by the rate charted at the start; none without one.
+
+    The order knows only the undiluted volume: a rate of the pump says nothing by that.
+    """
+    rate = next((row.rate_ml_per_h for row in given if row.event == Administration.Event.START), None)
+    return rate * minutes / 60 if rate and minutes else None
 
 
 def newest_order(course: Course) -> Order | None:
@@ -254,9 +281,11 @@ def check(
 ) -> GateCheck:
     """One item of the checklist, answered by a person. Answering again is a new row; the newest counts.
 
-    `value` by `name`: consent_reaffirmed bool · suicide_rescreened {risk: bool} · weight kg · fasting
-    {confirmed: bool, food_at, drink_at: ISO 8601} · antiemetic offered, given, declined · escort a name ·
-    pressure_override the prescriber's reason. Raises Refused with what would be taken.
+    `value` by `name`: consent_reaffirmed bool · suicide_rescreened {risk: bool} · medications {changed: bool,
+    what} · medications_seen True, by a prescriber · pregnancy {result} · fasting {confirmed: bool, food_at,
+    drink_at: ISO 8601} · weight kg · antiemetic offered, given, declined · escort {name, phone, is_here} ·
+    equipment a list of codes · staffing {prescriber, nurse, second: ids} · pressure_override the prescriber's
+    reason. Raises Refused with what would be taken.
     """
     session = _held(session_id)
     _must_be_open(session)
@@ -290,13 +319,69 @@ def _answer(by: Person, session: DosingSession, name: str, value: Any) -> Any:
             return {"confirmed": confirmed, **_fasted(value)}
         case "antiemetic", str() if value in list(gating.Antiemetic):
             return value
-        case "escort", str() if value.strip():
-            return value.strip()[:120]
+        case "escort", {"name": str() as who, "phone": str() as phone, "is_here": bool() as is_here}:
+            return _escorted(who.strip(), phone.strip(), is_here)
         case "pressure_override", str():
             return _override(by, session, value)
-        case "escort", _:
-            raise Refused("Name who will take the person home.")
+        case "medications", {"changed": bool() as changed, "what": str() as what}:
+            return _changed(changed, what.strip())
+        case "medications_seen", True:
+            return _seen(by, session)
+        case "pregnancy", {"result": str() as result} if result in list(gating.PregnancyTest):
+            return {"result": result}
+        case "equipment", list():
+            return [code for code, _ in gating.EQUIPMENT if code in value]
+        case "staffing", {"prescriber": prescriber, "nurse": nurse, "second": second}:
+            return _team(by, str(prescriber), str(nurse), str(second))
     raise Refused("This is not an answer to an item of the checklist.")
+
+
+def _escorted(name: str, phone: str, is_here: bool) -> dict[str, Any]:
+    if not name:
+        raise Refused("Name who will take the person home.")
+    if not is_here and sum(each.isdigit() for each in phone) < 3:
+        raise Refused("How is the escort reached? Give a telephone number, or say that they are here.")
+    return {"name": name[:120], "phone": phone[:40], "is_here": is_here}
+
+
+def _changed(is_changed: bool, what: str) -> dict[str, Any]:
+    if is_changed and not what:
+        raise Refused("Say which medicine changed, and how.")
+    return {"changed": is_changed, "what": what[:600] if is_changed else ""}
+
+
+def _seen(by: Person, session: DosingSession) -> bool:
+    if steps.Role.PRESCRIBER not in pathway.roles_towards(by, session.subject_id, session.couple_id):
+        raise Refused("Only the prescriber can say that they have seen it.")
+    return True
+
+
+def _team(by: Person, prescriber: str, nurse: str, second: str) -> dict[str, Any]:
+    """Who is here, each with the role in this clinic; their names are kept as they were on that day."""
+    if second == nurse:
+        raise Refused("The second checker must be somebody else than the nurse.")
+    known = {Role.PRESCRIBER: staff_who_are(Role.PRESCRIBER), Role.NURSE: staff_who_are(Role.NURSE)}
+    checkers = {**known[Role.PRESCRIBER], **known[Role.NURSE]}
+    asked = (
+        (
+            "prescriber",
+            prescriber,
+            known[Role.PRESCRIBER],
+            "The prescriber on site must be one of this clinic's.",
+        ),
+        ("nurse", nurse, known[Role.NURSE], "The nurse must be one of this clinic's."),
+        ("second", second, checkers, "The second checker must be a nurse or prescriber of this clinic."),
+    )
+    for _, who, among, words in asked:
+        if who not in among:
+            raise Refused(words)
+    return {part: {"id": who, "name": among[who].signs_as} for part, who, among, _ in asked}
+
+
+def staff_who_are(role: Role) -> dict[str, Person]:
+    """Everyone in the viewer's clinic who is qualified as this now, by id as text, in the order of their names."""
+    held = StaffRole.objects.filter(open_at(timezone.now()), role=role).select_related("person")
+    return {str(one.person_id): one.person for one in held.order_by("person__name_used", "person_id")}
 
 
 def _weighed(value: Any) -> str:
@@ -421,8 +506,77 @@ def before(
         last_food_at=_instant(fasting, "food_at"),
         last_drink_at=_instant(fasting, "drink_at"),
         antiemetic=gating.Antiemetic(antiemetic.value) if antiemetic else None,
-        is_escort_named=bool("escort" in checks and str(checks["escort"].value).strip()),
+        **_escort_of(checks.get("escort")),
+        **_medicines(session, checks),
+        **_pregnancy(session),
+        **_room(checks),
     )
+
+
+def _escort_of(check: GateCheck | None) -> dict[str, Any]:
+    value = check.value if check else {}
+    if not isinstance(value, dict):  # a name alone, as it was asked before
+        return {"is_escort_named": bool(str(value).strip())}
+    is_reachable = bool(value.get("is_here") or value.get("phone"))
+    return {"is_escort_named": bool(value.get("name")), "is_escort_reachable": is_reachable}
+
+
+def _medicines(session: DosingSession, checks: Mapping[str, GateCheck]) -> dict[str, Any]:
+    """What changed; a prescriber who asked has seen it, others wait for one."""
+    asked, seen = checks.get("medications"), checks.get("medications_seen")
+    if asked is None:
+        return {}
+    has_asked = seen is None and asked.value["changed"] and _is_prescriber_of(session, asked.author_id)
+    return {
+        "medications_asked_at": asked.recorded_at,
+        "medications_changed": asked.value["what"],
+        "medications_seen_at": asked.recorded_at if has_asked else seen.recorded_at if seen else None,
+    }
+
+
+def _is_prescriber_of(session: DosingSession, person_id: UUID | None) -> bool:
+    held = Assignment.objects.filter(
+        open_at(timezone.now()), subject_id=session.subject_id, staff_id=person_id, role=Role.PRESCRIBER
+    )
+    return held.exists()
+
+
+def _pregnancy(session: DosingSession) -> dict[str, Any]:
+    """What the work-up says, and the newest test, whether it stands there or was made at a session."""
+    facts = [
+        one for one in pathway.facts_of(session.subject_id) if one.code in ("pregnancy_possible", "pregnant")
+    ]
+    newest = {one.code: one for one in facts}  # oldest first
+    possible = newest.get("pregnancy_possible")
+    tests = [
+        (one.observed_at, gating.PregnancyTest.POSITIVE if one.value else gating.PregnancyTest.NEGATIVE)
+        for one in facts
+        if one.code == "pregnant" and isinstance(one.value, bool)
+    ]
+    made = GateCheck.objects.filter(subject_id=session.subject_id, name="pregnancy")
+    tests += [(one.recorded_at, gating.PregnancyTest(one.value["result"])) for one in made]
+    at, result = max(tests, default=(None, None))
+    return {
+        "is_pregnancy_possible": possible.value if possible and isinstance(possible.value, bool) else None,
+        "pregnancy_test": result,
+        "pregnancy_tested_at": at,
+    }
+
+
+def _room(checks: Mapping[str, GateCheck]) -> dict[str, Any]:
+    """The equipment and the people at the bed."""
+    equipment, team = checks.get("equipment"), checks.get("staffing")
+    return {
+        "equipment": frozenset(equipment.value) if equipment else frozenset(),
+        "equipment_at": equipment.recorded_at if equipment else None,
+        "staffing": gating.Staffing(
+            **{part: str(who["name"]) for part, who in team.value.items()},
+            is_second_the_nurse=team.value["second"]["id"] == team.value["nurse"]["id"],
+        )
+        if team
+        else None,
+        "staffing_at": team.recorded_at if team else None,
+    }
 
 
 def _asked_about_suicide(session: DosingSession, check: GateCheck | None, today: datetime) -> dict[str, Any]:
@@ -518,11 +672,14 @@ def _instant(row: GateCheck | None, name: str) -> datetime | None:
 
 
 def gates_of(
-    session: DosingSession, pressures: Sequence[Pressure], saturation_at: datetime | None
+    session: DosingSession,
+    pressures: Sequence[Pressure],
+    saturation_at: datetime | None,
+    now: datetime | None = None,
 ) -> list[gating.GateResult]:
     """Every gate before a dose, passed or not, with its reason."""
     return gating.gates(
-        before(session, pressures, saturation_at), pathway.protocol_of(session.course.protocol)
+        before(session, pressures, saturation_at, now), pathway.protocol_of(session.course.protocol)
     )
 
 
@@ -537,8 +694,14 @@ def start(
     pressures: Sequence[Pressure],
     saturation_at: datetime | None,
     request_id: UUID,
+    at: datetime | None = None,
+    rate_ml_per_h: Decimal | None = None,
 ) -> DosingSession:
-    """The first dose of the order is given now, every gate passed. A repeated post changes nothing."""
+    """The first dose of the order is given, every gate passed. A repeated post changes nothing.
+
+    `at`: when, if not now; every gate must have been passed by then. `rate_ml_per_h`: what the pump shows, at
+    which the ordered minutes give the whole dose.
+    """
     session = _held(session_id)
     if Administration.objects.filter(session=session, request_id=request_id).exists():
         return session
@@ -546,16 +709,19 @@ def start(
     _may_chart(by, session)
     if session.started_at is not None:
         raise Refused("The dose has been started already.")
-    Refused.unless(gating.may_start(gates_of(session, pressures, saturation_at)))
+    if rate_ml_per_h is not None and rate_ml_per_h <= 0:
+        raise Refused("The rate is a number of mL/h above 0.")
+    at = _when(session, at, timezone.now())
+    Refused.unless(gating.may_start(gates_of(session, pressures, saturation_at, at)))
     ordered = order_for(session)
     if ordered is None:
         raise Refused("The prescriber has not signed an order for this session.")
-    now = timezone.now()
-    _update(session, {"started_at": None, "ended_at": None}, started_at=now, order=ordered)
-    event = Administration.Event.START if ordered.minutes else Administration.Event.GIVEN
+    _update(session, {"started_at": None, "ended_at": None}, started_at=at, order=ordered)
+    event, dose_mg = _first(session, ordered)
     Administration(
         **_row(by, session), request_id=request_id, event=event, substance=ordered.product,
-        dose_mg=ordered.dose_mg, route=ordered.route, at=now,
+        dose_mg=dose_mg, route=ordered.route, at=at,
+        rate_ml_per_h=rate_ml_per_h if event == Administration.Event.START else None,
     ).save(force_insert=True)  # fmt: skip
     audit.log(
         "gave the first dose",
@@ -578,6 +744,32 @@ def start(
     return _session(session_id)
 
 
+def _first(session: DosingSession, ordered: Order) -> tuple[Administration.Event, Decimal]:
+    """What is charted with the start: an infusion begun, one device of several, or the whole dose (mg)."""
+    if ordered.minutes:
+        return Administration.Event.START, ordered.dose_mg
+    plan = pathway.protocol_of(session.course.protocol).routes.get(Route(ordered.route))
+    if plan and plan.dose.mg_per_device:
+        return Administration.Event.DOSE, plan.dose.mg_per_device.value
+    return Administration.Event.GIVEN, ordered.dose_mg
+
+
+def _when(session: DosingSession, at: datetime | None, now: datetime) -> datetime:
+    """A time typed by hand, or now. It lies between the arrival and now; a clock's minute reaches to its end."""
+    if at is None:
+        return now
+    arrived = _arrived_at(session)
+    at = _no_earlier(at, arrived)
+    if not arrived <= at <= now:
+        raise Refused("The time must lie between the arrival and now.")
+    return at
+
+
+def _no_earlier(at: datetime, than: datetime) -> datetime:
+    """What is typed as 14:05 may have been at 14:05:40, after something charted at 14:05:20."""
+    return than if than.replace(second=0, microsecond=0) <= at < than else at
+
+
 @transaction.atomic
 def administer(
     *,
@@ -590,44 +782,140 @@ def administer(
     route: str = "",
     at: datetime | None = None,
     note: str = "",
+    rate_ml_per_h: Decimal | None = None,
+    indication: str = "",
+    ordered_how: str = "",
+    prescriber_told_at: datetime | None = None,
+    effect_of: UUID | None = None,
 ) -> Administration:
-    """Something given, paused, resumed or stopped. A repeated post changes nothing."""
+    """Something given, paused, resumed, stopped or run at another rate (mL/h); a further part of the dose; what a
+    medicine did. A repeated post changes nothing. Raises Refused with what is wrong.
+    """
     session = _held(session_id)
     if earlier := Administration.objects.filter(session=session, request_id=request_id).first():
         return earlier
     _must_be_open(session)
     _may_chart(by, session)
     now = timezone.now()
-    if at and not _arrived_at(session) <= at <= now:
-        raise Refused("The time must lie between the arrival and now.")
-    if event != Administration.Event.GIVEN:
-        _must_fit(session, event, now)
-    elif not substance.strip():
-        raise Refused("Say what was given.")
+    at = _when(session, at, now)
+    if prescriber_told_at:
+        prescriber_told_at = _when(session, prescriber_told_at, now)
+    cause = None
+    match event:
+        case Administration.Event.GIVEN:
+            _must_be_named(substance)
+        case Administration.Event.EFFECT:
+            cause, at = _cause(session, effect_of, at, note)
+            substance = cause.substance
+        case _:
+            at = _must_fit(session, event, at, rate_ml_per_h)
+            substance, route, dose_mg = _of_the_dose(session, event)
     row = Administration(
         **_row(by, session), request_id=request_id, event=event, substance=substance.strip()[:120],
-        dose_mg=dose_mg, route=route, at=at or now, note=note.strip()[:300],
+        dose_mg=dose_mg, route=route, at=at, note=note.strip()[:300], indication=indication.strip()[:120],
+        ordered_how=ordered_how, prescriber_told_at=prescriber_told_at, effect_of=cause,
+        rate_ml_per_h=rate_ml_per_h if event == Administration.Event.RATE else None,
     )  # fmt: skip
     row.save(force_insert=True)
-    words = "gave a medicine" if event == Administration.Event.GIVEN else f"infusion: {event}"
-    audit.log(words, by=by, subject=session.subject_id, item_kind="dosing.flowsheet", item_id=row.id)
+    audit.log(
+        _log_words(event), by=by, subject=session.subject_id, item_kind="dosing.flowsheet", item_id=row.id
+    )
     _tell(session)
     return row
 
 
-def _must_fit(session: DosingSession, event: str, now: datetime) -> None:
-    """An infusion begins with the dose; it is paused or stopped while it runs, resumed after a pause."""
+def _log_words(event: Administration.Event) -> str:
+    match event:
+        case Administration.Event.GIVEN:
+            return "gave a medicine"
+        case Administration.Event.EFFECT:
+            return "charted what a medicine did"
+    return f"dose: {event}"
+
+
+def _must_be_named(substance: str) -> None:
+    if not substance.strip():
+        raise Refused("Say what was given.")
+
+
+def _cause(
+    session: DosingSession, given_id: UUID | None, at: datetime, note: str
+) -> tuple[Administration, datetime]:
+    """The medicine an effect is charted of, and when, never before it was given."""
+    medicines = Administration.objects.filter(session=session, event=Administration.Event.GIVEN)
+    cause = medicines.filter(id=given_id).first() if given_id else None
+    if cause is None:
+        raise Refused("There is no such medicine in this session.")
+    if not note.strip():
+        raise Refused("Say what it did, or that it did nothing.")
+    at = _no_earlier(at, cause.at)
+    if at < cause.at:
+        raise Refused("An effect cannot come before the medicine.")
+    return cause, at
+
+
+def _of_the_dose(session: DosingSession, event: Administration.Event) -> tuple[str, str, Decimal | None]:
+    """(product, route, dose in mg) of what happens to the dose itself: as ordered, never as typed."""
+    ordered = session.order
+    if ordered is None:
+        raise Refused("There is no order in this session.")
+    mg = _first(session, ordered)[1] if event == Administration.Event.DOSE else None
+    return ordered.product, ordered.route, mg
+
+
+ALL_OF_A_DOSE = frozenset({"start", "rate", "pause", "resume", "stop", "dose", "spat", "swallow"})
+
+
+def _must_fit(
+    session: DosingSession, event: Administration.Event, at: datetime, rate_ml_per_h: Decimal | None
+) -> datetime:
+    """The time at which this can have happened to the dose, after all that was charted; Refused if it cannot."""
     if session.started_at is None:
         raise Refused("Nothing is running: the dose has not been started.")
-    state = infusion_of(session, now)
-    if state is None or event == Administration.Event.START:
+    rows = given_in(session)
+    last = max((one.at for one in rows if one.event in ALL_OF_A_DOSE), default=session.started_at)
+    at = _no_earlier(at, last)
+    if at < last:
+        clock = last.astimezone(ZoneInfo(session.clinic.timezone)).strftime("%H:%M")
+        raise Refused(f"Something later was charted already, at {clock}. Give a time after that.")
+    if event == Administration.Event.RATE and not (rate_ml_per_h and rate_ml_per_h > 0):
+        raise Refused("Give the rate as the pump shows it, in mL/h, above 0.")
+    if session.order is not None and session.order.minutes:
+        _must_fit_infusion(infusion_of(session, at, rows), event)
+    else:
+        _must_fit_parts(session, parts_of(session, at, rows), event, at)
+    return at
+
+
+def _must_fit_infusion(state: flowsheet.Infusion | None, event: Administration.Event) -> None:
+    """Paused or run at another rate while it runs, resumed after a pause, stopped once."""
+    events = Administration.Event
+    if state is None or event not in (events.RATE, events.PAUSE, events.RESUME, events.STOP):
         raise Refused("There is no infusion to change.")
-    if event == Administration.Event.PAUSE and not state.is_running:
-        raise Refused("The infusion is not running.")
-    if event == Administration.Event.RESUME and not state.is_paused:
+    if state.is_over:
+        raise Refused("The infusion is over: its stop is charted.")
+    if event == events.RESUME and not state.is_paused:
         raise Refused("The infusion is not paused.")
-    if event == Administration.Event.STOP and state.is_over:
-        raise Refused("The infusion is over.")
+    if event == events.PAUSE and not state.is_running:
+        raise Refused("The infusion is not running.")
+    if event == events.RATE and state.is_ending:
+        raise Refused("All that was ordered has run in: chart the stop.")
+
+
+def _must_fit_parts(
+    session: DosingSession, parts: flowsheet.Parts | None, event: Administration.Event, at: datetime
+) -> None:
+    """Devices one after another, so many minutes apart; what is in the mouth goes once."""
+    events = Administration.Event
+    mouth = (events.SPAT, events.SWALLOWED)
+    takes = mouth if session.course.route == Route.SL else (events.DOSE, events.STOP)
+    if parts is None or event not in takes:
+        raise Refused("There is no infusion to change.")
+    if parts.is_over:
+        raise Refused("The dose is over: nothing more of it is charted.")
+    if event == events.DOSE and parts.next_at and at < parts.next_at:
+        clock = parts.next_at.astimezone(ZoneInfo(session.clinic.timezone)).strftime("%H:%M:%S")
+        raise Refused(f"Too early: the next device is given from {clock}.")
 
 
 def given_in(session: DosingSession) -> list[Administration]:
@@ -643,15 +931,37 @@ def infusion_of(
     """How far this session's infusion has come; none where there is none."""
     if session.started_at is None or session.order is None:
         return None
-    return flowsheet.infusion(given_in(session) if given is None else given, session.order.minutes, now)
+    rows = given_in(session) if given is None else given
+    return flowsheet.infusion(rows, session.order.minutes, now, volume_in_bag_ml(rows, session.order.minutes))
+
+
+def parts_of(
+    session: DosingSession, now: datetime, given: Sequence[Administration] | None = None
+) -> flowsheet.Parts | None:
+    """How far a nasal or sublingual dose has come; none on another route, or where nothing of it was charted."""
+    ordered = session.order
+    if session.started_at is None or ordered is None or ordered.minutes:
+        return None
+    rows = given_in(session) if given is None else given
+    if ordered.route == Route.SL:
+        began = [one for one in rows if one.event == "given" and one.at == session.started_at]
+        return flowsheet.held_in_mouth(rows, session.started_at, now) if began else None
+    plan = pathway.protocol_of(session.course.protocol).routes.get(Route(ordered.route))
+    of = ordering.devices(plan.dose, ordered.dose_mg) if plan else None
+    if not plan or not of:
+        return None
+    between = plan.dose.minutes_between_devices
+    return flowsheet.devices_of(rows, of, between.value if between else Decimal(0))
 
 
 def is_running(session: DosingSession) -> bool:
-    """Whether a dose is being given: begun, neither stopped nor past its minutes; a pause is not over."""
+    """Whether a dose is being given: begun, and its end not charted. Minutes that have run are no end."""
     if session.started_at is None or session.ended_at is not None:
         return False
-    state = infusion_of(session, timezone.now())
-    return state is not None and not state.is_over
+    now = timezone.now()
+    rows = given_in(session)
+    infused, parts = infusion_of(session, now, rows), parts_of(session, now, rows)
+    return bool((infused and not infused.is_over) or (parts and not parts.is_over))
 
 
 def discharge_criteria(

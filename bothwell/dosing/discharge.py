@@ -161,8 +161,11 @@ def _is_points(points: object) -> bool:
     return isinstance(points, int) and not isinstance(points, bool) and 0 <= points <= 2
 
 
+STILL_GIVEN = "A dose is still being given, or its end is not charted."
+
+
 def _dose_over(condition: Condition) -> Criterion:
-    reasons = {None: "Whether a dose is still running was not checked.", True: "A dose is still being given."}
+    reasons = {None: "Whether a dose is still running was not checked.", True: STILL_GIVEN}
     return Criterion(
         "dose_over",
         condition.is_dose_running is False,

@@ -15,7 +15,7 @@ from typing import Protocol as Shape
 from bothwell.pathway.protocol import Check, Protocol, Route, due_minutes
 
 PRESSURE = ("systolic", "diastolic")
-BY_HAND = frozenset({"sedation", "dissociation", "nausea", "anxiety"})
+BY_HAND = frozenset({"sedation", "dissociation", "nausea", "anxiety", "vomiting"})
 CONTINUOUS = frozenset({"spo2", "heart_rate", "respiratory_rate", "etco2"})
 
 # Ours, for reading only: how far apart the rows of the chart stand where only a monitor spoke.
@@ -42,6 +42,8 @@ class Given(Shape):
     def event(self) -> str: ...
     @property
     def at(self) -> datetime: ...
+    @property
+    def rate_ml_per_h(self) -> Decimal | None: ...
 
 
 class Charted(Shape):
@@ -65,13 +67,23 @@ class Stage(StrEnum):
     BEFORE = "before"
     RUNNING = "running"
     PAUSED = "paused"
+    ENDING = "ending"
     RECOVERY = "recovery"
     OVER = "over"
 
 
+OF_AN_INFUSION = frozenset({"start", "rate", "pause", "resume", "stop"})
+"""What happens to an infusion; a medicine beside it is none of its business."""
+AS_ORDERED = 1.0
+
+
 @dataclass(frozen=True, slots=True)
 class Infusion:
-    """How far an infusion has come. `ends_at` is when it will have run its minutes; none unless it runs."""
+    """How far an infusion has come, by what was charted. It is over when its stop is charted, and not before.
+
+    `ends_at` is when the ordered volume will have run in; none where it is not running, or where that cannot be
+    reckoned. `speeds` beside `spans`: how fast each ran, 1 as ordered, none where it is not known.
+    """
 
     minutes: int
     ran: timedelta
@@ -79,46 +91,169 @@ class Infusion:
     is_paused: bool
     ends_at: datetime | None
     spans: tuple[tuple[datetime, datetime], ...] = ()
+    speeds: tuple[float | None, ...] = ()
+    is_stopped: bool = False
+    left: timedelta | None = None
+    rate_ml_per_h: Decimal | None = None
 
     @property
     def is_over(self) -> bool:
-        return not (self.is_running or self.is_paused)
+        return self.is_stopped
+
+    @property
+    def is_ending(self) -> bool:
+        """Everything ordered has run in, and nobody has charted the stop."""
+        return not (self.is_running or self.is_paused or self.is_stopped)
+
+    @property
+    def is_reckoned(self) -> bool:
+        """Whether the time left is known: a changed rate needs a volume to reckon with."""
+        return None not in self.speeds and (self.left is not None or not self.is_running)
 
     @property
     def ran_minutes(self) -> int:
         return int(self.ran.total_seconds() // 60)
 
+    @property
+    def whole_minutes(self) -> int:
+        """How long it will have run in all: as ordered, or by the rate it was changed to."""
+        if self.left is None or self.rate_ml_per_h is None:
+            return self.minutes
+        return round((self.ran + self.left).total_seconds() / 60)
 
-def infusion(given: Iterable[Given], minutes: int | None, now: datetime) -> Infusion | None:
+
+def infusion(
+    given: Iterable[Given], minutes: int | None, now: datetime, volume_ml: Decimal | None = None
+) -> Infusion | None:
     """How far the infusion of these `minutes` (min) has come; none if nothing was begun or it is no infusion.
 
-    A pause does not count: an infusion paused for ten minutes ends ten minutes later.
+    A pause does not count: an infusion paused for ten minutes ends ten minutes later. With a changed rate (mL/h)
+    the rest is reckoned by `volume_ml`, the volume ordered; without it the time left is not known.
     """
     if not minutes:
         return None
-    whole, ran, spans = timedelta(minutes=minutes), timedelta(0), []
-    since: datetime | None = None
-    last = ""
+    run = _Run(timedelta(minutes=minutes), _ml_per_h(volume_ml, minutes))
     for each in sorted(given, key=lambda one: one.at):
-        if each.event == "given" or each.at > now:
-            continue
-        if since is not None and each.event in ("pause", "stop"):
-            ended = min(each.at, since + whole - ran)
-            spans.append((since, ended))
-            ran += ended - since
-            since = None
-        elif since is None and each.event in ("start", "resume") and last != "stop":
-            since = each.at
-        last = each.event
-    if not last:
+        if each.event in OF_AN_INFUSION and each.at <= now:
+            run.take(each)
+    return run.state(minutes, now) if run.has_begun else None
+
+
+def _ml_per_h(volume_ml: Decimal | None, minutes: int) -> float | None:
+    return float(volume_ml) * 60 / minutes if volume_ml else None
+
+
+@dataclass(slots=True)
+class _Run:
+    """An infusion as its rows are read one after another. `done` counts in time at the ordered rate."""
+
+    whole: timedelta
+    ordered_ml_per_h: float | None
+    since: datetime | None = None
+    ran: timedelta = timedelta(0)
+    done: timedelta = timedelta(0)
+    speed: float | None = AS_ORDERED
+    rate_ml_per_h: Decimal | None = None
+    has_begun: bool = False
+    is_paused: bool = False
+    is_stopped: bool = False
+    is_known: bool = True
+    spans: list[tuple[datetime, datetime]] = field(default_factory=list)
+    speeds: list[float | None] = field(default_factory=list)
+
+    def take(self, each: Given) -> None:
+        if self.is_stopped:
+            return
+        self.flow(each.at)
+        match each.event:
+            case "start" | "resume":
+                self.since, self.has_begun, self.is_paused = each.at, True, False
+            case "pause":
+                self.since, self.is_paused = None, self.has_begun
+            case "stop":
+                self.since, self.is_paused, self.is_stopped = None, False, self.has_begun
+            case "rate":
+                self.rate_ml_per_h = each.rate_ml_per_h
+                self.speed = self._relative(each.rate_ml_per_h)
+
+    def _relative(self, rate_ml_per_h: Decimal | None) -> float | None:
+        """A rate as a multiple of the ordered one."""
+        if rate_ml_per_h is None or not self.ordered_ml_per_h:
+            return None
+        return float(rate_ml_per_h) / self.ordered_ml_per_h
+
+    def left(self) -> timedelta | None:
+        """How long the rest takes at the rate it runs at; none where nobody can say."""
+        return (self.whole - self.done) / self.speed if self.speed and self.is_known else None
+
+    def flow(self, until: datetime) -> None:
+        """Let it run up to a time, and no further than what was ordered."""
+        if self.since is None:
+            return
+        left = self.left()
+        ended = until if left is None else min(until, self.since + left)
+        if ended > self.since:
+            self.spans.append((self.since, ended))
+            self.speeds.append(self.speed)
+            self.ran += ended - self.since
+            self._count(ended - self.since, is_all=left is not None and ended - self.since >= left)
+        self.since = until
+
+    def _count(self, span: timedelta, *, is_all: bool) -> None:
+        if self.speed is None:
+            self.is_known = False
+        elif self.is_known:
+            self.done = self.whole if is_all else min(self.whole, self.done + span * self.speed)
+
+    def state(self, minutes: int, now: datetime) -> Infusion:
+        self.flow(now)
+        is_all_in = self.is_known and self.done >= self.whole
+        left = self.left()
+        running = self.since is not None and not is_all_in
+        return Infusion(
+            minutes=minutes,
+            ran=self.ran,
+            is_running=running,
+            is_paused=self.is_paused and not is_all_in,
+            ends_at=now + left if running and left is not None else None,
+            spans=tuple(self.spans),
+            speeds=tuple(self.speeds),
+            is_stopped=self.is_stopped,
+            left=left,
+            rate_ml_per_h=self.rate_ml_per_h,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """A dose that is not given in one moment: devices sprayed one after another, or a tablet held in the mouth.
+
+    `next_at`: from when the next device may be given.
+    """
+
+    words: str
+    is_over: bool
+    given: int = 1
+    of: int = 1
+    next_at: datetime | None = None
+
+
+def devices_of(given: Iterable[Given], of: int, minutes_between: Decimal) -> Parts | None:
+    """How many of so many devices were charted, and from when (min between two) the next; none before the first."""
+    rows = sorted((one for one in given if one.event in ("dose", "stop")), key=lambda one: one.at)
+    sprayed = [one for one in rows if one.event == "dose"]
+    if not sprayed:
         return None
-    ends_at = since + whole - ran if since is not None else None
-    if since is not None and ends_at is not None:
-        spans.append((since, min(now, ends_at)))
-        ran += min(now, ends_at) - since
-    running = ends_at is not None and now < ends_at
-    paused = last == "pause" and ran < whole
-    return Infusion(minutes, ran, running, paused, ends_at if running else None, tuple(spans))
+    is_over = len(sprayed) >= of or rows[-1].event == "stop"
+    words = f"Device {len(sprayed)} of {of} given"
+    next_at = None if is_over else sprayed[-1].at + timedelta(minutes=float(minutes_between))
+    return Parts(words, is_over, len(sprayed), of, next_at)
+
+
+def held_in_mouth(given: Iterable[Given], started_at: datetime, now: datetime) -> Parts:
+    """Whether what was put under the tongue is still there: until somebody charts it spat out or swallowed."""
+    gone = any(one.event in ("spat", "swallow") for one in given)
+    return Parts(f"In the mouth, min {_minutes(now - started_at)}", gone)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +274,7 @@ def progress(
     infused: Infusion | None,
     now: datetime,
     until_minutes: int | None = None,
+    parts: Parts | None = None,
 ) -> Progress:
     """The stage of a session and its words. `until_minutes`: the least time (min) before going home."""
     if ended_at is not None:
@@ -148,13 +284,29 @@ def progress(
     if started_at is None:
         return Progress(Stage.BEFORE, f"Before the dose, here {_minutes(now - arrived_at)} min")
     minute = _minutes(now - started_at)
-    if infused and infused.is_paused:
-        words = f"Infusion paused at min {infused.ran_minutes} of {infused.minutes}"
-        return Progress(Stage.PAUSED, words, infused.ran_minutes, infused.minutes)
-    if infused and infused.is_running:
-        words = f"Infusion, min {infused.ran_minutes} of {infused.minutes}"
-        return Progress(Stage.RUNNING, words, infused.ran_minutes, infused.minutes)
+    if infused and not infused.is_over:
+        return _infusing(infused)
+    if parts and not parts.is_over:
+        return Progress(Stage.RUNNING, parts.words, minute, until_minutes)
     return Progress(Stage.RECOVERY, f"Recovery, min {minute}", minute, until_minutes)
+
+
+def _infusing(infused: Infusion) -> Progress:
+    ran, whole = infused.ran_minutes, infused.whole_minutes
+    if infused.is_ending:
+        return Progress(Stage.ENDING, "The ordered minutes have run: chart the stop", ran, whole)
+    if infused.is_paused:
+        return Progress(Stage.PAUSED, f"Infusion paused at min {ran} of {whole}", ran, whole)
+    if not infused.is_reckoned:
+        words = f"Infusion, min {ran}, at {_plain(infused.rate_ml_per_h)} mL/h; when it ends is not known"
+        return Progress(Stage.RUNNING, words, ran)
+    at = f", at {_plain(infused.rate_ml_per_h)} mL/h" if infused.rate_ml_per_h else ""
+    return Progress(Stage.RUNNING, f"Infusion, min {ran} of {whole}{at}", ran, whole)
+
+
+def _plain(number: Decimal | None) -> str:
+    """Without trailing zeros: 0.5, not 0.50."""
+    return f"{number.normalize():f}" if number is not None else "an unknown number of"
 
 
 def _minutes(span: timedelta) -> int:
@@ -196,6 +348,7 @@ ORDER = (
     "sedation",
     "dissociation",
     "nausea",
+    "anxiety",
 )
 
 

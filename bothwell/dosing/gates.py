@@ -29,12 +29,16 @@ class Gate(StrEnum):
     PARTNER_NOT_IN_SESSION = "partner_not_in_session"
     CONSENT_REAFFIRMED = "consent_reaffirmed"
     SUICIDE_RESCREENED = "suicide_rescreened"
+    MEDICATIONS_CHANGED = "medications_changed"
+    PREGNANCY = "pregnancy"
+    FASTING = "fasting"
     WEIGHT_RECORDED = "weight_recorded"
     BLOOD_PRESSURE = "blood_pressure"
     OXYGEN_SATURATION = "oxygen_saturation"
-    FASTING = "fasting"
     ANTIEMETIC = "antiemetic"
     ESCORT = "escort"
+    EQUIPMENT = "equipment"
+    STAFFING = "staffing"
 
 
 class Antiemetic(StrEnum):
@@ -43,6 +47,37 @@ class Antiemetic(StrEnum):
     OFFERED = "offered"
     GIVEN = "given"
     DECLINED = "declined"
+
+
+class PregnancyTest(StrEnum):
+    """What a pregnancy test said; untested is None."""
+
+    NEGATIVE = "negative"
+    POSITIVE = "positive"
+    REFUSED = "refused"
+
+
+EQUIPMENT: tuple[tuple[str, str], ...] = (
+    ("oximeter", "Pulse oximeter, on and reading"),
+    ("oxygen", "Oxygen, with a mask"),
+    ("suction", "Suction"),
+    ("airway", "Airway and bag-valve-mask"),
+    ("emergency_drugs", "Emergency drugs, in date"),
+)
+"""What must stand ready at the bed: code and words."""
+EQUIPMENT_SOURCE = (
+    "Clinic practice, to confirm"  # no published list was found; the medical director confirms it
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Staffing:
+    """Who is in the building for this dose, by their names; `second` checks the dose with the nurse."""
+
+    prescriber: str
+    nurse: str
+    second: str
+    is_second_the_nurse: bool = False
 
 
 DECIDERS = (Role.PRESCRIBER, Role.COUPLES_THERAPIST, Role.PARTNER)
@@ -93,6 +128,20 @@ class Before:
     last_drink_at: datetime | None = None
     antiemetic: Antiemetic | None = None
     is_escort_named: bool = False
+    is_escort_reachable: bool = False
+    is_pregnancy_possible: bool | None = None
+    """As the work-up says; None where it does not."""
+    pregnancy_test: PregnancyTest | None = None
+    pregnancy_tested_at: datetime | None = None
+    medications_asked_at: datetime | None = None
+    medications_changed: str = ""
+    """What changed since the last time; empty for nothing."""
+    medications_seen_at: datetime | None = None
+    """When a prescriber last said they know of it."""
+    equipment: frozenset[str] = frozenset()
+    equipment_at: datetime | None = None
+    staffing: Staffing | None = None
+    staffing_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -290,7 +339,79 @@ def _antiemetic(before: Before, _: Protocol) -> Checked:
 
 
 def _escort(before: Before, _: Protocol) -> Checked:
-    return _said(before.is_escort_named, "An escort is named.", "No escort is named.")
+    if not before.is_escort_named:
+        return Decision.no("No escort is named."), ""
+    return _said(
+        before.is_escort_reachable,
+        "An escort is named and can be reached.",
+        "The escort is named, but not here, and without a telephone number.",
+    )
+
+
+def _medications(before: Before, _: Protocol) -> Checked:
+    asked_at, seen_at = before.medications_asked_at, before.medications_seen_at
+    if asked_at is None or not _is_today(asked_at, before):
+        return Decision.no("Whether medicines changed has not been asked today."), ""
+    if not before.medications_changed:
+        return Decision.yes("No change of medicines, asked today."), _at(asked_at)
+    is_seen = seen_at is not None and asked_at <= seen_at <= before.now
+    return _said(
+        is_seen,
+        "Medicines changed; the prescriber has seen what.",
+        "Medicines changed, and the prescriber has not seen it yet.",
+        _at(seen_at),
+    )
+
+
+def _pregnancy(before: Before, protocol: Protocol) -> Checked:
+    """A test within the protocol's days for this fact, where the work-up says pregnancy is possible."""
+    if before.is_pregnancy_possible is None:
+        return Decision.no("The work-up does not say whether pregnancy is possible."), ""
+    if not before.is_pregnancy_possible:
+        return Decision.yes("Not applicable: by the work-up, pregnancy is not possible."), ""
+    result, at = before.pregnancy_test, before.pregnancy_tested_at
+    if result is None or not _is_past(at, before):
+        return Decision.no("Pregnancy is possible and no test is on record."), ""
+    if result is not PregnancyTest.NEGATIVE:
+        return Decision.no(f"The pregnancy test was {result}. It holds the dose; call the prescriber."), ""
+    return _still_valid(before, protocol)
+
+
+def _still_valid(before: Before, protocol: Protocol) -> Checked:
+    days, at = protocol.evidence_max_days("pregnant").value, before.pregnancy_tested_at
+    is_recent = _is_today(at, before) or (at is not None and before.now - at <= timedelta(days=float(days)))
+    return _said(
+        is_recent,
+        "The pregnancy test was negative.",
+        f"The last pregnancy test is older than {days} days. Test again.",
+        _at(at),
+    )
+
+
+def _equipment(before: Before, _: Protocol) -> Checked:
+    if not _is_today(before.equipment_at, before):
+        return Decision.no("The equipment at the bed has not been checked today."), ""
+    lacking = [said for code, said in EQUIPMENT if code not in before.equipment]
+    return _said(
+        not lacking,
+        "The equipment stands ready.",
+        f"Not ready: {'; '.join(lacking)}.",
+        ", ".join(said for _, said in EQUIPMENT),
+    )
+
+
+def _staffing(before: Before, _: Protocol) -> Checked:
+    team = before.staffing
+    if team is None or not _is_today(before.staffing_at, before):
+        return Decision.no("Who is here has not been said today: prescriber, nurse, second checker."), ""
+    if not (team.prescriber.strip() and team.nurse.strip() and team.second.strip()):
+        return Decision.no("A prescriber on site, a nurse and a second checker are needed."), ""
+    return _said(
+        not team.is_second_the_nurse,
+        f"Prescriber on site {team.prescriber}; nurse {team.nurse}; second checker {team.second}.",
+        "The second checker must be somebody else than the nurse.",
+        _at(before.staffing_at),
+    )
 
 
 _CHECKS: dict[Gate, Callable[[Before, Protocol], Checked]] = {
@@ -302,12 +423,16 @@ _CHECKS: dict[Gate, Callable[[Before, Protocol], Checked]] = {
     Gate.PARTNER_NOT_IN_SESSION: _partner,
     Gate.CONSENT_REAFFIRMED: _consent_today,
     Gate.SUICIDE_RESCREENED: _suicide,
+    Gate.MEDICATIONS_CHANGED: _medications,
+    Gate.PREGNANCY: _pregnancy,
+    Gate.FASTING: _fasting,
     Gate.WEIGHT_RECORDED: _weight,
     Gate.BLOOD_PRESSURE: _blood_pressure,
     Gate.OXYGEN_SATURATION: _saturation,
-    Gate.FASTING: _fasting,
     Gate.ANTIEMETIC: _antiemetic,
     Gate.ESCORT: _escort,
+    Gate.EQUIPMENT: _equipment,
+    Gate.STAFFING: _staffing,
 }
 
 

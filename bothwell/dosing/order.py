@@ -102,6 +102,12 @@ def volume(dose_mg: Decimal, mg_per_ml: Decimal) -> Volume:
     return Volume(ml, f"{_shown(dose_mg)} mg ÷ {_shown(mg_per_ml)} mg/mL {sign} {ml} mL")
 
 
+def rate_words(volume_ml: Decimal, minutes: int) -> str:
+    """The rate (mL/h, to 0.01) at which this volume (mL) runs in so many minutes, with its working."""
+    rate = (volume_ml * 60 / minutes).quantize(ML, ROUND_HALF_UP)
+    return f"{_shown(volume_ml)} mL over {minutes} min are {rate} mL/h"
+
+
 def devices(dose: DoseRange, dose_mg: Decimal) -> int | None:
     """How many nasal devices make up this dose; None where none are used, or where they do not add up."""
     if dose.mg_per_device is None or dose_mg % dose.mg_per_device.value:
@@ -159,9 +165,9 @@ def _allowed(dose: DoseRange, dose_mg: Decimal) -> list[Bound]:
 
 def _outside(words: str, ordered_by: str, second_by: str, reason: str) -> Decision:
     if not reason.strip():
-        return Decision.no(f"{words} A written reason and a second signature are needed.")
+        return Decision.no(f"{words} A written reason and a second prescriber's signature are needed.")
     if not second_by or not ordered_by:
-        return Decision.no(f"{words} A second signature is needed.")
+        return Decision.no(f"{words} A second prescriber's signature is needed.")
     if second_by == ordered_by:
         return Decision.no(f"{words} The second signature must be another person's.")
     return Decision.yes(f"{words} Ordered with a reason and a second signature.")

@@ -52,18 +52,44 @@ def follow_up(*, by: Person, response: Response, flags: Iterable[str]) -> None:
 
 
 def _raise_flag(by: Person, response: Response, *, is_acute: bool) -> None:
-    # Who answered does not see the flag, so it is inserted and never read back here.
+    _add_flag(
+        by,
+        SafetyFlag(
+            clinic_id=by.clinic_id,
+            subject_id=response.subject_id,
+            author=by,
+            couple_id=response.couple_id,
+            response=response,
+            what=f"{response.instrument.upper()}: thoughts of not living{', right now' if is_acute else ''}",
+            is_acute=is_acute,
+        ),
+    )
+
+
+def raise_told(*, by: Person, subject_id: UUID, couple_id: UUID | None, how: str, is_acute: bool) -> None:
+    """The same task without a questionnaire: somebody said it to `by`, `how` ("on the telephone").
+
+    To be called in the transaction that keeps what was said. Raises Refused for who may not raise it.
+    """
     flag = SafetyFlag(
         clinic_id=by.clinic_id,
-        subject_id=response.subject_id,
+        subject_id=subject_id,
         author=by,
-        couple_id=response.couple_id,
-        response=response,
-        what=f"{response.instrument.upper()}: thoughts of not living{', right now' if is_acute else ''}",
+        couple_id=couple_id,
+        what=f"Told {how}: thoughts of not living{', right now' if is_acute else ''}"[:120],
         is_acute=is_acute,
     )
+    try:
+        with transaction.atomic():
+            _add_flag(by, flag)
+    except ProgrammingError as error:  # row-level security refused the insert
+        raise Refused("Only this person's care team can raise this. Call the prescriber now.") from error
+
+
+def _add_flag(by: Person, flag: SafetyFlag) -> None:
+    # Who answered does not see the flag, so it is inserted and never read back here.
     flag.save(force_insert=True)
-    owners = owners_of(response.subject_id)
+    owners = owners_of(flag.subject_id)
     for staff in owners:
         tell("person", staff)
         later("safety.mail", person=staff)

@@ -5,7 +5,7 @@ It only reads, and only rows the viewer may see. However many values a session h
 
 import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -18,13 +18,16 @@ from bothwell.couples.models import Membership, Person
 from bothwell.dosing import actions as dosing
 from bothwell.dosing import flowsheet
 from bothwell.dosing.models import Administration, DosingSession
+from bothwell.monitoring import calling, clocks
 from bothwell.monitoring.limits import RANK, Priority
 from bothwell.monitoring.models import Alarm, AlarmEvent, Binding, Channel
+from bothwell.monitoring.months import Within, around, looked_for
 from bothwell.monitoring.vitals import format_number, pair_pressures
 from bothwell.monitoring.watch import SHOWN
 from bothwell.pathway import actions as pathway
 from bothwell.pathway.eligibility import Pressure
 from bothwell.pathway.protocol import Protocol, Route
+from bothwell.web.quieted import Quiet, off_or_paused
 
 # For drawing only: a dot every fifteen seconds is finer than a pixel of two hours.
 DOT_SECONDS = 15
@@ -55,7 +58,20 @@ class Value:
 _COLUMNS = (
     "s.session_id, s.id, s.code, s.value, s.observed_at, s.recorded_at, s.device_id is not null, s.detail"
 )
-_STANDS = "not s.is_artefact and not exists (select 1 from bothwell_sample c where c.corrects_id = s.id)"
+
+
+def _stands(within: Within | None) -> str:
+    """What holds of a value that stands: no artefact, corrected by no other, and observed in this span.
+
+    Named as constants, so that only the tables of those months are opened at all.
+    """
+    bounds = "{0}.observed_at >= '%s' and {0}.observed_at <= '%s'" % (
+        (within.first.isoformat(), within.last.isoformat()) if within else ("-infinity", "infinity")
+    )
+    return (
+        f"not s.is_artefact and {bounds.format('s')} and not exists (select 1 from bothwell_sample c "
+        f"where c.corrects_id = s.id and c.observed_at = s.observed_at and {bounds.format('c')})"
+    )
 
 
 def _values(sql: str, parameters: Sequence[Any]) -> list[Value]:
@@ -65,15 +81,20 @@ def _values(sql: str, parameters: Sequence[Any]) -> list[Value]:
         return [Value(*(*row[:7], json.loads(row[7]))) for row in cursor.fetchall()]
 
 
-def newest(sessions: Collection[UUID], until: datetime | None = None) -> dict[UUID, dict[str, Value]]:
-    """The newest value of each quantity in each session (up to `until`): one statement, one look-up each."""
+def newest(
+    sessions: Collection[UUID], until: datetime | None = None, within: Within | None = None
+) -> dict[UUID, dict[str, Value]]:
+    """The newest value of each quantity in each session (up to `until`): one statement, one look-up each.
+
+    `within`: where these sessions' readings lie; without it every month is looked through.
+    """
     found: dict[UUID, dict[str, Value]] = {}
     rows = _values(
         f"select {_COLUMNS.replace('s.', 'x.').replace('x.device_id is not null', 'x.is_from_device')} "
         "from unnest(%s::uuid[]) as of_session cross join unnest(%s::text[]) as of_code cross join lateral ("
         "  select s.*, s.device_id is not null as is_from_device from bothwell_sample s"
         "  where s.session_id = of_session and s.code = of_code"
-        f"   and s.observed_at <= coalesce(%s::timestamptz, 'infinity') and {_STANDS}"
+        f"   and s.observed_at <= coalesce(%s::timestamptz, 'infinity') and {_stands(within)}"
         f"  order by s.observed_at desc, {SHOWN}, s.id desc limit 1) x",
         [list(sessions), list(BY_CODE), until],
     )
@@ -87,6 +108,7 @@ def trends(
 ) -> dict[tuple[UUID, str], list[Value]]:
     """By session and quantity the last value of every five minutes, oldest first, forty minutes back."""
     found: dict[tuple[UUID, str], list[Value]] = {}
+    within = Within(now - TREND_STEPS * TREND_STEP, now)
     rows = _values(
         f"select {_COLUMNS.replace('s.', 'x.').replace('x.device_id is not null', 'x.is_from_device')} "
         "from unnest(%s::uuid[]) as of_session cross join unnest(%s::text[]) as of_code "
@@ -94,7 +116,7 @@ def trends(
         "  select s.*, s.device_id is not null as is_from_device from bothwell_sample s"
         "  where s.session_id = of_session and s.code = of_code"
         "   and s.observed_at > %s::timestamptz - back * %s::interval"
-        f"  and s.observed_at <= %s::timestamptz - (back - 1) * %s::interval and {_STANDS}"
+        f"  and s.observed_at <= %s::timestamptz - (back - 1) * %s::interval and {_stands(within)}"
         f"  order by s.observed_at desc, {SHOWN} limit 1) x order by x.observed_at",
         [list(sessions), list(codes), TREND_STEPS, now, TREND_STEP, now, TREND_STEP],
     )
@@ -103,12 +125,15 @@ def trends(
     return found
 
 
-def charted(session_id: UUID) -> list[Value]:
-    """A session's values in order; of those a monitor says without a pause, the last of every 15 seconds."""
+def charted(session_id: UUID, within: Within | None = None) -> list[Value]:
+    """A session's values in order; of those a monitor says without a pause, the last of every 15 seconds.
+
+    `within`: where its readings lie (`Bedside.within`); without it every month is looked through.
+    """
     return _values(
         "select * from (select distinct on (s.code, case when s.code = any(%s) then "
         "  date_bin(%s::interval, s.observed_at, 'epoch')::text else s.id::text end) "
-        f"{_COLUMNS} from bothwell_sample s where s.session_id = %s and {_STANDS} "
+        f"{_COLUMNS} from bothwell_sample s where s.session_id = %s and {_stands(within)} "
         "order by s.code, case when s.code = any(%s) then "
         "  date_bin(%s::interval, s.observed_at, 'epoch')::text else s.id::text end, "
         f"s.observed_at desc, {SHOWN}, s.id desc"
@@ -152,6 +177,9 @@ class Standing:
     acknowledged_at: datetime | None
     acknowledged_by: str
     is_signal: bool
+    level: int = 0
+    passed_to: str = ""
+    is_quiet: bool = False
     alarm_id: UUID | None = None
     acknowledged_name: str = ""
 
@@ -184,6 +212,32 @@ def standing(sessions: Collection[UUID]) -> dict[UUID, list[Standing]]:
     return found
 
 
+def told(
+    alarms: Mapping[UUID, list[Standing]], quiet: Mapping[UUID, Sequence[Quiet]]
+) -> dict[UUID, list[Standing]]:
+    """The same alarms, each with whom it was passed on to by name, and whether it is paused or off."""
+    passed = {
+        (session, code, number, level): name
+        for session, code, number, level, name in AlarmEvent.objects.filter(
+            alarm__session_id__in=[key for key, listed in alarms.items() if any(one.level for one in listed)],
+            kind=AlarmEvent.Kind.ESCALATED,
+        ).values_list("alarm__session_id", "alarm__code", "alarm__number", "level", "to__name_used")
+    }
+    return {
+        session: [
+            replace(
+                one,
+                passed_to=calling.words(
+                    one.level, passed.get((session, one.code, one.number, one.level)) or ""
+                ),
+                is_quiet=any(each.code == one.code for each in quiet.get(session, ())),
+            )
+            for one in listed
+        ]
+        for session, listed in alarms.items()
+    }
+
+
 def in_place(alarms: Iterable[Standing]) -> list[Standing]:
     """The same alarms in places that keep: the gravest first, then the oldest.
 
@@ -205,6 +259,8 @@ def _standing(session_id: UUID, code: str, data: Mapping[str, Any], is_signal: b
         acknowledged_at=_time(data["acknowledged_at"]),
         acknowledged_by=data["acknowledged_by"],
         is_signal=is_signal,
+        level=data.get("level", 0),
+        passed_to=calling.words(data.get("level", 0)),
     )
 
 
@@ -225,8 +281,10 @@ class Bedside:
     protocol: Protocol
     values: Mapping[str, Value]
     alarms: Sequence[Standing]
+    quiet: Sequence[Quiet]
     binding: Binding | None
     infused: flowsheet.Infusion | None
+    parts: flowsheet.Parts | None
     progress: flowsheet.Progress
     next: flowsheet.NextCheck | None
 
@@ -261,6 +319,13 @@ class Bedside:
             return False
         heard = self.heard_at
         return heard is None or (self.now - heard).total_seconds() > FEED_SECONDS
+
+    @property
+    def within(self) -> Within | None:
+        """Where its readings lie; everywhere once it is over, so that the record is whole."""
+        if self.session.ended_at is not None:
+            return None
+        return _looked_for(self.session, self.binding, self.now)
 
     @property
     def clock_trouble(self) -> str:
@@ -309,12 +374,16 @@ def _span(seconds: int) -> str:
 def gather(sessions: Sequence[DosingSession], now: datetime) -> dict[UUID, Bedside]:
     """The sessions as they stand now, by id; the number of statements does not depend on how many."""
     ids = [session.id for session in sessions]
-    values, alarms = newest(ids), standing(ids)
+    quiet = off_or_paused(ids, now)
+    alarms = told(standing(ids), quiet)
     sides = sides_of([session.subject_id for session in sessions])
     bindings = {
         bound.session_id: bound
         for bound in Binding.objects.select_related("device").filter(session_id__in=ids, until__isnull=True)
     }
+    are_open = all(each.ended_at is None for each in sessions)
+    spans = [_looked_for(each, bindings.get(each.id), now) for each in sessions] if are_open else []
+    values = newest(ids, within=around(spans))
     given: dict[UUID, list[Administration]] = {}
     for each in Administration.objects.filter(session_id__in=ids).order_by("at", "recorded_at"):
         given.setdefault(each.session_id, []).append(each)
@@ -325,11 +394,22 @@ def gather(sessions: Sequence[DosingSession], now: datetime) -> dict[UUID, Bedsi
             now,
             values.get(session.id, {}),
             alarms.get(session.id, []),
+            quiet.get(session.id, []),
             bindings.get(session.id),
             given.get(session.id, []),
         )
         for session in sessions
     }
+
+
+def _looked_for(session: DosingSession, binding: Binding | None, now: datetime) -> Within:
+    clock = clocks.from_json(binding.device.clock) if binding and binding.device.clock_trouble else None
+    return looked_for(
+        arrived_at=session.arrived_at,
+        ended_at=session.ended_at,
+        now=now,
+        monitor_shows=clock.last.observed_at if clock and clock.last else None,
+    )
 
 
 def _bedside(
@@ -338,11 +418,12 @@ def _bedside(
     now: datetime,
     values: Mapping[str, Value],
     alarms: Sequence[Standing],
+    quiet: Sequence[Quiet],
     binding: Binding | None,
     given: Sequence[Administration],
 ) -> Bedside:
     protocol = pathway.protocol_of(session.course.protocol)
-    infused = dosing.infusion_of(session, now, given)
+    infused, parts = dosing.infusion_of(session, now, given), dosing.parts_of(session, now, given)
     plan = protocol.routes.get(Route(session.course.route)) if session.course.route else None
     is_open = session.started_at is not None and session.ended_at is None
     return Bedside(
@@ -352,13 +433,16 @@ def _bedside(
         protocol=protocol,
         values=values,
         alarms=alarms if session.ended_at is None else (),
+        quiet=quiet if session.ended_at is None else (),
         binding=binding,
         infused=infused,
+        parts=parts,
         progress=flowsheet.progress(
             arrived_at=session.arrived_at,
             started_at=session.started_at,
             ended_at=session.ended_at,
             infused=infused,
+            parts=parts,
             now=now,
             until_minutes=int(plan.minutes_before_discharge.value) if plan else None,
         ),

@@ -4,6 +4,7 @@ They check shapes only; what is plausible, allowed or due the actions decide.
 """
 
 import uuid
+from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
@@ -13,8 +14,10 @@ from django.conf import settings
 from django.utils import timezone
 
 from bothwell.codes import BY_CODE
-from bothwell.couples.models import Room
-from bothwell.dosing import discharge, flowsheet
+from bothwell.couples.models import Person, Room
+from bothwell.dosing import discharge, flowsheet, gates
+from bothwell.dosing.models import Administration
+from bothwell.web import handed_in
 
 YES_NO = (("yes", "Yes"), ("no", "No"))
 
@@ -31,33 +34,43 @@ class Bedside(forms.Form):
         self.label_suffix = ""
         self.initial.setdefault("request_id", uuid.uuid4())
 
+    @property
+    def made(self) -> dict[str, str]:
+        """Of an entry made without a network: when, by our clock and by the tablet's. Empty for all others."""
+        return handed_in.times_of(self.data)
+
     def when(self, name: str = "at") -> datetime | None:
-        """The clock time typed, as an instant: the last time the clinic's clock showed it. None for now."""
-        typed = self.cleaned_data.get(name)
+        """The clock time typed, as an instant: the last time the clinic's clock showed it. None for now.
+
+        For an entry made without a network "now" is when it was made.
+        """
+        typed, made_at = self.cleaned_data.get(name), handed_in.made_at(self.data)
         if typed is None:
-            return None
-        now = timezone.now().astimezone(self.zone)
+            return made_at if name == "at" else None
+        now = (made_at or timezone.now()).astimezone(self.zone)
         found = datetime.combine(now.date(), typed, self.zone)
         return found if found <= now + timedelta(minutes=2) else found - timedelta(days=1)
 
 
-def number(label: str, unit: str = "", *, required: bool = True, whole: bool = True) -> forms.DecimalField:
+def number(
+    label: str, unit: str = "", *, required: bool = True, whole: bool = True, places: int = 1
+) -> forms.DecimalField:
     """A number typed on large keys; the unit stands beside it."""
     attributes = {"inputmode": "numeric" if whole else "decimal", "autocomplete": "off"}
     field = forms.DecimalField(
         label=label,
         required=required,
         max_digits=8,
-        decimal_places=0 if whole else 1,
+        decimal_places=0 if whole else places,
         widget=forms.TextInput(attrs=attributes),
     )
     field.unit = unit  # type: ignore[attr-defined]
     return field
 
 
-def _at() -> forms.TimeField:
+def _at(label: str = "Time, if not now") -> forms.TimeField:
     return forms.TimeField(
-        label="Time, if not now",
+        label=label,
         required=False,
         input_formats=["%H:%M", "%H.%M", "%H%M"],
         error_messages={"invalid": "Write the time as hours and minutes, for example 14:05."},
@@ -69,6 +82,18 @@ SEDATION = tuple((str(score), f"{score}: {words}") for score, words in flowsheet
 DISSOCIATION = tuple((str(level), words.capitalize()) for level, words in enumerate(flowsheet.LEVELS))
 WANTED = (("yes", "Wanted: the person is at ease with it"), ("no", "Unwanted: it distresses them"))
 NAUSEA = tuple((str(score), str(score)) for score in range(11))
+VOMITED = tuple((str(times), str(times) if times < 6 else "6 or more") for times in range(1, 7))
+LIMBS = (
+    ("left arm", "Left arm"),
+    ("right arm", "Right arm"),
+    ("left leg", "Left leg"),
+    ("right leg", "Right leg"),
+)
+POSTURES = (("lying", "Lying"), ("sitting", "Sitting"))
+
+
+BESIDE = ("wanted", "limb", "posture")
+"""What is said beside a value and is none by itself."""
 
 
 class Readings(Bedside):
@@ -77,8 +102,11 @@ class Readings(Bedside):
     systolic = number("Systolic", "mmHg", required=False)
     diastolic = number("Diastolic", "mmHg", required=False)
     spo2 = number("SpO₂", "%", required=False)
+    limb = forms.ChoiceField(label="Where", choices=LIMBS, required=False, widget=forms.RadioSelect)
+    posture = forms.ChoiceField(label="How", choices=POSTURES, required=False, widget=forms.RadioSelect)
     heart_rate = number("Heart rate", "/min", required=False)
     respiratory_rate = number("Breaths", "/min", required=False)
+    etco2 = number("End-tidal CO₂", "mmHg", required=False)
     sedation = forms.ChoiceField(
         label="Sedation, MOAA/S", choices=SEDATION, required=False, widget=forms.RadioSelect
     )
@@ -94,6 +122,15 @@ class Readings(Bedside):
     )
     nausea = forms.ChoiceField(
         label="Nausea, 0 none to 10 worst", choices=NAUSEA, required=False, widget=forms.RadioSelect
+    )
+    anxiety = forms.ChoiceField(
+        label="Anxiety, 0 none to 10 worst", choices=NAUSEA, required=False, widget=forms.RadioSelect
+    )
+    vomiting = forms.ChoiceField(
+        label="Vomited, how many times since the last entry",
+        choices=VOMITED,
+        required=False,
+        widget=forms.RadioSelect,
     )
     at = _at()
     note = forms.CharField(
@@ -114,7 +151,7 @@ class Readings(Bedside):
         if bool(cleaned.get("systolic")) != bool(cleaned.get("diastolic")):
             raise forms.ValidationError("A blood pressure needs both numbers.")
         if not self.errors and not any(
-            cleaned.get(name) not in (None, "") for name in self.parts if name != "wanted"
+            cleaned.get(name) not in (None, "") for name in self.parts if name not in BESIDE
         ):
             raise forms.ValidationError("There is nothing to enter yet.")
         if (
@@ -132,6 +169,12 @@ class Readings(Bedside):
         return {name: Decimal(str(value)) for name, value in given if value not in (None, "")}
 
     @property
+    def body_site(self) -> str:
+        """Where the pressure was taken and how the person was: "left arm, sitting"."""
+        said = (self.cleaned_data.get("limb"), self.cleaned_data.get("posture"))
+        return ", ".join(one for one in said if one) if "systolic" in self.readings else ""
+
+    @property
     def is_wanted(self) -> bool | None:
         return {"yes": True, "no": False}.get(self.cleaned_data.get("wanted", ""))
 
@@ -139,13 +182,15 @@ class Readings(Bedside):
 ENTRIES: dict[str, tuple[str, tuple[str, ...]]] = {
     "check": (
         "The whole check",
-        ("systolic", "diastolic", "sedation", "dissociation", "wanted", "nausea", "note"),
+        ("systolic", "diastolic", "sedation", "dissociation", "wanted", "nausea", "anxiety", "note"),
     ),
-    "pressure": ("Blood pressure", ("systolic", "diastolic")),
-    "vitals": ("SpO₂, heart rate, breathing", ("spo2", "heart_rate", "respiratory_rate")),
+    "pressure": ("Blood pressure", ("systolic", "diastolic", "limb", "posture")),
+    "vitals": ("SpO₂, heart rate, breathing", ("spo2", "heart_rate", "respiratory_rate", "etco2")),
     "sedation": ("Sedation", ("sedation",)),
     "dissociation": ("Dissociation", ("dissociation", "wanted", "note")),
     "nausea": ("Nausea", ("nausea",)),
+    "anxiety": ("Anxiety", ("anxiety", "note")),
+    "vomiting": ("Vomited", ("vomiting", "note")),
     "note": ("A note", ("note",)),
 }
 """What can be entered: the title, and the questions asked."""
@@ -162,21 +207,59 @@ class Medicine(Bedside):
         choices=[("", "not said"), ("iv", "into a vein"), ("im", "into a muscle"), ("sl", "under the tongue"),
                  ("po", "by mouth"), ("in", "into the nose"), ("inh", "inhaled")],
     )  # fmt: skip
+    indication = forms.CharField(label="What for", required=False, max_length=120)
+    ordered_how = forms.ChoiceField(
+        label="On whose order",
+        required=False,
+        choices=[("", "not said"), *Administration.Ordered.choices],
+    )
+    at = _at()
+    told_at = _at("Prescriber told, at")
+    note = forms.CharField(
+        label="Note", required=False, max_length=300, widget=forms.Textarea(attrs={"rows": 2})
+    )
+
+
+class Effect(Bedside):
+    """What a medicine did."""
+
     at = _at()
     note = forms.CharField(
-        label="Why, and on whose order",
-        required=False,
+        label="What it did",
         max_length=300,
-        widget=forms.Textarea(attrs={"rows": 2}),
-        help_text="For a rescue: indication, verbal or standing order, when the prescriber was told.",
+        widget=forms.Textarea(attrs={"rows": 3}),
+        help_text="5 to 15 min after it was given (clinic practice, to confirm).",
     )
+
+
+class Infused(Bedside):
+    """What happened to the dose; which of it, the button says."""
+
+    rate_ml_per_h = number("Rate, as the pump shows it", "mL/h", required=False, whole=False, places=2)
+    at = _at()
+
+
+class Began(Bedside):
+    """The first dose, when, and how fast the pump runs."""
+
+    rate_ml_per_h = number("Rate, as the pump shows it", "mL/h", required=False, whole=False, places=2)
+    at = _at()
 
 
 class Correction(Bedside):
     """A right value in the place of a wrong one; both stay on record."""
 
-    value = number("The right value", whole=False)
+    is_artefact = forms.BooleanField(
+        label="It was an artefact: leave it out, nothing takes its place", required=False
+    )
+    value = number("The right value", required=False, whole=False)
     reason = forms.CharField(label="Why was it wrong?", max_length=300)
+
+    def clean(self) -> dict[str, object]:
+        cleaned = super().clean() or {}
+        if "value" not in self.errors and (cleaned.get("value") is None) != bool(cleaned.get("is_artefact")):
+            raise forms.ValidationError("Give the right value, or say that it was an artefact.")
+        return cleaned
 
 
 class Consented(Bedside):
@@ -238,7 +321,73 @@ class Settled(Bedside):
 
 
 class Escorted(Bedside):
+    """Who takes the person home, and how they are reached."""
+
     escort = forms.CharField(label="Who takes the person home", max_length=120)
+    phone = forms.CharField(
+        label="Their telephone",
+        required=False,
+        max_length=40,
+        widget=forms.TextInput(attrs={"inputmode": "tel", "autocomplete": "off"}),
+    )
+    is_here = forms.BooleanField(label="They are here", required=False)
+
+
+class Medicated(Bedside):
+    """Whether anything changed in what the person takes."""
+
+    answer = forms.ChoiceField(
+        label="Have their medicines changed since the last time?",
+        choices=(("no", "No change"), ("yes", "Changed: the prescriber must see it")),
+        widget=forms.RadioSelect,
+    )
+    what = forms.CharField(
+        label="What changed", required=False, max_length=600, widget=forms.Textarea(attrs={"rows": 2})
+    )
+
+
+class Seen(Bedside):
+    """The prescriber knows what changed."""
+
+    answer = forms.BooleanField(label="I have seen what changed, and the dose may go on")
+
+
+class Tested(Bedside):
+    """What a pregnancy test of today says."""
+
+    result = forms.ChoiceField(
+        label="Pregnancy test, today",
+        choices=[(one, one.capitalize()) for one in gates.PregnancyTest],
+        widget=forms.RadioSelect,
+    )
+
+
+class Equipped(Bedside):
+    """One tick for each thing that must stand ready."""
+
+    ready = forms.MultipleChoiceField(
+        label="Stands ready at the bed",
+        choices=gates.EQUIPMENT,
+        widget=forms.CheckboxSelectMultiple,
+        help_text=f"{gates.EQUIPMENT_SOURCE}.",
+        error_messages={"required": "Tick what stands ready."},
+    )
+
+
+class Staffed(Bedside):
+    """Who is here for this dose, out of the clinic's own staff."""
+
+    prescriber = forms.ChoiceField(label="Prescriber on site")
+    nurse = forms.ChoiceField(label="Nurse")
+    second = forms.ChoiceField(label="Second checker", help_text="Somebody else than the nurse.")
+
+    def fill(self, prescribers: Mapping[str, Person], nurses: Mapping[str, Person]) -> None:
+        """The names to choose from: prescribers, nurses, and either as the second checker."""
+        for name, people in (
+            ("prescriber", prescribers), ("nurse", nurses), ("second", {**nurses, **prescribers}),
+        ):  # fmt: skip
+            chosen = [("", "Choose"), *((key, who.signs_as) for key, who in people.items())]
+            self.fields[name].choices = chosen  # type: ignore[attr-defined]
 
 
 class Overridden(Bedside):
@@ -253,10 +402,15 @@ class Overridden(Bedside):
 CHECKS: dict[str, tuple[str, type[Bedside]]] = {
     "consent_reaffirmed": ("Wanted today", Consented),
     "suicide_rescreened": ("Suicide risk", Rescreened),
-    "weight": ("Weight", Weighed),
+    "medications": ("Medicines", Medicated),
+    "medications_seen": ("Medicines, seen by the prescriber", Seen),
+    "pregnancy": ("Pregnancy", Tested),
     "fasting": ("Fasting", Fasted),
+    "weight": ("Weight", Weighed),
     "antiemetic": ("Antiemetic", Settled),
     "escort": ("Going home", Escorted),
+    "equipment": ("Equipment", Equipped),
+    "staffing": ("Who is here", Staffed),
     "pressure_override": ("Above the hold limit", Overridden),
 }
 """The items of the checklist a person answers: the title and the form."""

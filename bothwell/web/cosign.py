@@ -4,6 +4,7 @@ It keeps no password and begins no session, and it signs nothing by itself: it o
 tries count towards the same limit as those at the login.
 """
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from uuid import UUID
@@ -14,7 +15,7 @@ from django.http import HttpRequest, HttpResponse
 
 from bothwell.privacy.models import User
 
-WHERE = "/vials"
+WHERE = re.compile(r"/vials|/people/[0-9a-f-]{36}/workup$")
 SIGNERS = ("witness", "second")
 WRONG = "This address and password do not belong together."
 TOO_OFTEN = "Too many tries with this address. Wait five minutes."
@@ -36,7 +37,7 @@ class CosignMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         request.cosigned = {}  # type: ignore[attr-defined]
-        if request.method == "POST" and request.path.startswith(WHERE) and request.user.is_authenticated:
+        if request.method == "POST" and WHERE.match(request.path) and request.user.is_authenticated:
             request.cosigned = {name: prove(request, name) for name in SIGNERS if asked(request, name)}  # type: ignore[attr-defined]
         return self.get_response(request)
 

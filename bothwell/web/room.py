@@ -20,13 +20,14 @@ from bothwell.dosing import discharge as discharging
 from bothwell.dosing import flowsheet
 from bothwell.dosing.models import Administration, Discharge, DosingSession, SessionSummary
 from bothwell.monitoring import actions as monitoring
+from bothwell.monitoring.artefact_actions import mark_artefact
 from bothwell.monitoring.models import Device, Sample
 from bothwell.monitoring.vitals import format_value
 from bothwell.pathway import actions as pathway
 from bothwell.pathway.protocol import Route
 from bothwell.privacy import audit
 from bothwell.refusal import Refused
-from bothwell.web import bedside, bedside_forms, room_shown
+from bothwell.web import bedside, bedside_forms, handed_in, room_shown
 from bothwell.web.asking import require
 from bothwell.web.room_shown import Bed
 
@@ -57,6 +58,8 @@ def _show(
     request: HttpRequest, bed: Bed, template: str, context: Mapping[str, Any], status: int = 200
 ) -> HttpResponse:
     """A page of this bed, its times by the clinic's clock; whatever shows a chart first stands in the log."""
+    if handed_in.is_one(request):
+        return handed_in.answer(context, status)
     if str(bed.session.id) not in request.session.get(OPENED, ()):
         _viewed(request, bed)
     with timezone.override(bed.zone):
@@ -81,8 +84,12 @@ def live(request: HttpRequest, session_id: UUID) -> HttpResponse:
     return _show(request, bed, "room/page.html#live", room_shown.now(bed))
 
 
-def _room(request: HttpRequest, bed: Bed, *, trouble: str = "", status: int = 200) -> HttpResponse:
+def _room(
+    request: HttpRequest, bed: Bed, *, trouble: str = "", status: int = 200, began: Any = None
+) -> HttpResponse:
     context = room_shown.now(bed) | {"trouble": trouble}
+    if began is not None and "start_form" in context:
+        context["start_form"] = began
     if bed.session.ended_at is None:
         context |= {"sheets": room_shown.sheets(bed)}
     else:
@@ -108,7 +115,21 @@ VALUE_OF: dict[str, Callable[[Any], Any]] = {
         "drink_at": form.instant("drink"),
     },
     "antiemetic": lambda form: form.cleaned_data["antiemetic"],
-    "escort": lambda form: form.cleaned_data["escort"],
+    "escort": lambda form: {
+        "name": form.cleaned_data["escort"],
+        "phone": form.cleaned_data["phone"],
+        "is_here": form.cleaned_data["is_here"],
+    },
+    "medications": lambda form: {
+        "changed": form.cleaned_data["answer"] == "yes",
+        "what": form.cleaned_data["what"],
+    },
+    "medications_seen": lambda form: form.cleaned_data["answer"],
+    "pregnancy": lambda form: {"result": form.cleaned_data["result"]},
+    "equipment": lambda form: form.cleaned_data["ready"],
+    "staffing": lambda form: {
+        name: form.cleaned_data[name] for name in ("prescriber", "nurse", "second")
+    },
     "pressure_override": lambda form: form.cleaned_data["reason"],
 }  # fmt: skip
 
@@ -119,8 +140,8 @@ def check(request: HttpRequest, session_id: UUID, name: str) -> HttpResponse:
     if name not in bedside_forms.CHECKS:
         raise Http404
     bed = bed_of(request, session_id)
-    title, kind = bedside_forms.CHECKS[name]
-    form = kind(request.POST or None, zone=bed.zone)
+    title, _ = bedside_forms.CHECKS[name]
+    form = room_shown.check_form(bed, name, request.POST or None)
 
     def keep() -> None:
         dosing.check(
@@ -135,17 +156,19 @@ def check(request: HttpRequest, session_id: UUID, name: str) -> HttpResponse:
 def start(request: HttpRequest, session_id: UUID) -> HttpResponse:
     """The first dose, when every gate is passed."""
     bed = bed_of(request, session_id)
-    form = bedside_forms.Bedside(request.POST, zone=bed.zone)
+    form = bedside_forms.Began(request.POST, zone=bed.zone)
     if not form.is_valid():
-        return _room(request, bed, trouble="Please press Start again.", status=422)
-    charted = bedside.charted(session_id)
+        return _room(request, bed, trouble="Please press Start again.", status=422, began=form)
+    charted = bedside.charted(session_id, bed.within)
     try:
         dosing.start(
             by=bed.who, session_id=session_id, request_id=form.cleaned_data["request_id"],
             pressures=bedside.pressures(charted), saturation_at=bedside.newest_at(charted, "spo2"),
+            at=form.when(), rate_ml_per_h=form.cleaned_data["rate_ml_per_h"],
         )  # fmt: skip
     except Refused as refused:
-        return _room(request, bed_of(request, session_id), trouble=refused.reason, status=422)
+        again = bed_of(request, session_id)
+        return _room(request, again, trouble=refused.reason, status=422, began=form)
     return redirect("room", session_id)
 
 
@@ -193,7 +216,7 @@ def enter(request: HttpRequest, session_id: UUID, what: str) -> HttpResponse:
         monitoring.enter(
             by=bed.who, session=bed.session, readings=form.readings,
             request_id=form.cleaned_data["request_id"], observed_at=form.when(),
-            wanted=form.is_wanted, note=form.cleaned_data.get("note", ""),
+            wanted=form.is_wanted, body_site=form.body_site, note=form.cleaned_data.get("note", ""), detail=form.made,
         )  # fmt: skip
 
     return _once(request, bed, form, title, keep)
@@ -210,29 +233,57 @@ def medicine(request: HttpRequest, session_id: UUID) -> HttpResponse:
         dosing.administer(
             by=bed.who, session_id=session_id, event=Administration.Event.GIVEN, substance=said["substance"],
             dose_mg=said["dose_mg"], route=said["route"], at=form.when(), note=said["note"],
-            request_id=said["request_id"],
+            request_id=said["request_id"], indication=said["indication"], ordered_how=said["ordered_how"],
+            prescriber_told_at=form.when("told_at"),
         )  # fmt: skip
 
     return _once(request, bed, form, "A medicine", keep)
 
 
 @require_http_methods(["GET", "POST"])
-def infusion(request: HttpRequest, session_id: UUID) -> HttpResponse:
-    """Pause, resume or stop what is running."""
+def effect(request: HttpRequest, session_id: UUID, given_id: UUID) -> HttpResponse:
+    """What a medicine did, some minutes after it was given."""
     bed = bed_of(request, session_id)
-    form = bedside_forms.Bedside(request.POST or None, zone=bed.zone)
+    medicines = Administration.objects.filter(session_id=session_id, event=Administration.Event.GIVEN)
+    given = get_object_or_404(medicines, id=given_id)
+    form = bedside_forms.Effect(request.POST or None, zone=bed.zone)
+
+    def keep() -> None:
+        said = form.cleaned_data
+        dosing.administer(
+            by=bed.who, session_id=session_id, event=Administration.Event.EFFECT, substance=given.substance,
+            at=form.when(), note=said["note"], request_id=said["request_id"], effect_of=given.id,
+        )  # fmt: skip
+
+    return _once(request, bed, form, f"What {given.substance} did", keep)
+
+
+@require_http_methods(["GET", "POST"])
+def infusion(request: HttpRequest, session_id: UUID) -> HttpResponse:
+    """What happens to the dose while it is given: its rate, a pause, its end, the next device."""
+    bed = bed_of(request, session_id)
+    form = bedside_forms.Infused(request.POST or None, zone=bed.zone)
+    choices = room_shown.dose_keys(bed)
 
     def keep() -> None:
         event = request.POST.get("event", "")
-        if event not in ("pause", "resume", "stop"):
-            raise Refused("Choose pause, resume or stop.")
+        if event not in Administration.Event.values or event not in dosing.ALL_OF_A_DOSE:
+            raise Refused("Choose what was done.")
         dosing.administer(
-            by=bed.who, session_id=session_id, event=Administration.Event(event),
-            request_id=form.cleaned_data["request_id"],
-            substance=bed.session.order.product if bed.session.order else "",
+            by=bed.who, session_id=session_id, event=Administration.Event(event), substance="",
+            request_id=form.cleaned_data["request_id"], at=form.when(),
+            rate_ml_per_h=form.cleaned_data["rate_ml_per_h"],
         )  # fmt: skip
 
-    return _once(request, bed, form, "The infusion", keep)
+    return _once(
+        request,
+        bed,
+        form,
+        "The dose",
+        keep,
+        template="room/infusion.html",
+        context=lambda: {"choices": choices, "as_ordered": room_shown.as_ordered(bed)},
+    )
 
 
 @require_http_methods(["GET", "POST"])
@@ -244,6 +295,11 @@ def correct(request: HttpRequest, session_id: UUID, sample_id: UUID) -> HttpResp
 
     def keep() -> None:
         said = form.cleaned_data
+        if said["is_artefact"]:
+            mark_artefact(
+                by=bed.who, sample_id=wrong.id, reason=said["reason"], request_id=said["request_id"]
+            )
+            return
         monitoring.correct(
             by=bed.who,
             sample_id=wrong.id,
@@ -318,7 +374,7 @@ def take_off(request: HttpRequest, session_id: UUID) -> HttpResponse:
 
 def _condition(bed: Bed, form: bedside_forms.Going | None = None) -> discharging.Condition:
     """How the person is: pressures, SpO2 and sedation from the chart, the rest as somebody ticked it."""
-    session, values = bed.session, bedside.charted(bed.session.id)
+    session, values = bed.session, bedside.charted(bed.session.id, bed.within)
     start = session.started_at
     before = flowsheet.latest(values, start) if start else {}
     after = flowsheet.latest(one for one in values if start and one.observed_at > start)
@@ -353,7 +409,7 @@ FROM_THE_CHART = (
 
 def _prefilled(bed: Bed, condition: discharging.Condition) -> dict[str, int]:
     """What the chart answers of the score; whoever signs may change it."""
-    values, start = bedside.charted(bed.session.id), bed.session.started_at
+    values, start = bedside.charted(bed.session.id, bed.within), bed.session.started_at
     after = flowsheet.latest(one for one in values if start and one.observed_at > start)
     before = flowsheet.latest(values, start) if start else {}
     within = bed.side.protocol.discharge.pressure_within_percent.value
@@ -452,6 +508,7 @@ urlpatterns: list[URLPattern] = [
     path(f"{_ROOM}/start", start, name="room-start"),
     path(f"{_ROOM}/enter/<str:what>", enter, name="room-enter"),
     path(f"{_ROOM}/medicine", medicine, name="room-medicine"),
+    path(f"{_ROOM}/effect/<uuid:given_id>", effect, name="room-effect"),
     path(f"{_ROOM}/infusion", infusion, name="room-infusion"),
     path(f"{_ROOM}/correct/<uuid:sample_id>", correct, name="room-correct"),
     path(f"{_ROOM}/acknowledge/<uuid:alarm_id>", acknowledge, name="room-acknowledge"),

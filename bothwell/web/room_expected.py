@@ -9,6 +9,7 @@ from datetime import date, datetime
 from typing import Any
 
 from bothwell.couples.models import Contact
+from bothwell.dosing.actions import volume_in_bag_ml
 from bothwell.dosing.models import Administration, DosingSession, GateCheck
 from bothwell.monitoring.expected import Expectation, NoModel, Regimen, expect
 from bothwell.monitoring.expected_charted import charted
@@ -86,8 +87,9 @@ def of(session: DosingSession, given: Sequence[Administration], before: Pressure
         return None
     route = Route(order.route)
     doses = charted(
-        given, route=route, product=order.product, started_at=start, ordered_minutes=order.minutes
-    )
+        given, route=route, product=order.product, started_at=start, ordered_minutes=order.minutes,
+        volume_ml=volume_in_bag_ml(given, order.minutes),
+    )  # fmt: skip
     if isinstance(doses, NoModel):
         return Course(start, doses, doses)
     regimen = Regimen(

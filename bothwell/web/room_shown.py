@@ -7,17 +7,22 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from django.utils import timezone
+
 from bothwell.codes import BY_CODE
-from bothwell.couples.models import Person
+from bothwell.couples.models import Person, Role
 from bothwell.dosing import actions as dosing
 from bothwell.dosing import flowsheet
 from bothwell.dosing import order as ordering
 from bothwell.dosing.gates import Gate, GateResult
 from bothwell.dosing.models import Administration, DosingSession, GateCheck, Order
 from bothwell.monitoring.models import Note, Sample
+from bothwell.monitoring.months import Within
 from bothwell.monitoring.vitals import format_number, format_value
+from bothwell.pathway import actions as pathway
 from bothwell.pathway.eligibility import Pressure
 from bothwell.pathway.protocol import Limits, Quantity, Route
 from bothwell.pathway.steps import Role as Towards
@@ -41,13 +46,18 @@ class Bed:
     def zone(self) -> ZoneInfo:
         return ZoneInfo(self.session.clinic.timezone)
 
+    @property
+    def within(self) -> Within | None:
+        """Where this session's readings lie."""
+        return self.side.within
+
     def address(self, end: str = "") -> str:
         return f"/room/{self.session.id}" + (f"/{end}" if end else "")
 
 
 def now(bed: Bed) -> dict[str, Any]:
     """What changes while the page stands open."""
-    session, values = bed.session, bedside.charted(bed.session.id)
+    session, values = bed.session, bedside.charted(bed.session.id, bed.within)
     given = dosing.given_in(session)
     notes = list(Note.objects.select_related("author").filter(session=session))
     marks = _marks(given, notes) + bedside.alarm_marks(session.id)
@@ -62,7 +72,7 @@ def now(bed: Bed) -> dict[str, Any]:
         "lines": flowsheet.lines(values, marks, session.started_at),
         "entries": _entries(bed, given, notes),
         "vitals": vitals,
-        "trio": [vitals[code] for code in ("heart_rate", "spo2", "respiratory_rate")],
+        "trio": [vitals[code] for code in TRIO if code in vitals],
         "listed": list(vitals.values()),
         "over": session.ended_at is not None,
         "ring": _ring(bed.side),
@@ -74,9 +84,13 @@ def now(bed: Bed) -> dict[str, Any]:
     return context
 
 
+TRIO = ("heart_rate", "spo2", "respiratory_rate", "etco2")
+"""The numbers beside the chart; the last only where somebody or something measured it."""
+
+
 @dataclass(frozen=True)
 class Vital:
-    """One large number: its value, or that there is none, and what it is beside."""
+    """One large number: its value, or that there is none, and what it is beside. `id`: which reading that is."""
 
     title: str
     code: str
@@ -85,6 +99,7 @@ class Vital:
     at: datetime | None = None
     look: str = ""
     is_stale: bool = False
+    id: UUID | None = None
 
 
 def _vitals(bed: Bed) -> dict[str, Vital]:
@@ -93,20 +108,25 @@ def _vitals(bed: Bed) -> dict[str, Vital]:
     if pressure is not None:
         said = f"{pressure.systolic_mmhg:.0f}/{pressure.diastolic_mmhg:.0f}"
         found["pressure"] = Vital(
-            "BP", "pressure", "mmHg", said, pressure.observed_at, found["pressure"].look
-        )
+            "BP", "pressure", "mmHg", said, pressure.observed_at, found["pressure"].look,
+            id=side.values["systolic"].id,
+        )  # fmt: skip
     for code, title, unit in (
         ("heart_rate", "HR", "/min"),
         ("spo2", "SpO₂", "%"),
         ("respiratory_rate", "RR", "/min"),
+        ("etco2", "EtCO₂", "mmHg"),
     ):
         value = side.values.get(code)
+        if code == "etco2" and value is None:
+            continue
         found[code] = Vital(
             title, code, unit, value.shown if value else "–", value.observed_at if value else None,
             side.hot(code),
             side.is_stale(code),
+            id=value.id if value else None,
         )  # fmt: skip
-    for code in ("sedation", "dissociation", "nausea"):
+    for code in ("sedation", "dissociation", "nausea", "anxiety", "vomiting"):
         value = side.values.get(code)
         found[code] = Vital(
             BY_CODE[code].title,
@@ -114,6 +134,7 @@ def _vitals(bed: Bed) -> dict[str, Vital]:
             "",
             _said(value) if value else "not charted",
             value.observed_at if value else None,
+            id=value.id if value else None,
         )
     return found
 
@@ -127,7 +148,8 @@ def _charted(sample: Sample) -> str:
     """A value with what it is: "Systolic 164 mmHg", "Dissociation mild, wanted"."""
     if sample.code == "sedation":
         return f"MOAA/S {format_number(sample.value)}"
-    return f"{BY_CODE[sample.code].title} {_said(sample)}"
+    site = sample.detail.get("body_site")
+    return f"{BY_CODE[sample.code].title} {_said(sample)}" + (f" ({site})" if site else "")
 
 
 def _said(value: bedside.Value | Sample) -> str:
@@ -137,7 +159,7 @@ def _said(value: bedside.Value | Sample) -> str:
         case "dissociation":
             wanted = {True: ", wanted", False: ", unwanted"}.get(value.detail.get("wanted"), "")  # type: ignore[arg-type]
             return f"{flowsheet.LEVELS[int(value.value)]}{wanted}"
-        case "nausea":
+        case "nausea" | "anxiety":
             return f"{format_number(value.value)} of 10"
     return format_value(value.code, value.value)
 
@@ -205,21 +227,49 @@ EVENTS = {
     "pause": "Infusion paused",
     "resume": "Infusion resumed",
     "stop": "Infusion stopped",
+    "spat": "Spat out",
+    "swallow": "Swallowed",
 }
+ROUTES = {"iv": "into a vein", "im": "into a muscle", "sl": "under the tongue", "po": "by mouth",
+          "in": "into the nose", "inh": "inhaled"}  # fmt: skip
 
 
 def _given_words(row: Administration) -> str:
     dose = f" {_plain(row.dose_mg)} mg" if row.dose_mg else ""
-    what = EVENTS.get(row.event)
-    if row.event in ("pause", "resume", "stop"):
-        return what or ""
-    return f"{what}: {row.substance}{dose}" if what else f"{row.substance}{dose}"
+    match row.event:
+        case "start":
+            return f"Infusion started: {row.substance}{dose}"
+        case "rate":
+            return f"Rate changed to {_plain(row.rate_ml_per_h)} mL/h"
+        case "stop" if row.route == "in":
+            return "No further device"
+        case "dose":
+            return f"Device given: {row.substance}{dose}"
+        case "effect":
+            return f"{row.substance} did: {row.note}"
+        case "given":
+            return ", ".join([f"{row.substance}{dose}", *_beside(row)])
+    return EVENTS[row.event]
+
+
+def _beside(row: Administration) -> list[str]:
+    """What is told with a medicine: how it went in, what for, on whose order, and the note."""
+    how = ROUTES.get(row.route, "") if row.indication or row.ordered_how else ""
+    told = row.prescriber_told_at
+    said = [
+        how,
+        f"for {row.indication}" if row.indication else "",
+        str(row.get_ordered_how_display()) if row.ordered_how else "",  # type: ignore[attr-defined]
+        f"prescriber told {timezone.localtime(told):%H:%M}" if told else "",
+        row.note,
+    ]
+    return [one for one in said if one]
 
 
 def _marks(given: Sequence[Administration], notes: Sequence[Note]) -> list[flowsheet.Mark]:
     return [
         *(
-            flowsheet.Mark(row.at, _given_words(row), "dose" if row.event != "given" else "given")
+            flowsheet.Mark(row.at, _given_words(row), "given" if row.event in ("given", "effect") else "dose")
             for row in given
         ),
         *(flowsheet.Mark(note.at, note.text, "note") for note in notes),
@@ -241,7 +291,7 @@ def _chart(bed: Bed, values: Sequence[bedside.Value], marks: Sequence[flowsheet.
         "due": _seconds(bed.side.next.due_at) if bed.side.next else None,
         "series": series,
         "limits": {
-            code: _lines_of(limits) for code in ("systolic", "heart_rate", "spo2", "respiratory_rate")
+            code: _lines_of(limits) for code in ("systolic", *TRIO)
             if (limits := bed.side.protocol.limits.get(Quantity(code)))
         },
         "marks": [[mark.at.timestamp(), mark.kind] for mark in marks if mark.kind != "alarm"],
@@ -266,6 +316,13 @@ class Entry:
     words: str
     by: str = ""
     samples: tuple[tuple[Sample, str], ...] = ()
+    wants_effect_of: UUID | None = None
+    """The medicine of which nobody has said yet what it did."""
+
+
+def _is_beside(row: Administration, bed: Bed) -> bool:
+    """A medicine, and not the dose itself."""
+    return row.event == "given" and row.at != bed.session.started_at
 
 
 def _entries(bed: Bed, given: Sequence[Administration], notes: Sequence[Note]) -> list[Entry]:
@@ -280,7 +337,14 @@ def _entries(bed: Bed, given: Sequence[Administration], notes: Sequence[Note]) -
         Entry(rows[0].observed_at, "", _name(rows[0]), tuple((row, _charted(row)) for row in rows))
         for rows in together.values()
     ]
-    found += [Entry(row.at, _given_words(row), _name(row)) for row in given]
+    told = {row.effect_of_id for row in given}
+    found += [
+        Entry(
+            row.at, _given_words(row), _name(row),
+            wants_effect_of=row.id if _is_beside(row, bed) and row.id not in told else None,
+        )
+        for row in given
+    ]  # fmt: skip
     found += [Entry(note.at, note.text, _name(note)) for note in notes]
     return sorted(found, key=lambda entry: entry.at, reverse=True)
 
@@ -290,10 +354,14 @@ def _entries(bed: Bed, given: Sequence[Administration], notes: Sequence[Note]) -
 ANSWERED_BY: dict[Gate, str] = {
     Gate.CONSENT_REAFFIRMED: "consent_reaffirmed",
     Gate.SUICIDE_RESCREENED: "suicide_rescreened",
-    Gate.WEIGHT_RECORDED: "weight",
+    Gate.MEDICATIONS_CHANGED: "medications",
+    Gate.PREGNANCY: "pregnancy",
     Gate.FASTING: "fasting",
+    Gate.WEIGHT_RECORDED: "weight",
     Gate.ANTIEMETIC: "antiemetic",
     Gate.ESCORT: "escort",
+    Gate.EQUIPMENT: "equipment",
+    Gate.STAFFING: "staffing",
 }
 TITLES: dict[Gate, str] = {
     Gate.PROTOCOL_SIGNED: "Protocol",
@@ -304,12 +372,16 @@ TITLES: dict[Gate, str] = {
     Gate.PARTNER_NOT_IN_SESSION: "One at a time",
     Gate.CONSENT_REAFFIRMED: "Wanted today",
     Gate.SUICIDE_RESCREENED: "Suicide risk",
+    Gate.MEDICATIONS_CHANGED: "Medicines",
+    Gate.PREGNANCY: "Pregnancy",
+    Gate.FASTING: "Fasting",
     Gate.WEIGHT_RECORDED: "Weight",
     Gate.BLOOD_PRESSURE: "Blood pressure",
     Gate.OXYGEN_SATURATION: "Oxygen saturation",
-    Gate.FASTING: "Fasting",
     Gate.ANTIEMETIC: "Antiemetic",
     Gate.ESCORT: "Going home",
+    Gate.EQUIPMENT: "Equipment",
+    Gate.STAFFING: "Who is here",
 }
 ELSEWHERE: dict[Gate, str] = {
     Gate.PROTOCOL_SIGNED: "The medical director signs it under Clinic.",
@@ -331,6 +403,8 @@ class GateRow:
     check: str = ""
     elsewhere: str = ""
     answered: GateCheck | None = None
+    value: str = ""
+    """What was answered, in words."""
 
 
 def _before(bed: Bed, values: Sequence[bedside.Value]) -> dict[str, Any]:
@@ -342,23 +416,33 @@ def _before(bed: Bed, values: Sequence[bedside.Value]) -> dict[str, Any]:
         "gates": rows,
         "missing": [row.title.lower() for row in rows if not row.result.passed],
         "passed": sum(row.result.passed for row in rows),
-        "start_form": bedside_forms.Bedside(zone=bed.zone),
+        "as_ordered": as_ordered(bed),
+        "start_form": bedside_forms.Began(zone=bed.zone, auto_id="start_%s"),
         "may_override": _may_override(bed, results),
+        "may_see": _may_see(bed, results, answers),
     }
+
+
+def check_form(bed: Bed, name: str, data: Any = None, auto_id: str = "id_%s") -> bedside_forms.Bedside:
+    """The form of one item of the checklist, with what is known already filled in."""
+    _, kind = bedside_forms.CHECKS[name]
+    form = kind(data, zone=bed.zone, auto_id=auto_id)
+    if isinstance(form, bedside_forms.Staffed):
+        form.fill(dosing.staff_who_are(Role.PRESCRIBER), dosing.staff_who_are(Role.NURSE))
+        if Towards.NURSE in bed.roles:
+            form.initial["nurse"] = str(bed.who.id)
+    if isinstance(form, bedside_forms.Escorted) and (kept := pathway.preparation_of(bed.session.course)):
+        form.initial.update(escort=kept.escort_name, phone=kept.escort_phone)
+    return form
 
 
 def _gate_row(bed: Bed, result: GateResult, answers: Mapping[str, GateCheck]) -> GateRow:
     check = ANSWERED_BY.get(result.name, "")
     if check:
-        _, form = bedside_forms.CHECKS[check]
-        return GateRow(
-            TITLES[result.name],
-            result,
-            form(zone=bed.zone, auto_id=f"{check}_%s"),
-            check,
-            "",
-            answers.get(check),
-        )
+        is_asked = result.name is not Gate.PREGNANCY or "Not applicable" not in result.reason
+        form = check_form(bed, check, auto_id=f"{check}_%s") if is_asked else None
+        answer = answers.get(check) if is_asked else None
+        return GateRow(TITLES[result.name], result, form, check, "", answer, _value_words(answer, bed.zone))
     if result.name is Gate.BLOOD_PRESSURE:
         title, parts = bedside_forms.ENTRIES["pressure"]
         readings = bedside_forms.Readings(zone=bed.zone, parts=parts, auto_id="gate_pressure_%s")
@@ -368,6 +452,39 @@ def _gate_row(bed: Bed, result: GateResult, answers: Mapping[str, GateCheck]) ->
         readings = bedside_forms.Readings(zone=bed.zone, parts=parts, auto_id="gate_vitals_%s")
         return GateRow(TITLES[result.name], result, readings, "vitals")
     return GateRow(TITLES[result.name], result, elsewhere=ELSEWHERE[result.name])
+
+
+def _value_words(check: GateCheck | None, zone: ZoneInfo) -> str:
+    """What was answered, where the reason beside it does not say so already."""
+    if check is None:
+        return ""
+    match check.name, check.value:
+        case "weight", value:
+            return f"{value} kg."
+        case "fasting", {"food_at": food, "drink_at": drink}:
+            return f"Food {_clock(food, zone)}, drink {_clock(drink, zone)}."
+        case "medications", {"changed": True, "what": what}:
+            return f"{what}."
+        case "pregnancy", {"result": result}:
+            return f"{str(result).capitalize()}."
+        case "escort", {"name": name, "phone": phone, "is_here": is_here}:
+            return ", ".join(one for one in (name, phone, "is here" if is_here else "") if one) + "."
+    return ""
+
+
+def _clock(text: str, zone: ZoneInfo) -> str:
+    return datetime.fromisoformat(text).astimezone(zone).strftime("%a %H:%M")
+
+
+def _may_see(
+    bed: Bed, results: Sequence[GateResult], answers: Mapping[str, GateCheck]
+) -> bedside_forms.Bedside | None:
+    """The prescriber's form for having seen what changed, where that is what holds."""
+    asked = answers.get("medications")
+    held = any(row.name is Gate.MEDICATIONS_CHANGED and not row.passed for row in results)
+    if not held or asked is None or not asked.value["changed"] or Towards.PRESCRIBER not in bed.roles:
+        return None
+    return bedside_forms.Seen(zone=bed.zone, auto_id="seen_%s")
 
 
 def _may_override(bed: Bed, results: Sequence[GateResult]) -> bedside_forms.Bedside | None:
@@ -399,7 +516,8 @@ def sheets(bed: Bed) -> list[Sheet]:
     small = {
         "pressure": vitals["pressure"].shown, "sedation": vitals["sedation"].shown,
         "dissociation": vitals["dissociation"].shown, "nausea": vitals["nausea"].shown, "vitals": "by hand",
-        "note": "on the chart", "check": "all four" if bed.session.started_at else "before the dose",
+        "anxiety": vitals["anxiety"].shown, "vomiting": "how often",
+        "note": "on the chart", "check": "all of it" if bed.session.started_at else "before the dose",
     }  # fmt: skip
     sheets = [
         Sheet(
@@ -424,5 +542,51 @@ def sheets(bed: Bed) -> list[Sheet]:
 
 SHORT = {
     "check": "Begin check", "pressure": "BP", "vitals": "SpO₂, HR, RR", "sedation": "Sedation",
-    "dissociation": "Dissociation", "nausea": "Nausea", "note": "Note", "medicine": "Medicine",
+    "dissociation": "Dissociation", "nausea": "Nausea", "anxiety": "Anxiety", "vomiting": "Vomited",
+    "note": "Note", "medicine": "Medicine",
 }  # fmt: skip
+
+
+# ── the dose while it is given ────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True)
+class DoseKey:
+    """One thing that can happen to the dose now: the event, and what the button says."""
+
+    event: str
+    words: str
+    is_first: bool = False
+
+
+def dose_keys(bed: Bed) -> list[DoseKey]:
+    """What can be charted of the dose as it stands; nothing where it is over."""
+    side, stage = bed.side, bed.side.progress.stage
+    if side.parts is not None:
+        return [] if side.parts.is_over else _of_parts(bed, side.parts)
+    stop = DoseKey("stop", "Infusion stopped for good", stage is flowsheet.Stage.ENDING)
+    match stage:
+        case flowsheet.Stage.RUNNING:
+            return [DoseKey("pause", "Infusion paused", True), DoseKey("rate", "Rate changed"), stop]
+        case flowsheet.Stage.PAUSED:
+            return [DoseKey("resume", "Infusion resumed", True), DoseKey("rate", "Rate changed"), stop]
+        case flowsheet.Stage.ENDING:
+            return [stop]
+    return []
+
+
+def as_ordered(bed: Bed) -> str:
+    """The rate the order comes to, in words; empty where it names no concentration or is no infusion."""
+    order = dosing.order_for(bed.session)
+    if order is None or not order.minutes or not (volume := dosing.volume_ml(order)):
+        return ""
+    return ordering.rate_words(volume, order.minutes)
+
+
+def _of_parts(bed: Bed, parts: flowsheet.Parts) -> list[DoseKey]:
+    if bed.session.course.route == Route.SL:
+        return [DoseKey("spat", "Spat out", True), DoseKey("swallow", "Swallowed")]
+    return [
+        DoseKey("dose", f"Device {parts.given + 1} of {parts.of} given", True),
+        DoseKey("stop", "No further device"),
+    ]

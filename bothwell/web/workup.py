@@ -23,7 +23,7 @@ from django.urls import URLPattern, path
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
-from bothwell.couples.models import Assignment, Membership, Person, PersonKind, Role, open_at
+from bothwell.couples.models import Membership, Person, PersonKind
 from bothwell.dosing import actions as dosing
 from bothwell.dosing import order as ordering
 from bothwell.instruments.models import SafetyFlag
@@ -36,6 +36,7 @@ from bothwell.privacy.models import BreakGlass, Consent, ReleaseClass
 from bothwell.refusal import Refused, Stale
 from bothwell.web.around import zone_of
 from bothwell.web.asking import not_ones_own, require
+from bothwell.web.cosign import Proof
 from bothwell.web.trajectory import Course as Trajectory
 from bothwell.web.trajectory import change_words
 from bothwell.web.trajectory_rows import measures_of
@@ -84,6 +85,8 @@ class Desk:
     consents: list[Consent]
     broke_glass: bool
     bound: dict[str, forms.Form] = field(default_factory=dict)
+    cosigned: Mapping[str, Proof] = field(default_factory=dict)
+    """Who proved to be there beside the viewer, by their own address and password."""
 
     @property
     def name(self) -> str:
@@ -336,6 +339,7 @@ def _desk(request: HttpRequest, person_id: UUID) -> Desk:
         roles=care.roles,
         releases=[one for one in signed if one.release_class],
         consents=[one for one in signed if not one.release_class],
+        cosigned=request.cosigned,  # type: ignore[attr-defined]
         broke_glass=BreakGlass.objects.filter(
             author=who, subject=person, expires_at__gt=timezone.now()
         ).exists(),
@@ -397,15 +401,10 @@ def _routes(course: Course) -> list[tuple[str, str]]:
 def _order_form(desk: Desk, data: Any = None) -> OrderForm:
     newest = MedicalFact.objects.filter(subject=desk.person, code="weight_kg", corrected_by__isnull=True)
     weight = newest.order_by("-observed_at").values_list("value", flat=True).first() if data is None else None
-    seconds = Person.objects.filter(
-        id__in=Assignment.objects.filter(
-            open_at(timezone.now()), subject=desk.person, role__in=[Role.PRESCRIBER, Role.NURSE]
-        )
-        .exclude(staff=desk.viewer)
-        .values("staff")
-    )
     # Ids of its own: the questions of the work-up stand on the same page and ask for the weight too.
-    return OrderForm(data, seconds=seconds, initial={"weight_kg": weight}, auto_id="id_order_%s")
+    return OrderForm(
+        data, proof=desk.cosigned.get("second"), initial={"weight_kg": weight}, auto_id="id_order_%s"
+    )
 
 
 # ----------------------------------------------------------------------------------------------------- acting

@@ -17,6 +17,7 @@ from django.utils import timezone
 from bothwell.couples.models import Person, Room
 from bothwell.pathway.facts import FACTS, SPECS, Answer, FactSpec
 from bothwell.pathway.models import HoldReason, Verdict
+from bothwell.web.cosign import Proof
 
 LOCAL = "%Y-%m-%dT%H:%M"
 YES_NO = (("", "Not asked"), ("yes", "Yes"), ("no", "No"), ("unknown", "Not known"))
@@ -230,18 +231,43 @@ class OrderForm(forms.Form):
     out_of_range_reason = forms.CharField(
         label="Reason, if outside the range", required=False, widget=forms.Textarea(attrs={"rows": 3})
     )
-    second_signature = forms.ModelChoiceField(
-        label="Second signature, if outside the range",
-        queryset=Person.objects.none(),
+    second_email = forms.EmailField(
+        label="Second prescriber’s address, if outside the range",
         required=False,
-        help_text="Another prescriber or nurse of this person, who has checked it with you.",
+        widget=forms.EmailInput(attrs={"autocomplete": "off", "autocapitalize": "none"}),
+        help_text="Another prescriber of this clinic, who has checked it with you, signs here on this screen.",
+    )
+    second_password = forms.CharField(
+        label="Second prescriber’s password",
+        required=False,
+        strip=False,
+        max_length=500,
+        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
+        help_text="It is checked and not kept; nobody is signed in by it.",
     )
     request_id = forms.UUIDField(widget=forms.HiddenInput, initial=uuid4)
 
-    def __init__(self, *given: Any, seconds: Any, **kept: Any) -> None:
+    def __init__(self, *given: Any, proof: Proof | None = None, **kept: Any) -> None:
         super().__init__(*given, **kept)
-        self.fields["second_signature"].queryset = seconds  # type: ignore[attr-defined]
-        self.fields["second_signature"].label_from_instance = lambda person: person.signs_as  # type: ignore[attr-defined]
+        self.proof = proof
+
+    def clean(self) -> dict[str, Any]:
+        """With `second_signature`: who proved to be there, or none."""
+        cleaned = super().clean() or self.cleaned_data
+        email, password = cleaned.pop("second_email", ""), cleaned.pop("second_password", "")
+        cleaned["second_signature"] = self._second() if self.proof else None
+        if bool(email) != bool(password):
+            self.add_error("second_password", "Whoever signs with you: type your own address and password.")
+        return cleaned
+
+    def _second(self) -> Person | None:
+        assert self.proof is not None
+        found = Person.objects.filter(id=self.proof.person_id, kind="staff") if self.proof.person_id else None
+        who = found.first() if found is not None else None
+        if who is None:
+            words = self.proof.trouble or "Only a colleague of this clinic can sign here."
+            self.add_error("second_password", words)
+        return who
 
 
 class ScheduleForm(forms.Form):

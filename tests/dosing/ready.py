@@ -8,7 +8,7 @@ from uuid import uuid4
 
 from django.utils import timezone
 
-from bothwell.dosing import actions
+from bothwell.dosing import actions, gates
 from bothwell.models import (
     Consent,
     ConsentText,
@@ -17,6 +17,7 @@ from bothwell.models import (
     Device,
     DosingSession,
     JointDecision,
+    MedicalFact,
     Order,
     Person,
     ProtocolVersion,
@@ -86,6 +87,10 @@ def _way(
             **of, author=signer, decision=decision, signs_as=signs_as, verdict="proceed",
             signed_name=signer.name_used,
         )  # fmt: skip
+    MedicalFact.objects.create(
+        clinic=cast.clinic, subject=who, author=cast.prescriber, code="pregnancy_possible", value=False,
+        source="visit", observed_at=timezone.now() - timedelta(days=9),
+    )  # fmt: skip
     Consent.objects.create(**of, author=who, text=text, sha256=text.sha256, signed_name=who.name_used)
     order = Order.objects.create(
         **of, author=cast.prescriber, course=course, route="iv", dose_mg=Decimal("34"),
@@ -116,7 +121,14 @@ def answer_all(ready: Ready, by: Person | None = None) -> None:
             "drink_at": (now - timedelta(hours=3)).isoformat(),
         },
         "antiemetic": "given",
-        "escort": "Ruth",
+        "escort": {"name": "Ruth", "phone": "555-0100", "is_here": False},
+        "medications": {"changed": False, "what": ""},
+        "equipment": [code for code, _ in gates.EQUIPMENT],
+        "staffing": {
+            "prescriber": str(ready.cast.prescriber.id),
+            "nurse": str(ready.cast.nurse.id),
+            "second": str(ready.cast.prescriber.id),
+        },
     }
     for name, value in answers.items():
         actions.check(by=by, session_id=ready.session.id, name=name, value=value, request_id=uuid4())

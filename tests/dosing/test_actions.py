@@ -14,11 +14,15 @@ from bothwell.dosing.discharge import REQUIRED, Condition
 from bothwell.models import (
     Administration,
     AuditEntry,
+    Consent,
     ConsentReaffirmation,
+    ConsentText,
     Course,
     Discharge,
     DosingSession,
     GateCheck,
+    MedicalFact,
+    Order,
     Sample,
     SessionSummary,
     Step,
@@ -105,7 +109,12 @@ def test_an_answer_that_is_a_no_holds_the_dose(nurse: Ready, name: str, value: o
         ("fasting", {"confirmed": True}, "last food"),
         ("fasting", {"confirmed": True, "food_at": "2999-01-01T00:00:00+00:00"}, "not come yet"),
         ("antiemetic", "forgotten", "not an answer"),
-        ("escort", "  ", "Name who"),
+        ("escort", {"name": " ", "phone": "", "is_here": True}, "Name who"),
+        ("escort", {"name": "Ruth", "phone": "", "is_here": False}, "How is the escort reached"),
+        ("escort", "Ruth", "not an answer"),
+        ("medications", {"changed": True, "what": " "}, "which medicine"),
+        ("medications_seen", True, "Only the prescriber"),
+        ("pregnancy", {"result": "perhaps"}, "not an answer"),
         ("suicide_rescreened", {"risk": None}, "not an answer"),
         ("mood", "fine", "not an answer"),
     ],
@@ -206,7 +215,7 @@ def test_who_is_on_the_team_but_not_at_the_bed_changes_nothing(ready: Ready) -> 
             with pytest.raises(Refused):
                 refused()
     with door.opened(ready.cast.a.id), pytest.raises(Refused):
-        actions.check(by=ready.cast.a, session_id=ready.session.id, name="escort", value="Ben")
+        actions.check(by=ready.cast.a, session_id=ready.session.id, name="weight", value="70")
     with door.opened(ready.cast.stranger_prescriber.id), pytest.raises(Refused, match="no such session"):
         actions.check(
             by=ready.cast.stranger_prescriber, session_id=ready.session.id, name="weight", value="70"
@@ -293,6 +302,160 @@ def test_an_infusion_is_paused_resumed_and_stopped_in_that_order_only(nurse: Rea
     assert not actions.is_running(session)
     with pytest.raises(Refused, match="over"):
         give(nurse, "stop")
+
+
+def test_a_time_lies_after_what_was_charted_before_it(ready: Ready) -> None:
+    started_ago(ready, 30)
+    started = DosingSession.objects.get
+    with loading():
+        session = started(id=ready.session.id)
+        Administration.objects.create(
+            clinic=ready.cast.clinic, subject=ready.cast.a, couple=ready.cast.couple, author=ready.cast.nurse,
+            session=session, event="start", substance="Ketamine", dose_mg=34, route="iv", at=session.started_at,
+        )  # fmt: skip
+    now = timezone.now()
+    with door.opened(ready.cast.nurse.id):
+        kept = give(ready, "pause", at=now - timedelta(minutes=10))
+        assert (kept.substance, kept.route, kept.dose_mg) == ("Ketamine", "iv", None)
+        for wrong, words in (
+            (now - timedelta(minutes=12), "Something later was charted"),
+            (now - timedelta(minutes=90), "between the arrival and now"),
+            (now + timedelta(minutes=1), "between the arrival and now"),
+        ):
+            with pytest.raises(Refused, match=words):
+                give(ready, "resume", at=wrong)
+        same_minute = kept.at.replace(second=0, microsecond=0)
+        assert give(ready, "resume", at=same_minute).at == kept.at, "a minute typed reaches to its end"
+        with pytest.raises(Refused, match="mL/h"):
+            give(ready, "rate")
+        assert give(ready, "rate", rate_ml_per_h=Decimal("0.51")).rate_ml_per_h == Decimal("0.51")
+        with pytest.raises(Refused, match="no infusion"):
+            give(ready, "dose")
+
+
+def otherwise(ready: Ready, route: str, mg: int, product: str) -> None:
+    """The same session, its dose by another route."""
+    with loading():
+        text = ConsentText.objects.create(
+            clinic=ready.cast.clinic, kind="treatment", code=route, title="Treatment", body="What this is.",
+            sha256="0" * 64,
+        )  # fmt: skip
+        Consent.objects.create(
+            clinic=ready.cast.clinic, subject=ready.cast.a, couple=ready.cast.couple, author=ready.cast.a,
+            text=text, sha256=text.sha256, signed_name="Amara",
+        )  # fmt: skip
+        Course.objects.filter(id=ready.course.id).update(route=route)
+        Order.objects.filter(id=ready.order.id).update(
+            route=route, dose_mg=mg, minutes=None, product=product, concentration_mg_per_ml=None
+        )
+
+
+def begun(ready: Ready) -> DosingSession:
+    with door.opened(ready.cast.nurse.id):
+        arrive(ready)
+        answer_all(ready)
+        long_ago = (timezone.now() - timedelta(hours=10)).isoformat()  # enough for every route
+        fasting = {"confirmed": True, "food_at": long_ago, "drink_at": long_ago}
+        actions.check(by=ready.cast.nurse, session_id=ready.session.id, name="fasting", value=fasting)
+        return start(ready)
+
+
+def test_devices_are_charted_one_by_one_five_minutes_apart(ready: Ready) -> None:
+    otherwise(ready, "in", 56, "Esketamine nasal spray")
+    session = begun(ready)
+    with door.opened(ready.cast.nurse.id):
+        (first,) = Administration.objects.all()
+        assert (first.event, first.dose_mg) == ("dose", Decimal(28))
+        assert actions.is_running(session)
+        with pytest.raises(Refused, match="Too early: the next device"):
+            give(ready, "dose")
+    with loading():
+        long_ago = timezone.now() - timedelta(minutes=6)
+        DosingSession.objects.filter(id=session.id).update(arrived_at=long_ago, started_at=long_ago)
+        Administration.objects.filter(id=first.id).update(at=long_ago)
+    with door.opened(ready.cast.nurse.id):
+        second = give(ready, "dose")
+        assert (second.substance, second.dose_mg, second.route) == (
+            "Esketamine nasal spray",
+            Decimal(28),
+            "in",
+        )
+        assert not actions.is_running(DosingSession.objects.get(id=session.id))
+        with pytest.raises(Refused, match="The dose is over"):
+            give(ready, "dose")
+
+
+def test_a_tablet_is_in_the_mouth_until_charted_otherwise(ready: Ready) -> None:
+    otherwise(ready, "sl", 100, "Ketamine lozenge")
+    session = begun(ready)
+    with door.opened(ready.cast.nurse.id):
+        assert actions.is_running(session)
+        with pytest.raises(Refused, match="no infusion"):
+            give(ready, "pause")
+        give(ready, "spat")
+        assert not actions.is_running(session)
+        with pytest.raises(Refused, match="The dose is over"):
+            give(ready, "swallow")
+
+
+def test_a_start_is_dated_back_only_to_when_every_gate_was_passed(nurse: Ready) -> None:
+    arrive(nurse)
+    answer_all(nurse)
+    with pytest.raises(Refused, match="not been asked"):
+        start(nurse, at=DosingSession.objects.get(id=nurse.session.id).arrived_at)
+    with pytest.raises(Refused, match="between the arrival and now"):
+        start(nurse, at=timezone.now() - timedelta(hours=1))
+    assert DosingSession.objects.get(id=nurse.session.id).started_at is None
+
+
+def test_who_is_here_are_the_clinics_own_and_the_second_checker_is_somebody_else(nurse: Ready) -> None:
+    arrive(nurse)
+    cast = nurse.cast
+    good = {
+        "prescriber": str(cast.prescriber.id),
+        "nurse": str(cast.nurse.id),
+        "second": str(cast.prescriber.id),
+    }
+    for changed, words in (
+        ({"second": str(cast.nurse.id)}, "somebody else than the nurse"),
+        ({"prescriber": str(cast.nurse.id)}, "prescriber on site"),
+        ({"nurse": str(cast.therapist_a.id)}, "The nurse must be"),
+        ({"second": str(cast.other_lead.id)}, "second checker must be a nurse or prescriber"),
+    ):
+        with pytest.raises(Refused, match=words):
+            actions.check(by=cast.nurse, session_id=nurse.session.id, name="staffing", value=good | changed)
+    kept = actions.check(by=cast.nurse, session_id=nurse.session.id, name="staffing", value=good)
+    assert kept.value["second"] == {"id": str(cast.prescriber.id), "name": "Helen"}
+
+
+def test_a_pregnancy_test_counts_wherever_it_was_made_and_the_newest_counts(ready: Ready) -> None:
+    def gate() -> str:
+        with door.opened(ready.cast.nurse.id):
+            session = actions._session(ready.session.id)
+            found = {one.name: one for one in actions.gates_of(session, calm(), timezone.now())}
+            return found["pregnancy"].reason
+
+    def fact(code: str, value: bool, days_ago: float) -> None:
+        with loading():
+            MedicalFact.objects.create(
+                clinic=ready.cast.clinic, subject=ready.cast.a, author=ready.cast.prescriber, code=code,
+                value=value, source="laboratory", observed_at=timezone.now() - timedelta(days=days_ago),
+            )  # fmt: skip
+
+    with door.opened(ready.cast.nurse.id):
+        arrive(ready)
+    assert gate().startswith("Not applicable")
+    fact("pregnancy_possible", True, 8)
+    assert "no test is on record" in gate()
+    fact("pregnant", False, 7.5)
+    assert "older than 7 days" in gate()
+    fact("pregnant", False, 3)
+    assert "was negative" in gate()
+    with door.opened(ready.cast.nurse.id):
+        actions.check(
+            by=ready.cast.nurse, session_id=ready.session.id, name="pregnancy", value={"result": "positive"}
+        )
+    assert "was positive" in gate()
 
 
 def test_a_medicine_posted_twice_is_given_once_and_never_in_the_future(nurse: Ready) -> None:

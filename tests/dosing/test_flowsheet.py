@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -21,6 +22,7 @@ START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 class Event:
     event: str
     at: datetime
+    rate_ml_per_h: Decimal | None = None
 
 
 @dataclass(frozen=True)
@@ -48,14 +50,96 @@ def due(now: float, **last: float) -> NextCheck | None:
 # ── the dose ──────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_an_infusion_runs_its_minutes_and_is_over_then() -> None:
+def test_an_infusion_is_over_when_its_stop_is_charted_and_not_when_its_minutes_have_run() -> None:
     begun = events(("start", 0))
     half = flowsheet.infusion(begun, 40, minute(20))
     assert half is not None
     assert (half.is_running, half.ran_minutes, half.ends_at) == (True, 20, minute(40))
-    after = flowsheet.infusion(begun, 40, minute(41))
+    after = flowsheet.infusion(begun, 40, minute(55))
     assert after is not None
-    assert (after.is_over, after.ran_minutes, after.ends_at) == (True, 40, None)
+    assert (after.is_ending, after.is_over, after.ran_minutes, after.ends_at) == (True, False, 40, None)
+    stopped = flowsheet.infusion([*begun, *events(("stop", 47))], 40, minute(55))
+    assert stopped is not None
+    assert (stopped.is_ending, stopped.is_over, stopped.ran_minutes) == (False, True, 40)
+
+
+VOLUME = Decimal(20)  # mL: 20 mL over 40 min is 30 mL/h
+
+
+def rated(*said: tuple[float, int]) -> list[Event]:
+    return [Event("rate", minute(at), Decimal(ml_per_h)) for at, ml_per_h in said]
+
+
+def test_with_another_rate_the_rest_is_reckoned_by_volume() -> None:
+    slower = flowsheet.infusion([*events(("start", 0)), *rated((10, 15))], 40, minute(20), VOLUME)
+    assert slower is not None
+    assert (slower.is_running, slower.ends_at, slower.whole_minutes) == (True, minute(70), 70)
+    assert slower.speeds == (1.0, 0.5)
+    faster = flowsheet.infusion([*events(("start", 0)), *rated((10, 60))], 40, minute(26), VOLUME)
+    assert faster is not None
+    assert (faster.is_ending, faster.ran_minutes) == (True, 25)
+
+
+def test_without_a_volume_a_changed_rate_leaves_the_time_unknown_and_says_so() -> None:
+    found = flowsheet.infusion([*events(("start", 0)), *rated((10, 15))], 40, minute(90))
+    assert found is not None
+    assert (found.is_running, found.is_ending, found.ends_at, found.is_reckoned) == (True, False, None, False)
+    shown = flowsheet.progress(
+        arrived_at=minute(-20), started_at=START, ended_at=None, infused=found, now=minute(90)
+    )
+    assert (shown.stage, shown.words) == (
+        Stage.RUNNING,
+        "Infusion, min 90, at 15 mL/h; when it ends is not known",
+    )
+
+
+def test_a_rate_set_during_a_pause_counts_from_the_resumption() -> None:
+    said = [*events(("start", 0), ("pause", 10), ("resume", 20)), *rated((15, 60))]
+    found = flowsheet.infusion(said, 40, minute(21), VOLUME)
+    assert found is not None
+    assert found.ends_at == minute(35)
+
+
+@given(
+    steps=st.lists(
+        st.tuples(st.sampled_from(["rate", "pause", "resume"]), st.floats(0.1, 100), st.integers(1, 300)),
+        max_size=8,
+    ),
+    now=st.floats(0, 200),
+)
+def test_no_more_than_the_ordered_volume_ever_runs_in(
+    steps: list[tuple[str, float, int]], now: float
+) -> None:
+    said = [Event(name, minute(at), Decimal(rate) if name == "rate" else None) for name, at, rate in steps]
+    state = flowsheet.infusion([*events(("start", 0)), *said], 40, minute(now), VOLUME)
+    assert state is not None
+    ml = sum((b - a).total_seconds() / 3600 * 30 * (speed or 0)
+             for (a, b), speed in zip(state.spans, state.speeds, strict=True))  # fmt: skip
+    assert ml <= float(VOLUME) + 0.01
+    assert state.is_ending is (ml >= float(VOLUME) - 0.0001) or abs(ml - float(VOLUME)) < 0.01
+    assert all(a[1] <= b[0] for a, b in pairwise(state.spans))
+
+
+def test_devices_are_counted_and_the_next_waits_its_minutes() -> None:
+    first = flowsheet.devices_of(events(("dose", 0)), 2, Decimal(5))
+    assert first is not None
+    assert (first.words, first.is_over, first.next_at) == ("Device 1 of 2 given", False, minute(5))
+    both = flowsheet.devices_of(events(("dose", 0), ("dose", 5)), 2, Decimal(5))
+    assert both is not None and both.is_over
+    ended = flowsheet.devices_of(events(("dose", 0), ("stop", 6)), 3, Decimal(5))
+    assert ended is not None and ended.is_over and ended.next_at is None
+    assert flowsheet.devices_of(events(("given", 0)), 2, Decimal(5)) is None
+
+
+@pytest.mark.parametrize("end", ["spat", "swallow"])
+def test_what_is_in_the_mouth_is_there_until_charted_otherwise(end: str) -> None:
+    held = flowsheet.held_in_mouth(events(("given", 0)), START, minute(7))
+    assert (held.words, held.is_over) == ("In the mouth, min 7", False)
+    assert flowsheet.held_in_mouth(events(("given", 0), (end, 10)), START, minute(12)).is_over
+    shown = flowsheet.progress(
+        arrived_at=minute(-20), started_at=START, ended_at=None, infused=None, now=minute(7), parts=held
+    )
+    assert shown.stage is Stage.RUNNING
 
 
 def test_a_pause_does_not_count() -> None:
@@ -87,7 +171,7 @@ def test_it_never_runs_longer_than_ordered_nor_than_time_has_gone(pauses: list[f
     state = flowsheet.infusion(events(*said), 40, minute(now))
     assert isinstance(state, Infusion)
     assert timedelta(0) <= state.ran <= timedelta(minutes=min(40, now) + 1e-6)
-    assert [state.is_running, state.is_paused, state.is_over].count(True) == 1
+    assert [state.is_running, state.is_paused, state.is_ending, state.is_over].count(True) == 1
     assert sum((b - a for a, b in state.spans), timedelta(0)) == state.ran
 
 
@@ -97,14 +181,16 @@ def test_it_never_runs_longer_than_ordered_nor_than_time_has_gone(pauses: list[f
         ((None, None, None), Stage.EXPECTED, "Not here yet"),
         ((-20, None, None), Stage.BEFORE, "Before the dose, here 52 min"),
         ((-20, 0, None), Stage.RUNNING, "Infusion, min 32 of 40"),
+        ((-20, 0, None), Stage.ENDING, "The ordered minutes have run: chart the stop"),
         ((-20, 0, 30), Stage.OVER, "Signed off"),
     ],
 )
 def test_a_session_says_where_it_stands(times: tuple[int | None, ...], stage: Stage, words: str) -> None:
     arrived, started, ended = (None if at is None else minute(at) for at in times)
-    infused = flowsheet.infusion(events(("start", 0)), 40, minute(32)) if started else None
+    now = minute(41) if stage is Stage.ENDING else minute(32)
+    infused = flowsheet.infusion(events(("start", 0)), 40, now) if started else None
     found = flowsheet.progress(
-        arrived_at=arrived, started_at=started, ended_at=ended, infused=infused, now=minute(32)
+        arrived_at=arrived, started_at=started, ended_at=ended, infused=infused, now=now
     )
     assert (found.stage, found.words) == (stage, words)
 

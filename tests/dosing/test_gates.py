@@ -12,7 +12,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bothwell.decision import Decision
-from bothwell.dosing.gates import DECIDERS, Antiemetic, Before, Gate, GateResult, Override, gates, may_start
+from bothwell.dosing.gates import (
+    DECIDERS,
+    EQUIPMENT,
+    Antiemetic,
+    Before,
+    Gate,
+    GateResult,
+    Override,
+    PregnancyTest,
+    Staffing,
+    gates,
+    may_start,
+)
 from bothwell.pathway.eligibility import Pressure
 from bothwell.pathway.protocol import SHIPPED, Route, load
 from bothwell.pathway.steps import CourseState, Phase, Role, State
@@ -50,7 +62,17 @@ READY = Before(
     last_drink_at=NOW - timedelta(hours=3),
     antiemetic=Antiemetic.GIVEN,
     is_escort_named=True,
+    is_escort_reachable=True,
+    is_pregnancy_possible=True,
+    pregnancy_test=PregnancyTest.NEGATIVE,
+    pregnancy_tested_at=NOW - timedelta(days=6),
+    medications_asked_at=NOW - timedelta(minutes=30),
+    equipment=frozenset(code for code, _ in EQUIPMENT),
+    equipment_at=NOW,
+    staffing=Staffing("Helen, MD", "Luis, RN", "Tessa, RN"),
+    staffing_at=NOW,
 )
+ASKED = NOW - timedelta(minutes=30)
 
 
 def _shut(**changed: Any) -> dict[Gate, str]:
@@ -105,6 +127,33 @@ def test_when_nothing_is_recorded_every_gate_but_the_courses_own_is_shut() -> No
         (Gate.FASTING, {"last_drink_at": NOW - timedelta(minutes=119)}),
         (Gate.ANTIEMETIC, {"antiemetic": None}),
         (Gate.ESCORT, {"is_escort_named": False}),
+        (Gate.ESCORT, {"is_escort_reachable": False}),
+        (Gate.PREGNANCY, {"is_pregnancy_possible": None}),
+        (Gate.PREGNANCY, {"pregnancy_test": None, "pregnancy_tested_at": None}),
+        (Gate.PREGNANCY, {"pregnancy_test": PregnancyTest.POSITIVE}),
+        (Gate.PREGNANCY, {"pregnancy_test": PregnancyTest.REFUSED}),
+        (Gate.PREGNANCY, {"pregnancy_tested_at": NOW - timedelta(days=7, seconds=1)}),
+        (Gate.PREGNANCY, {"pregnancy_tested_at": NOW + timedelta(seconds=1)}),
+        (Gate.MEDICATIONS_CHANGED, {"medications_asked_at": None}),
+        (Gate.MEDICATIONS_CHANGED, {"medications_asked_at": MORNING - timedelta(seconds=1)}),
+        (Gate.MEDICATIONS_CHANGED, {"medications_changed": "Sertraline stopped."}),
+        (
+            Gate.MEDICATIONS_CHANGED,
+            {
+                "medications_changed": "Sertraline stopped.",
+                "medications_seen_at": ASKED - timedelta(seconds=1),
+            },
+        ),
+        (Gate.EQUIPMENT, {"equipment_at": None}),
+        (Gate.EQUIPMENT, {"equipment_at": MORNING - timedelta(seconds=1)}),
+        (Gate.EQUIPMENT, {"equipment": frozenset()}),
+        (Gate.STAFFING, {"staffing": None}),
+        (Gate.STAFFING, {"staffing_at": MORNING - timedelta(seconds=1)}),
+        (Gate.STAFFING, {"staffing": Staffing("Helen, MD", "Luis, RN", " ")}),
+        (
+            Gate.STAFFING,
+            {"staffing": Staffing("Helen, MD", "Luis, RN", "Luis, RN", is_second_the_nurse=True)},
+        ),
     ],
 )
 def test_each_gate_shuts_by_itself_and_no_other(gate: Gate, changed: dict[str, Any]) -> None:
@@ -147,6 +196,26 @@ def test_the_prescriber_may_go_on_with_a_reason_given_after_the_last_reading() -
         {"decided_at": NOW + timedelta(minutes=1)},
     ):
         assert _shut(pressures=high, pressure_override=replace(good, **changed))  # type: ignore[arg-type]
+
+
+@given(st.sets(st.sampled_from([code for code, _ in EQUIPMENT])))
+def test_whatever_does_not_stand_ready_is_named_and_holds_the_dose(ready: set[str]) -> None:
+    shut = _shut(equipment=frozenset(ready))
+    lacking = {said for code, said in EQUIPMENT if code not in ready}
+    assert (Gate.EQUIPMENT in shut) is bool(lacking)
+    assert all(said in shut[Gate.EQUIPMENT] for said in lacking)
+
+
+def test_where_pregnancy_is_not_possible_no_test_is_asked_for() -> None:
+    results = gates(
+        replace(READY, is_pregnancy_possible=False, pregnancy_test=None, pregnancy_tested_at=None), PROTOCOL
+    )
+    (found,) = [one for one in results if one.name is Gate.PREGNANCY]
+    assert found.passed and found.reason.startswith("Not applicable")
+
+
+def test_a_change_of_medicines_passes_once_a_prescriber_has_seen_it() -> None:
+    assert not _shut(medications_changed="Sertraline stopped.", medications_seen_at=ASKED)
 
 
 def test_an_override_cannot_stand_in_for_a_reading() -> None:

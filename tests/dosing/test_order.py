@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bothwell.dosing.order import RangeCheck, check_dose, devices, volume
+from bothwell.dosing.order import RangeCheck, check_dose, devices, rate_words, volume
 from bothwell.pathway.protocol import SHIPPED, Route, load
 
 PROTOCOL = load(SHIPPED / "couples-kat-1.toml")
@@ -28,6 +28,10 @@ def _check(
         infusion_minutes=Decimal(minutes) if minutes else None,
         **more,
     )
+
+
+def test_the_rate_of_an_order_shows_its_working() -> None:
+    assert rate_words(Decimal("0.68"), 40) == "0.68 mL over 40 min are 1.02 mL/h"
 
 
 def test_half_a_milligram_a_kilogram_over_forty_minutes_is_inside() -> None:

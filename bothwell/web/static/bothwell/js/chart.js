@@ -5,16 +5,16 @@ const PANELS = [
   { code: "systolic", label: "BP", low: 50, high: 205, share: 0.44 },
   { code: "heart_rate", label: "HR", low: 40, high: 140, share: 0.18 },
   { code: "spo2", label: "SpO₂", low: 86, high: 100, share: 0.18 },
+  { code: "etco2", label: "CO₂", low: 20, high: 60, share: 0.16 },
   { code: "respiratory_rate", label: "RR", low: 4, high: 28, share: 0.2 },
   { code: "level", label: "", low: 0, high: 50, share: 0.12 },
 ];
-const MEASURED = 4; // panels of what is measured; the one of what is expected comes last, if at all
 const SHOWN_AS_EXPECTED = 0.13; // how strong a band of the expected is drawn: as `.c-exp`
 const LETTERS = { dose: "I", given: "R", note: "N" };
 const GAP_S = 90; // longer than this without a value, and the line is broken
 const SPAN_S = 120 * 60;
 const STACKED_PX = 900; // no wider than this, everything stands under one another and the page scrolls anyway
-const AROUND_PX = 416; // what stands above and below the drawing, so that the keys stay in sight
+const AROUND_PX = 452; // what stands above and below the drawing, so that the keys stay in sight
 
 function ink(name) {
   return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
@@ -298,10 +298,10 @@ export function chart(host, data, isExpected = true) {
   choose();
   const plots = PANELS.map((panel) => new uPlot(options(state, panel, host.clientWidth, height()), values(panel), host));
 
-  /** Which panels there are: that of the expected only where there is something to draw, and it is wanted. */
+  /** Which panels there are: carbon dioxide where any was measured, the expected where there is some and it is wanted. */
   function choose() {
-    const isLevel = state.isExpected && Boolean(state.data.expected?.level);
-    state.shown = isLevel ? PANELS : PANELS.slice(0, MEASURED);
+    const isThere = { etco2: Boolean(state.data.series.etco2?.length), level: state.isExpected && Boolean(state.data.expected?.level) };
+    state.shown = PANELS.filter((panel) => isThere[panel.code] ?? true);
   }
 
   function lay() {
@@ -317,7 +317,7 @@ export function chart(host, data, isExpected = true) {
     const { series } = state.data;
     const said = (code, name) => { const last = series[code]?.at(-1); return last ? `${name} ${last[1]}` : ""; };
     const pale = state.isExpected && Object.keys(state.data.expected ?? {}).length ? "Pale behind them: what a population would show, not this patient." : "";
-    host.setAttribute("aria-label", ["Vital signs as lines over time; the values stand in the table below.", said("systolic", "Systolic"), said("diastolic", "diastolic"), said("heart_rate", "heart rate"), said("spo2", "oxygen"), said("respiratory_rate", "breaths"), pale].filter(Boolean).join(" "));
+    host.setAttribute("aria-label", ["Vital signs as lines over time; the values stand in the table below.", said("systolic", "Systolic"), said("diastolic", "diastolic"), said("heart_rate", "heart rate"), said("spo2", "oxygen"), said("etco2", "carbon dioxide"), said("respiratory_rate", "breaths"), pale].filter(Boolean).join(" "));
   }
 
   host.setAttribute("role", "img");
@@ -334,6 +334,7 @@ export function chart(host, data, isExpected = true) {
         points.push([Date.parse(at) / 1000, value]);
         points.sort((a, b) => a[0] - b[0]);
       }
+      if (!state.shown.some((panel) => panel.code === "etco2") && state.data.series.etco2?.length) lay();
       redraw();
     },
   };
