@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
 
-from bothwell.demo import texts
+from bothwell.demo import afterwards, texts
 from bothwell.demo.people import LEAST_DAYS_BEFORE_A_DOSE, Bed, Pair, Partner, Plan
 from bothwell.demo.place import DAY, Place
 from bothwell.demo.signals import Scenario
@@ -302,6 +302,7 @@ class Way:
             visit, room = self._past(number, days, is_given)
             session = lay_out(self.place.sheaf, visit, self._around(room))
             self.visits.append(session)
+            afterwards.follow(self.place.sheaf, session, self.nurse, self.place.now, self.place.zone)
             self._steps_of(session, is_last=number == len(past) and bed is None)
         if bed:
             self._today(bed, len(past) + 1)
@@ -400,6 +401,7 @@ class Way:
             coordinator=self.place.role("coordinator"),
             protocol=self.place.protocol,
             weight_kg=self.weight_kg,
+            may_be_pregnant=self.partner.may_be_pregnant,
             escort=self._escort,
             room=self.place.rooms[room],
             device=self.place.devices[room],

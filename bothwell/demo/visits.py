@@ -15,7 +15,7 @@ from bothwell.codes import BY_CODE
 from bothwell.demo import signals, texts
 from bothwell.demo.sheaf import Sheaf
 from bothwell.demo.watched import watch
-from bothwell.dosing import discharge
+from bothwell.dosing import discharge, gates
 from bothwell.models import (
     Administration,
     AdverseEvent,
@@ -43,6 +43,9 @@ INFUSION_MINUTES = 40
 NASAL_MG = Decimal(56)  # esketamine label: day 1, 56 mg
 MG_PER_ML = Decimal(50)  # a form it is sold in
 PRODUCTS = {"iv": "Ketamine hydrochloride", "in": "Esketamine nasal spray"}
+DEVICE_MG = Decimal(28)  # esketamine label: 28 mg a device, 5 min apart
+DEVICES_APART = 5 * MINUTE
+ESCORTS_TELEPHONE = "555-0100"
 TOOK_OFF_BEFORE = timedelta(minutes=4)
 
 
@@ -81,6 +84,7 @@ class Around:
     coordinator: Person
     protocol: Protocol
     weight_kg: Decimal
+    may_be_pregnant: bool
     escort: str
     room: Room | None
     device: Device | None
@@ -237,9 +241,18 @@ class _Desk:
             ("consent_reaffirmed", True),
             ("suicide_rescreened", {"risk": False}),
             *asked,
+            ("medications", {"changed": False, "what": ""}),
+            *([("pregnancy", {"result": "negative"})] if self.around.may_be_pregnant else []),
             ("antiemetic", "given"),
-            ("escort", self.around.escort),
+            ("escort", {"name": self.around.escort, "phone": ESCORTS_TELEPHONE, "is_here": False}),
+            ("equipment", [code for code, _ in gates.EQUIPMENT]),
+            ("staffing", self._staff()),
         ]
+
+    def _staff(self) -> dict[str, object]:
+        nurse, prescriber = self.around.nurse, self.around.prescriber
+        who = {"prescriber": prescriber, "nurse": nurse, "second": prescriber}
+        return {part: {"id": str(one.id), "name": one.signs_as} for part, one in who.items()}
 
     def from_monitor(self) -> Iterator[Sample]:
         """What the monitor said until it was taken off, or until now."""
@@ -338,18 +351,20 @@ class _Desk:
             route="po",
             at=before,
         )
-        event = "start" if order.minutes else "given"
-        self.sheaf.add(
-            Administration,
-            self.name,
-            "dose",
-            **self._row(start),
-            event=event,
-            substance=order.product,
-            dose_mg=order.dose_mg,
-            route=order.route,
-            at=start,
-        )
+        for number, (event, dose_mg, at) in enumerate(_given(order, start)):
+            if at > self.visit.until:
+                break
+            self.sheaf.add(
+                Administration,
+                self.name,
+                f"dose {number}" if number else "dose",
+                **self._row(at),
+                event=event,
+                substance=order.product,
+                dose_mg=dose_mg,
+                route=order.route,
+                at=at,
+            )
         self._say(start, "gave the first dose")
         over = start + (order.minutes or 0) * MINUTE
         if order.minutes and over <= self.visit.until:
@@ -394,10 +409,11 @@ class _Desk:
                 self.name,
                 **self._row(began + 10 * MINUTE),
                 term="Nausea",
+                code="nausea",
                 grade=1,
                 began_at=began,
                 action_taken="Rest and a cool cloth",
-                outcome="over before going home",
+                outcome="resolved",
             )
 
     def turn_back(self) -> None:
@@ -414,6 +430,14 @@ class _Desk:
             signed_name=self.around.nurse.signs_as,
         )
         self._say(end, "turned_back")
+
+
+def _given(order: Order, start: datetime) -> list[tuple[str, Decimal, datetime]]:
+    """(event, mg, when) of the dose itself: an infusion begun, or one device after another."""
+    if order.minutes:
+        return [("start", order.dose_mg, start)]
+    devices = int(order.dose_mg / DEVICE_MG)
+    return [("dose", DEVICE_MG, start + number * DEVICES_APART) for number in range(devices)]
 
 
 def _every(first: datetime, last: datetime, step: timedelta) -> Iterator[datetime]:

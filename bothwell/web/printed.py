@@ -32,7 +32,9 @@ class OwnFilesOnly(URLFetcher):  # type: ignore[misc]
     def fetch(self, url: str, headers: Any = None) -> URLFetcherResponse:
         if not url.startswith(STATIC):
             raise ValueError("only what lies in the static folder")
-        return URLFetcherResponse(url, _file(url.removeprefix(STATIC)).read_bytes())
+        # A stylesheet is read only where it is called one.
+        kind = {"Content-Type": "text/css"} if url.endswith(".css") else {}
+        return URLFetcherResponse(url, _file(url.removeprefix(STATIC)).read_bytes(), kind)
 
 
 ONE_AT_A_TIME: Final = Lock()

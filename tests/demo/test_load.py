@@ -20,6 +20,7 @@ from bothwell.demo.load import as_loader, in_order, invitations, write, zone_her
 from bothwell.demo.people import DOMAIN, PASSWORD
 from bothwell.demo.sheaf import Sheaf
 from bothwell.dosing import actions as dosing
+from bothwell.dosing import gates
 from bothwell.models import (
     AuditEntry,
     AuditLink,
@@ -144,14 +145,19 @@ def test_whoever_is_about_to_be_given_a_dose_has_a_clear_work_up(loaded: float) 
 
 
 def test_who_waits_can_be_taken_through_the_checklist_to_a_dose(loaded: float) -> None:
-    luis, ingrid = _person("Luis Ferrer"), _person("Ingrid")
+    luis, ingrid, helen = _person("Luis Ferrer"), _person("Ingrid"), str(_person("Helen Sato").id)
     with transaction.atomic():
         with door.opened(luis.id):
             session = DosingSession.objects.select_related("clinic", "course__protocol").get(
                 subject=ingrid, arrived_at__isnull=False, ended_at__isnull=True
             )
-            answers = {"consent_reaffirmed": True, "suicide_rescreened": {"risk": False}, "antiemetic": "given",
-                       "escort": "Kofi Asante"}  # fmt: skip
+            answers = {
+                "consent_reaffirmed": True, "suicide_rescreened": {"risk": False}, "antiemetic": "given",
+                "escort": {"name": "Kofi Asante", "phone": "", "is_here": True},
+                "medications": {"changed": False, "what": ""}, "pregnancy": {"result": "negative"},
+                "equipment": [code for code, _ in gates.EQUIPMENT],
+                "staffing": {"prescriber": helen, "nurse": str(luis.id), "second": helen},
+            }  # fmt: skip
             for name, value in answers.items():
                 dosing.check(by=luis, session_id=session.id, name=name, value=value)
             charted = bedside.charted(session.id)
