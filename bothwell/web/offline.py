@@ -23,7 +23,8 @@ from bothwell.web.checkin import CheckIn, after_sending, check_in_of
 
 MOST_EVENTS: Final = 200
 LONGEST_NAME: Final = 120
-WORKER: Final = Path(__file__).parent / "static" / "bothwell" / "js" / "offline-worker.js"
+SCRIPTS: Final = Path(__file__).parent / "static" / "bothwell" / "js"
+WORKER: Final = ("offline-worker.js", "push-worker.js")
 
 
 class NotABatch(ValueError):
@@ -34,7 +35,7 @@ class NotABatch(ValueError):
 def worker(request: HttpRequest) -> HttpResponse:
     """The keeper itself, from the root, so that it may see a login page pass and forget what it kept."""
     return HttpResponse(
-        WORKER.read_bytes(),
+        b"\n".join((SCRIPTS / name).read_bytes() for name in WORKER),
         content_type="text/javascript; charset=utf-8",
         headers={"Cache-Control": "no-cache"},
     )

@@ -411,7 +411,10 @@ def the_nurse_goes_through_the_checklist(walk: Walk) -> None:
     _check(page, "weight", lambda form: form.get_by_label("Weight today").fill("70"))
     _check(page, "fasting", _fasted)
     _check(page, "antiemetic", lambda form: form.get_by_text("given", exact=True).click())
-    _check(page, "escort", lambda form: form.get_by_label("Who takes the person home").fill("Ama Brandt"))
+    _check(page, "escort", _escorted)
+    _check(page, "medications", lambda form: form.get_by_text("No change", exact=True).click())
+    _check(page, "equipment", _equipped)
+    _check(page, "staffing", _staffed)
     luis.look()
 
 
@@ -423,6 +426,26 @@ def _check(page: Page, name: str, answer: Callable[[Locator], None]) -> None:
     expect(
         page.locator("#checklist li.met", has=page.locator(f'form[action$="/check/{name}"]'))
     ).to_be_visible()
+
+
+def _escorted(form: Locator) -> None:
+    form.get_by_label("Who takes the person home").fill("Ama Brandt")
+    form.get_by_label("Their telephone").fill("555-0142")
+
+
+def _equipped(form: Locator) -> None:
+    for box in form.locator("label.choice").all():
+        box.click()
+
+
+def _staffed(form: Locator) -> None:
+    for label, chosen in (("Prescriber on site", 1), ("Nurse", None), ("Second checker", "Helen")):
+        select = form.get_by_label(label)
+        if isinstance(chosen, int):
+            select.select_option(index=chosen)
+        elif chosen:
+            name = select.locator("option", has_text=chosen).first.inner_text()
+            select.select_option(label=name)
 
 
 def _fasted(form: Locator) -> None:

@@ -120,6 +120,7 @@
     const { own } = document.body.dataset;
     for (const name of Object.keys(sessionStorage)) {
       if (name.startsWith("checkin-held:") && !isSignedIn && !document.querySelector("[data-checkin]")) sessionStorage.removeItem(name);
+      if (name.startsWith("room-key:") && !isSignedIn && !document.querySelector("[data-room-shell]")) sessionStorage.removeItem(name);
       if (name.startsWith("draft:") && own && !name.startsWith(`draft:${own}:`)) sessionStorage.removeItem(name);
     }
   } catch { /* a forbidden storage holds nothing */ }

@@ -1,7 +1,9 @@
 // What the room and the board have in common: the line to the server, the parts that change, the clock, the rings.
 // It clears no alarm by itself: what stands on the page stands until the server says otherwise.
 
-const QUIET_MS = 40_000; // the stream says something at least every 15 s; twice that, and a bit, is a broken line
+const QUIET_MS = 40_000; // a stream says something at least every 15 s; twice that, and a bit, is a broken line
+const SILENT_MS = 4000; // one that says every 2 s that it is here, and missed two of them, is broken
+const ASK_AGAIN_MS = 3000;
 
 /** A clock time in the clinic's zone. */
 export function clock(at, zone) {
@@ -38,12 +40,16 @@ function comparable(part) {
   return copy.innerHTML.replace(/\s+/g, " ");
 }
 
-/** Follows a stream and fetches the parts again when told to. Returns {refresh, isLive}. */
-export function follow(main, { onReadings = () => {}, onParts = () => {} } = {}) {
+/** Follows a stream and fetches the parts again when told to. `since`: the page is one kept from then, not live.
+ *  `onLive` hears of every change of the line, `onServerTime` the server's clock. Returns {refresh, isLive, isQuiet, heardAt}. */
+export function follow(main, { onReadings = () => {}, onParts = () => {}, onLive = () => {}, onServerTime = () => {}, since = null } = {}) {
   const { stream, live, zone } = main.dataset;
   const banner = document.getElementById("not-live");
-  let heard = Date.now();
+  let heard = since ?? Date.now();
   let isLive = true;
+  let isAway = false; // the line is there, the database behind it is not
+  let saysHere = false;
+  let opened = 0;
   let isAsking = false;
   let askAgain = false;
   let source;
@@ -54,6 +60,7 @@ export function follow(main, { onReadings = () => {}, onParts = () => {} } = {})
     banner.hidden = now;
     main.querySelector("[data-state]")?.setAttribute("data-state", now ? "online" : "offline");
     if (!now) banner.querySelector("[data-since]").textContent = clock(heard, zone);
+    onLive(now);
   }
 
   async function refresh() {
@@ -67,6 +74,7 @@ export function follow(main, { onReadings = () => {}, onParts = () => {} } = {})
       if (!answer.ok) throw new Error("no answer");
       const fetched = new DOMParser().parseFromString(await answer.text(), "text/html");
       onParts(place(fetched), fetched);
+      setLive(true);
     } catch {
       setLive(false);
     }
@@ -77,30 +85,67 @@ export function follow(main, { onReadings = () => {}, onParts = () => {} } = {})
     }
   }
 
+  /** Something came over the line. After a break it is live only when the page itself can be fetched too. */
   function hear() {
     heard = Date.now();
-    setLive(true);
+    isAway = false;
+    if (!isLive) refresh();
+  }
+
+  /** Every 2 s: the line is there; and whether the database is. */
+  function here({ data }) {
+    saysHere = true;
+    const { at, away } = JSON.parse(data);
+    onServerTime(Date.parse(at) - Date.now());
+    if (away) cutOff();
+    else hear();
+  }
+
+  function cutOff() {
+    if (isLive) heard = Date.now();
+    isAway = true;
+    opened = Date.now();
+    setLive(false);
+  }
+
+  /** What stands in while the database is away shows itself, and is told when that is over. */
+  function standIn(what, data) {
+    import("./standby.js").then((module) => module[what]?.(main, data)).catch(() => {});
   }
 
   function open() {
     source?.close();
+    opened = Date.now();
     source = new EventSource(stream);
-    source.addEventListener("open", hear);
-    source.addEventListener("changed", () => { hear(); refresh(); });
+    source.addEventListener("open", () => { opened = Date.now(); if (!saysHere) hear(); });
+    source.addEventListener("changed", () => { if (isAway) standIn("clear"); hear(); refresh(); });
     source.addEventListener("readings", (event) => { hear(); onReadings(JSON.parse(event.data)); });
+    source.addEventListener("here", here);
+    source.addEventListener("away", (event) => { cutOff(); standIn("away", JSON.parse(event.data)); });
+    source.addEventListener("standby", (event) => { cutOff(); standIn("show", JSON.parse(event.data)); });
     source.addEventListener("gone", () => { source.close(); setLive(false); });
     source.addEventListener("error", () => {
       setLive(false);
       // A browser gives up for good when it is refused; the line may come back all the same.
-      if (source.readyState === EventSource.CLOSED) setTimeout(open, 5000);
+      if (source.readyState === EventSource.CLOSED) setTimeout(open, ASK_AGAIN_MS);
     });
   }
 
+  /** A line that is cut without a word: nothing comes and nothing fails. */
+  function listen() {
+    const now = Date.now();
+    const patience = saysHere ? SILENT_MS : QUIET_MS;
+    if (now - Math.max(heard, opened) > patience && !isAway) setLive(false);
+    if (!isLive && now - opened > 2 * patience && source.readyState !== EventSource.CLOSED) open();
+  }
+
   open();
+  if (since) setLive(false);
+  setInterval(listen, 500);
   document.addEventListener("visibilitychange", () => { if (!document.hidden) refresh(); });
   window.addEventListener("offline", () => setLive(false));
   window.addEventListener("online", open);
-  return { refresh, isQuiet: () => Date.now() - heard > QUIET_MS, isLive: () => isLive };
+  return { refresh, isQuiet: () => Date.now() - heard > QUIET_MS, isLive: () => isLive, heardAt: () => heard };
 }
 
 /** Clock and countdowns, once a second. */

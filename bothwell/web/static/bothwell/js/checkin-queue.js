@@ -1,21 +1,15 @@
 // Answers on their way to the server. Each is kept on this device first, unreadable without the key that only the
 // opened page holds; then handed in, in order, one batch at a time; and is done only when the server says it is kept.
 // It loses nothing and decides nothing: of two answers in two places the person chooses, on the page.
+import { asPromise, keyOf, seal, unseal } from "./sealed.js";
+
 const DATABASE = "checkin";
 const MOST_AT_ONCE = 50;
 const MOST_CHARACTERS = 200_000;
 const MOST_ON_LEAVING = 60_000; // what a browser lets go with a page that closes
-const PADDED_TO = 512;
 const LONGEST_WAIT_MS = 60_000;
 
 // ── on this device ────────────────────────────────────────────────────────────────────────────────────────
-
-function asPromise(request) {
-  return new Promise((resolve, reject) => {
-    request.onsuccess = () => resolve(request.result);
-    request.onerror = () => reject(request.error);
-  });
-}
 
 function openDatabase() {
   const opening = indexedDB.open(DATABASE, 1);
@@ -58,28 +52,21 @@ class Sealed {
     this.database = database;
     this.key = key;
     this.request = request;
-    this.about = new TextEncoder().encode(request);
   }
 
   static async open(request, secret) {
-    const raw = Uint8Array.from(atob(secret), (character) => character.charCodeAt(0));
-    const key = await crypto.subtle.importKey("raw", raw, "AES-GCM", false, ["encrypt", "decrypt"]);
-    return new Sealed(await openDatabase(), key, request);
+    return new Sealed(await openDatabase(), await keyOf(secret), request);
   }
 
   #store(mode, name = "entries") { return this.database.transaction(name, mode).objectStore(name); }
 
   async #seal({ seq, acked, tried, ...words }) {
-    const iv = crypto.getRandomValues(new Uint8Array(12));
-    const text = JSON.stringify(words);
-    const plain = new TextEncoder().encode(text.padEnd(Math.ceil(text.length / PADDED_TO) * PADDED_TO)); // no answer tells by its length
-    const sealed = await crypto.subtle.encrypt({ name: "AES-GCM", iv, additionalData: this.about }, this.key, plain);
-    return { ...(seq ? { seq } : {}), request: this.request, waits: acked === null ? 1 : 0, acked, tried, iv, sealed };
+    const kept = await seal(this.key, this.request, words);
+    return { ...(seq ? { seq } : {}), request: this.request, waits: acked === null ? 1 : 0, acked, tried, ...kept };
   }
 
   async #unseal({ seq, acked, tried, iv, sealed }) {
-    const plain = await crypto.subtle.decrypt({ name: "AES-GCM", iv, additionalData: this.about }, this.key, sealed);
-    return { seq, acked, tried, ...JSON.parse(new TextDecoder().decode(plain)) };
+    return { seq, acked, tried, ...(await unseal(this.key, this.request, { iv, sealed })) };
   }
 
   async add(entry) {

@@ -1,9 +1,13 @@
-// Keeps the check-in pages that were opened on this device, and what they are drawn with, so that they can be opened
-// again without a network. It keeps nothing else, shows a page only as long as a session would stay open, and forgets
-// everything when somebody signs out or has to sign in.
+// Keeps the check-in pages that were opened on this device, and of a room the empty frame, with what they are drawn
+// with, so that they can be opened again without a network. It keeps nothing else, shows a check-in only as long as a
+// session would stay open, and forgets check-ins when somebody signs out or has to sign in; a frame names nobody.
 "use strict";
 const KEPT = "checkin";
 const PAGE = /^\/checkin\/[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
+const ROOMS = "room";
+const ROOM = /^\/room\/[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}(\/|$)/;
+const FRAME = "/room/shell";
+const PATIENCE_MS = 6000;
 const KEEP_FOR = "X-Keep-Seconds";
 const KEPT_AT = "X-Kept-At";
 const NOTHING_HERE = `<!doctype html><html lang="en"><meta charset="utf-8">
@@ -18,6 +22,7 @@ self.addEventListener("message", (event) => {
   if (event.data.keep) event.waitUntil(keepAll(event.data.keep));
   if (event.data.drop) event.waitUntil(drop(event.data.drop));
   if (event.data.forget) event.waitUntil(forget());
+  if (event.data.keepRoom) event.waitUntil(keepRoom(event.data.keepRoom));
 });
 
 self.addEventListener("fetch", (event) => {
@@ -31,6 +36,8 @@ self.addEventListener("fetch", (event) => {
     return;
   } else if (request.mode === "navigate" && PAGE.test(url.pathname) && !url.search) {
     event.respondWith(page(event, url.pathname));
+  } else if (request.mode === "navigate" && ROOM.test(url.pathname)) {
+    event.respondWith(room(request, url.pathname));
   } else if (url.pathname.startsWith("/static/") && request.mode !== "navigate") {
     event.respondWith(part(request));
   }
@@ -58,10 +65,40 @@ async function part(request) {
   try {
     return await fetch(request);
   } catch (trouble) {
-    const found = await caches.match(request, { cacheName: KEPT, ignoreVary: true });
-    if (found) return found;
+    for (const cacheName of [KEPT, ROOMS]) {
+      const found = await caches.match(request, { cacheName, ignoreVary: true });
+      if (found) return found;
+    }
     throw trouble;
   }
+}
+
+/** A room as the server has it; while the server is away its empty frame, which names nobody. */
+async function room(request, path) {
+  const frame = await caches.match(FRAME, { cacheName: ROOMS, ignoreVary: true });
+  if (!frame) return fetch(request);
+  try {
+    const answer = await Promise.race([fetch(request), late()]);
+    if (answer.status < 502 || answer.status > 504) return answer;
+  } catch { /* away */ }
+  // A page of its own has no frame: the room it belongs to has.
+  const bed = path.split("/").slice(0, 3).join("/");
+  return path === bed ? frame : Response.redirect(bed, 303);
+}
+
+function late() {
+  return new Promise((_, reject) => { setTimeout(() => reject(new Error("late")), PATIENCE_MS); });
+}
+
+/** The frame of a room and its parts; of any room only this, and nobody is in it. */
+async function keepRoom(parts) {
+  const cache = await caches.open(ROOMS);
+  const wanted = parts.filter((each) => new URL(each, self.location.origin).pathname.startsWith("/static/"));
+  const answer = await fetch(FRAME, { credentials: "same-origin", redirect: "manual", cache: "no-store" });
+  if (!answer.ok) return;
+  await Promise.all(wanted.map((each) => cache.add(each).catch(() => {})));
+  await cache.put(FRAME, answer);
+  for (const client of await self.clients.matchAll()) client.postMessage({ keptRoom: true });
 }
 
 /** The questions without anything of the person's: what they answered never lies here in words. */

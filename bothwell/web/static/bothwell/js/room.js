@@ -1,15 +1,23 @@
 // The room: numbers and lines as they come, the ring to the next check, sheets under the large keys.
-// Everything that is written down goes through forms that work without it.
+// Everything that is written down goes through forms that work without it, and wait here while the server is away.
 import { clock, follow, left, tick } from "./bedside.js";
 import { chart } from "./chart.js";
+import { keepGoing } from "./room-offline.js";
+import { keepFrame, reopen, restored } from "./room-shell.js";
 
 const RING = 308; // once around, in the units of its drawing
 const STALE_MS = 12_000; // as on the server: a monitor silent for so long is not heard now
 const EXPECTED = "bothwell-expected-course";
 const CONTINUOUS = new Set(["spo2", "heart_rate", "respiratory_rate"]);
 
+const shell = document.querySelector("main[data-room-shell]");
+const kept = shell ? await restored(shell) : null;
 const main = document.querySelector("main[data-stream]");
+const session = location.pathname.match(/^\/room\/([0-9a-f-]{36})/)?.[1];
+if (shell) reopen();
 if (main) watch();
+else if (session && !shell) keepGoing(session, { main: document.querySelector("main") });
+if (session && !shell) keepFrame();
 for (const form of document.querySelectorAll("form[method=post]")) once(form);
 pads();
 
@@ -32,7 +40,10 @@ function watch() {
   let isLeaving = false; // a form is on its way: its own answer is the next page, at its top
   addEventListener("submit", (event) => { if (!event.defaultPrevented) isLeaving = true; });
 
+  let going = null; // what is entered while the server is away
   const line = follow(main, {
+    since: kept?.at ?? null,
+    onLive(now) { if (now) going?.flush(); },
     onReadings(update) {
       const samples = update.samples.filter((each) => !each.is_artefact && !each.corrects);
       drawing?.add(samples.filter((each) => isNewer(each)));
@@ -41,9 +52,12 @@ function watch() {
     },
     onParts(changed, fetched) {
       if (fetched.querySelector("[data-stage]")?.dataset.stage !== main.dataset.stage && !isBusy() && !isLeaving) location.replace(location.pathname);
+      if (changed.includes("log")) going?.hold();
       if (changed.includes("chart")) { drawing?.set(given()); drawing?.offer(); }
     },
   });
+
+  keepGoing(session, { main, line }).then((made) => { going = made; });
 
   const drawn = new Set();
   function isNewer({ id }) {

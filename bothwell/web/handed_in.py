@@ -1,0 +1,85 @@
+"""An entry that was made beside somebody while the server was away, and is handed in later: how its form is read.
+
+It decides nothing: the same form checks it and the same action keeps or refuses it as if it came from the page.
+"""
+
+from collections.abc import Iterable, Mapping
+from copy import copy
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+from django.forms import Form
+from django.http import HttpRequest, HttpResponse, JsonResponse, QueryDict
+
+MADE_AT: Final = "made_at"
+BY_THE_TABLET: Final = "made_at_by_the_tablet"
+MARK: Final = "is_handed_in"
+
+
+def request_for(
+    request: HttpRequest, path: str, fields: Iterable[tuple[str, str]], times: Mapping[str, datetime]
+) -> HttpRequest:
+    """The post the page would have sent, from the same person; `times` says when it was made, by both clocks."""
+    data = QueryDict(mutable=True)
+    for name, value in fields:
+        if name not in times:
+            data.appendlist(name, value)
+    for name, at in times.items():
+        data[name] = at.isoformat()
+    inner = copy(request)
+    inner.method, inner.path, inner.path_info = "POST", path, path
+    inner.GET = QueryDict()
+    inner.POST = data  # type: ignore[assignment]
+    setattr(inner, MARK, True)
+    return inner
+
+
+def is_one(request: HttpRequest) -> bool:
+    """Whether this post is handed in later: it is answered in words, not with a page."""
+    return getattr(request, MARK, False)
+
+
+def answer(context: Mapping[str, Any], status: int) -> HttpResponse:
+    """Why an entry was not kept, in one or more sentences."""
+    return JsonResponse({"reason": " ".join(_sentences(context))}, status=status)
+
+
+def _sentences(context: Mapping[str, Any]) -> list[str]:
+    form = context.get("form")
+    said = [context.get("trouble") or ""]
+    if isinstance(form, Form):
+        for name, errors in form.errors.items():
+            label = form.fields[name].label if name in form.fields else ""
+            said += [f"{label}: {error}" if label else str(error) for error in errors]
+    return [each for each in said if each]
+
+
+def made_at(data: Mapping[str, Any]) -> datetime | None:
+    """When an entry handed in was made, by our clock; none for what comes from an open page."""
+    return _instant(data.get(MADE_AT))
+
+
+def times_of(data: Mapping[str, Any]) -> dict[str, str]:
+    """When an entry handed in was made, by our clock and by the tablet's, as ISO 8601."""
+    found = {name: _instant(data.get(name)) for name in (MADE_AT, BY_THE_TABLET)}
+    return {name: at.isoformat() for name, at in found.items() if at}
+
+
+def _instant(text: Any) -> datetime | None:
+    try:
+        found = datetime.fromisoformat(text)
+    except (TypeError, ValueError):
+        return None
+    return found if found.tzinfo else None
+
+
+def note_of(said: str, at: datetime, why: str, reason: str) -> str:
+    """The sentence that stays on the chart of an entry that could not be charted. `why`: what the person says."""
+    words = f"Entered without a network at {at:%H:%M}, not charted: {said}. {reason}"
+    return f"{words} Left out: {why}" if why else words
+
+
+def note_id(request_id: UUID) -> UUID:
+    """The identifier of that note: always the same one for the same entry."""
+    return UUID(int=request_id.int ^ (1 << 64) - 1)

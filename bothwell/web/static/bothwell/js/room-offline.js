@@ -1,0 +1,275 @@
+// The room without its server: forms are caught and kept, what waits is listed, what was refused is decided by a person.
+// It touches no form that is open, moves no focus, and takes nothing away that is not on the chart.
+import { clock } from "./bedside.js";
+import { MAY_WAIT, RoomQueue } from "./room-queue.js";
+
+const PICTURE_EVERY_MS = 5000;
+const HELD = ["infusion", "correct", "effect"]; // forms on pages of their own: one of each kind is kept at hand
+const NEEDS_SERVER = "This needs the server, and was not done. Do it when the line is back.";
+const NO_START = "No dose can be started while the server is away: its gates must be asked. Nothing was written.";
+
+function element(name, properties = {}, ...children) {
+  const made = Object.assign(document.createElement(name), properties);
+  made.append(...children);
+  return made;
+}
+
+/** A person's words for one post: the title of its form, and what was filled in. */
+function said(form, data, submitter) {
+  const title = form.closest("[data-title]")?.dataset.title ?? form.closest("dialog, li, .alarm, main")?.querySelector("h2, b, h1, :scope > span")?.firstChild?.textContent?.trim() ?? "";
+  const parts = [];
+  for (const [name, value] of data) {
+    const field = form.elements[name];
+    const shown = typeof value === "string" ? value.trim() : "";
+    const several = field instanceof RadioNodeList ? [...field].find((each) => each.checked) : field;
+    const control = submitter?.name === name ? submitter : several;
+    if (!shown || !control || control.type === "hidden") continue;
+    if (control.type === "submit" || control.localName === "button") parts.push(control.textContent.trim());
+    else if (control.type === "radio" || control.localName === "select") parts.push(control.selectedOptions?.[0]?.textContent ?? control.closest("label")?.textContent.trim() ?? shown);
+    else parts.push(`${form.querySelector(`label[for="${CSS.escape(control.id)}"]`)?.textContent.trim() ?? name} ${shown}`);
+  }
+  const { systolic, diastolic } = Object.fromEntries(data);
+  const rest = systolic && diastolic ? [`${systolic}/${diastolic}`, ...parts.slice(2)] : parts;
+  return [title, rest.join(", ")].filter(Boolean).join(": ").replace(/\s+/g, " ").slice(0, 1500);
+}
+
+/** Catches the forms of one room. `line` is the line of an open page ({isLive, refresh, heardAt}); none on a form's own page. */
+export async function keepGoing(session, { main, line = null } = {}) {
+  const zone = main.dataset.zone;
+  const opening = RoomQueue.open(session, heard);
+  let queue = null;
+  let inFront = null; // {form, seq}: the post whose answer somebody waits for
+  document.addEventListener("submit", (event) => { caught(event).catch(() => {}); });
+  main.addEventListener("click", followed);
+  queue = await opening;
+  if (!queue) return null;
+  await show();
+  queue.flush();
+  hold();
+  takePictures();
+  return { flush: () => queue.flush(), hold, changed };
+
+  // ── entering ──
+
+  async function caught(event) {
+    const form = event.target;
+    const address = new URL(form.action, location.href);
+    const [, of, kind] = address.pathname.match(MAY_WAIT) ?? [];
+    if (event.defaultPrevented || form.dataset.asIs) return;
+    if (of !== session) {
+      if (form.method === "post" && line && !line.isLive()) { event.preventDefault(); tell(form, form.matches(".start") ? NO_START : NEEDS_SERVER); delete form.dataset.sent; }
+      return;
+    }
+    event.preventDefault();
+    const data = [...new FormData(form, event.submitter)].filter(([name]) => name !== "csrfmiddlewaretoken");
+    if (line && !line.isLive() && !form.checkValidity()) { delete form.dataset.sent; form.reportValidity(); return; }
+    queue ??= await opening;
+    if (!queue) { await asIs(form, event.submitter); return; }
+    const entry = await queue.add({ path: address.pathname, fields: data, said: said(form, data, event.submitter) });
+    if (line && !line.isLive()) { await waits(form, kind); queue.flush(); return; }
+    inFront = { form, seq: entry.seq, submitter: event.submitter };
+    const isDone = await queue.flush();
+    if (inFront?.seq === entry.seq) { inFront = null; if (!isDone) await waits(form, kind); }
+  }
+
+  /** The way of a browser without scripts: the server answers with a page. */
+  async function asIs(form, submitter) {
+    form.dataset.asIs = "1";
+    delete form.dataset.sent;
+    form.requestSubmit(submitter);
+  }
+
+  /** It stays here: the sheet closes, its key can be used again, and what was entered is listed. */
+  async function waits(form, kind) {
+    delete form.dataset.sent;
+    await show();
+    if (!line) { location.assign(`/room/${session}`); return; }
+    form.closest("dialog")?.close();
+    form.closest("details")?.removeAttribute("open");
+    if (kind === "acknowledge") form.querySelector("button").disabled = true;
+    form.reset();
+  }
+
+  function followed(event) {
+    const link = event.target.closest?.("a[href]");
+    if (!link || !line || line.isLive() || link.dataset.sheet || event.defaultPrevented || link.hash) return;
+    event.preventDefault();
+    const [, , kind] = link.pathname.match(MAY_WAIT) ?? [];
+    const sheet = ["enter", "medicine"].includes(kind) && document.getElementById(`sheet-${link.pathname.split("/").at(-1)}`);
+    if (sheet) { sheet.showModal(); return; }
+    const held = kind && main.querySelector(`dialog[data-held="${kind}"]`);
+    if (!held) { tell(link, NEEDS_SERVER); return; }
+    const form = held.querySelector("form");
+    form.reset();
+    form.setAttribute("action", link.pathname);
+    held.dataset.title = [...link.childNodes].filter((each) => each.localName !== "small").map((each) => each.textContent).join("").trim();
+    held.querySelector("h2").textContent = held.dataset.title;
+    held.showModal();
+  }
+
+  function tell(beside, words) {
+    main.querySelectorAll("[data-told]").forEach((each) => each.remove());
+    const line = element("p", { className: "notice", role: "alert", textContent: words });
+    line.dataset.told = "";
+    (beside.closest("form, nav, section") ?? beside).after(line);
+  }
+
+  // ── what the server says ──
+
+  function heard(what, entries) {
+    if (what === "sign-in") {
+      if (inFront) location.assign(`/room/${session}`); // the door shows the way to the login; what was entered stays here
+      else askForLogin();
+      return;
+    }
+    const mine = inFront && entries.find((each) => each.seq === inFront.seq);
+    if (mine) answered(mine);
+    else changed();
+    show();
+  }
+
+  function askForLogin() {
+    const notice = document.querySelector("#waiting small");
+    if (notice) notice.replaceChildren(element("a", { href: `/room/${session}`, textContent: "Sign in again to hand them in." }));
+  }
+
+  function answered(entry) {
+    const { form, submitter } = inFront;
+    inFront = null;
+    if (entry.state === "refused") {
+      // Whoever entered it is here: the page says why, with everything typed, as without this.
+      queue.drop(entry).then(() => asIs(form, submitter));
+      return;
+    }
+    history.replaceState(null, "", entry.next || `/room/${session}`);
+    location.reload();
+  }
+
+  /** Something of earlier is on the chart now. A page kept from before asks for itself anew, when nobody is in a form. */
+  function changed() {
+    if (!line) return;
+    line.refresh();
+  }
+
+  // ── what waits, and what was refused ──
+
+  async function show() {
+    const entries = await queue.all();
+    const waiting = entries.filter((each) => each.state === "waits" && each.seq !== inFront?.seq);
+    const words = waiting.length ? `${waiting.length} ${waiting.length === 1 ? "entry waits" : "entries wait"} on this tablet.` : "";
+    for (const place of document.querySelectorAll("[data-waiting]")) place.textContent = words || "The line to the server is broken.";
+    const notice = document.getElementById("waiting");
+    if (notice) notice.hidden = !words;
+    list(waiting);
+    conflicts(entries.filter((each) => each.state !== "waits"));
+  }
+
+  function timeOf(entry) { return clock(Date.parse(entry.made_at) + entry.behind_ms, zone); }
+
+  function list(waiting) {
+    const log = main.querySelector("[data-part=log]");
+    if (!log) return;
+    let place = main.querySelector("[data-queue]");
+    if (!place) {
+      place = element("ol", { className: "log waits" });
+      place.dataset.queue = "";
+      log.before(place);
+    }
+    place.replaceChildren(...[...waiting].reverse().map((entry) => element("li", {},
+      element("time", { textContent: timeOf(entry) }), element("span", { className: "queued", textContent: entry.said }), element("small", { textContent: "waiting" }))));
+  }
+
+  /** One place for each; those that stand already are left as they are, with what is being typed in them. */
+  function conflicts(entries) {
+    const place = document.getElementById("conflicts");
+    if (!place) return;
+    for (const shown of [...place.children]) if (!entries.some((each) => String(each.seq) === shown.dataset.seq)) shown.remove();
+    for (const entry of entries) if (!place.querySelector(`[data-seq="${entry.seq}"]`)) place.append(conflict(entry));
+    place.hidden = !entries.length;
+  }
+
+  function conflict(entry) {
+    const card = element("div", { className: "conflict" });
+    card.dataset.seq = entry.seq;
+    const trouble = element("p", { role: "alert" });
+    if (entry.state === "alike") {
+      const seen = element("button", { className: "btn small", type: "button", textContent: "Both are right" });
+      seen.addEventListener("click", () => queue.drop(entry).then(show));
+      card.append(element("p", { textContent: `${entry.said} at ${timeOf(entry)} is charted. ${entry.reason} Look whether it was one measurement; correct one if so.` }), element("div", { className: "acts" }, seen));
+      return card;
+    }
+    const why = element("input", { type: "text", maxLength: 300, id: `why-${entry.seq}`, autocomplete: "off" });
+    const decide = async (isLeftOut) => {
+      trouble.textContent = await queue.decide(entry, { isLeftOut, why: why.value });
+      if (!trouble.textContent) { await show(); changed(); }
+    };
+    const keep = element("button", { className: "btn small primary", type: "button", textContent: "Keep as a note" });
+    const leave = element("button", { className: "btn small", type: "button", textContent: "Discard" });
+    keep.addEventListener("click", () => decide(false));
+    leave.addEventListener("click", () => decide(true));
+    card.append(
+      element("p", { textContent: `${entry.said} at ${timeOf(entry)} could not be charted: ${entry.reason}` }), trouble,
+      element("div", { className: "acts" }, keep, element("div", { className: "field" }, element("label", { htmlFor: why.id, textContent: "Why it is discarded" }), why), leave),
+    );
+    return card;
+  }
+
+  // ── for when the line goes ──
+
+  /** One form of each kind that has a page of its own, so that it can be filled in without the server. */
+  async function hold() {
+    if (!line?.isLive()) return;
+    for (const kind of HELD) {
+      const link = [...main.querySelectorAll("a[href]")].find((each) => each.pathname.match(MAY_WAIT)?.[2] === kind);
+      const old = main.querySelector(`dialog[data-held="${kind}"]`);
+      if (old?.open) continue;
+      if (!link) { old?.remove(); continue; }
+      try {
+        const answer = await fetch(link.href, { cache: "no-store", redirect: "error" });
+        const form = answer.ok && new DOMParser().parseFromString(await answer.text(), "text/html").querySelector("main form[method=post]");
+        if (!form || old?.open) continue;
+        old?.remove();
+        main.append(sheet(kind, form));
+      } catch { return; }
+    }
+  }
+
+  function sheet(kind, form) {
+    for (const label of form.querySelectorAll("[for]")) label.htmlFor = `held-${kind}-${label.htmlFor}`;
+    for (const each of form.querySelectorAll("[id]")) each.id = `held-${kind}-${each.id}`;
+    for (const each of form.querySelectorAll("[aria-describedby]")) each.setAttribute("aria-describedby", `held-${kind}-${each.getAttribute("aria-describedby")}`);
+    form.querySelectorAll("a").forEach((each) => each.remove());
+    const close = element("button", { className: "btn small", type: "button", textContent: "Close" });
+    close.dataset.closes = "";
+    const held = element("dialog", { className: "sheet" }, element("div", { className: "spread" }, element("h2", { className: "display" }), close), document.adoptNode(form));
+    held.dataset.held = kind;
+    held.setAttribute("aria-label", kind);
+    return held;
+  }
+
+  /** A picture of the room as it is now, sealed, for a tablet that is opened again without a server. */
+  function takePictures() {
+    if (!line) return;
+    let last = "";
+    const take = () => {
+      if (!line.isLive()) return;
+      const now = pictureOf(main);
+      if (now === last) return;
+      last = now;
+      queue.keepPicture({ at: line.heardAt(), html: now }).catch(() => {});
+    };
+    setTimeout(take, 1500);
+    setInterval(take, PICTURE_EVERY_MS);
+    document.addEventListener("visibilitychange", take);
+  }
+}
+
+/** The page's own markup without what scripts add to it. */
+function pictureOf(main) {
+  const copy = main.cloneNode(true);
+  copy.querySelectorAll("[data-queue], [data-told], input[name=csrfmiddlewaretoken]").forEach((each) => each.remove());
+  copy.querySelectorAll("[data-chart], #conflicts").forEach((each) => each.replaceChildren());
+  copy.querySelectorAll("dialog[open], details[open]").forEach((each) => each.removeAttribute("open"));
+  copy.querySelectorAll("[data-sent]").forEach((each) => each.removeAttribute("data-sent"));
+  return copy.outerHTML;
+}
