@@ -11,7 +11,9 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "bothwell"
 SLICES = ("couples", "privacy", "instruments", "pathway", "enrolment", "dosing", "monitoring", "integration")
 # Only these know Django: models, actions (the feed's and the watch's among them), the door and what keeps it.
-WORLDLY = re.compile(r"(^|\.)(models|\w*actions|feed|watch|door|policies|checks|audit|shelf|due)$")
+WORLDLY = re.compile(
+    r"(^|\.)(models|\w*actions|feed|held|ticking|watch|door|policies|checks|audit|shelf|due)$"
+)
 
 
 @pytest.fixture(scope="module")

@@ -633,17 +633,27 @@ def found_again(clinic: Clinic) -> Invitation | None:
 
 @transaction.atomic
 def set_up_clinic(
-    *, by: Person, name: str, timezone_name: str, country: str, crisis_lines: list[dict[str, str]]
+    *,
+    by: Person,
+    name: str,
+    timezone_name: str,
+    country: str,
+    crisis_lines: list[dict[str, str]],
+    ambient_pressure_mmhg: int | None = None,
 ) -> None:
-    """The clinic's own details, and whom a partner can call in a crisis.
+    """The clinic's own details, and whom a partner can call in a crisis: shown to every partner on every page.
 
-    Shown to every partner on every page.
+    `ambient_pressure_mmhg` is the pressure of the air where the monitors stand; none where nobody said.
     """
     _need(by, Role.LEAD)
     if not crisis_lines:
         raise Refused("Name at least one crisis line: a partner in distress must find somebody to call.")
     changed = Clinic.objects.filter(id=by.clinic_id).update(
-        name=name.strip()[:200], timezone=timezone_name, country=country, crisis_lines=crisis_lines
+        name=name.strip()[:200],
+        timezone=timezone_name,
+        country=country,
+        crisis_lines=crisis_lines,
+        ambient_pressure_mmhg=ambient_pressure_mmhg,
     )
     if not changed:
         raise Refused("Only the clinic lead can do this.")

@@ -21,6 +21,7 @@ from bothwell.couples.models import Person, Role, Room
 from bothwell.dosing import actions as dosing
 from bothwell.dosing import flowsheet
 from bothwell.dosing.models import DosingSession
+from bothwell.monitoring.limits import RANK
 from bothwell.privacy import audit
 from bothwell.refusal import Refused
 from bothwell.web import bedside
@@ -58,6 +59,11 @@ class Tile:
     @property
     def look(self) -> str:
         return self.bed.look if self.bed else ""
+
+    @property
+    def short_words(self) -> str:
+        """How far the session has come, where there is little room: the minutes, or the whole words."""
+        return self.bed.progress.words.rpartition(", ")[2] if self.bed else ""
 
     @property
     def number(self) -> str:
@@ -126,16 +132,24 @@ def _context(
     shown += [_tile(None, bed, (), trends) for bed in beds.values() if bed.session.room_id is None]
     sides = bedside.sides_of([each.subject_id for each in sessions])
     free = [tile.room for tile in shown if tile.bed is None]
+    troubled = [tile for tile in shown if tile.look]
     return {
         "tiles": shown,
         "expected": [(each, sides.get(each.subject_id, "")) for each in expected],
         "over": [(each, sides.get(each.subject_id, "")) for each in sessions if each.ended_at],
         "free": free,
-        "troubled": [tile for tile in shown if tile.look],
+        "troubled": troubled,
+        "worst": max(troubled, key=_gravity, default=None),
         "calm": sum(1 for tile in shown if tile.bed and not tile.bed.alarms),
         "acknowledged": sum(1 for tile in shown if tile.bed and tile.bed.alarms and not tile.look),
         "clinic_id": who.clinic_id,
     }
+
+
+def _gravity(tile: Tile) -> tuple[int, float]:
+    """The higher priority first, then the alarm that has waited longest."""
+    alarm = tile.bed.foremost if tile.bed else None
+    return (RANK[alarm.priority], -alarm.raised_at.timestamp()) if alarm else (0, 0.0)
 
 
 def _natural(name: str) -> tuple[int, str]:

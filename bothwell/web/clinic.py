@@ -108,6 +108,10 @@ def finish(request: HttpRequest) -> HttpResponse:
     return redirect("clinic")
 
 
+# Slips of the hand, not weather: from above the highest town to below the sea.
+AIR_MMHG = (400, 820)
+
+
 class ClinicForm(forms.Form):
     """The clinic itself."""
 
@@ -119,6 +123,14 @@ class ClinicForm(forms.Form):
         label="Country, two letters",
         max_length=2,
         validators=[RegexValidator(r"^[A-Za-z]{2}$", "Two letters, for instance US.")],
+    )
+    ambient_pressure_mmhg = forms.IntegerField(
+        label="Air pressure here, in mmHg",
+        min_value=AIR_MMHG[0],
+        max_value=AIR_MMHG[1],
+        required=False,
+        help_text="Only if a monitor tells carbon dioxide in per cent: those values become mmHg by it. About 760 at the "
+        "sea, 630 at 1,600 m. Empty: such values are refused.",
     )
 
 
@@ -159,7 +171,12 @@ def details(request: HttpRequest) -> HttpResponse:
     known = by.clinic
     data = request.POST if request.method == "POST" else None
     asked = request.GET.get("lines", "")[:2].upper()
-    initial = {"name": known.name, "timezone_name": known.timezone, "country": asked or known.country}
+    initial = {
+        "name": known.name,
+        "timezone_name": known.timezone,
+        "country": asked or known.country,
+        "ambient_pressure_mmhg": known.ambient_pressure_mmhg,
+    }
     form = ClinicForm(data, initial=initial)
     is_asked = bool(asked) or not known.crisis_lines
     offered = [line.shown() for line in lines_for(asked or known.country)] if is_asked else []

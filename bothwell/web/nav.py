@@ -19,6 +19,7 @@ PARTNER = (("Today", "/today"), ("My insights", "/insights"), ("Us", "/us"), ("A
 STAFF: tuple[tuple[str, str, frozenset[Role]], ...] = (
     ("Today", "/today", frozenset(Role)),
     ("Board", "/board", frozenset({Role.NURSE, Role.PRESCRIBER})),
+    ("After", "/after", frozenset({Role.NURSE, Role.PRESCRIBER})),
     ("People", "/people", frozenset(Role) - {Role.RESEARCHER, Role.SAFETY}),
     ("Couples", "/couples", frozenset({Role.COUPLES_THERAPIST})),
     ("Vials", "/vials", frozenset({Role.NURSE, Role.PRESCRIBER, Role.LEAD})),

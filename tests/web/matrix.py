@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import uuid4
 
+from django.conf import settings
+
 from tests.web.matrix_world import EX, LOADED, OF_THE_COUPLE, PARTNER, SELF, Chart
 
 # ── who looks ─────────────────────────────────────────────────────────────────────────────────────────────
@@ -32,6 +34,8 @@ EVERYBODY = PARTNERS | STAFF
 NEAR = OF_THE_COUPLE | {EX, "couples_therapist", "lead"}
 """Who is tried with every thing of a kind; the others with the first of them."""
 NOBODY: frozenset[str] = frozenset()
+CALLED = AT_THE_BOARD | LEADS if settings.PUSH else NOBODY
+"""Whom an alarm may reach though no page is open, where the clinic can call at all."""
 
 
 KEEPERS = AT_THE_BOARD | {"lead"}
@@ -193,6 +197,9 @@ TABLE: tuple[Row, ...] = (
     Row("withdraw", frozenset({SELF}), {"consent_id": "consent {}"}, ("treatment", "release"), THEIRS, POST),
     # the bedside
     Row("board", AT_THE_BOARD),
+    Row("push", CALLED),
+    Row("push-on", CALLED, methods=POST),
+    Row("push-off", CALLED, methods=POST),
     Row("board-tiles", AT_THE_BOARD),
     Row("board-arrive", BESIDE, {"session_id": "session {}"}, ("before", "running", "over"),
         _for_nobody("cancelled"), POST,
@@ -201,18 +208,37 @@ TABLE: tuple[Row, ...] = (
     _room("-live", GET),
     _room("-check", BOTH, name="weight"),
     _room("-start", POST),
+    Row("room-shell", AT_THE_BOARD),
+    _room("-sync", BOTH),
+    _room("-sync-conflict", POST),
     _room("-enter", BOTH, what="pressure"),
     _room("-medicine", BOTH),
     _room("-infusion", BOTH),
+    Row("room-effect", BESIDE, {"session_id": "session running", "given_id": "given {}"}, ("running",),
+        _for_nobody("over", "partners"), BOTH),
     Row("room-correct", BESIDE, {"session_id": "session running", "sample_id": "sample {}"}, ("running",),
         _for_nobody("over", "partners"), BOTH),
     Row("room-acknowledge", BESIDE, {"session_id": "session running", "alarm_id": "alarm"}, methods=POST),
     _room("-device", BOTH),
     _room("-take-off", POST),
+    _room("-alarms", GET, ("running",)),
+    _room("-alarms-pause", POST, ("running",), code="spo2"),
+    _room("-alarms-off", BOTH, ("running",), code="spo2"),
+    _room("-alarms-on", POST, ("running",), code="spo2"),
     _room("-discharge", BOTH, ("running", "over")),
     _room("-leave-early", BOTH),
     _room("-turn-back", BOTH),
     _room("-summary", BOTH),
+    _room("-paper", GET, ("running", "over")),
+    *(Row(name, BESIDE, {"session_id": "session {}"}, ("nasal",), _for_nobody("before", "over", "cancelled"), methods)
+      for name, methods in (("room-programme", BOTH), ("room-programme-pdf", GET))),
+    # after the dose
+    _room("-events", BOTH),
+    Row("room-event-revise", BESIDE, {"session_id": "session over", "event_id": "event {}"}, ("over",),
+        _for_nobody("running"), BOTH, data=lambda chart: {"reason": "Known better"}),
+    Row("after", AT_THE_BOARD),
+    Row("after-call", BESIDE, {"session_id": "session {}"}, ("over",),
+        _for_nobody("before", "running", "cancelled"), BOTH, data=lambda chart: {"reached": "yes"}),
     # the prescriber's desk
     _person("workup", TEAM | {"lead"}, BOTH, always={"do": "series"}, data=lambda chart: {"sessions": "3"}),
     Row("workup_correct", BESIDE, {"person_id": "person", "fact_id": "fact{}"}, ("",),

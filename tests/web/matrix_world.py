@@ -378,6 +378,7 @@ class _Layer:
             for number, (name, at) in enumerate(times.items(), 1)
         }
         beside = (*BESIDE, SELF)
+        self._nasal()
         for name in ("running", "over"):
             self._flowsheet(name, sessions[name], beside)
         theirs = {"of": self.chart.partner, "course": self.partners_course()}
@@ -386,6 +387,9 @@ class _Layer:
                           value=98, unit="%",
                           observed_at=now - 30 * DAY)  # fmt: skip
         self.keep("sample partners", sample)
+        medicine = self.own("Administration", self.cast.nurse, of=self.chart.partner, session=visit, event="given",
+                            substance="Water", at=now - 30 * DAY)  # fmt: skip
+        self.keep("given partners", medicine)
         device = tables.Device.objects.create(
             clinic=self.cast.clinic, identifier=uuid4().hex, name="Monitor", room=room
         )
@@ -401,6 +405,19 @@ class _Layer:
             session=sessions["over"],
             text=word("how it went", *beside, "therapist_a"),
         )
+
+    def _nasal(self) -> None:
+        """A session under a drug's safety programme, with the form it asks for afterwards."""
+        order = self.own(
+            "Order", course=self.of_course, route="in", dose_mg=56, weight_kg=68, product="Esketamine"
+        )
+        then = self.now - 14 * DAY
+        session = self.own("DosingSession", course=self.of_course, order=order, number=9, scheduled_at=then,
+                           arrived_at=then, started_at=then + HOUR, ended_at=then + 3 * HOUR, outcome="discharged")  # fmt: skip
+        self.keep("session nasal", session)
+        answers = {"lots": self.chart.word("lot", *BESIDE, SELF)}
+        self.own("ProgrammeForm", self.cast.nurse, session=session, form="spravato-rems-2024", number=1,
+                 state="draft", answers=answers)  # fmt: skip
 
     def partners_course(self) -> Any:
         return self.own(
@@ -425,16 +442,29 @@ class _Layer:
             substance=word(f"given {name}", *readers),
             at=at,
         )
-        self.own("Note", nurse, session=session, at=at, text=word(f"note {name}", *readers))
-        self.own(
-            "AdverseEvent", nurse, session=session, term=word(f"event {name}", *readers), grade=1, began_at=at
+        medicine = self.own(
+            "Administration",
+            nurse,
+            session=session,
+            event="given",
+            substance=word(f"medicine {name}", *readers),
+            at=at,
         )
+        self.keep(f"given {name}", medicine)
+        self.own("Note", nurse, session=session, at=at, text=word(f"note {name}", *readers))
+        event = self.own(
+            "AdverseEvent", nurse, session=session, term=word(f"event {name}", *readers), grade=1, began_at=at,
+            follow_up_on=self.now.date(), follow_up=word(f"follow up {name}", *readers),
+        )  # fmt: skip
+        self.keep(f"event {name}", event)
         for code, value in (("systolic", 128), ("diastolic", 80), ("spo2", 97), ("heart_rate", 72)):
             sample = self.own(
                 "Sample", nurse, session=session, code=code, value=value, unit="", observed_at=at
             )
         self.keep(f"sample {name}", sample)
         if session.ended_at:
+            self.own("NextDayCall", nurse, session=session, at=session.ended_at + HOUR, was_reached=False,
+                     note=word("call", *readers))  # fmt: skip
             self.own("Discharge", nurse, session=session, outcome="discharged", criteria=[], signed_name="Luis",
                      reason=word("discharge", *readers))  # fmt: skip
 

@@ -11,7 +11,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from bothwell.dosing import actions
+from bothwell.dosing import actions, gates
 from bothwell.models import (
     Administration,
     Alarm,
@@ -118,7 +118,8 @@ def test_the_checklist_names_what_is_missing_and_each_answer_ticks_it_off(
     arrive(ready)
     page = nurse.get(at(ready))
     assert page.context["missing"] == [
-        "wanted today", "suicide risk", "weight", "blood pressure", "oxygen saturation", "fasting", "antiemetic", "going home",
+        "wanted today", "suicide risk", "medicines", "fasting", "weight", "blood pressure", "oxygen saturation",
+        "antiemetic", "going home", "equipment", "who is here",
     ]  # fmt: skip
     assert "Bothwell’s alarms are advisory. The bedside monitor is primary." in page.content.decode()
     assert "34 mg ÷ 50 mg/mL = 0.68 mL" in page.content.decode()
@@ -135,7 +136,14 @@ def test_the_checklist_names_what_is_missing_and_each_answer_ticks_it_off(
             "confirmed": "on",
         },
         "check/antiemetic": {"antiemetic": "given"},
-        "check/escort": {"escort": "Ruth"},
+        "check/escort": {"escort": "Ruth", "phone": "555-0100"},
+        "check/medications": {"answer": "no"},
+        "check/equipment": {"ready": [code for code, _ in gates.EQUIPMENT]},
+        "check/staffing": {
+            "prescriber": str(ready.cast.prescriber.id),
+            "nurse": str(ready.cast.nurse.id),
+            "second": str(ready.cast.prescriber.id),
+        },
         "enter/pressure": {"systolic": "124", "diastolic": "78"},
         "enter/vitals": {"spo2": "98", "heart_rate": "72", "respiratory_rate": "14"},
     }
@@ -143,6 +151,13 @@ def test_the_checklist_names_what_is_missing_and_each_answer_ticks_it_off(
         assert post(nurse, at(ready, end), **given).status_code == 302, end  # type: ignore[attr-defined]
     page = nurse.get(at(ready))
     assert page.context["missing"] == []
+    shown = page.content.decode()
+    for words in (
+        "68.5 kg.",
+        "Ruth, 555-0100.",
+        "Prescriber on site Helen; nurse Luis; second checker Helen.",
+    ):
+        assert words in shown
     key = str(uuid4())
     for _ in range(2):
         assert nurse.post(at(ready, "start"), {"request_id": key}).status_code == 302
@@ -181,7 +196,7 @@ def test_the_same_post_twice_is_one_entry(ready: Ready, nurse: Client) -> None:
         ("enter/check", {"systolic": "131", "diastolic": "82", "sedation": "4", "dissociation": "2",
                          "wanted": "yes", "nausea": "1", "note": "Quiet."}),
         ("medicine", {"substance": "Ondansetron", "dose_mg": "4", "route": "iv"}),
-        ("infusion", {"event": "pause"}),
+        ("infusion", {"event": "pause", "rate_ml_per_h": "", "at": ""}),
         ("device", {"device": str(ready.device.id)}),
     )  # fmt: skip
     for end, given in posts:
@@ -219,6 +234,17 @@ def test_a_corrected_time_is_the_time_of_the_value(ready: Ready, nurse: Client) 
         ("enter/note", {"note": "  "}, "nothing to enter", ""),
         ("medicine", {"substance": "Ondansetron", "dose_mg": "lots"}, "Enter a number", "lots"),
         ("check/weight", {"weight_kg": "6"}, "20 to 400", "6"),
+        ("check/escort", {"escort": "Ruth Abel"}, "How is the escort reached?", "Ruth Abel"),
+        ("check/medications", {"answer": "yes"}, "Say which medicine changed", "checked"),
+        ("check/staffing", {"prescriber": "x", "nurse": "y", "second": "z"}, "Select a valid choice", ""),
+        ("check/equipment", {}, "Tick what stands ready.", ""),
+        ("infusion", {"event": "rate", "rate_ml_per_h": "fast"}, "Enter a number", "fast"),
+        ("infusion", {"event": "rate", "rate_ml_per_h": "0"}, "above 0", "0"),
+        ("infusion", {"event": "pause", "at": "half"}, "hours and minutes", "half"),
+        ("infusion", {"event": "given", "rate_ml_per_h": "31"}, "Choose what was done", "31"),
+        ("enter/pressure", {"limb": "left arm"}, "nothing to enter", "left arm"),
+        ("enter/vomiting", {"vomiting": "200", "note": "Twice."}, "Select a valid choice", "Twice."),
+        ("medicine", {"substance": "Labetalol", "ordered_how": "sung"}, "Select a valid choice", "Labetalol"),
         ("leave-early", {"reason": "Off.", "signed_name": "Luis"}, "in a sentence", "Off."),
         (
             "discharge",
@@ -240,6 +266,149 @@ def test_a_refusal_is_a_sentence_and_keeps_what_was_typed(
     with loading():
         assert not Sample.objects.exists()
         assert not Discharge.objects.exists()
+
+
+def test_a_pressure_says_where_it_was_taken(ready: Ready, nurse: Client) -> None:
+    started_ago(ready, 20)
+    post(
+        nurse,
+        at(ready, "enter/pressure"),
+        systolic="131",
+        diastolic="82",
+        limb="right arm",
+        posture="sitting",
+    )
+    with loading():
+        assert Sample.objects.get(code="systolic").detail == {"body_site": "right arm, sitting"}
+    assert "Systolic 131 mmHg (right arm, sitting)" in nurse.get(at(ready)).content.decode()
+
+
+def test_anxiety_vomiting_and_carbon_dioxide_are_entered_by_hand(ready: Ready, nurse: Client) -> None:
+    started_ago(ready, 20)
+    assert "EtCO₂" not in [vital.title for vital in nurse.get(at(ready)).context["trio"]]
+    post(nurse, at(ready, "enter/anxiety"), anxiety="7")
+    post(nurse, at(ready, "enter/vomiting"), vomiting="2")
+    post(nurse, at(ready, "enter/vitals"), etco2="38")
+    page = nurse.get(at(ready))
+    assert page.context["vitals"]["anxiety"].shown == "7 of 10"
+    assert page.context["vitals"]["vomiting"].shown == "2 times"
+    assert [vital.shown for vital in page.context["trio"]] == ["–", "–", "–", "38"]
+    assert page.context["chart"]["series"]["etco2"][0][1] == 38.0
+
+
+def test_an_artefact_is_left_out_with_all_its_cuff_said_and_stays_on_record(
+    ready: Ready, nurse: Client
+) -> None:
+    started_ago(ready, 20)
+    chart(ready, 5, systolic=128, diastolic=80)
+    chart(ready, 10, systolic=240, diastolic=120)
+    with loading():
+        wrong = Sample.objects.get(code="systolic", value=240)
+    address, key = at(ready, f"correct/{wrong.id}"), str(uuid4())
+    refused = nurse.post(
+        address, {"request_id": key, "reason": "Moved the arm.", "value": "128", "is_artefact": "on"}
+    )
+    assert refused.status_code == 422
+    assert "Moved the arm." in refused.content.decode()
+    for _ in range(2):
+        kept = nurse.post(address, {"request_id": key, "reason": "Moved the arm.", "is_artefact": "on"})
+        assert kept.status_code == 302
+    page = nurse.get(at(ready))
+    assert page.context["vitals"]["pressure"].shown == "128/80"
+    assert [point[1] for point in page.context["chart"]["series"]["systolic"]] == [128.0]
+    assert "(artefact: Moved the arm.)" in page.content.decode()
+    with loading():
+        assert Sample.objects.filter(is_artefact=True).count() == 2
+        assert Sample.objects.filter(value=240).count() == 2
+    again = nurse.post(address, {"request_id": str(uuid4()), "reason": "Again.", "is_artefact": "on"})
+    assert again.status_code == 422
+
+
+def begin(ready: Ready, minutes: int, rate_ml_per_h: Decimal | None = None) -> None:
+    """The infusion as if begun so long ago."""
+    session = started_ago(ready, minutes)
+    with loading():
+        Administration.objects.create(
+            clinic=ready.cast.clinic, subject=ready.cast.a, couple=ready.cast.couple, author=ready.cast.nurse,
+            session=session, event="start", substance="Ketamine", dose_mg=Decimal(34), route="iv",
+            at=session.started_at, rate_ml_per_h=rate_ml_per_h,
+        )  # fmt: skip
+
+
+def test_the_infusion_changes_its_rate_and_its_stop_is_charted(ready: Ready, nurse: Client) -> None:
+    begin(ready, 20, rate_ml_per_h=Decimal(60))
+    page = nurse.get(at(ready, "infusion")).content.decode()
+    assert all(words in page for words in ("Rate changed", "Infusion paused", "Infusion stopped for good"))
+    # Begun at 60 mL/h for 40 minutes, whatever it was diluted to: at half of that the rest takes twice as long.
+    assert post(nurse, at(ready, "infusion"), event="rate", rate_ml_per_h="30").status_code == 302  # type: ignore[attr-defined]
+    side = nurse.get(at(ready)).context["side"]
+    assert side.progress.words.startswith("Infusion, min 20 of 60, at 30 mL/h")
+    assert "Rate changed to 30 mL/h" in nurse.get(at(ready)).content.decode()
+
+
+def test_without_the_rate_at_the_start_no_time_left_is_made_up(ready: Ready, nurse: Client) -> None:
+    begin(ready, 20)
+    assert post(nurse, at(ready, "infusion"), event="rate", rate_ml_per_h="30").status_code == 302  # type: ignore[attr-defined]
+    side = nurse.get(at(ready)).context["side"]
+    assert not side.infused.is_reckoned
+    assert "read it from the pump" in nurse.get(at(ready, "infusion")).content.decode()
+
+
+def test_minutes_that_have_run_are_no_end(ready: Ready, nurse: Client) -> None:
+    begin(ready, 130)
+    page = nurse.get(at(ready))
+    assert page.context["stage"] == "ending"
+    assert "Chart the stop" in page.content.decode()
+    shown = nurse.get(at(ready, "discharge")).content.decode()
+    assert "A dose is still being given, or its end is not charted." in shown
+    early = (timezone.now() - timedelta(minutes=150)).strftime("%H:%M")
+    refused = post(nurse, at(ready, "infusion"), event="stop", at=early)
+    assert refused.status_code == 422  # type: ignore[attr-defined]
+    then = (timezone.now() - timedelta(minutes=89)).strftime("%H:%M")
+    assert post(nurse, at(ready, "infusion"), event="stop", at=then).status_code == 302  # type: ignore[attr-defined]
+    assert nurse.get(at(ready)).context["stage"] == "recovery"
+    assert "No dose is being given." in nurse.get(at(ready, "discharge")).content.decode()
+
+
+def test_a_medicine_is_told_whole_and_asks_what_it_did(ready: Ready, nurse: Client) -> None:
+    started_ago(ready, 30)
+    now = timezone.now()
+    given, told = ((now - timedelta(minutes=each)).strftime("%H:%M") for each in (12, 11))
+    post(
+        nurse, at(ready, "medicine"), substance="Labetalol", dose_mg="10", route="iv", at=given,
+        indication="Pressure 192/110", ordered_how="verbal", told_at=told, note="Second line in.",
+    )  # fmt: skip
+    page = nurse.get(at(ready)).content.decode()
+    words = f"Labetalol 10 mg, into a vein, for Pressure 192/110, by word of mouth, prescriber told {told}, Second line in."
+    assert words in page
+    with loading():
+        row = Administration.objects.get(substance="Labetalol")
+    address = at(ready, f"effect/{row.id}")
+    assert address in page
+    before = (now - timedelta(minutes=20)).strftime("%H:%M")
+    refused = post(nurse, address, note="Fell to 150/90.", at=before)
+    assert refused.status_code == 422  # type: ignore[attr-defined]
+    assert "Fell to 150/90." in refused.content.decode()  # type: ignore[attr-defined]
+    assert post(nurse, address, note="Fell to 150/90.").status_code == 302  # type: ignore[attr-defined]
+    page = nurse.get(at(ready)).content.decode()
+    assert "Labetalol did: Fell to 150/90." in page
+    assert address not in page
+    assert nurse.get(at(ready, f"effect/{uuid4()}")).status_code == 404
+
+
+def test_a_change_of_medicines_waits_for_the_prescriber(ready: Ready, nurse: Client) -> None:
+    arrive(ready)
+    post(nurse, at(ready, "check/medications"), answer="yes", what="Sertraline stopped")
+    page = nurse.get(at(ready))
+    assert "medicines" in page.context["missing"]
+    assert page.context["may_see"] is None
+    assert post(nurse, at(ready, "check/medications_seen"), answer="on").status_code == 422  # type: ignore[attr-defined]
+    prescriber = client_for(ready.cast.prescriber)
+    assert prescriber.get(at(ready)).context["may_see"] is not None
+    assert post(prescriber, at(ready, "check/medications_seen"), answer="on").status_code == 302  # type: ignore[attr-defined]
+    page = nurse.get(at(ready))
+    assert "medicines" not in page.context["missing"]
+    assert "Sertraline stopped." in page.content.decode()
 
 
 def test_a_correction_keeps_both_and_the_chart_shows_the_right_one(ready: Ready, nurse: Client) -> None:
@@ -374,7 +543,7 @@ def test_turning_back_keeps_everything_recorded(ready: Ready, nurse: Client) -> 
     )  # type: ignore[attr-defined]
     assert "Turned back, no dose" in nurse.get(at(ready)).content.decode()
     with loading():
-        assert GateCheck.objects.filter(session=ready.session).count() == 6
+        assert GateCheck.objects.filter(session=ready.session).count() == 9
 
 
 # ── how often the database is asked ───────────────────────────────────────────────────────────────────────

@@ -11,6 +11,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from django.contrib.auth.hashers import make_password
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
@@ -30,6 +31,7 @@ from bothwell.models import (
     Response,
     Room,
     Step,
+    User,
 )
 from bothwell.pathway import actions as pathway
 from bothwell.privacy import door
@@ -460,15 +462,26 @@ def test_outside_the_range_it_needs_a_reason_and_another_persons_signature(ready
     status, text = post(ready, "order", **given)
     assert status == 422
     assert "outside 0.1 to 0.75 mg/kg" in text
-    assert "second signature" in text
+    assert "second prescriber&#x27;s signature" in text
     reason = {"out_of_range_reason": "Tolerated before at this dose."}
     assert post(ready, "order", **given, **reason)[0] == 422
-    assert post(ready, "order", **given, **reason, second_signature=str(cast.prescriber.id))[0] == 422
-    assert (
-        post(ready, "order", **given, **reason, second_signature=str(cast.stranger_prescriber.id))[0] == 422
-    )
-    assert post(ready, "order", **given, **reason, second_signature=str(cast.nurse.id))[0] == 302
-    assert "second signature Luis" in look(ready)
+    with loading():
+        User.objects.update(password=make_password("correct-horse-battery"))
+
+    def signed(who: Person, password: str = "correct-horse-battery") -> tuple[int, str]:
+        return post(
+            ready, "order", **given, **reason, second_email=f"{who.id}@example.org", second_password=password
+        )
+
+    status, text = signed(cast.stranger_prescriber, "wrong")
+    assert status == 422
+    assert "do not belong together" in text
+    assert "Tolerated before at this dose." in text
+    assert 'value="wrong"' not in text
+    for other in (cast.prescriber, cast.nurse):
+        assert signed(other)[0] == 422, "another prescriber, and nobody else"
+    assert signed(cast.stranger_prescriber)[0] == 302
+    assert "second signature Hugo" in look(ready)
 
 
 def test_only_the_prescriber_orders_and_plans(ready: Desk) -> None:
