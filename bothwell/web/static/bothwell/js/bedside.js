@@ -17,8 +17,19 @@ export function left(due, now) {
   return `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
 }
 
+/** Whether somebody types or chooses in it. A key that only has the focus is no use: alarms must not wait for it. */
 function isInUse(part) {
-  return part.contains(document.activeElement) || part.querySelector("details.answer[open], dialog[open]");
+  const at = document.activeElement;
+  return (part.contains(at) && at.matches("input, textarea, select")) || part.querySelector("details.answer[open], dialog[open]");
+}
+
+/** Where the focus stands in a part, as a selector that finds the same key in a fresh one. */
+function focused(part) {
+  const at = document.activeElement;
+  if (!part.contains(at) || at === part) return null;
+  if (at.matches("a[href]")) return `a[href="${CSS.escape(at.getAttribute("href"))}"]`;
+  const action = at.closest("form")?.getAttribute("action");
+  return at.matches("button") && action ? `form[action="${CSS.escape(action)}"] button` : null;
 }
 
 /** Puts the fetched parts in the place of the old ones, each only when it has changed and nobody is in it. */
@@ -27,7 +38,9 @@ export function place(fetched) {
   for (const fresh of fetched.querySelectorAll("[data-part]")) {
     const old = document.querySelector(`main [data-part="${fresh.dataset.part}"]`);
     if (!old || comparable(old) === comparable(fresh) || isInUse(old)) continue;
+    const was = focused(old);
     old.replaceChildren(...fresh.childNodes);
+    if (was) old.querySelector(was)?.focus({ preventScroll: true });
     changed.push(fresh.dataset.part);
   }
   return changed;
