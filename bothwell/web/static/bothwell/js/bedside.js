@@ -23,6 +23,16 @@ function isInUse(part) {
   return (part.contains(at) && at.matches("input, textarea, select")) || part.querySelector("details.answer[open], dialog[open]");
 }
 
+// A press that begins on one element and ends on the one that took its place is no press at all: wait for the finger.
+const LONGEST_PRESS_MS = 1000;
+let press = null;
+addEventListener("pointerdown", () => { press ??= { since: Date.now() }; }, true);
+for (const end of ["pointerup", "pointercancel"]) addEventListener(end, () => setTimeout(() => { press = null; }, 50), true);
+
+async function released() {
+  while (press && Date.now() - press.since < LONGEST_PRESS_MS) await new Promise((done) => setTimeout(done, 30));
+}
+
 /** Where the focus stands in a part, as a selector that finds the same key in a fresh one. */
 function focused(part) {
   const at = document.activeElement;
@@ -86,6 +96,7 @@ export function follow(main, { onReadings = () => {}, onParts = () => {}, onLive
       const answer = await fetch(live, { headers: { Accept: "text/html" }, cache: "no-store", redirect: "manual" });
       if (!answer.ok) throw new Error("no answer");
       const fetched = new DOMParser().parseFromString(await answer.text(), "text/html");
+      await released();
       onParts(place(fetched), fetched);
       setLive(true);
     } catch {

@@ -258,7 +258,8 @@ export async function keepGoing(session, { main, line = null } = {}) {
       last = now;
       queue.keepPicture({ at: line.heardAt(), html: now }).catch(() => {});
     };
-    setTimeout(take, 1500);
+    take();
+    setTimeout(take, 1500); // with what came by the line since
     setInterval(take, PICTURE_EVERY_MS);
     document.addEventListener("visibilitychange", take);
   }
