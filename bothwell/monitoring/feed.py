@@ -284,14 +284,15 @@ def _as_correction(entry: Entry) -> Entry | None:
     """The entry as a new row behind the last value of its line; itself if there is no first value yet."""
     line = rows(
         "with recursive line as ("
-        " select id, value, detail, source, 0 as depth from ("
+        " select id, observed_at, value, detail, source, 0 as depth from ("
         # The value of this very source; of another place in the device only where there is but one to correct.
         "  select *, count(*) over () as several from bothwell_sample"
         "  where device_id = %s and code = %s and observed_at = %s and corrects_id is null"
         " ) s where s.source = %s or (s.several = 1 and split_part(s.source, '@', 1) = split_part(%s, '@', 1))"
         " union all"
-        " select s.id, s.value, s.detail, s.source, line.depth + 1"
-        "  from bothwell_sample s join line on s.corrects_id = line.id"
+        # A correction has the time of what it corrects: so it lies in the same month.
+        " select s.id, s.observed_at, s.value, s.detail, s.source, line.depth + 1"
+        "  from bothwell_sample s join line on s.corrects_id = line.id and s.observed_at = line.observed_at"
         ") select id, value, detail->>'ref', source from line order by depth",
         [entry.device_id, entry.code, entry.observed_at, entry.source, entry.source],
     )

@@ -73,7 +73,8 @@ def _last_observed(sessions: Sequence[UUID]) -> dict[UUID, dict[str, datetime]]:
         "cross join unnest(%s::text[]) as of_code cross join lateral ("
         "  select s.observed_at from bothwell_sample s"
         "  where s.session_id = of_session and s.code = of_code and not s.is_artefact"
-        "   and not exists (select 1 from bothwell_sample c where c.corrects_id = s.id)"
+        "   and not exists (select 1 from bothwell_sample c"
+        "     where c.corrects_id = s.id and c.observed_at = s.observed_at)"
         "  order by s.observed_at desc limit 1) x",
         [list(sessions), list(BY_CODE)],
     ):

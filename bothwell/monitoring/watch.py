@@ -366,7 +366,8 @@ def _baselines(session: Watched, codes: Sequence[str]) -> dict[str, Decimal]:
         rows(
             "select distinct on (s.code) s.code, s.value from bothwell_sample s "
             "where s.session_id = %s and s.code = any(%s) and s.observed_at <= %s and not s.is_artefact "
-            "and not exists (select 1 from bothwell_sample c where c.corrects_id = s.id) "
+            "and not exists (select 1 from bothwell_sample c "
+            "  where c.corrects_id = s.id and c.observed_at = s.observed_at) "
             f"order by s.code, s.observed_at desc, {SHOWN}, s.id desc",
             [session.id, list(codes), session.started_at],
         )
