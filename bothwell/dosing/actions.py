@@ -469,7 +469,9 @@ def before(
     """What is known just before a dose, from the rows the viewer may see."""
     now = now or timezone.now()
     course = session.course
-    checks = checks_of(session)
+    # What was answered on another day, or after the time of the dose, was not answered before it.
+    today = day_began_at(session, now)
+    checks = {name: row for name, row in checks_of(session).items() if today <= row.recorded_at <= now}
     decision = pathway.decision_of(course)
     signed = {s.signs_as for s in decision.signatures.all() if s.verdict == "proceed"} if decision else set()
     consents = Consent.objects.filter(
@@ -923,6 +925,17 @@ def given_in(session: DosingSession) -> list[Administration]:
     return list(
         Administration.objects.select_related("author").filter(session=session).order_by("at", "recorded_at")
     )
+
+
+def last_of_the_dose_at(
+    session: DosingSession, given: Sequence[Administration] | None = None
+) -> datetime | None:
+    """When something of the dose was charted last: how the person is is judged by what was seen after it."""
+    rows = given_in(session) if given is None else given
+    last: datetime | None = max(
+        (one.at for one in rows if one.event in ALL_OF_A_DOSE), default=session.started_at
+    )
+    return last
 
 
 def infusion_of(

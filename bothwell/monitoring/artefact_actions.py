@@ -4,6 +4,7 @@ It deletes nothing, changes no value, and silences no alarm that was raised.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from uuid import UUID
 
 from django.db import transaction
@@ -12,7 +13,7 @@ from bothwell.couples.models import Person
 from bothwell.later import tell
 from bothwell.monitoring.actions import KIND, _once, _session_to_write
 from bothwell.monitoring.models import Sample
-from bothwell.monitoring.watch import Entry, insert
+from bothwell.monitoring.watch import Entry, insert, lock, save
 from bothwell.privacy import audit
 from bothwell.refusal import Refused, Stale
 
@@ -35,11 +36,20 @@ def mark_artefact(*, by: Person, sample_id: UUID, reason: str, request_id: UUID)
     known = Sample.objects.filter(session_id=session.id, request_id=request_id)
     if kept := tuple(known):
         return kept
+    # Locked first: a correction the monitor sends meanwhile waits, and is not taken for a repeat.
+    channels = lock(session, OF_ONE_CUFF if wrong.code in OF_ONE_CUFF else [wrong.code])
     if Sample.objects.filter(corrects=wrong).exists():
         raise Stale("This reading was corrected already. Look at it again.")
     entries = [_entry(one, by, reason, request_id) for one in _measured_together(wrong)]
     if len(insert(session, entries)) != len(entries):
         raise Stale("Somebody else was first. Look again; nothing was written.")
+    # It leaves the watch too, and may have been the baseline: whoever remembers a channel reads it anew once it was
+    # written again. What holds now is judged with the next reading.
+    gone = {entry.key for entry in entries}
+    for channel in channels.values():
+        left = tuple(one for one in channel.state.window if one.key not in gone)
+        channel.state, channel.tail, channel.measure = replace(channel.state, window=left), None, None
+    save(list(channels.values()))
     tell("room", session.id)
     audit.log("marked an artefact", by=by, subject=session.subject_id, item_kind=KIND, item_id=wrong.id)
     return tuple(known.all())

@@ -60,7 +60,16 @@ def tick(now: datetime) -> int:
         )
     ]
     last = _last_observed([each.session.id for each in found if each.session.started_at is not None])
-    return sum(_tick(replace(each, last=last.get(each.session.id, {})), now) for each in found)
+    changed, trouble = 0, None
+    for each in found:
+        try:
+            changed += _tick(replace(each, last=last.get(each.session.id, {})), now)
+        except Exception as error:
+            # One session's fault must not stop the time of the others.
+            trouble = trouble or error
+    if trouble is not None:
+        raise trouble
+    return changed
 
 
 def _last_observed(sessions: Sequence[UUID]) -> dict[UUID, dict[str, datetime]]:

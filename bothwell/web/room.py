@@ -3,7 +3,8 @@
 It shows nothing of the partner but one sentence, replaces no bedside monitor, gives nothing a gate holds.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -163,13 +164,19 @@ def start(request: HttpRequest, session_id: UUID) -> HttpResponse:
     try:
         dosing.start(
             by=bed.who, session_id=session_id, request_id=form.cleaned_data["request_id"],
-            pressures=bedside.pressures(charted), saturation_at=bedside.newest_at(charted, "spo2"),
+            pressures=bedside.pressures(charted), saturation_at=_newest_by(charted, "spo2", form.when()),
             at=form.when(), rate_ml_per_h=form.cleaned_data["rate_ml_per_h"],
         )  # fmt: skip
     except Refused as refused:
         again = bed_of(request, session_id)
         return _room(request, again, trouble=refused.reason, status=422, began=form)
     return redirect("room", session_id)
+
+
+def _newest_by(charted: Sequence[bedside.Value], code: str, at: datetime | None) -> datetime | None:
+    """When a quantity was measured last, by a time: a monitor goes on measuring after a dose begun some minutes ago."""
+    by = at or timezone.now()
+    return bedside.newest_at((one for one in charted if one.observed_at <= by), code)
 
 
 # ── entering ──────────────────────────────────────────────────────────────────────────────────────────────
@@ -373,11 +380,11 @@ def take_off(request: HttpRequest, session_id: UUID) -> HttpResponse:
 
 
 def _condition(bed: Bed, form: bedside_forms.Going | None = None) -> discharging.Condition:
-    """How the person is: pressures, SpO2 and sedation from the chart, the rest as somebody ticked it."""
+    """How the person is since the last of the dose: pressures, SpO2 and sedation from the chart, the rest as ticked."""
     session, values = bed.session, bedside.charted(bed.session.id, bed.within)
-    start = session.started_at
+    start, last = session.started_at, dosing.last_of_the_dose_at(session)
     before = flowsheet.latest(values, start) if start else {}
-    after = flowsheet.latest(one for one in values if start and one.observed_at > start)
+    after = flowsheet.latest(one for one in values if last and one.observed_at > last)
     measured = bedside.pressures(values)
     said = form.cleaned_data if form is not None else {}
     return discharging.Condition(
@@ -390,7 +397,7 @@ def _condition(bed: Bed, form: bedside_forms.Going | None = None) -> discharging
         spo2_percent=after["spo2"].value if "spo2" in after else None,
         spo2_baseline_percent=before["spo2"].value if "spo2" in before else None,
         is_on_room_air={"air": True, "oxygen": False}.get(said.get("is_on_room_air", "")),
-        pressure=next((one for one in reversed(measured) if start and one.observed_at > start), None),
+        pressure=next((one for one in reversed(measured) if last and one.observed_at > last), None),
         pressure_baseline=next(
             (one for one in reversed(measured) if start and one.observed_at <= start), None
         ),
@@ -410,7 +417,8 @@ FROM_THE_CHART = (
 def _prefilled(bed: Bed, condition: discharging.Condition) -> dict[str, int]:
     """What the chart answers of the score; whoever signs may change it."""
     values, start = bedside.charted(bed.session.id, bed.within), bed.session.started_at
-    after = flowsheet.latest(one for one in values if start and one.observed_at > start)
+    last = dosing.last_of_the_dose_at(bed.session)
+    after = flowsheet.latest(one for one in values if last and one.observed_at > last)
     before = flowsheet.latest(values, start) if start else {}
     within = bed.side.protocol.discharge.pressure_within_percent.value
     found = dict(discharging.SCALES[bed.side.protocol.discharge.score].preset)

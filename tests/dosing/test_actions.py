@@ -10,6 +10,7 @@ from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
 from bothwell.dosing import actions
+from bothwell.dosing import gates as gating
 from bothwell.dosing.discharge import REQUIRED, Condition
 from bothwell.models import (
     Administration,
@@ -331,6 +332,24 @@ def test_a_time_lies_after_what_was_charted_before_it(ready: Ready) -> None:
         assert give(ready, "rate", rate_ml_per_h=Decimal("0.51")).rate_ml_per_h == Decimal("0.51")
         with pytest.raises(Refused, match="no infusion"):
             give(ready, "dose")
+
+
+def test_what_was_answered_yesterday_opens_no_gate_today(ready: Ready) -> None:
+    with door.opened(ready.cast.nurse.id):
+        actions.arrive(by=ready.cast.nurse, session_id=ready.session.id, room=ready.room)
+        answer_all(ready)
+        session = DosingSession.objects.get(id=ready.session.id)
+        of_today = {one.name for one in actions.gates_of(session, calm(), timezone.now()) if one.passed}
+    with loading():
+        GateCheck.objects.filter(session=session).update(recorded_at=timezone.now() - timedelta(days=1))
+    with door.opened(ready.cast.nurse.id):
+        now_passed = {one.name for one in actions.gates_of(session, calm(), timezone.now()) if one.passed}
+    asked = {
+        gating.Gate.FASTING, gating.Gate.WEIGHT_RECORDED, gating.Gate.ANTIEMETIC, gating.Gate.ESCORT,
+        gating.Gate.EQUIPMENT, gating.Gate.STAFFING, gating.Gate.CONSENT_REAFFIRMED,
+    }  # fmt: skip
+    assert asked <= of_today
+    assert not asked & now_passed
 
 
 def otherwise(ready: Ready, route: str, mg: int, product: str) -> None:

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from bothwell.devices import hl7v2
 from bothwell.models import Alarm, AlarmEvent, AuditEntry, Binding, DosingSession, Note, Person, Sample
-from bothwell.monitoring import actions, watch
+from bothwell.monitoring import actions, artefact_actions, watch
 from bothwell.privacy import door
 from bothwell.refusal import Refused, Stale
 from bothwell.web import bedside as beds
@@ -90,6 +90,25 @@ def test_a_rise_is_measured_from_the_last_value_before_the_dose() -> None:
     with loading():
         (alarm,) = Alarm.objects.filter(session=bedside.session)
     assert (alarm.priority, alarm.text) == ("high", "Systolic 150 mmHg: 40 over baseline")
+
+
+def test_a_baseline_that_was_an_artefact_is_none_from_the_next_reading_on() -> None:
+    bedside = open_bedside(dosed=True)
+    before, after = now() - timedelta(minutes=35), now() - timedelta(minutes=10)
+    feed(said(bedside.device.identifier, before - timedelta(minutes=5), systolic=110))
+    feed(said(bedside.device.identifier, before, systolic=150))
+    feed(said(bedside.device.identifier, after, systolic=148))
+    assert alarms_of(bedside.session) == []
+    with loading():
+        moving = Sample.objects.get(session=bedside.session, value=150)
+    with transaction.atomic(), door.opened(bedside.cast.nurse.id):
+        artefact_actions.mark_artefact(
+            by=bedside.cast.nurse, sample_id=moving.id, reason="The arm moved.", request_id=uuid4()
+        )
+    feed(said(bedside.device.identifier, after + timedelta(minutes=5), systolic=151))
+    with loading():
+        (alarm,) = Alarm.objects.filter(session=bedside.session)
+    assert alarm.text == "Systolic 151 mmHg: 41 over baseline"
 
 
 def test_before_a_dose_there_is_no_baseline(bedside: Bedside) -> None:

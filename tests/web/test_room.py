@@ -370,6 +370,23 @@ def test_minutes_that_have_run_are_no_end(ready: Ready, nurse: Client) -> None:
     assert "No dose is being given." in nurse.get(at(ready, "discharge")).content.decode()
 
 
+def test_going_home_is_judged_by_what_was_seen_after_the_last_of_the_dose(
+    ready: Ready, nurse: Client
+) -> None:
+    begin(ready, 130)
+    chart(ready, -5, systolic=120, diastolic=76, spo2=98)
+    chart(ready, 1, systolic=122, diastolic=78, spo2=98, sedation=5)
+    then = (timezone.now() - timedelta(minutes=89)).strftime("%H:%M")
+    post(nurse, at(ready, "infusion"), event="stop", at=then)
+    page = nurse.get(at(ready, "discharge"))
+    assert page.context["spo2"] is None
+    assert "sedation" not in {one.name for one in page.context["charted"] if one.met}
+    chart(ready, 100, systolic=122, diastolic=78, spo2=97, sedation=5)
+    page = nurse.get(at(ready, "discharge"))
+    assert page.context["spo2"] == 97
+    assert "sedation" in {one.name for one in page.context["charted"] if one.met}
+
+
 def test_a_medicine_is_told_whole_and_asks_what_it_did(ready: Ready, nurse: Client) -> None:
     started_ago(ready, 30)
     now = timezone.now()
