@@ -193,7 +193,7 @@ class Standby:
         with self._lock:
             for bed in self._ward.beds.values():
                 bed.pass_time(now)
-                self._teller.tell(bed.told(now))
+            self._teller.tell(*(bed.told(now) for bed in self._ward.beds.values()))
 
     # ── when it is back ──
 

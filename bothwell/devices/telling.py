@@ -5,10 +5,13 @@ It writes nothing down, waits for nobody, and speaks only through a folder that 
 
 import json
 import socket
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
+
+# Of what goes together: well below what a system lets through as one message.
+LARGEST = 64 * 1024
 
 
 class Teller:
@@ -19,9 +22,23 @@ class Teller:
         self._line = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._line.setblocking(False)
 
-    def tell(self, what: Mapping[str, Any]) -> None:
-        """Send it, or lose it: what stands is told again within a second."""
-        said = json.dumps(what, separators=(",", ":")).encode()
+    def tell(self, *several: Mapping[str, Any]) -> None:
+        """Send it, or lose it: what stands is told again within a second.
+
+        Several go together: a line holds some ten messages at once, and a clinic may have more rooms than that.
+        """
+        together: list[bytes] = []
+        for each in several:
+            said = json.dumps(each, separators=(",", ":")).encode()
+            if together and sum(map(len, together)) + len(said) > LARGEST:
+                self._send(together)
+                together = []
+            together.append(said)
+        if together:
+            self._send(together)
+
+    def _send(self, together: Sequence[bytes]) -> None:
+        said = b"[" + b",".join(together) + b"]"
         for place in self._places():
             try:
                 self._line.sendto(said, str(place))

@@ -53,8 +53,10 @@ class NotTaken(Exception):
 def _sent(row: PushAddress) -> int:
     """The status the service answered with. Raises NotTaken if another attempt may help."""
     from pywebpush import WebPushException, webpush  # type: ignore[import-untyped] # the extra `push`
-    from requests import RequestException  # comes with the extra `push`
+    from requests import RequestException, Session  # comes with the extra `push`
 
+    straight = Session()
+    straight.max_redirects = 0  # a service that leads elsewhere is not followed
     try:
         answer = webpush(
             {"endpoint": row.endpoint},
@@ -64,6 +66,7 @@ def _sent(row: PushAddress) -> int:
             ttl=LIVES_SECONDS,
             timeout=PATIENCE_SECONDS,
             headers={"Urgency": "high"},
+            requests_session=straight,
         )
     except RequestException:
         # Its own words quote the address.

@@ -3,6 +3,7 @@
 What is sent there is empty: neither the service nor a shared screen learns about whom, or that it is an alarm.
 """
 
+import re
 from urllib.parse import urlsplit
 
 from django.db import transaction
@@ -21,6 +22,7 @@ SERVICES = (
     "notify.windows.com",
 )
 KIND = "push"
+HOST = re.compile(r"[a-z0-9.-]+")
 NOT_A_SERVICE = "This browser's service for notices is not one we know. Nothing was kept."
 
 
@@ -31,7 +33,15 @@ def is_known_service(endpoint: str) -> bool:
         host, port = parts.hostname or "", parts.port
     except ValueError:
         return False
-    is_plain = parts.scheme == "https" and port in (None, 443) and not parts.username and endpoint.isascii()
+    # Readers of addresses differ over a backslash: a host of nothing but letters, figures, dots and dashes is one to all.
+    is_host = HOST.fullmatch(host) is not None and "\\" not in endpoint
+    is_plain = (
+        parts.scheme == "https"
+        and port in (None, 443)
+        and not parts.username
+        and endpoint.isascii()
+        and is_host
+    )
     return is_plain and any(host == each or host.endswith(f".{each}") for each in SERVICES)
 
 

@@ -74,6 +74,9 @@ class SessionGuard:
             return to_login(request, idle=True)
         is_free = request.path in STILL_OPEN or request.path.startswith("/static/")
         if HANDED in request.session and not is_free:
+            if request.headers.get("Sec-Fetch-Mode", "navigate") != "navigate":
+                # Another tab of this device asks by itself: it is told nothing, and ends nothing for who holds it now.
+                return HttpResponse(status=401)
             logout(request)
             return redirect(settings.LOGIN_URL)
         now = int(time.time())

@@ -59,5 +59,6 @@ def _read(line: socket.socket, said: Callable[[Mapping[str, Any]], None]) -> Non
             return
         with suppress(ValueError):
             told = json.loads(whole)
-            if isinstance(told, dict):
-                said(told)
+            for each in told if isinstance(told, list) else ():
+                if isinstance(each, dict):
+                    said(each)

@@ -22,7 +22,7 @@ from bothwell.dosing import flowsheet
 from bothwell.dosing.models import Administration, Discharge, DosingSession, SessionSummary
 from bothwell.monitoring import actions as monitoring
 from bothwell.monitoring.artefact_actions import mark_artefact
-from bothwell.monitoring.models import Device, Sample
+from bothwell.monitoring.models import Alarm, Device, Sample
 from bothwell.monitoring.vitals import format_value
 from bothwell.pathway import actions as pathway
 from bothwell.pathway.protocol import Route
@@ -323,8 +323,9 @@ def correct(request: HttpRequest, session_id: UUID, sample_id: UUID) -> HttpResp
 def acknowledge(request: HttpRequest, session_id: UUID, alarm_id: UUID) -> HttpResponse:
     """This very alarm has been seen, by name."""
     bed = bed_of(request, session_id)
+    alarm = get_object_or_404(Alarm, id=alarm_id, session_id=session_id)
     try:
-        monitoring.acknowledge(by=bed.who, alarm_id=alarm_id)
+        monitoring.acknowledge(by=bed.who, alarm_id=alarm.id)
     except Refused as refused:
         return _room(request, bed_of(request, session_id), trouble=refused.reason, status=422)
     return redirect("room", session_id)

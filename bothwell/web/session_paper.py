@@ -393,7 +393,9 @@ def _people(session: DosingSession) -> list[str]:
 
 def _escort(session: DosingSession) -> str:
     row = GateCheck.objects.filter(session=session, name="escort").order_by("-recorded_at").first()
-    return cut(str(row.value), 60) if row else ""
+    value = row.value if row else ""
+    # Their name only: how to reach them is the clinic's business, and the paper goes from hand to hand.
+    return cut(str(value.get("name", "") if isinstance(value, dict) else value), 60)
 
 
 urlpatterns: list[URLPattern] = [path("room/<uuid:session_id>/paper", session_paper, name="room-paper")]

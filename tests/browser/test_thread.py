@@ -538,7 +538,7 @@ def values_are_entered_by_hand(walk: Walk) -> None:
     _choose(sheet, "nausea", "2")
     sheet.get_by_role("button", name="Save").click()
     expect(page.locator('[data-vital="pressure"]')).to_have_text("128/81")
-    expect(page.locator(".log")).to_contain_text("Luis Ferrer")
+    expect(page.locator(".log[data-part=log]")).to_contain_text("Luis Ferrer")
     luis.look()
 
 

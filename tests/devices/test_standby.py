@@ -101,7 +101,7 @@ def told(line: socket.socket) -> list[dict[str, Any]]:
     found = []
     while True:
         try:
-            found.append(json.loads(line.recv(2**18)))
+            found += json.loads(line.recv(2**18))
         except BlockingIOError:
             return found
 

@@ -42,7 +42,7 @@ def asked(person: Person, endpoint: str = "") -> PushAddress:
 def sending(address: PushAddress, status: int) -> mock.Mock:
     """Send as the worker would; the service answers with this status. What the service was sent."""
     answer = mock.Mock(status_code=status, text="", headers={}, reason="")
-    with mock.patch("requests.post", return_value=answer) as post, as_login(LOGINS.work):
+    with mock.patch("requests.Session.post", return_value=answer) as post, as_login(LOGINS.work):
         push.send(address=str(address.id))
     return post
 

@@ -683,13 +683,14 @@ def test_a_log_names_the_place_and_no_words(committed: Cast, settings: Any) -> N
     client.raise_request_exception = False
     written, handler = io.StringIO(), logging.getLogger().handlers[0]
     assert isinstance(handler, logging.StreamHandler)
-    real = handler.setStream(written)
+    # Whatever captured the output before may be closed by now: it is put aside, not flushed.
+    real, handler.stream = handler.stream, written
     try:
         client.post("/x/breaks?q=whisper", {"text": "my secret words"})
         client.post("/x/breaks_at_commit")
         client.get("/", HTTP_HOST="secret.example")
     finally:
-        handler.setStream(real)  # type: ignore[arg-type]
+        handler.stream = real
     lines = written.getvalue()
     assert "ValueError at test_sessions.py:" in lines
     assert "IntegrityError at" in lines
@@ -725,11 +726,11 @@ def test_what_nobody_caught_is_answered_and_logged_without_words(
     monkeypatch.setattr(asgi, "_answer", broken)
     written, handler = io.StringIO(), logging.getLogger().handlers[0]
     assert isinstance(handler, logging.StreamHandler)
-    real = handler.setStream(written)
+    real, handler.stream = handler.stream, written
     try:
         asyncio.run(asgi.application({"type": "http"}, send, send))  # type: ignore[arg-type]
     finally:
-        handler.setStream(real)  # type: ignore[arg-type]
+        handler.stream = real
     assert [each["type"] for each in said] == ["http.response.start", "http.response.body"]
     assert said[0]["status"] == 500
     assert b"secret" not in said[1]["body"]

@@ -137,7 +137,13 @@ def test_what_is_not_understood_is_dropped(tmp_path: Path) -> None:
         assert place.stat().st_mode & 0o777 == 0o600
         assert place.parent.stat().st_mode & 0o777 == 0o700
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as line:
-            for each in (b"\xff\xfe", b"[1]", b"{", b'{"is_back":true}'):
+            for each in (
+                b"\xff\xfe",
+                b"[1]",
+                b"{",
+                b'{"is_back":true}',
+                b'[{"is_back":true},{"is_back":false}]',
+            ):
                 line.sendto(each, str(place))
         for _ in range(50):
             await asyncio.sleep(0.02)
@@ -147,7 +153,7 @@ def test_what_is_not_understood_is_dropped(tmp_path: Path) -> None:
         assert not list((tmp_path / "heard").iterdir())
         return found
 
-    assert asyncio.run(scene()) == [{"is_back": True}]
+    assert asyncio.run(scene()) == [{"is_back": True}, {"is_back": False}]
 
 
 # ── what a look leaves behind ─────────────────────────────────────────────────────────────────────────────

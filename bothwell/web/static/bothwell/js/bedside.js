@@ -63,6 +63,18 @@ function comparable(part) {
   return copy.innerHTML.replace(/\s+/g, " ");
 }
 
+/** Whoever was signed in here is no more: nothing of the page stays, and no key with which it could be opened. */
+export function vanish() {
+  const said = document.createElement("p");
+  said.textContent = "Signed out, or no longer yours to see. Open this page again.";
+  document.body.replaceChildren(said);
+  try {
+    for (const name of Object.keys(sessionStorage)) if (name.startsWith("room-key:")) sessionStorage.removeItem(name);
+  } catch { /* a tab without a memory held none */ }
+}
+
+if ("BroadcastChannel" in window) new BroadcastChannel("leave").addEventListener("message", vanish);
+
 /** Follows a stream and fetches the parts again when told to. `since`: the page is one kept from then, not live.
  *  `onLive` hears of every change of the line, `onServerTime` the server's clock. Returns {refresh, isLive, isQuiet, heardAt}. */
 export function follow(main, { onReadings = () => {}, onParts = () => {}, onLive = () => {}, onServerTime = () => {}, since = null } = {}) {
@@ -147,7 +159,7 @@ export function follow(main, { onReadings = () => {}, onParts = () => {}, onLive
     source.addEventListener("here", here);
     source.addEventListener("away", (event) => { cutOff(); standIn("away", JSON.parse(event.data)); });
     source.addEventListener("standby", (event) => { cutOff(); standIn("show", JSON.parse(event.data)); });
-    source.addEventListener("gone", () => { source.close(); setLive(false); });
+    source.addEventListener("gone", () => { source.close(); vanish(); });
     source.addEventListener("error", () => {
       setLive(false);
       // A browser gives up for good when it is refused; the line may come back all the same.

@@ -142,6 +142,9 @@ async function keepAll({ page: path, parts }) {
 /** All pages, and of the answers those the server has. What still waits is sealed, and its key was in the page. */
 async function forget() {
   await caches.delete(KEPT);
+  const rooms = indexedDB.open("room");
+  rooms.onupgradeneeded = () => rooms.transaction.abort();
+  rooms.onsuccess = () => { rooms.result.transaction("pictures", "readwrite").objectStore("pictures").clear(); rooms.result.close(); };
   const known = await indexedDB.databases?.();
   if (known && !known.some((each) => each.name === "checkin")) return;
   const opening = indexedDB.open("checkin");

@@ -47,12 +47,24 @@ export function rememberedKey(session) {
 
 function remember(session, given) {
   const kept = { key: given.key, owner: given.owner, behind: given.behind };
+  let until = 0;
   const hold = () => {
-    try { sessionStorage.setItem(KEPT_KEY + session, JSON.stringify({ ...kept, until: Date.now() + IDLE_MS })); } catch { /* this page alone */ }
+    until = Date.now() + IDLE_MS;
+    try { sessionStorage.setItem(KEPT_KEY + session, JSON.stringify({ ...kept, until })); } catch { /* this page alone */ }
   };
   hold();
   let held = Date.now();
-  document.addEventListener("pointerdown", () => { if (Date.now() - held > 5000) { held = Date.now(); hold(); } });
+  // Left alone for too long with no server to ask, it opens no more by itself: the first touch leads to the frame.
+  document.addEventListener("pointerdown", (event) => {
+    if (Date.now() > until && document.querySelector("[data-state=offline]")) {
+      event.preventDefault();
+      event.stopPropagation();
+      location.reload();
+    } else if (Date.now() - held > 5000) {
+      held = Date.now();
+      hold();
+    }
+  }, true);
 }
 
 function forget(session) {
