@@ -323,9 +323,10 @@ def correct(request: HttpRequest, session_id: UUID, sample_id: UUID) -> HttpResp
 def acknowledge(request: HttpRequest, session_id: UUID, alarm_id: UUID) -> HttpResponse:
     """This very alarm has been seen, by name."""
     bed = bed_of(request, session_id)
-    alarm = get_object_or_404(Alarm, id=alarm_id, session_id=session_id)
     try:
-        monitoring.acknowledge(by=bed.who, alarm_id=alarm.id)
+        if not Alarm.objects.filter(id=alarm_id, session_id=session_id).exists():
+            raise Refused("There is no such alarm here.")
+        monitoring.acknowledge(by=bed.who, alarm_id=alarm_id)
     except Refused as refused:
         return _room(request, bed_of(request, session_id), trouble=refused.reason, status=422)
     return redirect("room", session_id)
