@@ -15,7 +15,7 @@ from bothwell.monitoring import actions, artefact_actions, watch
 from bothwell.privacy import door
 from bothwell.refusal import Refused, Stale
 from bothwell.web import bedside as beds
-from bothwell.web import live
+from bothwell.web import room_news
 from tests.conftest import LOGINS, loading
 from tests.room import Bedside, add_device, as_final, as_login, bind, open_bedside, open_session, said
 
@@ -244,7 +244,7 @@ def test_the_room_and_the_live_line_show_the_ecg_before_the_oximeter(bedside: Be
     with door.opened(nurse.id):
         assert beds.newest([bedside.session.id])[bedside.session.id]["heart_rate"].value == 71
         assert [one.value for one in beds.charted(bedside.session.id)] == [71]
-        update = live.room_update(nurse.id, bedside.session.id)
+        update = room_news.room_update(nurse.id, bedside.session.id)
     assert update is not None
     assert [one["value"] for one in update["samples"]] == [71]
 

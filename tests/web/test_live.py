@@ -31,7 +31,7 @@ from bothwell.later import tell
 from bothwell.models import Assignment, Person, Sample, StaffRole, User
 from bothwell.monitoring import actions
 from bothwell.privacy import door
-from bothwell.web import live
+from bothwell.web import ear, room_news, stream
 from tests.cast import client_for
 from tests.conftest import LOGINS, loading
 from tests.room import Bedside, as_login, open_bedside, said
@@ -418,43 +418,44 @@ def test_a_stream_is_kept_by_nobody_on_the_way(port: int, bedside: Bedside) -> N
 
 def test_a_look_needs_the_door_open_for_the_one_who_looks(bedside: Bedside) -> None:
     with door.opened(bedside.cast.nurse.id):
-        assert live.room_update(bedside.cast.nurse.id, bedside.session.id) is not None
-        assert live.room_update(bedside.cast.prescriber.id, bedside.session.id) is None
+        assert room_news.room_update(bedside.cast.nurse.id, bedside.session.id) is not None
+        assert room_news.room_update(bedside.cast.prescriber.id, bedside.session.id) is None
     with door.opened(bedside.cast.b.id):
-        assert live.room_update(bedside.cast.b.id, bedside.session.id) is None
+        assert room_news.room_update(bedside.cast.b.id, bedside.session.id) is None
 
 
 def test_many_notices_to_a_slow_page_wait_as_one() -> None:
-    async def scene() -> live.Stream:
-        ear = live.Ear()
-        stream = live.Stream("room", uuid4(), uuid4(), "")
-        ear.add(stream)
+    async def scene() -> stream.Stream:
+        hearing = ear.Ear()
+        page = stream.Stream("room", uuid4(), uuid4(), "")
+        hearing.add(page)
         for _ in range(10_000):
-            ear.hear(f"readings:{stream.about}")
-            ear.hear(f"room:{stream.about}")
-            ear.hear(f"access:{stream.viewer}")
-            ear.hear("nonsense")
-        ear.remove(stream)
-        assert ear.count_of(stream.viewer) == 0
-        return stream
+            hearing.hear(f"readings:{page.about}")
+            hearing.hear(f"room:{page.about}")
+            hearing.hear(f"access:{page.viewer}")
+            hearing.hear("nonsense")
+        hearing.remove(page)
+        assert hearing.count_of(page.viewer) == 0
+        return page
 
-    assert asyncio.run(scene()).waiting == set(live.News)
+    assert asyncio.run(scene()).waiting == set(stream.News)
 
 
 def test_a_reading_committed_late_is_not_missed(bedside: Bedside) -> None:
     """Stamped before one that was seen already, committed after it."""
     nurse = bedside.cast.nurse
-    stream = live.Stream("room", bedside.session.id, nurse.id, "")
-    early = live._id_at(time.time() * 1000 - 900)
+    page = stream.Stream("room", bedside.session.id, nurse.id, "")
+    early = room_news.id_at(time.time() * 1000 - 900)
     show(bedside, respiratory_rate=14)
-    first = stream.look({live.News.READINGS})
+    first = page.look({stream.News.READINGS})
     with loading():
         Sample.objects.create(
-            id=early, clinic=bedside.cast.clinic, subject=bedside.cast.a, session=bedside.session,
+            id=early, clinic=bedside.cast.clinic, subject=bedside.cast.a, couple=bedside.session.couple,
+            session=bedside.session,
             device=bedside.device, code="respiratory_rate", value=15, unit="/min",
             observed_at=timezone.now() - timedelta(seconds=3),
         )  # fmt: skip
-    second, third = (stream.look({live.News.READINGS}) for _ in range(2))
+    second, third = (page.look({stream.News.READINGS}) for _ in range(2))
     seen = [
         re.findall(rb'"respiratory_rate","value":([0-9.]+)', b"".join(each or []))
         for each in (first, second, third)

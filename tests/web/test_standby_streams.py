@@ -16,8 +16,9 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from bothwell.models import Assignment
-from bothwell.web import heard, live
-from bothwell.web.live import Away, Stream
+from bothwell.web import heard
+from bothwell.web.ear import Ear
+from bothwell.web.stream import ALLOWED_WITHIN_S, Away, News, Stream
 from tests.conftest import loading
 from tests.room import open_bedside, open_session
 
@@ -75,7 +76,7 @@ def test_a_room_has_its_alarms_and_values_a_board_only_alarms() -> None:
     ("allowed_at_s", "now_s"),
     [
         (None, NOW_S),
-        (NOW_S - live.ALLOWED_WITHIN_S - 1, NOW_S),
+        (NOW_S - ALLOWED_WITHIN_S - 1, NOW_S),
         (NOW_S - 5, NOW_S + settings.IDLE_LOCK_SECONDS),
     ],
 )
@@ -112,7 +113,7 @@ def test_the_ear_hands_a_session_to_its_room_and_its_board_alone() -> None:
     session, clinic = uuid4(), uuid4()
 
     async def scene() -> list[int]:
-        ear = live.Ear()
+        ear = Ear()
         streams = [
             allowed("room", session, session),
             allowed("room", uuid4(), session),
@@ -177,12 +178,12 @@ def test_a_look_remembers_what_was_seen_and_a_lost_right_forgets_it() -> None:
     room = Stream("room", bedside.session.id, nurse.id, "")
     before_s = time.monotonic()
     for stream in (board, room):
-        assert stream.look({live.News.CHANGED}) is not None
+        assert stream.look({News.CHANGED}) is not None
         assert stream.allowed_at_s is not None and stream.allowed_at_s >= before_s
     assert room.sees == {bedside.session.id}
     assert bedside.session.id in board.sees and elsewhere.id not in board.sees
     with transaction.atomic(), loading():
         Assignment.objects.filter(staff=nurse).update(until=timezone.now() - timedelta(seconds=1))
     connection.close()
-    assert room.look({live.News.CHANGED}) is None and room.allowed_at_s is None
-    assert board.look({live.News.CHANGED}) is not None and not board.sees
+    assert room.look({News.CHANGED}) is None and room.allowed_at_s is None
+    assert board.look({News.CHANGED}) is not None and not board.sees
