@@ -6,6 +6,7 @@ from contextlib import contextmanager
 import psycopg
 import pytest
 
+from tests import laid_out
 from tests.conftest_postgres import start
 
 LOGINS = start()
@@ -18,8 +19,15 @@ def django_db_setup(django_db_blocker: object) -> None:
     from django.db import connection
     from psycopg.conninfo import conninfo_to_dict
 
+    from bothwell.privacy import policies
+
     with django_db_blocker.unblock():  # type: ignore[attr-defined]
-        call_command("migrate", verbosity=0)
+        kept = laid_out.place()
+        if laid_out.restore(kept, LOGINS.admin):
+            policies.apply("default")
+        else:
+            call_command("migrate", verbosity=0)
+            laid_out.keep(kept, LOGINS.admin)
         connection.close()
         web = conninfo_to_dict(LOGINS.web)
         connection.settings_dict |= {"USER": web["user"], "PASSWORD": web["password"]}
