@@ -4,6 +4,7 @@ Both carry identifiers only, never what was written: the job table and NOTIFY li
 """
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -23,10 +24,16 @@ def later_all(task: str, jobs: Sequence[Mapping[str, UUID | str | int]]) -> None
         app.configure_task(name=task).batch_defer(*each)
 
 
+def later_at(task: str, at: datetime, **ids: UUID | str | int) -> None:
+    """Defer `task` until `at`; it exists only if this transaction commits."""
+    app.configure_task(name=task, schedule_at=at).defer(**{name: str(value) for name, value in ids.items()})
+
+
 def tell(topic: str, about: UUID, *, of: UUID | None = None) -> None:
     """At commit, every open page that follows `topic:about` looks again. Topics: room, board, person, couple.
 
-    `of` is the dosing session that changed on a board: only who may see that session is told.
+    `of` is the dosing session that changed on a board: only who may see that session is told. For a person it is who
+    did it: nobody from whom they are sheltered is told.
     """
     with connection.cursor() as cursor:
         cursor.execute(

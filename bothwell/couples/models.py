@@ -39,6 +39,11 @@ class Clinic(models.Model):
     ambient_pressure_mmhg = models.PositiveSmallIntegerField(
         null=True, help_text="of the air here: turns carbon dioxide told in per cent into a pressure"
     )
+    video_link = models.CharField(
+        max_length=300,
+        blank=True,
+        help_text="the clinic's own video provider; {room} stands for a name nobody can guess",
+    )
     set_up_at = models.DateTimeField(null=True)
 
     def __str__(self) -> str:

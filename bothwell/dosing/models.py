@@ -31,6 +31,9 @@ class Order(Private):
     minutes = models.PositiveSmallIntegerField(null=True, help_text="duration of an infusion")
     product = models.CharField(max_length=120)
     concentration_mg_per_ml = models.DecimalField(max_digits=7, decimal_places=2, null=True)
+    bag_ml = models.DecimalField(
+        max_digits=6, decimal_places=1, null=True, help_text="volume an infusion is made up to, diluted"
+    )
     antiemetic = models.CharField(max_length=120, blank=True)
     out_of_range_reason = models.TextField(blank=True)
     second_signature = models.ForeignKey(Person, null=True, on_delete=models.PROTECT, related_name="+")

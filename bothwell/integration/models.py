@@ -30,6 +30,9 @@ class InsightVersion(Private):
     feeling = models.CharField(max_length=300, blank=True)
     to_say = models.TextField(blank=True)
     to_ask = models.TextField(blank=True)
+    tags = models.JSONField(
+        default=list, help_text="the author's own words to find it by; never in a version given"
+    )
 
     class Meta:
         constraints = [
@@ -39,7 +42,7 @@ class InsightVersion(Private):
 
 class Modality(models.TextChoices):
     EFT = "eft", "emotionally focused therapy"
-    GOTTMAN = "gottman", "Gottman method"
+    HOUSE = "gottman", "relationship house terms"
     OTHER = "other", "another approach"
 
 
@@ -81,6 +84,9 @@ class ProgressNote(Private):
     stage = models.CharField(max_length=80, blank=True)
     focus = models.CharField(max_length=200)
     text = models.TextField(blank=True)
+    detail = models.JSONField(
+        default=dict, help_text="what its form asks: integration/note_forms.py reads it"
+    )
     corrects = models.OneToOneField("self", null=True, on_delete=models.PROTECT, related_name="corrected_by")
     reason = models.CharField(max_length=300, blank=True)
 
@@ -99,23 +105,38 @@ class ProcessNote(Private):
     """A psychotherapy note: its author's alone, kept apart from the record."""
 
     session = models.ForeignKey(CoupleSession, null=True, on_delete=models.PROTECT, related_name="+")
-    text = models.TextField()
+    text = models.TextField(blank=True, help_text="empty: its words are sealed")
+    sealed = models.BinaryField(default=b"", help_text="the words under their author's own key")
 
 
 class ExerciseGiven(Private):
     """An exercise from our library, given to a couple."""
 
+    class Way(models.TextChoices):
+        TOGETHER = "together", "together"
+        EACH = "each", "each alone"
+        EITHER = "either", "together or alone"
+
     session = models.ForeignKey(CoupleSession, null=True, on_delete=models.PROTECT, related_name="exercises")
     exercise = models.CharField(max_length=60, help_text="code in integration/exercises.toml")
     words = models.CharField(max_length=300, blank=True)
     until = models.DateTimeField(null=True)
+    way = models.CharField(max_length=8, choices=Way, default=Way.EITHER)
 
 
 class ExerciseDone(Private):
     """One partner (`author`) says it was done, and how it went, to both."""
 
+    class How(models.TextChoices):
+        EASY = "easy", "it came easily"
+        GOOD = "good", "it did us good"
+        HARD = "hard", "it was hard"
+        NOT_FOR_US = "not_us", "it was not for us"
+
     given = models.ForeignKey(ExerciseGiven, on_delete=models.PROTECT, related_name="done")
     on_day = models.DateField(default=timezone.localdate)
+    together = models.BooleanField(default=False)
+    how = models.CharField(max_length=8, choices=How, blank=True)
     words = models.CharField(max_length=300, blank=True)
 
     class Meta:
@@ -139,3 +160,170 @@ class CouplePause(Private):
                 violation_error_message="This couple's work is paused already.",
             )
         ]
+
+
+# ── the couple's work, in full ──
+
+
+class InsightDraft(Private):
+    """Words being written, kept as they are typed: its author's alone, until they are saved as a version.
+
+    `revision` counts each keeping, so that two windows never write over each other. Once saved it is emptied.
+    """
+
+    insight = models.ForeignKey(Insight, null=True, on_delete=models.PROTECT, related_name="drafts")
+    kind = models.CharField(max_length=12, choices=Insight.Kind, default=Insight.Kind.INSIGHT)
+    text = models.TextField(blank=True)
+    feeling = models.TextField(blank=True)
+    to_say = models.TextField(blank=True)
+    to_ask = models.TextField(blank=True)
+    tags = models.JSONField(default=list)
+    revision = models.PositiveIntegerField(default=1)
+    saved_at = models.DateTimeField(default=timezone.now)
+    closed_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["clinic", "insight"],
+                condition=Q(closed_at__isnull=True, insight__isnull=False),
+                name="one_open_draft_an_insight",
+            )
+        ]
+
+
+class CycleMap(Private):
+    """The couple's negative cycle as the therapist draws it with them: one version of the whole picture.
+
+    `map`: what `integration/cycle.py` reads. Part of the therapist's record until it is shown.
+    """
+
+    session = models.ForeignKey(CoupleSession, null=True, on_delete=models.PROTECT, related_name="cycle_maps")
+    number = models.PositiveIntegerField()
+    map = models.JSONField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["clinic", "couple", "number"], name="maps_are_numbered")
+        ]
+
+
+class CycleNode(Private):
+    """One partner's side of the cycle, shown to that partner (`subject`) alone, before it is shown to both."""
+
+    map = models.ForeignKey(CycleMap, on_delete=models.PROTECT, related_name="nodes_shown")
+    node = models.JSONField()
+
+
+class CycleShown(Private):
+    """The cycle as both may see it, from now on."""
+
+    map = models.ForeignKey(CycleMap, on_delete=models.PROTECT, related_name="shown")
+    shown = models.JSONField()
+
+
+class IndividualContact(Private):
+    """What one partner (`subject`) said alone to the couples therapist, and the agreement in force when it was said."""
+
+    agreement = models.ForeignKey(
+        "bothwell.DisclosureAgreement", null=True, on_delete=models.PROTECT, related_name="+"
+    )
+    at = models.DateTimeField()
+    minutes = models.PositiveSmallIntegerField(default=0)
+    by_telephone = models.BooleanField(default=False)
+    text = models.TextField()
+    corrects = models.OneToOneField("self", null=True, on_delete=models.PROTECT, related_name="corrected_by")
+    reason = models.CharField(max_length=300, blank=True)
+
+
+class CoupleCheckin(Private):
+    """One partner's (`author`) three lines about a week, for both to read."""
+
+    week = models.DateField(help_text="its Monday")
+    appreciated = models.CharField(max_length=500, blank=True)
+    harder = models.CharField(max_length=500, blank=True)
+    wish = models.CharField(max_length=500, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["clinic", "couple", "author", "week"], name="one_checkin_a_week")
+        ]
+
+
+class CoupleAgreement(Private):
+    """Something the two agree on, such as no big decisions for some days after a session; it holds once both said yes."""
+
+    class Kind(models.TextChoices):
+        NO_BIG_DECISIONS = "no_big_decisions", "no big decisions after a session"
+        OTHER = "other", "something of our own"
+
+    kind = models.CharField(max_length=20, choices=Kind)
+    days = models.PositiveSmallIntegerField(null=True)
+    words = models.CharField(max_length=500, blank=True)
+
+
+class AgreementAnswer(Private):
+    """One partner (`author`) says yes to an agreement, or ends it."""
+
+    class Answer(models.TextChoices):
+        YES = "yes", "agreed"
+        END = "end", "ended"
+
+    agreement = models.ForeignKey(CoupleAgreement, on_delete=models.PROTECT, related_name="answers")
+    answer = models.CharField(max_length=4, choices=Answer)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["clinic", "agreement", "author", "answer"], name="answered_once")
+        ]
+
+
+class SupportPlan(Private):
+    """What goes on after the series: how often, until when, what was agreed. The newest version holds."""
+
+    number = models.PositiveIntegerField()
+    cadence = models.CharField(max_length=300)
+    agreed = models.TextField(blank=True)
+    if_it_returns = models.TextField(blank=True, help_text="what we do when a warning sign is there")
+    review_on = models.DateField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["clinic", "couple", "number"], name="plans_are_numbered")
+        ]
+
+
+class WarningSign(Private):
+    """A sign one partner (`author`) named, by which both will know that things slip."""
+
+    words = models.CharField(max_length=300)
+    until = models.DateTimeField(null=True)
+
+
+class PlanReview(Private):
+    """A look back at the plan: going well, or slipping; what was decided."""
+
+    class Kind(models.TextChoices):
+        MAINTENANCE = "maintenance", "going on"
+        RELAPSE = "relapse", "something slipped"
+
+    kind = models.CharField(max_length=12, choices=Kind)
+    on_day = models.DateField(default=timezone.localdate)
+    words = models.TextField(blank=True)
+    next_on = models.DateField(null=True)
+
+
+class CarePlanItem(Private):
+    """One part of a person's care among others: ketamine therapy is never the whole plan."""
+
+    class Part(models.TextChoices):
+        KETAMINE = "ketamine", "ketamine-assisted therapy"
+        INDIVIDUAL = "individual", "individual therapy"
+        COUPLES = "couples", "couples therapy"
+        MEDICAL = "medical", "medical care and medicines"
+        DAILY = "daily", "sleep, movement, daily life"
+        PEOPLE = "people", "people and places that help"
+
+    part = models.CharField(max_length=12, choices=Part)
+    words = models.CharField(max_length=500)
+    until = models.DateTimeField(null=True)

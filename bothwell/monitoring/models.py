@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from bothwell.couples.models import Person, Room, Row
 from bothwell.dosing.models import DosingSession, SessionRow
-from bothwell.monitoring import clocks
+from bothwell.monitoring import clocks, next_day
 from bothwell.privacy.models import Private
 
 
@@ -214,6 +214,11 @@ class AdverseEvent(SessionRow):
         FATAL = "fatal", "death"
         UNKNOWN = "unknown", "not known"
 
+    class Knows(models.TextChoices):
+        TOLD = "told", "told"
+        SAW = "saw", "saw it"
+        NOT_YET = "not_yet", "not told yet"
+
     term = models.CharField(max_length=80)
     code = models.CharField(
         max_length=40, blank=True, help_text="of the list of terms; none for one's own words"
@@ -225,6 +230,11 @@ class AdverseEvent(SessionRow):
     ended_at = models.DateTimeField(null=True)
     is_serious = models.BooleanField(default=False)
     serious_because = models.CharField(max_length=120, blank=True)
+    prescriber_knows = models.CharField(max_length=8, blank=True, default="", choices=Knows)
+    prescriber_told = models.ForeignKey(
+        Person, null=True, on_delete=models.PROTECT, related_name="+", help_text="which prescriber was told"
+    )
+    prescriber_told_at = models.DateTimeField(null=True)
     action_taken = models.CharField(max_length=300, blank=True)
     outcome = models.CharField(max_length=120, blank=True, choices=Outcome)
     follow_up_on = models.DateField(null=True)
@@ -247,6 +257,16 @@ class AdverseEvent(SessionRow):
                 condition=Q(ended_at__isnull=True) | Q(ended_at__gte=F("began_at")),
             ),
             models.UniqueConstraint(fields=["clinic", "session", "request_id"], name="one_event_a_post"),
+            models.CheckConstraint(
+                name="told_is_whom_and_when",
+                condition=Q(
+                    prescriber_knows="told", prescriber_told__isnull=False, prescriber_told_at__isnull=False
+                )
+                | (
+                    ~Q(prescriber_knows="told")
+                    & Q(prescriber_told__isnull=True, prescriber_told_at__isnull=True)
+                ),
+            ),
         ]
 
 
@@ -268,6 +288,23 @@ class NextDayCall(SessionRow):
                 condition=Q(is_closed=False) | Q(was_reached=True) | ~Q(note=""),
             ),
         ]
+
+    @property
+    def told(self) -> dict[str, str]:
+        """The answers, with that about thoughts of not living where whoever looks may read it.
+
+        Fetch calls with `select_related("thoughts")`: else each asks for itself.
+        """
+        apart = getattr(self, "thoughts", None)
+        kept: dict[str, str] = self.answers
+        return {**kept, next_day.THOUGHTS: apart.answer} if apart else dict(kept)
+
+
+class NextDayThoughts(SessionRow):
+    """What was answered about thoughts of not living, apart from the call it was told in: fewer may read it."""
+
+    call = models.OneToOneField(NextDayCall, on_delete=models.PROTECT, related_name="thoughts")
+    answer = models.CharField(max_length=16)
 
 
 class ProgrammeForm(SessionRow):

@@ -131,12 +131,24 @@ def _tell_audience(grant: Grant, *, only_who_opened: bool = False) -> None:
 
 
 def tell_couple(couple: Couple) -> None:
-    """Wake the pages of both partners and of their couples therapists, for what is theirs in common."""
+    """Wake the pages of both partners and of their couples therapists, for what is theirs in common.
+
+    Each page is told who did it, and keeps still where that person is sheltered from whoever looks.
+    """
+    by = _who_acts()
     for person in Membership.objects.filter(couple=couple).values_list("person", flat=True):
-        tell("person", person)
+        tell("person", person, of=by)
     now = timezone.now()
     for staff in Assignment.objects.filter(open_at(now), couple=couple).values_list("staff", flat=True):
-        tell("person", staff)
+        tell("person", staff, of=by)
+
+
+def _who_acts() -> UUID | None:
+    """Whom the open door names; None where nobody acts. It decides nothing but who is woken."""
+    with connection.cursor() as cursor:
+        cursor.execute("select split_part(current_setting('bothwell.viewer', true), '.', 1)")
+        (named,) = cursor.fetchone()
+    return UUID(named) if named else None
 
 
 @transaction.atomic

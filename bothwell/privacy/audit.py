@@ -12,7 +12,7 @@ from uuid import UUID
 from bothwell.couples.models import Couple, Person
 from bothwell.privacy.models import AuditEntry, AuditLink
 
-SEALED_KINDS = frozenset({"screen.violence", "care_team.sealed", "access.sealed"})
+SEALED_KINDS = frozenset({"screen.violence", "care_team.sealed", "access.sealed", "shelter"})
 """Kinds whose entries only the safety circle reads; the database refuses them unsealed."""
 
 

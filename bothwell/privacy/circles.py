@@ -32,7 +32,8 @@ class Relation(StrEnum):
 COLUMNS: Final = tuple(Relation)
 
 # Cells.  Y sees · G only by the subject's grant · R:class only under that signed, current release
-# B by break-glass · D on a day with a dosing session · C what both had seen before they parted · - never
+# B by break-glass · D on a day with a dosing session · L while a call after a session is still to be made
+# A what they wrote themselves · C what both had seen before they parted · - never
 _READS: Final = """
 kind                 self partner ex prescriber            nurse individual              couples                 lead safety coordinator
 person.name          Y    Y       Y  Y                     Y     Y                       Y                       Y    Y      Y
@@ -49,6 +50,7 @@ measure.individual   Y    G       -  Y                     -     Y              
 measure.predose      Y    G       -  Y                     Y     Y                       R:individual_scores     B    -      -
 measure.relationship Y    G       -  R:relationship_scores -     R:relationship_scores   R:relationship_scores   B    -      -
 screen.suicide       Y    -       -  Y                     D     Y                       R:suicide_reason,B      B    -      -
+call.thoughts        Y    -       -  Y                     L,A   Y                       -                       B    -      -
 suicide.flag         -    -       -  Y                     D     Y                       R:suicide_reason,B      B    -      -
 screen.violence      -    -       -  -                     -     -                       -                       -    Y      -
 draft                Y    -       -  -                     -     -                       -                       -    -      -
@@ -59,6 +61,16 @@ decision.status      Y    G       -  Y                     Y     Y              
 pathway              Y    -       -  Y                     Y     Y                       Y                       Y    -      -
 consent              Y    -       -  Y                     Y     Y                       -                       Y    -      -
 consent.couples      Y    -       -  Y                     Y     Y                       Y                       Y    -      -
+shelter              -    -       -  -                     -     -                       -                       -    Y      -
+appointment          Y    -       -  Y                     Y     Y                       -                       Y    -      Y
+message.care         Y    -       -  Y                     Y     Y                       -                       -    -      -
+message.therapist    Y    -       -  -                     -     Y                       -                       -    -      -
+message.alone        Y    -       -  -                     -     -                       Y                       -    -      -
+record.request       Y    -       -  -                     -     -                       -                       Y    -      Y
+disclosed            Y    -       -  Y                     -     -                       -                       Y    -      -
+legal.hold           -    -       -  -                     -     -                       -                       Y    -      Y
+parting.asked        Y    -       -  -                     -     -                       Y                       Y    -      Y
+cycle.node           Y    -       -  -                     -     -                       Y                       -    -      -
 access               Y    -       -  -                     -     -                       -                       Y    -      -
 access.couple        Y    -       -  -                     -     -                       -                       Y    -      -
 access.sealed        -    -       -  -                     -     -                       -                       -    Y      -
@@ -66,6 +78,9 @@ break_glass          -    -       -  -                     -     -              
 couple.link          Y    Y       Y  Y                     Y     Y                       Y                       Y    Y      Y
 couple.shared        Y    Y       C  -                     -     R:couple_work           Y                       B    -      -
 couple.progress      -    -       -  -                     -     -                       Y                       B    -      -
+couple.alone         -    -       -  -                     -     -                       Y                       B    -      -
+couple.request       Y    Y       Y  -                     -     -                       -                       Y    -      Y
+message.couple       Y    Y       C  -                     -     -                       Y                       -    -      -
 couple.hold          -    -       -  -                     -     -                       Y                       -    Y      -
 disclosure           Y    Y       Y  Y                     -     Y                       Y                       Y    -      -
 process_note         -    -       -  -                     -     -                       -                       -    -      -
@@ -102,11 +117,28 @@ hold.reason          prescriber nurse individual_therapist couples_therapist lea
 consent              self
 consent.reaffirmed   self prescriber nurse
 grant                self
+shelter              self safety
+shelter.ended        safety
+appointment          prescriber nurse individual_therapist lead coordinator
+message.care         self prescriber nurse individual_therapist
+message.therapist    self individual_therapist
+message.alone        self couples_therapist
+record.request       self lead coordinator
+record.answered      lead coordinator
+disclosed            self lead
+legal.hold           lead
+parting.asked        self
+parting.answered     couples_therapist lead coordinator
+cycle.node           couples_therapist
 couple.link          lead coordinator
 couple.parting       couples_therapist lead coordinator
 couple.shared        couples_therapist
 couple.doing         self partner couples_therapist
 couple.progress      couples_therapist
+couple.alone         couples_therapist
+couple.request       self partner ex_partner lead coordinator
+couple.signed        self partner ex_partner
+message.couple       self partner couples_therapist
 couple.hold          self safety
 couple.hold.lifted   safety
 disclosure           couples_therapist
@@ -138,12 +170,24 @@ WRITES: Final[Mapping[str, frozenset[Relation]]] = {
 }
 
 COUPLE_KINDS: Final = frozenset(
-    {"access.couple", "couple.link", "couple.shared", "couple.progress", "couple.hold", "disclosure"}
+    {
+        "access.couple",
+        "couple.alone",
+        "couple.hold",
+        "couple.link",
+        "couple.progress",
+        "couple.request",
+        "couple.shared",
+        "disclosure",
+        "message.couple",
+    }
 )
 """Kinds that are about a couple; all others are about one person."""
 
 FROZEN_BY_PARTING: Final = frozenset(
     {
+        "couple.alone",
+        "message.couple",
         "couple.parting",
         "couple.shared",
         "couple.doing",
@@ -164,6 +208,13 @@ STOCK: Final = frozenset({"vials"})
 """Kinds about nobody, opened by what a member of staff is in the clinic, whoever is in their care."""
 NEEDS_BOTH_RELEASES: Final = frozenset({"couple.shared"})
 """What two people made together is released only by both (AAMFT code 2.2, clinical.md 5.1)."""
+
+
+SHELTERED: Final = frozenset({"access", "couple.shared", "message.couple"})
+"""Kinds whose rows by a sheltered author are as if they were not there, for their partner; of a log, their own."""
+
+WITHIN_A_COUPLE: Final = frozenset({"cycle.node", "message.alone"})
+"""Kinds about one person, said or shown within one couple's work: of the staff only that couple's see them."""
 
 
 @dataclass(frozen=True)
@@ -229,6 +280,10 @@ class World:
     opened: frozenset[tuple[UUID, UUID]] = frozenset()
     dosing_days: frozenset[tuple[UUID, date]] = frozenset()
     today: date = field(default=date.min)
+    to_be_rung: frozenset[UUID] = frozenset()
+    """People whose call after a session with a dose is not done yet."""
+    sheltered: frozenset[UUID] = frozenset()
+    """People of whom a partner, present or past, finds nothing that they gave or did."""
 
     def pair(self, couple: UUID | None) -> Pair | None:
         return next((pair for pair in self.pairs if pair.id == couple), None)
@@ -304,6 +359,8 @@ def may_see(world: World, viewer: UUID, item: Item) -> Decision:
         return Decision.yes("its author")
     if item.kind == "access.couple" and item.author in world.intimates(viewer) - {viewer}:
         return Decision.no("what a partner did is theirs to tell")
+    if _is_sheltered(world, viewer, item):
+        return Decision.no("as if nothing were shared")
     for relation in sorted(_relations(world, viewer, item)):
         for way in READS[item.kind][relation]:
             if _open(world, viewer, relation, way, item):
@@ -311,9 +368,18 @@ def may_see(world: World, viewer: UUID, item: Item) -> Decision:
     return Decision.no("nothing opens it")
 
 
+def _is_sheltered(world: World, viewer: UUID, item: Item) -> bool:
+    """Whether this was done by somebody sheltered with whom the viewer is or was a couple."""
+    reaches = item.kind in SHELTERED and (item.kind != "access" or item.subject == viewer)
+    return reaches and item.author in world.sheltered & (world.intimates(viewer) - {viewer})
+
+
 def _relations(world: World, viewer: UUID, item: Item) -> frozenset[Relation]:
+    pair = world.pair(item.couple)
+    if item.kind in WITHIN_A_COUPLE and viewer != item.subject:
+        of_the_two = {Relation.SELF, Relation.EX_PARTNER}
+        return relations_to_couple(world, viewer, pair) - of_the_two if pair else frozenset()
     if item.kind in COUPLE_KINDS or (item.couple and not item.subject):
-        pair = world.pair(item.couple)
         return relations_to_couple(world, viewer, pair) if pair else frozenset()
     if item.subject:
         return relations_to_person(world, viewer, item.subject)
@@ -342,6 +408,8 @@ def _open(world: World, viewer: UUID, relation: Relation, way: str, item: Item) 
         case ["Y"]:
             return True
         case ["G"]:
+            if relation == Relation.PARTNER and item.subject in world.sheltered:
+                return False
             return any(_grant_holds(world, grant, relation, item) for grant in world.granted)
         case ["R", data_class]:
             return _released(world, relation, data_class, item)
@@ -349,10 +417,15 @@ def _open(world: World, viewer: UUID, relation: Relation, way: str, item: Item) 
             return any(_glass_opens(world, glass, viewer, item) for glass in world.broken_glass)
         case ["D"]:
             return item.subject is not None and (item.subject, world.today) in world.dosing_days
+        case ["L"]:
+            return item.subject in world.to_be_rung
+        case ["A"]:
+            return item.author == viewer
         case ["C"]:
             pair = world.pair(item.couple)
             return pair is not None and (
-                item.author == viewer or all((partner, item.id) in world.opened for partner in pair.partners)
+                item.author == viewer
+                or all(item.author == each or (each, item.id) in world.opened for each in pair.partners)
             )
         case _:
             raise ValueError(f"no such way: {way}")
@@ -393,12 +466,16 @@ def may_write(
     if world.clinic_of[viewer] != clinic:
         return Decision.no("another clinic")
     pair = world.pair(couple)
+    if kind in WITHIN_A_COUPLE and not (pair and pair.parted_at is None and subject in pair.partners):
+        return Decision.no("not within a couple's work")
     if kind in FROZEN_BY_PARTING and (pair is None or pair.parted_at is not None):
         return Decision.no("the couple's chart is closed to new entries")
     if kind in FROZEN_BY_PARTING or (pair and subject is None):
         relations = relations_to_couple(world, viewer, pair) if pair else frozenset()
     elif subject:
         relations = relations_to_person(world, viewer, subject)
+        if kind in WITHIN_A_COUPLE and pair:
+            relations &= relations_to_couple(world, viewer, pair)
     else:
         relations = _staff_roles(world, viewer) if kind in STOCK else _clinic_roles(world, viewer)
     allowed = relations & WRITES[kind]

@@ -95,6 +95,9 @@ class Grant(Private):
     item_id = models.UUIDField()
     audience = models.CharField(max_length=24, choices=Audience)
     opens_at = models.DateTimeField(default=timezone.now)
+    for_session = models.ForeignKey(
+        "bothwell.CoupleSession", null=True, on_delete=models.PROTECT, related_name="+"
+    )
     revoked_at = models.DateTimeField(null=True)
 
     class Meta:
@@ -210,6 +213,22 @@ class DisclosureSignature(Private):
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["clinic", "agreement", "author"], name="one_signature_each")
+        ]
+
+
+class Shelter(Private):
+    """While it stands, a partner finds nothing that this person (`subject`) gave or did: as if nothing were shared.
+
+    Only the safety circle sees that it stands; its subject neither, for a partner may hold their telephone.
+    """
+
+    until = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["clinic", "subject"], condition=Q(until__isnull=True), name="one_shelter_at_a_time"
+            )
         ]
 
 

@@ -101,6 +101,8 @@ create function door.reads() returns table (kind text, relation text, way text, 
   ('screen.suicide','self','Y',''), ('screen.suicide','prescriber','Y',''), ('screen.suicide','nurse','D',''),
   ('screen.suicide','individual_therapist','Y',''), ('screen.suicide','couples_therapist','R','suicide_reason'),
   ('screen.suicide','couples_therapist','B',''), ('screen.suicide','lead','B',''),
+  ('call.thoughts','self','Y',''), ('call.thoughts','prescriber','Y',''), ('call.thoughts','nurse','L',''),
+  ('call.thoughts','nurse','A',''), ('call.thoughts','individual_therapist','Y',''), ('call.thoughts','lead','B',''),
   ('suicide.flag','prescriber','Y',''), ('suicide.flag','nurse','D',''), ('suicide.flag','individual_therapist','Y',''),
   ('suicide.flag','couples_therapist','R','suicide_reason'), ('suicide.flag','couples_therapist','B',''),
   ('suicide.flag','lead','B',''),
@@ -122,6 +124,16 @@ create function door.reads() returns table (kind text, relation text, way text, 
   ('consent.couples','self','Y',''), ('consent.couples','prescriber','Y',''), ('consent.couples','nurse','Y',''),
   ('consent.couples','individual_therapist','Y',''), ('consent.couples','couples_therapist','Y',''),
   ('consent.couples','lead','Y',''),
+  ('shelter','safety','Y',''),
+  ('appointment','self','Y',''), ('appointment','prescriber','Y',''), ('appointment','nurse','Y',''), ('appointment','individual_therapist','Y',''), ('appointment','lead','Y',''), ('appointment','coordinator','Y',''),
+  ('message.care','self','Y',''), ('message.care','prescriber','Y',''), ('message.care','nurse','Y',''), ('message.care','individual_therapist','Y',''),
+  ('message.therapist','self','Y',''), ('message.therapist','individual_therapist','Y',''),
+  ('message.alone','self','Y',''), ('message.alone','couples_therapist','Y',''),
+  ('record.request','self','Y',''), ('record.request','lead','Y',''), ('record.request','coordinator','Y',''),
+  ('disclosed','self','Y',''), ('disclosed','prescriber','Y',''), ('disclosed','lead','Y',''),
+  ('legal.hold','lead','Y',''), ('legal.hold','coordinator','Y',''),
+  ('parting.asked','self','Y',''), ('parting.asked','couples_therapist','Y',''), ('parting.asked','lead','Y',''), ('parting.asked','coordinator','Y',''),
+  ('cycle.node','self','Y',''), ('cycle.node','couples_therapist','Y',''),
   ('access','self','Y',''), ('access','lead','Y',''),
   ('access.couple','self','Y',''), ('access.couple','lead','Y',''),
   ('break_glass','lead','Y',''),
@@ -134,6 +146,9 @@ create function door.reads() returns table (kind text, relation text, way text, 
   ('couple.shared','individual_therapist','R','couple_work'), ('couple.shared','couples_therapist','Y',''),
   ('couple.shared','lead','B',''),
   ('couple.progress','couples_therapist','Y',''), ('couple.progress','lead','B',''),
+  ('couple.alone','couples_therapist','Y',''), ('couple.alone','lead','B',''),
+  ('couple.request','self','Y',''), ('couple.request','partner','Y',''), ('couple.request','ex_partner','Y',''), ('couple.request','lead','Y',''), ('couple.request','coordinator','Y',''),
+  ('message.couple','self','Y',''), ('message.couple','partner','Y',''), ('message.couple','ex_partner','C',''), ('message.couple','couples_therapist','Y',''),
   ('couple.hold','couples_therapist','Y',''), ('couple.hold','safety','Y',''),
   ('disclosure','self','Y',''), ('disclosure','partner','Y',''), ('disclosure','ex_partner','Y',''),
   ('disclosure','prescriber','Y',''), ('disclosure','individual_therapist','Y',''),
@@ -170,11 +185,28 @@ create function door.writes_by() returns table (kind text, relation text) langua
   ('consent', 'self'),
   ('consent.reaffirmed', 'self prescriber nurse'),
   ('grant', 'self'),
+  ('shelter', 'self safety'),
+  ('shelter.ended', 'safety'),
+  ('appointment', 'prescriber nurse individual_therapist lead coordinator'),
+  ('message.care', 'self prescriber nurse individual_therapist'),
+  ('message.therapist', 'self individual_therapist'),
+  ('message.alone', 'self couples_therapist'),
+  ('record.request', 'self lead coordinator'),
+  ('record.answered', 'lead coordinator'),
+  ('disclosed', 'self lead'),
+  ('legal.hold', 'lead'),
+  ('parting.asked', 'self'),
+  ('parting.answered', 'couples_therapist lead coordinator'),
+  ('cycle.node', 'couples_therapist'),
   ('couple.link', 'lead coordinator'),
   ('couple.parting', 'couples_therapist lead coordinator'),
   ('couple.shared', 'couples_therapist'),
   ('couple.doing', 'self partner couples_therapist'),
   ('couple.progress', 'couples_therapist'),
+  ('couple.alone', 'couples_therapist'),
+  ('couple.request', 'self partner ex_partner lead coordinator'),
+  ('couple.signed', 'self partner ex_partner'),
+  ('message.couple', 'self partner couples_therapist'),
   ('couple.hold', 'self safety'),
   ('couple.hold.lifted', 'safety'),
   ('disclosure', 'couples_therapist'),
@@ -216,6 +248,12 @@ create function door.partners(together boolean) returns setof uuid language sql 
   join bothwell_membership them on them.couple_id = mine.couple_id and them.person_id <> mine.person_id
   join bothwell_couple c on c.id = mine.couple_id
   where mine.person_id = door.me() and (c.parted_at is null) = together
+$$;
+
+-- Those with whom the viewer is or was a couple, and of whom they now find nothing that was given or done.
+create function door.sheltered() returns setof uuid language sql stable security definer set search_path = public as $$
+  select s.subject_id from bothwell_shelter s
+  where s.until is null and s.subject_id <> door.me() and s.subject_id in (select door.intimates())
 $$;
 
 create function door.own_couples() returns setof uuid language sql stable security definer set search_path = public as $$
@@ -270,7 +308,20 @@ begin
     and g.subject_id not in (select door.intimates())
     and (w.relation in (select door.clinic_roles())
          or exists (select 1 from held h where h.role = w.relation and h.subject = g.subject_id));
+  if exists (select 1 from door.reads() r where r.kind = wanted and r.way = 'L') then
+    return query
+    select distinct s.subject_id from bothwell_dosingsession s
+    where s.subject_id in (select h.subject from door.held() h join door.reads() r
+                           on r.kind = wanted and r.way = 'L' and r.relation = h.role)
+      and s.started_at is not null and s.ended_at is not null and s.outcome in ('discharged', 'left_early')
+      and not exists (select 1 from bothwell_nextdaycall c where c.session_id = s.id and c.is_closed);
+  end if;
 end $$;
+
+-- People towards whom the viewer holds a role that sees what it wrote itself.
+create function door.as_author(wanted text) returns setof uuid language sql stable security definer set search_path = public as $$
+  select h.subject from door.held() h join door.reads() r on r.kind = wanted and r.way = 'A' and r.relation = h.role
+$$;
 
 -- Whether a role held in the clinic as a whole shows items of this kind (of anyone but intimates).
 create function door.everywhere(wanted text) returns boolean language sql stable security definer set search_path = public as $$
@@ -291,7 +342,7 @@ begin
   join ways w on w.relation = g.audience
   join bothwell_couple c on c.id = g.couple_id and c.parted_at is null
   where g.audience = 'partner' and g.item_kind = wanted and g.revoked_at is null and g.opens_at <= now()
-    and g.subject_id in (select door.partners(true))
+    and g.subject_id in (select door.partners(true)) and g.subject_id not in (select door.sheltered())
     and exists (select 1 from bothwell_membership m where m.couple_id = g.couple_id and m.person_id = viewer)
     and exists (select 1 from bothwell_membership m where m.couple_id = g.couple_id and m.person_id = g.subject_id)
   union
@@ -343,6 +394,14 @@ create function door.seen_by_both() returns setof uuid language sql stable secur
   select mine.item_id from bothwell_receipt mine
   join bothwell_receipt theirs on theirs.item_id = mine.item_id
   where mine.author_id = door.me() and theirs.author_id in (select door.partners(false))
+$$;
+create function door.seen_by_me() returns setof uuid language sql stable security definer set search_path = public as $$
+  select item_id from bothwell_receipt where author_id = door.me()
+$$;
+
+-- Couples towards which a role held now sees items of this kind; never one's own.
+create function door.couples_in_care(wanted text) returns setof uuid language sql stable security definer set search_path = public as $$
+  select h.couple from door.held_couples() h join door.reads() r on r.kind = wanted and r.way = 'Y' and r.relation = h.role
 $$;
 
 -- Whether what one is in the clinic shows, or may write, things of the clinic's stock.
@@ -399,6 +458,18 @@ language sql stable security definer set search_path = public as $$
          or (door.everywhere('dosing.busy') and s.subject_id not in (select door.intimates())))
 $$;
 
+-- The months between these moments, as YYYY-MM, whose readings were put away: their table is no longer in its place, and
+-- either stands in the archive or, where it was removed, the clinic's log says where it went.
+create function door.months_away(first timestamptz, last timestamptz) returns setof text
+language sql stable security definer set search_path = public as $$
+  select to_char(m, 'YYYY-MM')
+  from generate_series(date_trunc('month', first at time zone 'UTC'), last at time zone 'UTC', interval '1 month') as m
+  where not exists (select 1 from pg_tables t where t.schemaname = 'months' and t.tablename = to_char(m, '"sample_"YYYY_MM'))
+    and (exists (select 1 from pg_tables t where t.schemaname = 'archive' and t.tablename = to_char(m, '"sample_"YYYY_MM'))
+      or exists (select 1 from bothwell_auditentry a where a.clinic_id = (select door.clinic()) and a.service = 'archive'
+                 and a.action = 'put readings of ' || to_char(m, 'YYYY-MM') || ' away'))
+$$;
+
 -- Whether a session of the viewer's couple-mate, or of the couple of somebody they treat, is open now: yes or no.
 create function door.couple_has_open_session(of_couple uuid, but_not uuid) returns boolean
 language sql stable security definer set search_path = public as $$
@@ -423,6 +494,7 @@ language sql security definer set search_path = public as $$
     select m.person_id as id from bothwell_membership m
     join bothwell_couple c on c.id = m.couple_id and c.parted_at is null
     where g.audience = 'partner' and m.couple_id = g.couple_id and m.person_id <> g.subject_id
+      and not exists (select 1 from bothwell_shelter s where s.subject_id = g.subject_id and s.until is null)
     union
     select a.staff_id from bothwell_assignment a
     where a.role = g.audience and a.since <= now() and (a.until is null or a.until > now())
@@ -444,31 +516,42 @@ $$;
 ------------------------------------------------------------------------------------------------- policies, by table
 -- One template. `reading`: `person:<kind>` or `couple:<kind>`, several joined by commas when the row's own column
 -- `kind` chooses; `writing` likewise (`-`: the viewer never inserts); `author`: who the row must name as its author.
+-- What is said to one, or by one, within a couple's work (`one of a couple`) names both: it stays with those who care for
+-- that couple, and does not follow the person into the next.
 create function door.leaf(about text, kind text) returns text language sql immutable as $$
   select case about
+    when 'one of a couple' then format('(subject_id = (select door.me()) or couple_id = any(array(select door.couples_in_care(%1$L))))', kind)
     when 'person' then format(
       '(subject_id = any(array(select door.subjects(%1$L)))'
       || case when exists (select 1 from door.reads() r where r.kind = $2 and r.way = 'Y' and r.relation in ('lead', 'coordinator'))
          then ' or ((select door.everywhere(%1$L)) and subject_id <> all(array(select door.intimates())))' else '' end
       || case when exists (select 1 from door.reads() r where r.kind = $2 and r.way = 'G')
          then ' or id = any(array(select door.granted(%1$L)))' else '' end
+      || case when exists (select 1 from door.reads() r where r.kind = $2 and r.way = 'A')
+         then ' or (author_id = (select door.me()) and subject_id = any(array(select door.as_author(%1$L))))' else '' end
       || ')', kind)
     else format(
       '(couple_id = any(array(select door.couples(%1$L)))'
       || case when exists (select 1 from door.reads() r where r.kind = $2 and r.way = 'Y' and r.relation in ('lead', 'coordinator'))
          then ' or ((select door.everywhere(%1$L)) and couple_id <> all(array(select door.own_couples())))' else '' end
       || case when exists (select 1 from door.reads() r where r.kind = $2 and r.way = 'C')
-         then ' or (couple_id = any(array(select door.parted_couples())) and (author_id = (select door.me()) or id = any(array(select door.seen_by_both()))))'
+         then ' or (couple_id = any(array(select door.parted_couples())) and (author_id = (select door.me()) or id = any(array(select door.seen_by_both()))
+              or (author_id = any(array(select door.partners(false))) and id = any(array(select door.seen_by_me())))))'  -- its author knows it
          else '' end
-      || ')', kind)
+      || ')'
+      || case when $2 in ('couple.shared', 'message.couple') then ' and (author_id is null or author_id <> all(array(select door.sheltered())))' else '' end, kind)
   end
 $$;
 
+-- `about` other than `person`, `couple` and `one of a couple` is a couple's that may have parted.
 create function door.write_leaf(about text, kind text) returns text language sql immutable as $$
   select case about
     when 'person' then format(
       '(subject_id = any(array(select door.writes(%1$L))) or ((select door.writes_everywhere(%1$L)) and subject_id <> all(array(select door.intimates()))))', kind)
     when 'couple' then format('couple_id = any(array(select door.writes_couples(%1$L, false)))', kind)
+    when 'one of a couple' then format(
+      'subject_id = any(array(select door.writes(%1$L))) and couple_id = any(array(select door.writes_couples(%1$L, false)))
+       and (couple_id, subject_id) in (select m.couple_id, m.person_id from bothwell_membership m)', kind)
     else format(
       '(couple_id = any(array(select door.writes_couples(%1$L, true))) or ((select door.writes_everywhere(%1$L)) and couple_id <> all(array(select door.own_couples()))))', kind)
   end
@@ -508,6 +591,7 @@ begin
     ('bothwell_alarmsetting',         'person', 'dosing.flowsheet',   'dosing.flowsheet',   ''),
     ('bothwell_adverseevent',         'person', 'dosing.flowsheet',   'dosing.flowsheet',   ''),
     ('bothwell_nextdaycall',          'person', 'dosing.flowsheet',   'dosing.flowsheet',   ''),
+    ('bothwell_nextdaythoughts',      'person', 'call.thoughts',      'dosing.flowsheet',   ''),
     ('bothwell_programmeform',        'person', 'dosing.flowsheet',   'dosing.flowsheet',   ''),
     ('bothwell_safetyflag',           'person', 'suicide.flag',       'suicide.flag',       ''),
     ('bothwell_safetyflagclosed',     'person', 'suicide.flag',       'suicide.closed',     ''),
@@ -517,13 +601,34 @@ begin
     ('bothwell_insightversion',       'person', 'insight',            'insight',            ''),
     ('bothwell_couplesession',        'couple', 'couple.shared',      'couple.shared',      'at,minutes,state,place'),
     ('bothwell_sharedsummary',        'couple', 'couple.shared',      'couple.shared',      ''),
-    ('bothwell_exercisegiven',        'couple', 'couple.shared',      'couple.shared',      'until'),
+    ('bothwell_exercisegiven',        'couple', 'couple.shared',      'couple.doing',       'until'),
     ('bothwell_exercisedone',         'couple', 'couple.shared',      'couple.doing',       ''),
     ('bothwell_progressnote',         'couple', 'couple.progress',    'couple.progress',    ''),
     ('bothwell_couplepause',          'couple', 'couple.shared',      'couple.shared',      'until'),
     ('bothwell_couplehold',           'couple', 'couple.hold',        'couple.hold',        ''),
     ('bothwell_coupleholdlifted',     'couple', 'couple.hold',        'couple.hold.lifted', ''),
     ('bothwell_insightdiscussed',     'couple', 'couple.progress',    'couple.progress',    ''),
+    ('bothwell_insightdraft',         'person', 'draft',              'insight',            'text,feeling,to_say,to_ask,tags,revision,saved_at,closed_at'),
+    ('bothwell_cyclenode',            'one of a couple', 'cycle.node',         'cycle.node',         ''),
+    ('bothwell_careplanitem',         'person', 'pathway',            'pathway',            'until'),
+    ('bothwell_appointment',          'person', 'appointment',        'appointment',        'at,minutes,place,is_video,state'),
+    ('bothwell_partingrequest',       'person', 'parting.asked',      'parting.asked',      ''),
+    ('bothwell_partinganswer',        'person', 'parting.asked',      'parting.answered',   ''),
+    ('bothwell_recordrequest',        'person', 'record.request',     'record.request',     ''),
+    ('bothwell_recordanswer',         'person', 'record.request',     'record.answered',    ''),
+    ('bothwell_disclosure',           'person', 'disclosed',          'disclosed',          ''),
+    ('bothwell_legalhold',            'person', 'legal.hold',         'legal.hold',         'until'),
+    ('bothwell_cyclemap',             'couple', 'couple.progress',    'couple.progress',    ''),
+    ('bothwell_cycleshown',           'couple', 'couple.shared',      'couple.shared',      ''),
+    ('bothwell_individualcontact',    'couple', 'couple.alone',       'couple.alone',       ''),
+    ('bothwell_couplecheckin',        'couple', 'couple.shared',      'couple.doing',       ''),
+    ('bothwell_coupleagreement',      'couple', 'couple.shared',      'couple.doing',       ''),
+    ('bothwell_agreementanswer',      'couple', 'couple.shared',      'couple.doing',       ''),
+    ('bothwell_supportplan',          'couple', 'couple.shared',      'couple.shared',      ''),
+    ('bothwell_warningsign',          'couple', 'couple.shared',      'couple.doing',       'until'),
+    ('bothwell_planreview',           'couple', 'couple.shared',      'couple.doing',       ''),
+    ('bothwell_jointrequest',         'couple, parted too', 'couple.request', 'couple.request', ''),
+    ('bothwell_jointsignature',       'couple, parted too', 'couple.request', 'couple.signed', ''),
     ('bothwell_disclosureagreement',  'couple', 'disclosure',         'disclosure',         ''),
     ('bothwell_disclosuresignature',  'couple', 'disclosure',         'disclosure.signature', '')
     ) as c (name, about, reads, writes, updates)
@@ -545,6 +650,41 @@ begin
     end if;
   end loop;
 end $$;
+
+-- A message: its own circle chooses. A partner's, of the couple's thread, like all that is shared.
+do $$
+declare reading text; writing text;
+begin
+  select string_agg(format('(kind = %L and %s)', k, door.leaf(about, k)), ' or '),
+         string_agg(format('(kind = %L and %s)', k, door.write_leaf(about, k)), ' or ')
+    into reading, writing from (values ('message.care', 'person'), ('message.therapist', 'person'), ('message.alone', 'one of a couple')) m (k, about);
+  execute format('create policy seen on bothwell_message for select to bothwell_viewer using (clinic_id = (select door.clinic())
+    and (%s or (kind = ''message.couple'' and %s)))', reading, door.leaf('couple', 'message.couple'));
+  execute format('create policy added on bothwell_message for insert to bothwell_viewer with check (clinic_id = (select door.clinic())
+    and author_id = (select door.me()) and (%s or (kind = ''message.couple'' and %s)))', writing, door.write_leaf('couple', 'message.couple'));
+end $$;
+grant select, insert on bothwell_message to bothwell_viewer;
+
+-- A shelter: begun by its subject or by the safety circle, seen and ended by that circle alone.
+do $$
+begin
+  execute format('create policy seen on bothwell_shelter for select to bothwell_viewer using (clinic_id = (select door.clinic()) and %s)', door.leaf('person', 'shelter'));
+  execute format('create policy added on bothwell_shelter for insert to bothwell_viewer with check (clinic_id = (select door.clinic())
+    and author_id = (select door.me()) and %s)', door.write_leaf('person', 'shelter'));
+  execute format('create policy changed on bothwell_shelter for update to bothwell_viewer using (clinic_id = (select door.clinic()) and %1$s)
+    with check (clinic_id = (select door.clinic()) and %1$s)', door.write_leaf('person', 'shelter.ended'));
+end $$;
+grant select, insert, update (until) on bothwell_shelter to bothwell_viewer;
+
+-- A calendar's address is its owner's; whoever knows its secret is told, before the door, whose it is and no more.
+create policy seen on bothwell_calendarfeed for select to bothwell_viewer using (clinic_id = (select door.clinic()) and subject_id = (select door.me()));
+create policy added on bothwell_calendarfeed for insert to bothwell_viewer with check (
+  clinic_id = (select door.clinic()) and subject_id = (select door.me()) and author_id = (select door.me()));
+create policy changed on bothwell_calendarfeed for update to bothwell_viewer
+  using (clinic_id = (select door.clinic()) and subject_id = (select door.me())) with check (clinic_id = (select door.clinic()) and subject_id = (select door.me()));
+grant select, insert, update (ended_at) on bothwell_calendarfeed to bothwell_viewer;
+create policy before_the_door on bothwell_calendarfeed for select to bothwell_web using (ended_at is null);
+grant select (subject_id, token_hash, ended_at) on bothwell_calendarfeed to bothwell_web;
 
 -- An insight that is granted shows its words (the version), never the sheet it lies in, nor versions not shown.
 drop policy seen on bothwell_insight;
@@ -568,7 +708,7 @@ create policy seen on bothwell_clinic for select to bothwell_viewer using (id = 
 create policy changed on bothwell_clinic for update to bothwell_viewer
   using (id = (select door.clinic()) and 'lead' = any(array(select door.clinic_roles())))
   with check (id = (select door.clinic()));
-grant select, update (name, timezone, country, crisis_lines, ambient_pressure_mmhg, set_up_at) on bothwell_clinic to bothwell_viewer;
+grant select, update (name, timezone, country, crisis_lines, ambient_pressure_mmhg, video_link, set_up_at) on bothwell_clinic to bothwell_viewer;
 
 -- Staff roles, credentials, rooms, devices, protocols and consent texts: the clinic's own, no person's record.
 do $$
@@ -758,10 +898,11 @@ create policy added on bothwell_grant for insert to bothwell_viewer with check (
 create policy changed on bothwell_grant for update to bothwell_viewer
   using (clinic_id = (select door.clinic()) and subject_id = (select door.me()) and revoked_at is null)
   with check (clinic_id = (select door.clinic()) and subject_id = (select door.me()));
-grant select, insert, update (revoked_at, opens_at) on bothwell_grant to bothwell_viewer;
+grant select, insert, update (revoked_at, opens_at, for_session_id) on bothwell_grant to bothwell_viewer;
 
 create policy seen on bothwell_receipt for select to bothwell_viewer using (
-  clinic_id = (select door.clinic()) and author_id = (select door.me()));
+  clinic_id = (select door.clinic()) and author_id = (select door.me())
+  and (subject_id is null or subject_id <> all(array(select door.sheltered()))));  -- else it would look taken back
 create policy added on bothwell_receipt for insert to bothwell_viewer with check (
   clinic_id = (select door.clinic()) and author_id = (select door.me()) and (
     exists (select 1 from bothwell_insightversion i where i.id = item_id)
@@ -772,6 +913,14 @@ create policy added on bothwell_receipt for insert to bothwell_viewer with check
     or exists (select 1 from bothwell_sharedsummary i where i.id = item_id)
     or exists (select 1 from bothwell_exercisegiven i where i.id = item_id)
     or exists (select 1 from bothwell_exercisedone i where i.id = item_id)
+    or exists (select 1 from bothwell_message i where i.id = item_id)
+    or exists (select 1 from bothwell_cycleshown i where i.id = item_id)
+    or exists (select 1 from bothwell_couplecheckin i where i.id = item_id)
+    or exists (select 1 from bothwell_coupleagreement i where i.id = item_id)
+    or exists (select 1 from bothwell_agreementanswer i where i.id = item_id)
+    or exists (select 1 from bothwell_supportplan i where i.id = item_id)
+    or exists (select 1 from bothwell_warningsign i where i.id = item_id)
+    or exists (select 1 from bothwell_planreview i where i.id = item_id)
     or item_id = any(array(select door.granted('decision.status')))));
 grant select, insert on bothwell_receipt to bothwell_viewer;
 
@@ -804,7 +953,9 @@ grant select, insert on bothwell_breakglass to bothwell_viewer;
 -- anyone learn of a process note but its author.
 create policy seen on bothwell_auditentry for select to bothwell_viewer using (
   clinic_id = (select door.clinic()) and (
-    (not sealed and (item_kind <> 'process_note' or actor_id = (select door.me())) and (subject_id = (select door.me())
+    (not sealed and (item_kind <> 'process_note' or actor_id = (select door.me()))
+        and ((subject_id = (select door.me()) and item_kind <> 'legal.hold'
+             and (actor_id is null or actor_id <> all(array(select door.sheltered()))))
         or (subject_id is null and couple_id = any(array(select door.couples('access.couple')))
             and (actor_id is null or actor_id = (select door.me()) or actor_id <> all(array(select door.intimates()))))
         or ((select door.everywhere('access')) and item_kind <> all(array['insight', 'intention'])
@@ -813,7 +964,11 @@ create policy seen on bothwell_auditentry for select to bothwell_viewer using (
     or (sealed and subject_id = any(array(select door.subjects('access.sealed'))))));
 create policy added on bothwell_auditentry for insert to bothwell_viewer with check (
   clinic_id = (select door.clinic()) and actor_id = (select door.me())
-  and (sealed or item_kind <> all(array['screen.violence', 'care_team.sealed', 'access.sealed'])));
+  and (sealed or item_kind <> all(array['screen.violence', 'care_team.sealed', 'access.sealed', 'shelter']))
+  -- What concerns one of the two names that one: a line that names the couple alone would stand in both their logs.
+  and (subject_id is not null or couple_id is null
+       or item_kind <> all(array['couple.alone', 'cycle.node', 'message.care', 'message.therapist', 'message.alone',
+                                 'parting.asked', 'record.request', 'disclosed', 'legal.hold'])));
 grant select, insert on bothwell_auditentry to bothwell_viewer;
 
 -- Invitations are made behind the door and used before it.
@@ -843,7 +998,7 @@ do $$
 declare t text;
 begin
   foreach t in array array['bothwell_person', 'bothwell_clinic', 'bothwell_membership', 'bothwell_couple', 'bothwell_assignment',
-      'bothwell_staffrole', 'bothwell_consent', 'bothwell_breakglass', 'bothwell_grant', 'bothwell_receipt',
+      'bothwell_staffrole', 'bothwell_consent', 'bothwell_breakglass', 'bothwell_grant', 'bothwell_receipt', 'bothwell_shelter', 'bothwell_legalhold',
       'bothwell_dosingsession', 'bothwell_jointdecision', 'bothwell_decisionsignature', 'bothwell_auditentry', 'bothwell_auditlink',
       'bothwell_vial', 'bothwell_vialevent', 'bothwell_discrepancy'] loop
     execute format('create policy for_the_rules on %I for select to bothwell_rules using (true)', t);
@@ -859,6 +1014,8 @@ begin
   end loop;
 end $$;
 grant select (recorded_at) on bothwell_safetyflag to bothwell_rules;
+create policy for_the_rules on bothwell_nextdaycall for select to bothwell_rules using (true);
+grant select (id, session_id, is_closed) on bothwell_nextdaycall to bothwell_rules;
 create policy for_the_rules on bothwell_doorkey for select to bothwell_rules using (true);
 grant select on bothwell_doorkey to bothwell_rules;
 create policy chained on bothwell_auditlink for insert to bothwell_rules with check (true);
@@ -920,6 +1077,12 @@ create policy ended on bothwell_request for update to bothwell_work using (autho
 grant insert on bothwell_request, bothwell_reminder, bothwell_escalation to bothwell_work;
 grant update (lapses_at) on bothwell_request to bothwell_work;
 grant update (sent_at) on bothwell_reminder to bothwell_work;
+
+-- A call of the next day that nobody made in time is closed; what was said in any it does not see.
+create policy for_the_calls on bothwell_nextdaycall for select to bothwell_work using (true);
+grant select (id, session_id, at, next_at, is_closed) on bothwell_nextdaycall to bothwell_work;
+create policy missed on bothwell_nextdaycall for insert to bothwell_work with check (author_id is null and is_closed and not was_reached and answers = '{}');
+grant insert on bothwell_nextdaycall to bothwell_work;
 
 create policy logged on bothwell_auditentry for insert to bothwell_work with check (actor_id is null and service <> '');
 grant insert on bothwell_auditentry to bothwell_work;
@@ -1213,6 +1376,22 @@ begin
     end if;
   end loop;
 end $$;
+
+-- A couple that parts: what was planned for both is cancelled, and what either released to its therapist ends with it.
+create function door.part() returns trigger language plpgsql security definer set search_path = public as $$
+begin
+  update bothwell_couplesession set state = 'cancelled' where couple_id = new.id and state = 'planned' and at > now();
+  update bothwell_consent set withdrawn_at = now()
+  where withdrawn_at is null and release_to = 'couples_therapist'
+    and subject_id in (select m.person_id from bothwell_membership m where m.couple_id = new.id);
+  return null;
+end $$;
+create trigger parted after update of parted_at on bothwell_couple for each row
+  when (old.parted_at is null and new.parted_at is not null) execute function door.part();
+create policy ended_with_the_couple on bothwell_couplesession for update to bothwell_rules using (state = 'planned') with check (state = 'cancelled');
+create policy ended_with_the_couple on bothwell_consent for update to bothwell_rules using (withdrawn_at is null) with check (withdrawn_at is not null);
+grant select (id, clinic_id, couple_id, state, at), update (state) on bothwell_couplesession to bothwell_rules;
+grant update (withdrawn_at) on bothwell_consent to bothwell_rules;
 
 -- Last, so that everything above exists: the functions belong to the role that may read what they need.
 do $$

@@ -21,7 +21,7 @@ def clinic() -> Iterator[UUID]:
     key, person = uuid4(), uuid4()
     with psycopg.connect(LOGINS.admin, autocommit=True) as admin:
         admin.execute(
-            "insert into bothwell_clinic (id, name, timezone, country, is_demo, crisis_lines) values (%s, 'x', 'UTC', 'US', true, '[]')",
+            "insert into bothwell_clinic (id, name, timezone, country, is_demo, crisis_lines, video_link) values (%s, 'x', 'UTC', 'US', true, '[]', '')",
             [key],
         )
         admin.execute(

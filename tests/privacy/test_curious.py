@@ -22,11 +22,14 @@ from bothwell.models import (
     InsightVersion,
     Invitation,
     JointDecision,
+    JointRequest,
+    JointSignature,
     Person,
     ProtocolVersion,
     Receipt,
     Request,
     Response,
+    Shelter,
     User,
 )
 from bothwell.privacy import audit, door
@@ -466,3 +469,73 @@ def test_a_glass_is_broken_on_one_person_or_one_couple_for_an_hour_at_most(cast:
         )[0]
         == "InsufficientPrivilege"
     )
+
+
+# ---------------------------------------------------------------------------------------------- lines in the logs
+
+ABOUT_ONE = (
+    "couple.alone",
+    "cycle.node",
+    "message.care",
+    "message.therapist",
+    "message.alone",
+    "parting.asked",
+    "record.request",
+    "disclosed",
+    "legal.hold",
+)
+
+
+@pytest.mark.parametrize("kind", ABOUT_ONE)
+def test_a_line_about_one_of_the_two_cannot_stand_in_both_their_logs(cast: Cast, kind: str) -> None:
+    about = {"clinic": cast.clinic, "actor": cast.couples_therapist, "action": "wrote", "item_kind": kind}
+    of_both = AuditEntry(**about, couple=cast.couple)
+    of_one = AuditEntry(**about, couple=cast.couple, subject=cast.a)
+    assert answer(cast.couples_therapist, of_both)[0] == "InsufficientPrivilege"
+    assert answer(cast.couples_therapist, of_one)[0] == "accepted"
+    saved(of_one)
+    with eyes_of(cast.b.id):
+        assert not AuditEntry.objects.filter(id=of_one.id).exists()
+
+
+def test_a_legal_hold_stands_in_the_leads_log_and_not_in_ones_own(cast: Cast) -> None:
+    about = {"clinic": cast.clinic, "actor": cast.lead, "subject": cast.a, "action": "kept"}
+    line = saved(AuditEntry(**about, item_kind="legal.hold"))
+    other = saved(AuditEntry(**about, item_kind="medical"))
+    for viewer, seen in ((cast.lead, {line.id, other.id}), (cast.a, {other.id}), (cast.b, set())):
+        with eyes_of(viewer.id):
+            found = AuditEntry.objects.filter(id__in=[line.id, other.id]).values_list("id", flat=True)
+            assert set(found) == seen, viewer.name_used
+
+
+def test_what_a_sheltered_person_opened_is_not_in_their_partners_log(cast: Cast) -> None:
+    line = saved(
+        AuditEntry(clinic=cast.clinic, actor=cast.b, subject=cast.a, action="opened", item_kind="insight")
+    )
+
+    def stands() -> bool:
+        with eyes_of(cast.a.id):
+            return AuditEntry.objects.filter(id=line.id).exists()
+
+    assert stands()
+    shelter = saved(Shelter(clinic=cast.clinic, subject=cast.b, author=cast.b))
+    assert not stands()
+    with loading():
+        Shelter.objects.filter(id=shelter.id).update(until=timezone.now())
+    assert stands()
+
+
+def test_nobody_signs_for_the_couple_but_the_two(cast: Cast) -> None:
+    asked = saved(filled(JointRequest, {}, clinic=cast.clinic, couple=cast.couple, author=cast.a))
+    for viewer, expected in (
+        (cast.a, "accepted"),
+        (cast.b, "accepted"),
+        (cast.lead, "InsufficientPrivilege"),
+        (cast.coordinator, "InsufficientPrivilege"),
+        (cast.couples_therapist, "InsufficientPrivilege"),
+        (cast.stranger_a, "InsufficientPrivilege"),
+    ):
+        signed = filled(
+            JointSignature, {"JointRequest": asked}, clinic=cast.clinic, couple=cast.couple, author=viewer
+        )
+        assert answer(viewer, signed)[0] == expected, viewer.name_used

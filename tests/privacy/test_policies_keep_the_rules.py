@@ -71,6 +71,7 @@ WRITTEN_AS = {
     "AlarmSetting": "dosing.flowsheet",
     "AdverseEvent": "dosing.flowsheet",
     "NextDayCall": "dosing.flowsheet",
+    "NextDayThoughts": "dosing.flowsheet",
     "ProgrammeForm": "dosing.flowsheet",
     "SafetyFlag": "suicide.flag",
     "SafetyFlagAcknowledged": "suicide.acknowledged",
@@ -89,12 +90,33 @@ WRITTEN_AS = {
     "CoupleHold": "couple.hold",
     "CoupleHoldLifted": "couple.hold.lifted",
     "SharedSummary": "couple.shared",
-    "ExerciseGiven": "couple.shared",
+    "ExerciseGiven": "couple.doing",
     "ExerciseDone": "couple.doing",
     "ProgressNote": "couple.progress",
     "InsightDiscussed": "couple.progress",
     "DisclosureAgreement": "disclosure",
     "DisclosureSignature": "disclosure.signature",
+    "InsightDraft": "insight",
+    "CarePlanItem": "pathway",
+    "Appointment": "appointment",
+    "PartingRequest": "parting.asked",
+    "PartingAnswer": "parting.answered",
+    "RecordRequest": "record.request",
+    "RecordAnswer": "record.answered",
+    "Disclosure": "disclosed",
+    "LegalHold": "legal.hold",
+    "Shelter": "shelter",
+    "CycleMap": "couple.progress",
+    "CycleShown": "couple.shared",
+    "IndividualContact": "couple.alone",
+    "CoupleCheckin": "couple.doing",
+    "CoupleAgreement": "couple.doing",
+    "AgreementAnswer": "couple.doing",
+    "SupportPlan": "couple.shared",
+    "WarningSign": "couple.doing",
+    "PlanReview": "couple.doing",
+    "JointRequest": "couple.request",
+    "JointSignature": "couple.signed",
 }
 """Which row of `circles.WRITES` a new row of each table falls under."""
 
@@ -121,6 +143,13 @@ CHANGED_IN = {
     "Device": ("name", "text"),
     "ProtocolVersion": ("signed_name", "text"),
     "PushAddress": ("ended_at", "time"),
+    "InsightDraft": ("closed_at", "time"),
+    "CarePlanItem": ("until", "time"),
+    "Appointment": ("place", "text"),
+    "LegalHold": ("until", "time"),
+    "WarningSign": ("until", "time"),
+    "Shelter": ("until", "time"),
+    "CalendarFeed": ("ended_at", "time"),
 }
 """A column of each table that may be changed at all; Room's only one (its name) is left to a test of its own."""
 
@@ -236,7 +265,22 @@ def new_rows(world: Built, viewer: Any, subject: Any, couple: Any) -> list[tuple
         else:
             rows.append((_of_person(world, model, viewer, subject), may(WRITTEN_AS[model], about=subject.id)))
     common = {"clinic": viewer.clinic, "author": viewer}
+    for circle in ("message.care", "message.therapist"):
+        message = _of_person(world, "Message", viewer, subject)
+        message.kind = circle
+        rows.append((message, may(circle, about=subject.id)))
+    for member in (subject, *(p for p in world.people if p.id in _members(world, couple))):
+        about = {**common, "subject": member, "couple": couple}
+        parents = _parents(world, tables.CycleNode, couple.id, couple.clinic_id)
+        for thing, kind in (
+            (filled(tables.CycleNode, parents, **about), "cycle.node"),
+            (filled(tables.Message, parents, **about, kind="message.alone"), "message.alone"),
+        ):
+            rows.append((thing, may(kind, about=member.id, pair=couple.id)))
+    message = filled(tables.Message, {}, **common, couple=couple, kind="message.couple")
+    rows.append((message, may("message.couple", pair=couple.id)))
     rows += [
+        (filled(tables.CalendarFeed, {}, **common, subject=subject), viewer.id == subject.id),
         (tables.ProcessNote(**common, couple=couple, text="x"), may("process_note", pair=couple.id)),
         (_glass(world, viewer, couple=couple), may("break_glass", pair=couple.id)),
         (tables.AuditEntry(clinic=viewer.clinic, actor=viewer, action="viewed", subject=subject), True),
@@ -273,7 +317,7 @@ def new_rows(world: Built, viewer: Any, subject: Any, couple: Any) -> list[tuple
         row
         for row in world.rows
         if row.id == row.item.id
-        and row.item.kind in ("couple.shared", "insight")
+        and row.item.kind in ("couple.shared", "message.couple", "insight")
         and row.model is not tables.CouplePause
     ]
     for row in seen_or_not[:: max(1, len(seen_or_not) // 6)]:
@@ -287,6 +331,10 @@ def new_rows(world: Built, viewer: Any, subject: Any, couple: Any) -> list[tuple
         for audience in (Relation.PARTNER, Relation.INDIVIDUAL_THERAPIST, Relation.COUPLES_THERAPIST):
             rows.append(_grant(world, viewer, subject, kind, audience))
     return rows
+
+
+def _members(world: Built, couple: Any) -> set[UUID]:
+    return next({world.people[p].id for p in pair} for c, pair in world.couples if c.id == couple.id)
 
 
 def _names_nobody(thing: Any) -> bool:
@@ -406,6 +454,10 @@ def may_change(world: Built, viewer: UUID, row: Any) -> bool:
             return own and thing.revoked_at is None
         case "Person":
             return may("person.name", subject=thing.id)
+        case "CalendarFeed":
+            return own
+        case "Shelter":
+            return may("shelter.ended", subject=thing.subject_id)
         case "PushAddress":
             return thing.person_id == viewer
         case "Couple":
@@ -455,6 +507,7 @@ def test_every_table_is_in_the_drawn_worlds() -> None:
         grants=((0, "insight", Relation.PARTNER, "open"),),
         glass=((4, "person", 0, True),),
         receipts=frozenset({(0, 0)}),
+        sheltered=((0, True),),
     )
     with invented(worlds) as world:
         drawn = {row.model._meta.db_table for row in world.rows}

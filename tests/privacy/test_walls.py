@@ -265,12 +265,14 @@ def test_a_good_token_of_somebody_unknown_is_nobody(cast: Cast) -> None:
 
 
 def test_before_the_door_the_web_login_sees_no_clinical_table(cast: Cast) -> None:
-    before_the_door = {"bothwell_user", "bothwell_invitation"}
+    before_the_door = {"bothwell_user", "bothwell_invitation", "bothwell_calendarfeed"}
     with psycopg.connect(LOGINS.web, autocommit=True) as web:
         for table in our_tables():
             if table not in before_the_door:
                 with pytest.raises(psycopg.errors.InsufficientPrivilege):
                     web.execute(f"select 1 from {table}")
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):  # whose a calendar is, and no more
+            web.execute("select id from bothwell_calendarfeed")
         for function in ("subjects('person.name')", "granted('insight')", "busy()", "reads()"):
             with pytest.raises(psycopg.errors.InsufficientPrivilege):
                 web.execute(f"select * from door.{function}")
@@ -335,6 +337,7 @@ def test_the_work_login_reads_no_clinical_text() -> None:
         "bothwell_escalation",
         "bothwell_invitation",
         "bothwell_membership",
+        "bothwell_nextdaycall",
         "bothwell_order",
         "bothwell_person",
         "bothwell_protocolversion",
@@ -357,6 +360,8 @@ def test_the_work_login_reads_no_clinical_text() -> None:
         }
         assert allowed == may_read
         for table, column in (
+            ("bothwell_nextdaycall", "answers"),
+            ("bothwell_nextdaycall", "note"),
             ("bothwell_contact", "full_name"),
             ("bothwell_contact", "born_on"),
             ("bothwell_order", "dose_mg"),

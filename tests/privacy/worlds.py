@@ -80,6 +80,8 @@ class Plan:
     receipts: frozenset[tuple[int, int]] = frozenset()
     dosing: tuple[str, ...] = ("none",) * len(PATIENTS)
     staff_author: int = 4
+    sheltered: tuple[tuple[int, bool], ...] = ()
+    """Who is sheltered, and whether that still stands."""
 
 
 FULL = Plan(
@@ -97,6 +99,7 @@ FULL = Plan(
     releases=tuple((place, release, False) for place in (0, 1) for release in RELEASES),
     glass=((7, "person", 0, True), (7, "couple", 0, True), (6, "person", 1, True)),
     dosing=("today", "yesterday", "none", "cancelled"),
+    sheltered=((2, True), (0, False)),
 )
 """A world in which everything that can be given is given, and every broken glass is open."""
 
@@ -119,7 +122,8 @@ BARE = Plan(
     releases=tuple((0, release, True) for release in RELEASES),
     glass=((6, "person", 0, True), (6, "person", 1, False)),
     receipts=frozenset((place, which) for place in (0, 1, 2) for which in range(4)),
-    dosing=("today", "cancelled", "none", "none"),
+    dosing=("today", "dosed", "none", "none"),
+    sheltered=((1, True), (0, False)),
 )
 """A world in which everything given was taken back, and a couple has parted."""
 
@@ -146,7 +150,7 @@ _GLASS = st.tuples(
     st.sampled_from([True, True, False]),
 )
 _PAIRINGS = [(0, 1), (0, 1), (0, 2), (1, 2), (0, 4), (1, 4), (2, 5), (2, 3)]
-_DOSING = st.sampled_from(["none", "today", "today", "yesterday", "tomorrow", "cancelled"])
+_DOSING = st.sampled_from(["none", "today", "today", "yesterday", "tomorrow", "cancelled", "dosed", "rung"])
 
 PLANS = st.builds(
     Plan,
@@ -164,9 +168,10 @@ PLANS = st.builds(
     grants=_listed(_GRANTS, most=20, least=6),
     releases=_listed(_RELEASES, most=30, least=8),
     glass=_listed(_GLASS, most=6, least=2),
-    receipts=st.frozensets(st.tuples(st.integers(0, 5), st.integers(0, 5)), max_size=16),
+    receipts=st.frozensets(st.tuples(st.integers(0, 5), st.integers(0, 30)), max_size=24),
     dosing=st.tuples(*[_DOSING for _ in PATIENTS]),
     staff_author=st.sampled_from(STAFF),
+    sheltered=_listed(st.tuples(_TOUCHED, st.booleans()), most=3),
 )
 
 
@@ -274,6 +279,7 @@ PERSON_ROWS: tuple[tuple[str, str], ...] = (
     ("AlarmSetting", "dosing.flowsheet"),
     ("AdverseEvent", "dosing.flowsheet"),
     ("NextDayCall", "dosing.flowsheet"),
+    ("NextDayThoughts", "call.thoughts"),
     ("ProgrammeForm", "dosing.flowsheet"),
     ("SafetyFlag", "suicide.flag"),
     ("SafetyFlagAcknowledged", "suicide.flag"),
@@ -284,6 +290,16 @@ PERSON_ROWS: tuple[tuple[str, str], ...] = (
     ("Insight", "insight.sheet"),
     ("InsightVersion", "insight"),
     ("ProcessNote", "process_note"),
+    ("InsightDraft", "draft"),
+    ("CarePlanItem", "pathway"),
+    ("Appointment", "appointment"),
+    ("PartingRequest", "parting.asked"),
+    ("PartingAnswer", "parting.asked"),
+    ("RecordRequest", "record.request"),
+    ("RecordAnswer", "record.request"),
+    ("Disclosure", "disclosed"),
+    ("LegalHold", "legal.hold"),
+    ("CalendarFeed", "calendar"),
 )
 """Tables about one person, parents first, with the kind of `circles.READS` their rows fall under."""
 
@@ -300,8 +316,33 @@ COUPLE_ROWS: tuple[tuple[str, str], ...] = (
     ("DisclosureAgreement", "disclosure"),
     ("DisclosureSignature", "disclosure"),
     ("ProcessNote", "process_note"),
+    ("CycleMap", "couple.progress"),
+    ("CycleShown", "couple.shared"),
+    ("IndividualContact", "couple.alone"),
+    ("CoupleCheckin", "couple.shared"),
+    ("CoupleAgreement", "couple.shared"),
+    ("AgreementAnswer", "couple.shared"),
+    ("SupportPlan", "couple.shared"),
+    ("WarningSign", "couple.shared"),
+    ("PlanReview", "couple.shared"),
+    ("JointRequest", "couple.request"),
+    ("JointSignature", "couple.request"),
 )
 
+BY_EITHER = frozenset(
+    {
+        "ExerciseDone",
+        "DisclosureSignature",
+        "CoupleCheckin",
+        "CoupleAgreement",
+        "AgreementAnswer",
+        "WarningSign",
+        "PlanReview",
+        "JointRequest",
+        "JointSignature",
+    }
+)
+"""Tables of a couple's in which each of the two writes."""
 
 STOCK_ROWS: tuple[str, ...] = ("Vial", "VialEvent", "Discrepancy", "DiscrepancyResolved", "Inventory")
 """Tables about nobody: the clinic's stock, parents first."""
@@ -543,6 +584,7 @@ def _about_person(b: Builder, person: Any) -> None:
         "ConsentText": built.own("ConsentText", clinic.id),
         "ProtocolVersion": built.own("ProtocolVersion", clinic.id),
         "VialEvent": _drawn(b, clinic),
+        "Person": author,
     }
     b.add(
         parents["Device"],
@@ -558,6 +600,8 @@ def _about_person(b: Builder, person: Any) -> None:
         }
         if name == "DosingSession":
             known |= _when_dosed(built, place)
+        if name == "NextDayCall":
+            known |= _when_rung(built, place)
         if name == "Sample":
             known["device"] = None
         if name == "ProcessNote":
@@ -567,8 +611,8 @@ def _about_person(b: Builder, person: Any) -> None:
         if name == "SafetyFlag":
             thing.response = parents["Response"] = _responses(b, person, common)
             b.write()
-        if name == "Insight":
-            item = Item(thing.id, "insight.sheet", clinic.id, subject=person.id)
+        if name in ("Insight", "CalendarFeed"):
+            item = Item(thing.id, kind, clinic.id, subject=person.id)
             b.add(thing, lambda w, viewer: viewer == person.id, item, person.id)
         else:
             b.add_item(thing, kind, subject=person.id, author=author.id)
@@ -581,8 +625,14 @@ def _about_person(b: Builder, person: Any) -> None:
             "Alarm",
             "SafetyFlag",
             "Insight",
+            "PartingRequest",
+            "RecordRequest",
         ):
             b.write()
+    for circle in ("message.care", "message.therapist"):
+        for writer in (person, author):
+            message = filled(tables.Message, parents, **(common | {"author": writer}), kind=circle)
+            b.add_item(message, circle, subject=person.id, author=writer.id)
     _holds(b, common, parents)
     for place_of_author in {b.plan.staff_author, 4, 5}:
         for sealed in (False, True):
@@ -593,7 +643,13 @@ def _about_person(b: Builder, person: Any) -> None:
                 subject=person,
                 sealed=sealed,
             )
-            b.add_item(entry, "access.sealed" if sealed else "access", subject=person.id)
+            kind = "access.sealed" if sealed else "access"
+            b.add_item(entry, kind, subject=person.id, author=entry.actor_id)
+    for other in {p for c, pair in built.couples for p in pair if place in pair and p != place}:
+        entry = tables.AuditEntry(
+            clinic=clinic, actor=built.people[other], action="opened", subject=person, item_kind="x"
+        )
+        b.add_item(entry, "access", subject=person.id, author=entry.actor_id)
     invitation = tables.Invitation(
         clinic=clinic, person=person, token_hash=str(new_id()), expires_at=built.now + DAY
     )
@@ -618,8 +674,18 @@ def _drawn(b: Builder, clinic: Any) -> Any:
 
 def _when_dosed(built: Built, place: int) -> dict[str, Any]:
     day = built.plan.dosing[PATIENTS.index(place)] if place in PATIENTS else "today"
-    away = {"today": 0, "cancelled": 0, "yesterday": -1, "tomorrow": 1, "none": 7}[day]
-    return {"scheduled_at": built.now + away * DAY, "outcome": "cancelled" if day == "cancelled" else ""}
+    away = {"today": 0, "cancelled": 0, "yesterday": -1, "tomorrow": 1, "none": 7}.get(day, -1)
+    at = built.now + away * DAY
+    if day in ("dosed", "rung"):
+        at -= place * DAY  # two partners are never in a session at once
+        times = {"scheduled_at": at, "arrived_at": at, "started_at": at + HOUR, "ended_at": at + 3 * HOUR}
+        return times | {"outcome": "discharged"}
+    return {"scheduled_at": at, "outcome": "cancelled" if day == "cancelled" else ""}
+
+
+def _when_rung(built: Built, place: int) -> dict[str, Any]:
+    is_closed = place in PATIENTS and built.plan.dosing[PATIENTS.index(place)] == "rung"
+    return {"was_reached": True, "is_closed": is_closed}
 
 
 def _responses(b: Builder, person: Any, common: dict[str, Any]) -> Any:
@@ -671,16 +737,23 @@ def _about_couple(b: Builder, couple: Any, places: tuple[int, int]) -> None:
             continue
         if patient is not None:
             parents["InsightVersion"] = built.own("InsightVersion", built.people[patient].id)
-        for writer in (
-            (built.people[p] for p in places)
-            if name in ("ExerciseDone", "DisclosureSignature")
-            else (author,)
-        ):
+        for writer in (built.people[p] for p in places) if name in BY_EITHER else (author,):
             named = {"author": None} if name == "CoupleHold" else {"author": writer}
             thing = filled(getattr(tables, name), parents, **(common | named))
             parents[name] = thing
             b.add_item(thing, kind, couple=couple.id, author=writer.id)
         b.write()
+    for writer in (author, *(built.people[p] for p in places)):
+        message = filled(tables.Message, parents, **(common | {"author": writer}), kind="message.couple")
+        b.add_item(message, "message.couple", couple=couple.id, author=writer.id)
+    for member in (built.people[p] for p in places):
+        about = {**common, "subject": member}
+        for thing, kind in (
+            (filled(tables.CycleNode, parents, **about), "cycle.node"),
+            (filled(tables.Message, parents, **about, kind="message.alone"), "message.alone"),
+        ):
+            b.add_item(thing, kind, subject=member.id, couple=couple.id, author=author.id)
+            built.made[f"{kind} {couple.id}", member.id] = thing
     entry = tables.AuditEntry(clinic=couple.clinic, actor=author, action="viewed", couple=couple)
     b.add_item(entry, "access.couple", couple=couple.id, author=author.id)
     for place in places:
@@ -712,6 +785,7 @@ def _given(b: Builder) -> None:
         granted=tuple(_grants(b)),
         released=tuple(_releases(b)),
         broken_glass=tuple(_glass(b)),
+        sheltered=frozenset(_shelters(b)),
         opened=frozenset(_receipts(b)),
         dosing_days=frozenset(
             (built.people[place].id, built.now.date())
@@ -720,6 +794,9 @@ def _given(b: Builder) -> None:
         )
         | {(built.people[OUTSIDER].id, built.now.date())},
         today=built.now.date(),
+        to_be_rung=frozenset(
+            built.people[place].id for place, day in zip(PATIENTS, plan.dosing, strict=True) if day == "dosed"
+        ),
     )
 
 
@@ -845,27 +922,57 @@ def _glass(b: Builder) -> Iterator[Glass]:
         yield Glass(author.id, row.subject_id, row.couple_id, expires_at)
 
 
+def _shelters(b: Builder) -> Iterator[UUID]:
+    """Who is sheltered now; and rows of shelters that have ended."""
+    built, stands = b.built, set()
+    for place, does_stand in b.plan.sheltered:
+        person = built.people[place]
+        if does_stand and place in stands:
+            continue
+        stands |= {place} if does_stand else set()
+        row = tables.Shelter(
+            clinic=person.clinic,
+            subject=person,
+            author=person,
+            until=None if does_stand else built.now - HOUR,
+        )
+        b.add_item(row, "shelter", subject=person.id, author=person.id)
+        if does_stand:
+            yield person.id
+
+
 def _receipts(b: Builder) -> Iterator[tuple[UUID, UUID]]:
-    """Members of a couple who have opened what is theirs in common."""
+    """Members of a couple who have opened what is theirs in common, and what the other gave."""
     built = b.built
+    shared = ("couple.shared", "message.couple", "insight")
     for place, which in b.plan.receipts:
         person = built.people[place]
         for couple, pair in built.couples:
-            common = [
-                row for row in built.rows if row.item.kind == "couple.shared" and row.item.couple == couple.id
-            ]
             if place not in pair:
                 continue
+            (other,) = {*pair} - {place}
+            common = [
+                row
+                for row in built.rows
+                if row.item.kind in shared
+                and (row.item.couple == couple.id or row.item.subject == built.people[other].id)
+            ]
             row = common[which % len(common)]
             receipt = tables.Receipt(
-                clinic=person.clinic, author=person, item_kind="couple.shared", item_id=row.id
+                clinic=person.clinic,
+                author=person,
+                item_kind=row.item.kind,
+                item_id=row.id,
+                subject_id=row.item.subject,
             )
             if (person.id, row.id) in built.made:
                 continue
             built.made[person.id, row.id] = receipt  # type: ignore[index]
             b.add(
                 receipt,
-                lambda w, viewer, person=person: viewer == person.id,
+                lambda w, viewer, person=person, of=receipt.subject_id: (
+                    viewer == person.id and of not in w.world.sheltered
+                ),
                 Item(receipt.id, "receipt", receipt.clinic_id),
             )
             yield person.id, row.id
