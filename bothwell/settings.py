@@ -21,6 +21,19 @@ PLAIN_HTTP = os.environ.get("BOTHWELL_PLAIN_HTTP") == "1"
 # No default: a process without a key of its own must not start. Tools that only read the code get a throw-away one.
 SECRET_KEY = os.environ.get("BOTHWELL_SECRET_KEY") or os.urandom(32).hex()
 SECRET_KEY_IS_SET = "BOTHWELL_SECRET_KEY" in os.environ
+
+
+def _process_notes_key() -> str:
+    """What seals therapists' own notes: from a file beside the database, never in it. Jobs have no need of it."""
+    if RUNS_AS == "work":
+        return ""
+    if told := os.environ.get("BOTHWELL_PROCESS_NOTES_KEY"):
+        return told.strip()
+    path = HOME / "process-notes.key"
+    return path.read_text(encoding="utf-8").strip() if path.exists() else ""
+
+
+PROCESS_NOTES_KEY = _process_notes_key()
 # Calls to a browser that is shut: only with the extra `push`, and a key that outlives this process.
 PUSH = SECRET_KEY_IS_SET and find_spec("pywebpush") is not None
 DEBUG = False
@@ -102,10 +115,21 @@ TEMPLATES = [
 ]
 
 
+# A page or job that hangs in the middle of a transaction must not hold what a monitor's readings wait for: the
+# database ends it. A feed that waits longer than this for a lock takes the database for away, and keeps what it hears.
+# Technical, ours: a wait and one more are less than the eight seconds after which a signal is missed.
+PATIENCE_OF_THE_DATABASE = {
+    "web": {"idle_in_transaction_session_timeout": "20s"},
+    "work": {"idle_in_transaction_session_timeout": "60s", "lock_timeout": "2s"},
+}
+
+
 def _database() -> dict[str, object]:
     given = conninfo_to_dict(os.environ.get("BOTHWELL_DSN", "dbname=bothwell"))
     known = {"dbname", "user", "password", "host", "port"}
     options: dict[str, object] = {key: value for key, value in given.items() if key not in known}
+    patience = [f"-c {name}={length}" for name, length in PATIENCE_OF_THE_DATABASE.get(RUNS_AS, {}).items()]
+    options["options"] = " ".join([str(given.get("options") or ""), *patience]).strip()
     options["pool"] = {"min_size": 2, "max_size": 24, "timeout": 10} if RUNS_AS != "owner" else False
     return {
         "ENGINE": "django.db.backends.postgresql",
@@ -245,6 +269,7 @@ PROCRASTINATE_ON_APP_READY = None
 PROCRASTINATE_IMPORT_PATHS = [
     "bothwell.jobs.mail",
     "bothwell.jobs.safety",
+    "bothwell.jobs.calls",
     "bothwell.jobs.measures",
     "bothwell.jobs.push",
 ]

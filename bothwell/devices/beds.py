@@ -15,14 +15,16 @@ from zoneinfo import ZoneInfo
 
 from bothwell.codes import BY_CODE
 from bothwell.devices.reading import Reading
-from bothwell.monitoring import alarms, silence, vitals
-from bothwell.monitoring.feed import Site
+from bothwell.monitoring import alarms, clocks, silence, vitals
+from bothwell.monitoring.feed import Reported, Site
 from bothwell.monitoring.limits import CONTINUOUS
 from bothwell.monitoring.silence import MONITOR
 from bothwell.monitoring.watch import SESSION, Watched, limits_of, rows, rules_of
 
 # A baseline is charted or corrected by hand: seldom, and never while the database is away.
 LIMITS_LIVE_S = 10.0
+# A message that came so long before the last look was on its way meanwhile; longer ago, our clock was set.
+SURE_FOR = timedelta(seconds=10)
 # As much as a channel remembers: two minutes of a quantity that is said every second.
 MOST_REMEMBERED = 240
 
@@ -39,9 +41,16 @@ class Bed:
     limits: Mapping[str, alarms.Limits]
     written: Mapping[str, str]
     memory: Memory
+    clocks: Mapping[str, str] = field(default_factory=dict)
     states: dict[str, alarms.ChannelState] = field(default_factory=dict)
     in_record: dict[str, int] = field(default_factory=dict)
     newest: dict[str, Reading] = field(default_factory=dict)
+
+    def is_of(self, reading: Reading, received_at: datetime) -> bool:
+        """Whether it was observed since this person's monitor was put on: as `feed` will decide."""
+        clock = clocks.from_json(json.loads(self.clocks.get(reading.device_id, "{}")))
+        since = self.devices.get(reading.device_id)
+        return since is not None and since <= clocks.by_ours(clock, reading.observed_at, received_at)
 
     def hear(self, readings: Iterable[Reading], received_at: datetime) -> None:
         """Carry what was said through the watch."""
@@ -115,7 +124,7 @@ class Bed:
         }
 
 
-def _as_heard(reading: Reading, received_at: datetime) -> alarms.AlarmReading:
+def _as_heard(reading: Reported, received_at: datetime) -> alarms.AlarmReading:
     return alarms.AlarmReading(
         reading.value,
         reading.observed_at,
@@ -152,32 +161,38 @@ def _shown(reading: Reading) -> dict[str, Any]:
 
 @dataclass(slots=True)
 class Ward:
-    """Every bed with a monitor on it, looked up anew each second; three statements, and a few more now and then."""
+    """Every bed with a monitor on it, looked up anew each second; four statements, and a few more now and then.
+
+    `known`: every monitor of a clinic here, on somebody or not; `looked_at`: our time before it was looked.
+    """
 
     beds: dict[UUID, Bed] = field(default_factory=dict)
+    known: frozenset[str] = frozenset()
+    looked_at: datetime | None = None
     memory: Memory = field(default_factory=lambda: defaultdict(lambda: deque(maxlen=MOST_REMEMBERED)))
     _limits: dict[UUID, tuple[float, datetime | None, Mapping[str, alarms.Limits]]] = field(
         default_factory=dict
     )
 
-    def remember(self, readings: Iterable[Reading], received_at: datetime) -> None:
+    def remember(self, readings: Iterable[Reported], received_at: datetime) -> None:
         """Keep in mind what was taken down of monitors that are on somebody."""
         for reading in readings:
             if self.bed_of(reading.device_id) and vitals.plausible(reading.code, reading.value):
                 self.memory[reading.device_id, reading.code].append(_as_heard(reading, received_at))
 
-    def looked(self, now_s: float) -> "Ward":
-        """The beds as they are now. `now_s` is a monotonic clock. Raises what a database that is away raises."""
+    def looked(self, now_s: float, now: datetime | None = None) -> "Ward":
+        """The beds as they are now, `now_s` by a monotonic clock. Raises what a database that is away raises."""
+        known = rows("select identifier from bothwell_device where not is_retired", [])
         found = rows(
-            f"select d.identifier, z.timezone, z.ambient_pressure_mmhg, b.recorded_at, {SESSION} "
+            f"select d.identifier, z.timezone, z.ambient_pressure_mmhg, b.recorded_at, d.clock::text, {SESSION} "
             "join bothwell_binding b on b.session_id = s.id and b.until is null "
             "join bothwell_device d on d.id = b.device_id and not d.is_retired "
             "join bothwell_clinic z on z.id = s.clinic_id where s.ended_at is null",
             [],
         )
-        written = self._written({session[0] for _, _, _, _, *session in found})
+        written = self._written({each[5] for each in found})
         beds: dict[UUID, Bed] = {}
-        for identifier, zone, ambient_mmhg, since, *values in found:
+        for identifier, zone, ambient_mmhg, since, clock, *values in found:
             session = Watched(*values)
             channels = written.get(session.id, {})
             bed = beds.get(session.id) or Bed(
@@ -188,9 +203,13 @@ class Ward:
                 channels,
                 self.memory,
             )
-            beds[session.id] = replace(bed, devices={**bed.devices, identifier: since})
+            beds[session.id] = replace(
+                bed,
+                devices={**bed.devices, identifier: since},
+                clocks={**bed.clocks, identifier: clock},
+            )
         limits = {key: value for key, value in self._limits.items() if key in beds}
-        return Ward(beds, self.memory, limits)
+        return Ward(beds, frozenset(each for (each,) in known), now, self.memory, limits)
 
     def _written(self, sessions: set[UUID]) -> dict[UUID, dict[str, str]]:
         """Where each channel stands, as it lies there: it is read only if it is needed."""
@@ -221,6 +240,12 @@ class Ward:
         }
         self._limits[session.id] = (now_s + LIMITS_LIVE_S, session.started_at, limits)
         return limits
+
+    def may_be_on_somebody(self, device: str, received_at: datetime) -> bool:
+        """Whether this monitor is on somebody, or could have been put on since it was last looked."""
+        since = None if self.looked_at is None else self.looked_at - received_at
+        is_sure = since is not None and timedelta(0) <= since <= SURE_FOR
+        return self.bed_of(device) is not None or (not is_sure and device in self.known)
 
     def bed_of(self, device: str) -> Bed | None:
         """The bed this monitor is at."""

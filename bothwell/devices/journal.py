@@ -13,6 +13,7 @@ import shutil
 import struct
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -55,6 +56,7 @@ class Journal:
         self._path = path
         self._sealing = AESGCM(key)
         self._most_bytes = most_bytes
+        # Where both are held, the wait for the disk is taken first.
         self._writing, self._syncing = threading.Lock(), threading.Lock()
         self._file = _opened(path)
         self.is_torn = False
@@ -80,7 +82,7 @@ class Journal:
             end, times_cut = self._write(record), self._times_cut
         with self._syncing:
             if self._times_cut != times_cut:
-                raise CannotKeep("the disk took nothing")
+                raise CannotKeep("it was cut off again")
             if self._synced < end:
                 self._sync()
 
@@ -153,22 +155,39 @@ class Journal:
 
     def empty_if_read(self, place: Place) -> bool:
         """Forget everything, for good, if nothing was added behind this place; whether that was so."""
-        with self._writing, self._syncing:
+        with self._syncing, self._writing:
             if self._end != place.at:
                 return False
-            os.ftruncate(self._file, len(MARK))
-            os.fsync(self._file)
-            self._end = self._synced = len(MARK)
+            self._shorten(len(MARK))
             self.is_torn = False
+            # An end the disk did not take comes back after a crash: then all is taken down once more, which changes
+            # nothing. What is added from here on waits for the disk by itself.
+            with suppress(OSError):
+                os.fsync(self._file)
             return True
 
     def put_aside(self, place: Place) -> None:
-        """Keep what cannot be read in a file beside this one, and forget everything from a place on."""
-        with self._writing, self._syncing:
-            shutil.copyfile(self._path, self._beside())
-            os.ftruncate(self._file, place.at)
+        """Keep what cannot be read in a file beside this one, and forget everything from a place on.
+
+        Raises OSError; what was said meanwhile and waits for the disk is not in the journal then, and told so.
+        """
+        with self._syncing, self._writing:
+            self._copy_beside()
+            self._shorten(place.at)
             os.fsync(self._file)
-            self._end = self._synced = place.at
+
+    def _shorten(self, at: int) -> None:
+        """End the journal there, in the file and in mind alike, whatever the disk says after. Raises OSError."""
+        os.ftruncate(self._file, at)
+        self._end = self._synced = at
+        self._times_cut += 1
+
+    def _copy_beside(self) -> None:
+        """The whole file once more, safely on the disk."""
+        beside = self._beside()
+        shutil.copyfile(self._path, beside)
+        with beside.open("rb") as copy:
+            os.fsync(copy.fileno())
 
     def _beside(self) -> Path:
         """A name nothing has; the file is ours alone, like this one."""
@@ -179,8 +198,11 @@ class Journal:
         return beside
 
     def close(self) -> None:
-        """Let another process have it."""
-        os.close(self._file)
+        """Let another process have it; whoever still adds to it is told that nothing is kept."""
+        with self._syncing, self._writing:
+            os.close(self._file)
+            # The number may be another file's in a moment.
+            self._file = -1
 
     def _found_end(self) -> int:
         """Where the last whole record of an earlier process ends."""
@@ -195,7 +217,7 @@ class Journal:
         self.is_torn = at < size
         if self._is_whole(at, size):
             # Not a crash in the middle of a record: another secret sealed it, as after a restore. It is not destroyed.
-            shutil.copyfile(self._path, self._beside())
+            self._copy_beside()
         return at
 
     def _is_whole(self, at: int, size: int) -> bool:

@@ -17,8 +17,10 @@ from bothwell.monitoring.feed import Site
 
 log = logging.getLogger("bothwell.devices")
 
+# What a database that is not to be reached, cannot write or lets us wait too long for a lock raises.
+OUTAGE = (OperationalError, InterfaceError)
 # What a database that is away, restarting or being migrated raises: the same may be taken down later.
-AWAY = (OperationalError, InterfaceError, ProgrammingError, InternalError)
+AWAY = (*OUTAGE, ProgrammingError, InternalError)
 SAME_LINE_EVERY_S = 30.0
 SITE_LIVES_S = 30.0
 # More devices than any clinic has: somebody makes them up, and nothing need be remembered of them.

@@ -1,16 +1,17 @@
 """Holds what a monitor said until the database has it, where nobody would send it again.
 
-It drops nothing while it has room, changes no order, and writes nothing to a disk. What waits is lost with the
-process: it says how much.
+It drops nothing while it has room, changes no order, and writes nothing to a disk itself. What waits is lost with the
+process: it says how much. While the database is away, what is of monitors on somebody is handed to whoever stands in.
 """
 
 import threading
 from collections import deque
 from datetime import datetime
+from typing import Any, Protocol
 
 from django.db import connection
 
-from bothwell.devices.keeping import AWAY, Calm, kind_of
+from bothwell.devices.keeping import AWAY, OUTAGE, Calm, kind_of
 from bothwell.monitoring import actions
 from bothwell.monitoring.feed import Report
 
@@ -20,10 +21,18 @@ RETRY_S = 1.0
 TRIES = 3
 
 
+class StandsIn(Protocol):
+    """Keeps what was said while the database is away (`standby`)."""
+
+    def keep(self, readings: Any, received_at: datetime) -> bool: ...
+    def seen(self, message: Report, received_at: datetime) -> None: ...
+
+
 class Outbox:
     """Reports in the order they came, each kept until it is taken down; one thread of its own does so."""
 
     def __init__(self, calm: Calm, most: int = MOST_REPORTS, retry_s: float = RETRY_S) -> None:
+        self.standby: StandsIn | None = None
         self._calm = calm
         self._retry_s = retry_s
         self._waiting: deque[tuple[Report, datetime]] = deque()
@@ -83,13 +92,26 @@ class Outbox:
         try:
             if not actions.record(report, received_at=received_at).is_known:
                 self._calm.say("a device that is not known here spoke")
+            if self.standby:
+                self.standby.seen(report, received_at)
             return True
         except AWAY as error:
             connection.close()
             self._calm.say(f"the database takes nothing, what monitors say waits: {kind_of(error)}")
+            if isinstance(error, OUTAGE):
+                self._hand_over()
             return False
         except Exception as error:
             # This report's own fault, or ours: it must not stand in the way of all that follow.
             connection.close()
             self._calm.say(f"a report could not be kept: {kind_of(error)}")
             return is_last_try
+
+    def _hand_over(self) -> None:
+        """Give what waits to whoever stands in, in order; what is of nobody's monitor goes on to wait here."""
+        with self._changed:
+            waiting = list(self._waiting) if self.standby else []
+        kept = {id(each) for each in waiting if self.standby and self.standby.keep(each[0].readings, each[1])}
+        with self._changed:
+            # Nothing here is forgotten that was not kept there: what came meanwhile stays, and so does the order.
+            self._waiting = deque(each for each in self._waiting if id(each) not in kept)

@@ -4,13 +4,15 @@ It never asks a device who its patient is or where it stands, sets nothing on a 
 device said into a log. Which monitor is on which patient is confirmed by a person. It is a program of its own:
 the only one that loads the library that speaks SDC.
 
-A device does not send again what it said. So what it said waits here, in order, while the database is away; what
+A device does not send again what it said. So what it said waits here, in order, until the database has it; while that
+is away, what is of devices on somebody lies in a journal of this process's own, and alarms go on (`standby`). What
 was determined before we called is asked for once, at each call, and what is known already changes nothing.
 """
 
 import logging
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -32,6 +34,7 @@ from bothwell.devices.keeping import AWAY, Calm, Clocks, Sites, kind_of
 from bothwell.devices.metrics import Coded, Metric, Said
 from bothwell.devices.outbox import Outbox
 from bothwell.devices.reading import HARMLESS
+from bothwell.devices.standby import Standby, speaks_sdc
 from bothwell.monitoring import actions
 
 WANTED = {Actions.EpisodicMetricReport, Actions.DescriptionModificationReport}
@@ -43,6 +46,8 @@ TICK_EVERY_S = 1.0
 # After a start every device gets time to be found before its silence counts.
 GRACE_S = 15.0
 STOP_PATIENCE_S = 3.0
+# The name of this process's journal: each has its own.
+JOURNAL = "standby-sdc"
 
 
 class CannotFollow(Exception):
@@ -143,15 +148,21 @@ class Desk:
     outbox: Outbox
     clocks: Clocks
     sites: Sites = field(default_factory=Sites)
+    standby: Standby | None = None
 
     def take(self, heard: Sequence[tuple[Metric, Said]], received_at: datetime) -> None:
         """Read one report; what is in it waits for the database, in order."""
         report = metrics.report(heard, received_at, self._ambient(heard))
         for kind in {problem.kind for problem in report.problems} - HARMLESS:
             self.calm.say(f"a value of a device was left out: {kind}")
-        if report.readings:
+        if report.readings and not self._waiting_behind(report, received_at):
             self.outbox.put(report, received_at)
         self.clocks.heard(report.newest, received_at)
+
+    def _waiting_behind(self, report: metrics.Report, received_at: datetime) -> bool:
+        """Whether it lies in the journal now, because what came before does so too."""
+        standby = self.standby
+        return standby is not None and standby.waits and standby.keep(report.readings, received_at)
 
     def _ambient(self, heard: Sequence[tuple[Metric, Said]]) -> dict[str, int | None]:
         """The pressure of the air where these devices stand; as last known while the database is away."""
@@ -326,6 +337,7 @@ class Listening:
         be_quiet()
         # Threads here live as long as the process: each keeps one connection of its own.
         connections["default"].settings_dict["OPTIONS"]["pool"] = False
+        self.desk.standby = self.desk.outbox.standby = Standby.at_home(self.desk.calm, JOURNAL, speaks_sdc)
         self.desk.outbox.start()
         for address in self._addresses:
             self._follow(address, lambda address=address: address)  # type: ignore[misc]
@@ -338,22 +350,32 @@ class Listening:
             line.stop()
         for line in self._lines.values():
             line.join(STOP_PATIENCE_S)
-        return self.desk.outbox.stop(STOP_PATIENCE_S)
+        lost = self.desk.outbox.stop(STOP_PATIENCE_S)
+        if self.desk.standby:
+            self.desk.standby.close()
+        return lost
 
     def _follow(self, name: str, find: Callable[[], str | None]) -> None:
         self._lines[name] = Line(find, self._tls, self.desk)
         self._lines[name].start()
 
     def _tick(self, stopping: threading.Event) -> None:
-        """Each second, look whether a signal has gone, as the listener for HL7 does; both may run."""
-        is_over = stopping.wait(GRACE_S)
-        while not is_over:
-            try:
-                actions.tick(datetime.now(UTC))
-            except Exception as error:
-                connection.close()
-                self.desk.calm.say(f"the watch for lost signals paused: {kind_of(error)}")
-            is_over = stopping.wait(TICK_EVERY_S)
+        """Each second, look around, and whether a signal has gone, as the listener for HL7 does; both may run."""
+        begun_s = time.monotonic()
+        while not stopping.is_set():
+            self._look_around(may_miss=time.monotonic() - begun_s >= GRACE_S)
+            stopping.wait(TICK_EVERY_S)
+
+    def _look_around(self, may_miss: bool) -> None:
+        now = datetime.now(UTC)
+        try:
+            # While the journal holds what the database has not got, a silence there means nothing.
+            is_well = self.desk.standby is None or self.desk.standby.look(now)
+            if is_well and may_miss:
+                actions.tick(now)
+        except Exception as error:
+            connection.close()
+            self.desk.calm.say(f"the watch for lost signals paused: {kind_of(error)}")
 
     def _look(self, stopping: threading.Event) -> None:
         """Every few seconds, look which devices are there; of these only those known here are called."""

@@ -1,8 +1,8 @@
 """Stands in while the database is away: what bound monitors say is kept in a journal, and alarms go on.
 
-It keeps nothing of a monitor that is on nobody, acknowledges nothing that is not safely on the disk, and writes
-no value, name or identifier into a log. The bedside monitor stays primary; what is shown meanwhile says that it
-is not in the record yet.
+It keeps nothing of a monitor that was seen to be on nobody (`Standby.keep`), acknowledges nothing that is not safely
+on the disk, and writes no value, name or identifier into a log. The bedside monitor stays primary; what is shown
+meanwhile says that it is not in the record yet.
 
 How it goes
 * While all is well it looks each second who is on which monitor, and remembers the last minutes of what was said.
@@ -15,28 +15,29 @@ How it goes
 import json
 import threading
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.db import InterfaceError, OperationalError, connection
+from django.db import connection
 
 from bothwell.devices import hl7v2
 from bothwell.devices.beds import Bed, Ward
 from bothwell.devices.er7 import Refusal
 from bothwell.devices.journal import CannotKeep, Journal, Place, key_from
 from bothwell.devices.keeping import AWAY, Calm, kind_of
+from bothwell.devices.keeping import OUTAGE as OUTAGE
 from bothwell.devices.reading import Reading
 from bothwell.devices.telling import Teller
 from bothwell.monitoring import feed
 
-OUTAGE = (OperationalError, InterfaceError)
 AT_ONCE = 256
 # After so many short rounds monitors are held for a moment, or a busy ward would never be caught up with.
 PATIENT_ROUNDS = 3
@@ -45,11 +46,24 @@ HELD_AT_MOST_S = 2.0
 # the devices minds neither.
 ANY_TIME = timedelta(days=2)
 ANY_AIR_MMHG = 760
+# A record the database refuses goes aside after so many tries, this long after the first: a migration that is under
+# way refuses everything, and is over by then. Technical, ours.
+TRIES = 3
+SETTLES_S = 30.0
 
 
 def is_outage(error: Exception) -> bool:
     """Whether the database is not to be reached, or cannot write; any other trouble is no reason to stand in."""
     return isinstance(error, OUTAGE)
+
+
+def speaks_sdc(device: str) -> bool:
+    """Whether this monitor is followed by `sdc`: there a device is named by an address of its own."""
+    return device.startswith("urn:uuid:")
+
+
+def speaks_hl7(device: str) -> bool:
+    return not speaks_sdc(device)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +73,34 @@ class Kept:
     readings: Sequence[Reading]
 
 
-class Standby:
-    """One listener's; `take` and `seen` may be called from several threads, `look` from one."""
+@dataclass(slots=True)
+class _Failing:
+    """The record the database refuses, since when and how often."""
 
-    def __init__(self, journal: Journal, teller: Teller, calm: Calm, aside: Path, key: bytes) -> None:
+    place: Place
+    since_s: float
+    tries: int = 0
+
+
+class Standby:
+    """One listener's; `take`, `keep` and `seen` may be called from several threads, `look` from one.
+
+    `is_mine`: the monitors that are heard here. What the others say another process hears; of their beds nothing is
+    told from here, for here they are silent.
+    """
+
+    def __init__(
+        self,
+        journal: Journal,
+        teller: Teller,
+        calm: Calm,
+        aside: Path,
+        key: bytes,
+        is_mine: Callable[[str], bool] = speaks_hl7,
+    ) -> None:
         self._journal, self._teller, self._calm = journal, teller, calm
-        self._aside, self._key = aside, key
+        self._aside, self._key, self._is_mine = aside, key, is_mine
+        self._failing: _Failing | None = None
         self._ward = Ward()
         self._lock = threading.Lock()
         self._place = Place()
@@ -78,18 +114,22 @@ class Standby:
             calm.say("what monitors said while the database was away is taken down now")
 
     @classmethod
-    def at_home(cls, calm: Calm) -> "Standby | None":
-        """That of this installation; none without its secret, or where another listener stands in already."""
+    def at_home(
+        cls, calm: Calm, name: str = "standby", is_mine: Callable[[str], bool] = speaks_hl7
+    ) -> "Standby | None":
+        """That of this installation, in files of this name, which one process has at a time; none without its secret,
+        or where another listener stands in already.
+        """
         if not settings.SECRET_KEY_IS_SET:
             return None
         run, key = Path(settings.HOME) / "run", key_from(settings.SECRET_KEY)
         try:
             run.mkdir(mode=0o700, parents=True, exist_ok=True)
-            journal = Journal(run / "standby.journal", key)
+            journal = Journal(run / f"{name}.journal", key)
         except (CannotKeep, OSError) as error:
             calm.say(f"nothing can be kept while the database is away: {kind_of(error)}")
             return None
-        return cls(journal, Teller(Path(settings.HEARD)), calm, run / "standby.aside", key)
+        return cls(journal, Teller(Path(settings.HEARD)), calm, run / f"{name}.aside", key, is_mine)
 
     @property
     def waits(self) -> bool:
@@ -107,7 +147,7 @@ class Standby:
 
     # ── what monitors say ──
 
-    def seen(self, message: hl7v2.Message, received_at: datetime) -> None:
+    def seen(self, message: feed.Report, received_at: datetime) -> None:
         """Remember what was taken down, for the case that the database goes away. Never raises."""
         with suppress(Exception), self._lock:
             self._ward.remember(message.readings, received_at)
@@ -115,21 +155,31 @@ class Standby:
     def take(self, message: bytes, received_at: datetime) -> hl7v2.Message | None:
         """The message, once what its bound monitors said is safely in the journal; none if it is not."""
         read = self._read(message, received_at)
-        if read is None:
-            return None
-        bound = [reading for reading in read.readings if self._ward.bed_of(reading.device_id)]
-        if not bound:
-            return None
+        return read if read is not None and self.keep(read.readings, received_at) else None
+
+    def keep(self, readings: Sequence[Reading], received_at: datetime) -> bool:
+        """Whether what is said together is safely in the journal; never where none of these monitors is on anybody.
+
+        Who is on which monitor was looked up a second ago or more. A message (a gateway's) that speaks of somebody is
+        acknowledged whole, so what else is in it must not be lost: a monitor may have been put on since. Therefore it
+        is kept too, encrypted, if it is of a monitor of this clinic and came after the last look; who was on it then
+        is decided when it is taken down, and of a monitor on nobody nothing is. What came before a look that saw the
+        monitor on nobody is kept nowhere. A message of monitors on nobody alone is not acknowledged, and comes again.
+        """
+        ward = self._ward
+        if not any(ward.bed_of(reading.device_id) for reading in readings):
+            return False
+        kept = [each for each in readings if ward.may_be_on_somebody(each.device_id, received_at)]
         try:
-            self._journal.append(_written(bound, received_at))
+            self._journal.append(_written(kept, received_at))
         except (CannotKeep, OSError) as error:
             self._calm.say(f"the journal takes no message, monitors send again: {kind_of(error)}")
-            return None
+            return False
         self._go_away()
         # The message is kept: whatever goes wrong with showing it must not make the monitor say it again.
         with suppress(Exception):
-            self._follow(bound, received_at)
-        return read
+            self._follow(kept, received_at)
+        return True
 
     def _read(self, message: bytes, received_at: datetime) -> hl7v2.Message | None:
         """The message as it is to be understood where its first bound monitor stands."""
@@ -146,12 +196,23 @@ class Standby:
         with self._lock:
             for reading in readings:
                 bed = self._ward.bed_of(reading.device_id)
-                # What was held back from before this patient is in the journal, and is nobody's alarm here.
-                if bed is not None and reading.observed_at >= bed.devices[reading.device_id]:
+                if bed is not None:
                     said.setdefault(bed.session.id, (bed, []))[1].append(reading)
-            for bed, theirs in said.values():
-                bed.hear(theirs, received_at)
-                self._teller.tell(bed.told(received_at))
+            self._tell(
+                received_at,
+                [(bed, partial(_hear, bed, theirs, received_at)) for bed, theirs in said.values()],
+            )
+
+    def _tell(self, at: datetime, steps: Iterable[tuple[Bed, Callable[[], None]]]) -> None:
+        """Carry these beds' watches on, and tell the pages; one that fails stops none of the others."""
+        told = []
+        for bed, step in steps:
+            try:
+                step()
+                told.append(bed.told(at))
+            except Exception as error:
+                self._calm.say(f"a bed's alarms could not be followed: {kind_of(error)}")
+        self._teller.tell(*told)
 
     # ── the look around, each second ──
 
@@ -161,7 +222,7 @@ class Standby:
             if self.waits and not self._replay():
                 self._stand_in(now)
                 return False
-            ward = self._ward.looked(time.monotonic())
+            ward = self._ward.looked(time.monotonic(), now)
         except AWAY as error:
             connection.close()
             self._calm.say(f"the database is away, alarms go on without it: {kind_of(error)}")
@@ -171,7 +232,11 @@ class Standby:
             # Ours to mend; the watch over lost signals must go on all the same.
             connection.close()
             self._calm.say(f"who is on which monitor could not be looked up: {kind_of(error)}")
-            return True
+            if self._journal.is_empty:
+                return True
+            # While the journal holds what the database has not got, a silence there means nothing.
+            self._stand_in(now)
+            return False
         with self._lock:
             self._ward = ward
         self._come_back()
@@ -191,9 +256,8 @@ class Standby:
     def _stand_in(self, now: datetime) -> None:
         self._is_away = True
         with self._lock:
-            for bed in self._ward.beds.values():
-                bed.pass_time(now)
-            self._teller.tell(*(bed.told(now) for bed in self._ward.beds.values()))
+            mine = [bed for bed in self._ward.beds.values() if any(map(self._is_mine, bed.devices))]
+            self._tell(now, [(bed, partial(bed.pass_time, now)) for bed in mine])
 
     # ── when it is back ──
 
@@ -204,8 +268,8 @@ class Standby:
             while not self._closing.is_set():
                 batch = list(islice(self._journal.records(self._place), AT_ONCE))
                 if batch:
-                    self._take_down([record for record, _ in batch])
-                    self._place = batch[-1][1]
+                    if not self._take_down(batch):
+                        return False
                 elif self._emptied():
                     return True
                 rounds += len(batch) < AT_ONCE
@@ -229,40 +293,70 @@ class Standby:
             self._journal.put_aside(self._place)
         return False
 
-    def _take_down(self, records: Sequence[bytes]) -> None:
-        reports = [_report(record) for record in records]
+    def _take_down(self, batch: Sequence[tuple[bytes, Place]]) -> bool:
+        """Whether all of these are done with. Raises what a database that is away raises."""
         try:
-            _record_all(reports)
-        except AWAY:
+            feed.record_all([_report(record) for record, _ in batch])
+        except OUTAGE:
             connection.close()
             raise
         except Exception:
             connection.close()
-            for record, report in zip(records, reports, strict=True):
-                self._take_one(record, report)
+            return all(self._take_one(record, place) for record, place in batch)
+        self._place = batch[-1][1]
+        return True
 
-    def _take_one(self, record: bytes, report: tuple[Kept, datetime]) -> None:
-        """One by one, so that what cannot be taken down stands in nobody's way; it is kept aside."""
+    def _take_one(self, record: bytes, place: Place) -> bool:
+        """Whether this one is done with: taken down, or such that it never will be and kept aside, so that it stands
+        in nobody's way. `place`: behind it.
+        """
         try:
-            feed.record(report[0], received_at=report[1])
-        except AWAY:
+            report, received_at = _report(record)
+            feed.record(report, received_at=received_at)
+        except OUTAGE:
             connection.close()
             raise
         except Exception as error:
             connection.close()
-            self._calm.say(
-                f"a message of the journal cannot be taken down, it is kept aside: {kind_of(error)}"
-            )
+            if not self._is_at_fault(place, error) or not self._put_aside(record, error):
+                return False
+        self._place, self._failing = place, None
+        return True
+
+    def _is_at_fault(self, place: Place, error: Exception) -> bool:
+        """Whether it is this record, and not a database that is being migrated and refuses whatever it is given.
+        Raises what a database that is away raises.
+        """
+        if not isinstance(error, AWAY):
+            return True
+        now_s = time.monotonic()
+        if self._failing is None or self._failing.place != place:
+            self._failing = _Failing(place, now_s)
+        self._failing.tries += 1
+        self._calm.say(f"the database refuses a message of the journal, it is tried again: {kind_of(error)}")
+        if self._failing.tries < TRIES or now_s - self._failing.since_s < SETTLES_S:
+            return False
+        with connection.cursor() as cursor:
+            cursor.execute("select 1")
+        return True
+
+    def _put_aside(self, record: bytes, error: Exception) -> bool:
+        self._calm.say(f"a message of the journal cannot be taken down, it is kept aside: {kind_of(error)}")
+        try:
             aside = Journal(self._aside, self._key)
             try:
                 aside.append(record)
             finally:
                 aside.close()
+        except (CannotKeep, OSError) as trouble:
+            self._calm.say(f"nothing can be kept aside: {kind_of(trouble)}")
+            return False
+        return True
 
 
-def _record_all(reports: Sequence[tuple[Kept, datetime]]) -> None:
-    """All of them in one transaction."""
-    feed.record_all(reports)
+def _hear(bed: Bed, readings: Iterable[Reading], received_at: datetime) -> None:
+    """What was held back from before this patient is in the journal, and is nobody's alarm here."""
+    bed.hear([each for each in readings if bed.is_of(each, received_at)], received_at)
 
 
 # ── what lies in the journal ──────────────────────────────────────────────────────────────────────────────

@@ -43,7 +43,7 @@ class Serious(StrEnum):
 
 
 class Prescriber(StrEnum):
-    """What the prescriber knows of it, as the sentence that is kept in front of what was done."""
+    """What the prescriber knows of it, as a sentence. Older events keep it in front of what was done."""
 
     TOLD = "Prescriber told."
     SAW = "Prescriber saw it."
@@ -159,6 +159,8 @@ class Said:
     ended_at: datetime | None = None
     serious_because: tuple[str, ...] = ()
     prescriber: str = ""
+    prescriber_told: str = ""
+    prescriber_told_at: datetime | None = None
     action_taken: str = ""
     follow_up_on: date | None = None
     follow_up: str = ""
@@ -191,6 +193,7 @@ def faults(
         *_of_term(said, term),
         *_of_times(said, arrived_at, now),
         *_of_seriousness(said),
+        *_of_prescriber(said, now),
         *_of_follow_up(said, today, kept_on),
         *_of_lengths(said),
     ]
@@ -251,6 +254,21 @@ def _of_seriousness(said: Said) -> Iterable[Fault]:
         yield Fault("prescriber", "Choose among the answers given.")
 
 
+def _of_prescriber(said: Said, now: datetime) -> Iterable[Fault]:
+    """Told is somebody, at a time; what was not told is neither."""
+    is_told = said.prescriber == Prescriber.TOLD
+    if is_told and not said.prescriber_told:
+        yield Fault("prescriber_told", "Say which prescriber was told.")
+    if is_told and said.prescriber_told_at is None:
+        yield Fault("prescriber_told_at", "Say when.")
+    if said.prescriber_told_at is not None and said.prescriber_told_at > now:
+        yield Fault("prescriber_told_at", "This time is still to come.")
+    elif said.prescriber_told_at and said.began_at and said.prescriber_told_at < said.began_at:
+        yield Fault("prescriber_told_at", "This is before it began.")
+    if not is_told and (said.prescriber_told or said.prescriber_told_at):
+        yield Fault("prescriber", "A prescriber or a time is given: then it was told.")
+
+
 def _of_death(said: Said, because: set[str]) -> Iterable[Fault]:
     if Serious.DEATH not in because:
         yield Fault("serious_because", "Death is serious: tick it.")
@@ -275,17 +293,20 @@ def _of_lengths(said: Said) -> Iterable[Fault]:
             yield Fault(name, f"This holds up to {LONGEST[name]} characters. Shorten it; nothing was lost.")
 
 
-def done_in_words(prescriber: str, action_taken: str) -> str:
-    """What was done as it is kept: what the prescriber knows first, so that it can be read at a glance."""
-    return " ".join(part for part in (prescriber, action_taken.strip()) if part)
-
-
 def done_apart(kept: str) -> tuple[str, str]:
-    """What the prescriber knows, and what was done: the two parts of what `done_in_words` made."""
+    """What the prescriber knows, and what was done: older events keep both in one text, the first in front."""
     for known in Prescriber:
         if kept.startswith(known):
             return known.value, kept.removeprefix(known).strip()
     return "", kept
+
+
+def knows(code: str, action_taken: str) -> Prescriber | None:
+    """What the prescriber knows, by the code of the row, or for an older one by its text; none where nobody said."""
+    if code:
+        return Prescriber[code.upper()]
+    said, _ = done_apart(action_taken)
+    return Prescriber(said) if said else None
 
 
 # ── what is still to be done ──────────────────────────────────────────────────────────────────────────────
@@ -296,6 +317,7 @@ class Noted(Protocol):
 
     follow_up_on: date | None
     follow_up: str
+    prescriber_knows: str
     action_taken: str
     grade: int
 
@@ -318,7 +340,7 @@ def due(events: Sequence[Event], today: date) -> list[FollowUp]:
     """What is to be done about these events: the prescriber to be told first, then by day; later days included."""
     found = []
     for event in events:
-        if event.action_taken.startswith(Prescriber.NOT_YET):
+        if knows(event.prescriber_knows, event.action_taken) is Prescriber.NOT_YET:
             found.append(FollowUp(event, "Tell the prescriber", None, True, False))
         if event.follow_up_on is not None:
             on = event.follow_up_on

@@ -5,21 +5,23 @@ A row is never changed: what is learnt later is a new row beside the old. Nothin
 
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.db import IntegrityError, connection, transaction
+from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
-from bothwell.couples.models import Clinic, Contact, Person
-from bothwell.dosing import actions as dosing
+from bothwell.couples.models import Clinic, Contact, Person, Role
+from bothwell.dosing import checklist_actions, session_actions
 from bothwell.dosing.models import DosingSession
 from bothwell.instruments import safety_actions
 from bothwell.later import tell
 from bothwell.monitoring import adverse, next_day
-from bothwell.monitoring.models import AdverseEvent, NextDayCall
+from bothwell.monitoring.models import AdverseEvent, NextDayCall, NextDayThoughts
 from bothwell.privacy import audit
 from bothwell.refusal import Refused, Stale
 
@@ -78,6 +80,8 @@ def _keep(
     revises: AdverseEvent | None = None,
     reason: str = "",
 ) -> AdverseEvent:
+    if said.prescriber_told and said.prescriber_told not in prescribers():
+        raise Refused("Choose a prescriber of this clinic.")
     faults = faults_of(session, said, revises)
     if faults:
         raise Refused(faults[0].sentence)
@@ -92,6 +96,11 @@ def _keep(
     audit.log(did, by=by, subject=session.subject_id, item_kind=KIND, item_id=row.id)
     tell("room", session.id)
     return row
+
+
+def prescribers() -> dict[str, Person]:
+    """Who can have been told: the prescribers of the viewer's clinic now, by id as text."""
+    return checklist_actions.staff_who_are(Role.PRESCRIBER)
 
 
 def faults_of(
@@ -123,7 +132,10 @@ def _columns(said: adverse.Said) -> dict[str, Any]:
         "ended_at": said.ended_at,
         "is_serious": bool(said.is_serious),
         "serious_because": ", ".join(said.serious_because) if said.is_serious else "",
-        "action_taken": adverse.done_in_words(said.prescriber, said.action_taken),
+        "prescriber_knows": adverse.Prescriber(said.prescriber).name.lower() if said.prescriber else "",
+        "prescriber_told_id": UUID(said.prescriber_told) if said.prescriber_told else None,
+        "prescriber_told_at": said.prescriber_told_at,
+        "action_taken": said.action_taken.strip(),
         "outcome": said.outcome,
         "follow_up_on": said.follow_up_on,
         "follow_up": said.follow_up.strip(),
@@ -133,7 +145,8 @@ def _columns(said: adverse.Said) -> dict[str, Any]:
 
 def as_said(event: AdverseEvent) -> adverse.Said:
     """A kept event as it was described, to begin a revision with."""
-    prescriber, action_taken = adverse.done_apart(event.action_taken)
+    known = adverse.knows(event.prescriber_knows, event.action_taken)
+    action_taken = event.action_taken if event.prescriber_knows else adverse.done_apart(event.action_taken)[1]
     return adverse.Said(
         code=event.code or adverse.OTHER,
         grade=event.grade,
@@ -144,7 +157,9 @@ def as_said(event: AdverseEvent) -> adverse.Said:
         wanted=event.wanted,
         ended_at=event.ended_at,
         serious_because=tuple(each for each in event.serious_because.split(", ") if each),
-        prescriber=prescriber,
+        prescriber=known.value if known else "",
+        prescriber_told=str(event.prescriber_told_id or ""),
+        prescriber_told_at=event.prescriber_told_at,
         action_taken=action_taken,
         follow_up_on=event.follow_up_on,
         follow_up=event.follow_up,
@@ -160,7 +175,8 @@ def call(*, by: Person, session_id: UUID, said: next_day.Said, request_id: UUID)
     """Keep one call after a session: reached or not, what was said, when to ring again, or given up with a reason.
 
     Thoughts of not living raise the safety task of the person's prescriber and individual therapist, in the same
-    transaction. The same `request_id` again changes nothing. Raises Refused, or Stale when the call is done.
+    transaction; what was answered lies apart, for fewer eyes (docs/privacy.md). The same `request_id` again changes
+    nothing. Raises Refused, or Stale when the call is done.
     """
     session = _session(by, session_id)
     if session.ended_at is None or session.started_at is None or session.outcome not in DOSED:
@@ -169,7 +185,7 @@ def call(*, by: Person, session_id: UUID, said: next_day.Said, request_id: UUID)
     calls = NextDayCall.objects.filter(session=session)
     if known := calls.filter(request_id=request_id).first():
         return known
-    if calls.filter(is_closed=True).exists():
+    if calls.filter(is_closed=True, author__isnull=False).exists():  # one that was missed may be made late
         raise Stale(CALL_IS_DONE)
     said = replace(said, answers=_asked(said.answers, said.was_reached), note=_fits(said.note))
     faults = faults_of_call(session, said)
@@ -180,12 +196,16 @@ def call(*, by: Person, session_id: UUID, said: next_day.Said, request_id: UUID)
         request_id=request_id,
         at=said.at,
         was_reached=said.was_reached,
-        answers=said.answers,
+        answers={name: answer for name, answer in said.answers.items() if name != next_day.THOUGHTS},
         note=said.note,
         next_at=None if said.was_reached else said.next_at,
         is_closed=next_day.closes(said, ended_at=session.ended_at, zone=_zone(session)),
     )
     row.save(force_insert=True)
+    if next_day.THOUGHTS in said.answers:
+        NextDayThoughts(**_about(by, session), call=row, answer=said.answers[next_day.THOUGHTS]).save(
+            force_insert=True
+        )
     audit.log(
         "rang after a session" if said.was_reached else "tried to ring after a session",
         by=by,
@@ -195,6 +215,50 @@ def call(*, by: Person, session_id: UUID, said: next_day.Said, request_id: UUID)
     )
     _raise_thoughts(by, session, said)
     return row
+
+
+def close_missed(*, now: datetime) -> int:
+    """Close the calls that nobody made in time, each with a row that says so and a line in the log; how many.
+
+    For the worker, who reads of a call only when it was made and whether it is done.
+    """
+    calls = NextDayCall.objects.filter(session_id=OuterRef("id"), is_closed=True)
+    old = DosingSession.objects.select_related("clinic").only(
+        "clinic_id", "subject_id", "couple_id", "ended_at", "clinic__timezone"
+    )
+    waiting = old.filter(
+        ~Exists(calls),
+        started_at__isnull=False,
+        ended_at__lte=now - timedelta(days=next_day.MISSED_AFTER_DAYS),
+        outcome__in=DOSED,
+    )
+    return sum(_closed(session, now) for session in waiting.order_by("ended_at", "id"))
+
+
+@transaction.atomic
+def _closed(session: DosingSession, now: datetime) -> bool:
+    """Whether this call was closed as missed now."""
+    assert session.ended_at is not None
+    _one_at_a_time(session.id)
+    calls = NextDayCall.objects.filter(session_id=session.id).only("at", "next_at", "is_closed")
+    due = next_day.due(session.ended_at, list(calls), zone=_zone(session), now=now)
+    if not next_day.is_missed(due, now):
+        return False
+    row = NextDayCall(
+        clinic_id=session.clinic_id,
+        subject_id=session.subject_id,
+        couple_id=session.couple_id,
+        session_id=session.id,
+        at=now,
+        was_reached=False,
+        note=next_day.MISSED_NOTE,
+        is_closed=True,
+    )
+    row.save(force_insert=True)
+    audit.log_service(
+        "calls", "closed a missed call", clinic=session.clinic_id, subject=session.subject_id, item_id=row.id
+    )
+    return True
 
 
 def faults_of_call(session: DosingSession, said: next_day.Said) -> list[adverse.Fault]:
@@ -234,7 +298,7 @@ def _session(by: Person, session_id: UUID) -> DosingSession:
     session = DosingSession.objects.select_related("clinic").filter(id=session_id).first()
     if session is None:
         raise Refused("There is no such session here.")
-    if not dosing.may_chart(by, session):
+    if not session_actions.may_chart(by, session):
         raise Refused(NOT_YOURS)
     return session
 

@@ -27,7 +27,8 @@ The rules, in the order they matter
 7. *Quiet is for a while, and seen.* While alarms are paused or off nothing is called, the watch goes on, and what
    stands goes on to stand; with the pause's end what holds then is called at once, once. What came and went in
    between is in the chart and is not called; what came late meanwhile, of the time before, is.
-8. *Nobody answers: the next is called*, level after level, once each.
+8. *Nobody answers: the next is called*, level after level, once each. Our own clock set back makes nobody wait longer
+   than twice: `our_clock`.
 9. *Each source for itself.* Where two sensors speak of one quantity without a pause (the heart rate of the ECG
    and of the oximeter), a normal value of one does not end what holds for the other, unless that has fallen
    silent; the condition is that of the worse.
@@ -65,6 +66,7 @@ from bothwell.monitoring.limits import (
     default_limits,
     with_baseline,
 )
+from bothwell.monitoring.our_clock import ASKEW, brought_back
 from bothwell.monitoring.pausing import has_run_out
 from bothwell.monitoring.runs import SAME_STRETCH, Run, advance, level_of, replay, runs_in
 from bothwell.monitoring.vitals import format_number, format_value
@@ -101,6 +103,8 @@ LAST_LEVEL = 3
 def step(limits: Limits, state: ChannelState, reading: AlarmReading | Tick) -> Outcome:
     """The channel after a reading or the passing of time, and what happened to its alarms."""
     at = reading.at if isinstance(reading, Tick) else reading.received_at
+    # Only the passing of time tells that our clock was set back: a reading may come late from a journal.
+    state = brought_back(state, at) if isinstance(reading, Tick) else state
     if not has_run_out(state, at):
         return _fold(limits, state, reading)
     state, said = _speak(limits, state, at)
@@ -423,8 +427,11 @@ def _beyond(value: Decimal, rule: Rule) -> str:
 
 
 def _hear(state: ChannelState, at: datetime, placed: AlarmReading, newest: datetime | None) -> ChannelState:
-    """A reading newer than all before it is a sign of life; a late or corrected one is not."""
-    if newest is not None and placed.ordered_at <= newest:
+    """A reading newer than all before it is a sign of life; a late or corrected one is not.
+
+    What lies ahead of its arrival came before our clock was set back: beside that nothing could be newer.
+    """
+    if newest is not None and placed.ordered_at <= newest and newest - at <= ASKEW:
         return state
     return replace(state, heard_at=at if state.heard_at is None else max(at, state.heard_at))
 

@@ -1,7 +1,8 @@
 """Whether a monitor's clock tells our time, from what it says about now.
 
 It never corrects a time: a reading keeps the monitor's own time beside ours, and people are told when the two
-differ. It moves no reading to another person, and sets no clock.
+differ. It sets no clock. Only on whom a monitor was when it observed something is asked by our clock (`by_ours`), for
+the confirmations were made by ours.
 
 The lateness of a reading is our time of arrival less the monitor's time of observation: the error of its clock
 plus a short way. What a monitor held back through a gap comes late too, but quickly after each other: a look at
@@ -25,6 +26,10 @@ FEWEST_LOOKS = 3
 RECENT = timedelta(minutes=30)
 # The way from the monitor to us is not always equally long.
 JITTER = timedelta(seconds=2)
+# An error is taken for this reading's too if it came at least so late, but for this; technical, ours.
+MUCH_ALIKE = timedelta(seconds=30)
+# A clock not looked at for longer may have been set meanwhile.
+REMEMBERED = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +69,34 @@ def behind(clock: Clock) -> timedelta | None:
     if len(clock.looks) < FEWEST_LOOKS:
         return None
     return timedelta(seconds=median(each.behind.total_seconds() for each in clock.looks))
+
+
+def may_be_off(observed_at: datetime, received_at: datetime) -> bool:
+    """Whether it came so late, or so early, that the error of the clock is to be asked for at all."""
+    return abs(received_at - observed_at) > MUCH_ALIKE
+
+
+def by_ours(clock: Clock, observed_at: datetime, received_at: datetime) -> datetime:
+    """When a reading was observed by our clock, as far as can be told; never later than it came.
+
+    A clock known to be behind is allowed for only where the reading came as late as that and the last look said so
+    too: once the clock was set right, what comes late was held back. One that is ahead is allowed for only in what
+    was held back; what comes at once was observed now.
+    """
+    lateness, error = received_at - observed_at, _known_error(clock, received_at)
+    if error > timedelta(0):
+        is_so = clock.last is not None and min(lateness, clock.last.behind) >= error - MUCH_ALIKE
+    else:
+        is_so = lateness > MUCH_ALIKE
+    return min(observed_at + error if is_so else observed_at, received_at)
+
+
+def _known_error(clock: Clock, at: datetime) -> timedelta:
+    """By how much the clock is behind ours, where that is known to be wrong; else nothing."""
+    error = behind(clock)
+    if error is None or clock.last is None or abs(error) <= OFF_AFTER:
+        return timedelta(0)
+    return error if abs(at - clock.last.at) <= REMEMBERED else timedelta(0)
 
 
 def trouble(clock: Clock) -> str:

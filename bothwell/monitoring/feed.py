@@ -4,13 +4,14 @@ It never keeps what a monitor says while it is on nobody, and speaks for no pers
 
 Where a reading goes. A person confirmed which monitor is on whom, from when and until when. A reading belongs
 to the session whose confirmation held when it was observed, so what a monitor held back for the last patient
-never lands on the next. What was observed before a session ended and comes later is kept, without an alarm.
+never lands on the next; a clock that is known to be off is allowed for (`clocks.by_ours`). What was observed before
+a session ended and comes later is kept, without an alarm.
 """
 
 import json
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 from decimal import Decimal
 from typing import Any, Protocol
 from uuid import UUID
@@ -25,6 +26,8 @@ from bothwell.monitoring.watch import Entry, insert_all, judge, printable, touch
 
 # What a reading's column can hold; a monitor that says more has said nothing.
 BEYOND_ALL = Decimal(1_000_000)
+# Longer than a time may be ahead of its arrival (`vitals`), or a clock be known to be ahead without being refused.
+AHEAD_AT_MOST = timedelta(minutes=10)
 # The status of a value that takes the place of an earlier one.
 CORRECTS = "C"
 
@@ -165,11 +168,12 @@ class _Message:
 def _placed(
     readings: Sequence[Reported], bindings: Mapping[str, list[Any]], received_at: datetime
 ) -> _Message:
-    """Each reading on the session whose monitor said it, as a person confirmed."""
+    """Each reading on the session whose monitor said it, as a person confirmed: by our clock, as they did."""
     placed = []
     for reading in readings:
-        for device_id, since, until, session in bindings.get(reading.device_id, ()):
-            if session and since <= reading.observed_at and (until is None or reading.observed_at < until):
+        for device_id, clock, since, until, session in bindings.get(reading.device_id, ()):
+            at = clocks.by_ours(clock, reading.observed_at, received_at)
+            if session and since <= at and (until is None or at < until):
                 placed.append((session, reading, device_id))
                 break
     is_known = any(reading.device_id in bindings for reading in readings)
@@ -229,13 +233,19 @@ def _tell(sessions: Collection[UUID]) -> None:
 
 
 def _bindings(readings: Iterable[Reported]) -> dict[str, list[Any]]:
-    """By device identifier: (device, since, until, session) of every confirmation that may concern these."""
-    times = [reading.observed_at for reading in readings]
+    """By device identifier: (device, clock, since, until, session) of every confirmation that may concern these."""
+    readings = list(readings)
     found: dict[str, list[Any]] = {}
-    if not times:
+    if not readings:
         return found
+    # What a clock shows that is ahead was observed earlier than it says.
+    earliest = min(reading.observed_at for reading in readings) - AHEAD_AT_MOST
+    # Read only where a time is off: nearly never, and it is long.
+    now = datetime.now(UTC)
+    off = {each.device_id for each in readings if clocks.may_be_off(each.observed_at, now)}
     all_bindings = rows(
-        "select d.identifier, d.id, b.recorded_at, least(b.until, s.ended_at), "
+        "select d.identifier, d.id, case when d.identifier = any(%s) then d.clock::text end, "
+        "b.recorded_at, least(b.until, s.ended_at), "
         "s.id, s.clinic_id, s.subject_id, s.couple_id, s.started_at, s.ended_at, p.id, p.sha256, k.route "
         "from bothwell_device d "
         "left join bothwell_binding b on b.device_id = d.id and (b.until is null or b.until > %s) "
@@ -243,11 +253,14 @@ def _bindings(readings: Iterable[Reported]) -> dict[str, list[Any]]:
         "left join bothwell_course k on k.id = s.course_id "
         "left join bothwell_protocolversion p on p.id = k.protocol_id "
         "where d.identifier = any(%s) and not d.is_retired",
-        [min(times), _speakable({reading.device_id for reading in readings})],
+        [_speakable(off), earliest, _speakable({reading.device_id for reading in readings})],
     )
-    for identifier, device_id, since, until, *session in all_bindings:
+    read: dict[str, clocks.Clock] = {}
+    for identifier, device_id, written, since, until, *session in all_bindings:
         watched = Watched(*session) if session[0] else None
-        found.setdefault(identifier, []).append((device_id, since, until, watched))
+        if identifier not in read:
+            read[identifier] = clocks.from_json(json.loads(written)) if written else clocks.Clock()
+        found.setdefault(identifier, []).append((device_id, read[identifier], since, until, watched))
     return found
 
 

@@ -14,6 +14,8 @@ from bothwell.monitoring.adverse import Fault
 
 CALL_FROM: Final = time(9)
 """On the day after, by the clinic's clock. Ours, to confirm."""
+MISSED_AFTER_DAYS: Final = 14
+"""So many days after it was due, a call that nobody made is listed as missed and closed. Ours, default-to-confirm."""
 FORM_WITHIN: Final = timedelta(days=7)
 """A safety programme's form is due within 7 days of the session (esketamine programme, clinical paper 1.4)."""
 THOUGHTS: Final = "thoughts"
@@ -148,11 +150,12 @@ class Rung(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """When the next call of one session is due, and how that stands now."""
+    """When the next call of one session is due, how that stands now, and when it counts as missed."""
 
     at: datetime
     is_due: bool
     is_overdue: bool
+    missed_at: datetime
 
 
 def due(ended_at: datetime, calls: Sequence[Rung], *, zone: tzinfo, now: datetime) -> Due | None:
@@ -161,7 +164,17 @@ def due(ended_at: datetime, calls: Sequence[Rung], *, zone: tzinfo, now: datetim
         return None
     newest = max(calls, key=lambda call: call.at, default=None)
     at = newest.next_at if newest and newest.next_at else first_call_at(ended_at, zone)
-    return Due(at, at <= now, at.astimezone(zone).date() < now.astimezone(zone).date())
+    is_overdue = at.astimezone(zone).date() < now.astimezone(zone).date()
+    return Due(at, at <= now, is_overdue, at + timedelta(days=MISSED_AFTER_DAYS))
+
+
+def is_missed(due: Due | None, now: datetime) -> bool:
+    """Whether this call is no longer waited for: it was due, and nobody made it in all that time."""
+    return due is not None and due.missed_at <= now
+
+
+MISSED_NOTE: Final = f"Closed by Bothwell: nobody was reached within {MISSED_AFTER_DAYS} days (default, to confirm by this clinic)."
+"""Stands as the reason on a call that was missed."""
 
 
 def first_call_at(ended_at: datetime, zone: tzinfo) -> datetime:

@@ -13,7 +13,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from bothwell.couples.models import Contact, Person
-from bothwell.dosing import actions as dosing
+from bothwell.dosing import session_actions
 from bothwell.dosing.models import Administration, DosingSession, VialUse
 from bothwell.later import tell
 from bothwell.monitoring import programme
@@ -251,7 +251,7 @@ def _held(by: Person, session_id: UUID) -> DosingSession:
         .filter(id=session_id)
         .first()
     )
-    if session is None or not dosing.may_chart(by, session):
+    if session is None or not session_actions.may_chart(by, session):
         raise Refused("Only this person's nurse or prescriber can do this.")
     return session
 

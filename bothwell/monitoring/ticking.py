@@ -5,9 +5,10 @@ It hears no monitor and judges no value: `feed` takes readings down; `alarms`, `
 """
 
 import json
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.db import transaction
@@ -34,6 +35,9 @@ from bothwell.monitoring.watch import (
 )
 from bothwell.pathway.protocol import Route
 
+# How long one session's tick waits for a channel that somebody else is writing; technical, ours.
+BRIEFLY = "500ms"
+
 
 @dataclass(frozen=True, slots=True)
 class Open:
@@ -50,6 +54,7 @@ def tick(now: datetime) -> int:
 
     Called every second or two by the listener. Each session is a transaction of its own.
     """
+    clock = _clock_from(now)
     found = [
         Open(Watched(*session), is_bound, minutes)
         for is_bound, minutes, *session in rows(
@@ -63,7 +68,7 @@ def tick(now: datetime) -> int:
     changed, trouble = 0, None
     for each in found:
         try:
-            changed += _tick(replace(each, last=last.get(each.session.id, {})), now)
+            changed += _tick(replace(each, last=last.get(each.session.id, {})), clock)
         except Exception as error:
             # One session's fault must not stop the time of the others.
             trouble = trouble or error
@@ -91,9 +96,17 @@ def _last_observed(sessions: Sequence[UUID]) -> dict[UUID, dict[str, datetime]]:
     return found
 
 
+def _clock_from(now: datetime) -> Callable[[], datetime]:
+    """Our time as it goes on from `now`, in whole seconds: a tick may wait for a lock, and what was heard meanwhile
+    must not seem to lie ahead of us.
+    """
+    begun_s = time.monotonic()
+    return lambda: now + timedelta(seconds=int(time.monotonic() - begun_s))
+
+
 @transaction.atomic
-def _tick(open_: Open, now: datetime) -> int:
-    session = open_.session
+def _tick(open_: Open, clock: Callable[[], datetime]) -> int:
+    session, now = open_.session, clock()
     states = _peeked(open_)
     limits = _limits_for_time(open_, states)
     due = [
@@ -101,7 +114,9 @@ def _tick(open_: Open, now: datetime) -> int:
     ]
     if not due:
         return 0
-    channels = lock(session, due)
+    # Whoever holds a channel for long must not hold up the time of all the other sessions: it is looked at again.
+    rows("select set_config('lock_timeout', %s, true)", [BRIEFLY])
+    channels, now = lock(session, due), clock()
     if MONITOR in channels:
         # Looked at anew behind the lock: what was missing may have spoken meanwhile.
         states = _peeked(open_)

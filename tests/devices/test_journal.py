@@ -2,6 +2,7 @@
 
 import os
 import threading
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -173,3 +174,71 @@ def test_many_at_once_are_all_kept_and_share_the_wait(
     for each in said:
         assert [record for record in kept if record in each] == each, "one thread's order changed"
     assert len(syncs) <= len(kept)
+
+
+def test_what_was_cut_off_while_it_waited_for_the_disk_is_not_called_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Put aside between the writing of a record and the wait for the disk."""
+    journal = Journal(tmp_path / "j", KEY)
+    journal.append(b"taken down")
+    read = end_of(journal)
+    waiting = journal._syncing
+
+    class Cut:
+        """The wait for the disk, before which everything from that place on is put aside."""
+
+        def __enter__(self) -> None:
+            monkeypatch.undo()
+            journal.put_aside(read)
+            waiting.acquire()
+
+        def __exit__(self, *trouble: object) -> None:
+            waiting.release()
+
+    monkeypatch.setattr(journal, "_syncing", Cut())
+    with pytest.raises(CannotKeep):
+        journal.append(b"said meanwhile")
+    assert held(journal) == [b"taken down"]
+    journal.append(b"after")
+    assert held(journal) == [b"taken down", b"after"]
+
+
+@pytest.mark.parametrize("forget", ["empty_if_read", "put_aside"])
+def test_a_disk_that_fails_while_it_forgets_loses_nothing_that_comes_after(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, forget: str
+) -> None:
+    journal = Journal(tmp_path / "j", KEY)
+    for each in (b"one", b"two"):
+        journal.append(each)
+    read = end_of(journal)
+    real, calls = os.fsync, []
+
+    def failing(file: int) -> None:
+        calls.append(file)
+        if file == journal._file:
+            raise OSError(5, "Input/output error")
+        real(file)
+
+    monkeypatch.setattr(os, "fsync", failing)
+    with suppress(OSError):
+        getattr(journal, forget)(read)
+    assert calls
+    monkeypatch.undo()
+    left = held(journal)
+    journal.append(b"three")
+    assert held(journal) == [*left, b"three"]
+    assert (tmp_path / "j").stat().st_size == journal.size_bytes
+    journal.close()
+    again = Journal(tmp_path / "j", KEY)
+    assert held(again) == [*left, b"three"]
+
+
+def test_a_journal_that_is_closed_takes_nothing_and_touches_no_other_file(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "j", KEY)
+    journal.append(b"kept")
+    journal.close()
+    with (tmp_path / "another").open("wb+") as another:
+        with pytest.raises(CannotKeep):
+            journal.append(b"late")
+        assert another.read() == b""

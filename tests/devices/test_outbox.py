@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 import pytest
-from django.db import OperationalError
+from django.db import OperationalError, ProgrammingError
 
 from bothwell.devices import outbox
 from bothwell.devices.keeping import Calm
@@ -121,3 +121,63 @@ def test_many_threads_put_and_all_is_kept_once(database: Database) -> None:
         thread.join()
     assert box.stop(10) == 0
     assert sorted(map(id, database.kept)) == sorted(map(id, said))
+
+
+class StandsIn:
+    """Keeps what is of monitors on somebody."""
+
+    def __init__(self, *of_nobody: Report) -> None:
+        self.kept: list[Report] = []
+        self.seen_ones: list[Report] = []
+        self._of_nobody = of_nobody
+
+    def keep(self, readings: object, received_at: datetime) -> bool:
+        is_kept = not any(readings is each.readings for each in self._of_nobody)
+        if is_kept:
+            self.kept.append(readings)  # type: ignore[arg-type]
+        return is_kept
+
+    def seen(self, report: object, received_at: datetime) -> None:
+        self.seen_ones.append(report)  # type: ignore[arg-type]
+
+
+def spoken(count: int) -> list[Report]:
+    """Reports whose readings can be told apart."""
+    return [Report([f"reading {number}"], (), {}) for number in range(count)]  # type: ignore[arg-type]
+
+
+def test_what_waits_goes_to_whoever_stands_in_and_what_is_of_nobody_goes_on_to_wait(
+    database: Database,
+) -> None:
+    said = spoken(6)
+    box, standing_in = Outbox(Calm(), retry_s=0.01), StandsIn(said[0], said[3])
+    box.standby = standing_in
+    database.is_away = True
+    for one in said:
+        box.put(one, NOON)
+    box.start()
+    eventually(lambda: len(standing_in.kept) == 4)
+    assert standing_in.kept == [said[number].readings for number in (1, 2, 4, 5)]
+    database.is_away = False
+    eventually(lambda: len(database.kept) == 2)
+    assert [id(one) for one in database.kept] == [id(said[0]), id(said[3])]
+    assert box.stop(5) == 0
+    assert [id(one) for one in standing_in.seen_ones] == [id(said[0]), id(said[3])]
+    assert len(standing_in.kept) == 4
+
+
+def test_a_database_that_refuses_is_no_reason_to_stand_in(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuses(*args: object, **given: object) -> Recorded:
+        database.tries += 1
+        raise ProgrammingError("a migration")
+
+    box, standing_in = Outbox(Calm(), retry_s=0.01), StandsIn()
+    box.standby = standing_in
+    monkeypatch.setattr(outbox.actions, "record", refuses)
+    box.put(spoken(1)[0], NOON)
+    box.start()
+    eventually(lambda: database.tries > 5)
+    assert standing_in.kept == []
+    assert box.stop(0.1) == 1

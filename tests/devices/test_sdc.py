@@ -6,6 +6,7 @@ import os
 import re
 import select
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -16,6 +17,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from xml.etree import ElementTree
 
 import psycopg
@@ -28,6 +30,7 @@ from bothwell.models import Alarm, DosingSession, Sample
 from tests.conftest import LOGINS, loading
 from tests.devices.certificates import Authority
 from tests.devices.test_listen import database_gone
+from tests.devices.test_standby import told
 from tests.room import Bedside, add_device, bind, open_bedside, open_session
 
 if importlib.util.find_spec("sdc11073") is None:
@@ -248,6 +251,48 @@ def test_what_is_said_while_the_database_is_away_is_there_once_when_it_is_back(
         eventually(lambda: "what monitors say waits: OperationalError" in follower.said())
     eventually(lambda: len(kept(bedside.session)) == 31)
     assert [value for _, _, value in kept(bedside.session)] == [*values, 99]
+
+
+def test_while_the_database_is_away_alarms_go_on_and_a_kill_loses_nothing(
+    ends: ExitStack, tmp_path: Path
+) -> None:
+    one = device(ends)
+    bedside = beside(one)
+    folder = Path(ends.enter_context(TemporaryDirectory(prefix="heard-")))
+    pages = ends.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM))
+    pages.bind(str(folder / "1"))
+    pages.setblocking(False)
+    home = {"BOTHWELL_HOME": tmp_path, "BOTHWELL_HEARD": folder}
+    follower = following(ends, tmp_path, "--device", one.address, **home)
+    eventually(lambda: "a device is followed" in follower.said())
+    one.say(spo2=99)
+    eventually(lambda: len(kept(bedside.session)) == 1)
+    time.sleep(2.5)  # a look at who is on which monitor
+    shown: list[tuple[list[str], list[float]]] = []
+
+    def newest() -> tuple[list[str], list[float]]:
+        for each in told(pages):
+            if each.get("session") == str(bedside.session.id):
+                high = [alarm["priority"] for alarm in each["alarms"] if alarm["code"] == "spo2"]
+                shown.append((high, [reading["value"] for reading in each["readings"]]))
+        return shown[-1] if shown else ([], [])
+
+    with database_gone():
+        one.say(spo2=80)
+        eventually(lambda: newest() == (["high"], [80]))
+        one.say(spo2=81)
+        eventually(lambda: newest() == (["high"], [81]))
+        assert "kept in the journal" in follower.said()
+        follower.process.kill()
+        follower.process.wait()
+        written = (tmp_path / "run" / "standby-sdc.journal").read_bytes()
+        assert len(written) > 100 and b"spo2" not in written
+    again = following(ends, tmp_path, "--device", one.address, **home)
+    eventually(lambda: [value for _, _, value in kept(bedside.session)] == [99, 80, 81])
+    with loading():
+        assert Alarm.objects.filter(session=bedside.session, priority="high").count() == 1
+    again.process.send_signal(signal.SIGTERM)
+    assert again.process.wait(15) == 0
 
 
 def test_several_devices_behind_one_provider_are_told_apart(ends: ExitStack, tmp_path: Path) -> None:

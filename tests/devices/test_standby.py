@@ -5,12 +5,13 @@ import logging
 import socket
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from django.db import OperationalError, connection, transaction
+from django.db import OperationalError, ProgrammingError, connection, transaction
 from django.utils import timezone
 
 from bothwell.devices import beds, hl7v2, standby
@@ -21,7 +22,7 @@ from bothwell.devices.standby import Standby
 from bothwell.devices.telling import Teller
 from bothwell.monitoring import feed
 from tests.conftest import LOGINS, loading
-from tests.room import Bedside, add_device, as_login, open_bedside, said
+from tests.room import Bedside, add_device, as_login, bind, open_bedside, open_session, said
 
 KEY = key_from("of these tests")
 
@@ -362,3 +363,183 @@ def test_a_busy_ward_is_caught_up_with(desk: Desk, bedside: Bedside, outage: Out
         assert look(desk)
     # The monitor's clock tells milliseconds: two said within one are one.
     assert len(rows_of(bedside)) == len({f"{at:%H%M%S}{at.microsecond // 1000}" for at in said_in_all})
+
+
+# ── a gateway speaks for several monitors ──
+
+
+def together(*messages: bytes) -> bytes:
+    """One message of a gateway: what these messages say of their devices, one behind the other."""
+    first, *others = messages
+    parts = [message[message.index(b"OBR|") :] for message in others]
+    return first + b"".join(part.replace(b"OBR|1|", b"OBR|%d|" % n) for n, part in enumerate(parts, 2))
+
+
+def lying_in(standing_by: Standby) -> list[str]:
+    """The devices the journal holds something of, in order."""
+    records = standing_by._journal.records(standby.Place())
+    return [each.device_id for record, _ in records for each in standby._report(record)[0].readings]
+
+
+def test_a_monitor_put_on_since_the_last_look_loses_nothing_behind_its_gateway(
+    desk: Desk, bedside: Bedside, on_nobody: str, outage: Outage
+) -> None:
+    assert desk.standby is not None and look(desk)
+    # A nurse puts the second monitor on somebody, and then the database goes away.
+    with as_login(LOGINS.web), loading():
+        other = open_session(bedside.cast, bedside.cast.stranger_a)
+        device = type(bedside.device).objects.get(identifier=on_nobody)
+        bind(bedside.cast, other, device, timezone.now())
+    outage.begin()
+    at = timezone.now()
+    message = together(said(bedside.device.identifier, at, heart_rate=70), said(on_nobody, at, spo2=80))
+    assert is_accepted(desk.answer(message, timezone.now()))
+    outage.end()
+    assert look(desk)
+    assert rows_of(bedside) == [("heart_rate", 70)]
+    assert rows_of(replace(bedside, session=other)) == [("spo2", 80)]
+
+
+def test_of_a_monitor_that_turns_out_to_be_on_nobody_nothing_stays(
+    desk: Desk, bedside: Bedside, on_nobody: str, outage: Outage, tmp_path: Path
+) -> None:
+    assert desk.standby is not None and look(desk)
+    outage.begin()
+    at, stranger = timezone.now(), "FFFFFFFFFFFFFFFF"
+    parts = [(bedside.device.identifier, 70), (on_nobody, 71), (stranger, 72)]
+    message = together(*(said(device, at, heart_rate=value) for device, value in parts))
+    assert is_accepted(desk.answer(message, timezone.now()))
+    # Of a monitor nobody has set up here nothing is kept at all.
+    assert lying_in(desk.standby) == [bedside.device.identifier, on_nobody]
+    outage.end()
+    assert look(desk)
+    assert rows_of(bedside) == [("heart_rate", 70)]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "select count(*) from bothwell_sample s join bothwell_device d on d.id = s.device_id "
+            "where d.identifier = %s",
+            [on_nobody],
+        )
+        assert cursor.fetchone() == (0,)
+    assert (tmp_path / "standby.journal").stat().st_size == len(b"BWJRNL1\n")
+
+
+def test_what_came_before_a_look_that_saw_the_monitor_on_nobody_is_kept_nowhere(
+    desk: Desk, bedside: Bedside, on_nobody: str, outage: Outage
+) -> None:
+    assert desk.standby is not None
+    received_at = timezone.now()
+    assert desk.standby.look(received_at + timedelta(seconds=1))
+    outage.begin()
+    at = received_at - timedelta(seconds=1)
+    message = together(said(bedside.device.identifier, at, heart_rate=70), said(on_nobody, at, spo2=80))
+    assert is_accepted(desk.answer(message, received_at))
+    assert lying_in(desk.standby) == [bedside.device.identifier]
+
+
+# ── what cannot be taken down ──
+
+
+def test_a_record_that_cannot_be_read_goes_aside_and_the_others_are_taken_down(
+    desk: Desk, bedside: Bedside, outage: Outage, tmp_path: Path
+) -> None:
+    assert desk.standby is not None and look(desk)
+    outage.begin()
+    assert say(desk, bedside, timezone.now(), heart_rate=70)
+    for broken in (b"no JSON", b"{}", b'{"received_at": 1, "readings": [{"colour": 1}]}'):
+        desk.standby._journal.append(broken)
+    assert say(desk, bedside, timezone.now(), heart_rate=71)
+    outage.end()
+    assert look(desk)
+    assert rows_of(bedside) == [("heart_rate", 70), ("heart_rate", 71)]
+    aside = Journal(tmp_path / "standby.aside", KEY)
+    assert len(list(aside.records(standby.Place()))) == 3
+
+
+def test_what_the_database_always_refuses_goes_aside_after_three_tries_and_stops_nothing(
+    desk: Desk, bedside: Bedside, outage: Outage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = timezone.now()
+    assert desk.standby is not None and look(desk)
+    outage.begin()
+    for n in range(3):
+        assert say(desk, bedside, now - timedelta(seconds=5 - n), heart_rate=70 + n)
+    outage.end()
+    real = feed.record_all
+
+    def picky(messages: Any) -> Any:
+        if any(reading.value == 71 for message, _ in messages for reading in message.readings):
+            raise ProgrammingError("a column that is not there")
+        return real(messages)
+
+    monkeypatch.setattr(feed, "record_all", picky)
+    monkeypatch.setattr(feed, "record", lambda message, received_at: picky([(message, received_at)])[0])
+    # A migration may be under way: it is not given up at once.
+    assert [look(desk) for _ in range(5)] == [False] * 5
+    assert rows_of(bedside) == [("heart_rate", 70)]
+    assert not (tmp_path / "standby.aside").exists()
+    monkeypatch.setattr(standby, "SETTLES_S", 0.0)
+    assert look(desk)
+    assert rows_of(bedside) == [("heart_rate", 70), ("heart_rate", 72)]
+    aside = Journal(tmp_path / "standby.aside", KEY)
+    assert [b"71" in record for record, _ in aside.records(standby.Place())] == [True]
+
+
+def test_a_bed_whose_alarms_fail_stops_no_other(
+    desk: Desk, bedside: Bedside, outage: Outage, heard: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with as_login(LOGINS.web):
+        other = open_bedside()
+    assert desk.standby is not None and look(desk)
+    outage.begin()
+    real = beds.Bed.told
+
+    def failing(bed: beds.Bed, at: datetime) -> dict[str, Any]:
+        if bed.session.id == bedside.session.id:
+            raise KeyError("a fault of ours")
+        return real(bed, at)
+
+    monkeypatch.setattr(beds.Bed, "told", failing)
+    at = timezone.now()
+    parts = [said(each.device.identifier, at, spo2=80) for each in (bedside, other)]
+    assert is_accepted(desk.answer(together(*parts), at))
+    assert alarms_of(other, heard) == ["high"]
+    assert not look(desk)
+    assert alarms_of(other, heard) == ["high"]
+
+
+def test_of_beds_another_process_hears_nothing_is_told(
+    tmp_path: Path, bedside: Bedside, outage: Outage, heard: socket.socket
+) -> None:
+    with as_login(LOGINS.work):
+        journal = Journal(tmp_path / "other.journal", KEY)
+        of_sdc = Standby(
+            journal, Teller(tmp_path / "heard"), Calm(), tmp_path / "other.aside", KEY, standby.speaks_sdc
+        )
+        assert of_sdc.look(timezone.now())
+        outage.begin()
+        assert not of_sdc.look(timezone.now())
+    assert [each for each in told(heard) if each.get("session") == str(bedside.session.id)] == []
+
+
+# ── a monitor whose clock is wrong ──
+
+
+def test_an_alarm_is_shown_though_the_monitors_clock_is_an_hour_slow(
+    desk: Desk, outage: Outage, heard: socket.socket
+) -> None:
+    with as_login(LOGINS.web):
+        bedside = open_bedside(is_bound=False)
+    now, hour = timezone.now(), timedelta(hours=1)
+    for second in range(0, 60, 10):
+        at = now - timedelta(seconds=60 - second)
+        feed.look_at_clocks({bedside.device.identifier: at - hour}, received_at=at)
+    with as_login(LOGINS.web), loading():
+        bind(bedside.cast, bedside.session, bedside.device, now)
+    assert look(desk)
+    outage.begin()
+    assert say(desk, bedside, timezone.now() - hour, spo2=80)
+    assert alarms_of(bedside, heard) == ["high"]
+    outage.end()
+    assert look(desk)
+    assert rows_of(bedside) == [("spo2", 80)]

@@ -77,6 +77,9 @@ def test_only_grades_that_exist_are_taken(term: adverse.Term, grade: int) -> Non
     assert ("grade" in wrong(said)) is (grade not in GRADES[term.code])
 
 
+TOLD = {"prescriber": Prescriber.TOLD, "prescriber_told": "somebody", "prescriber_told_at": NOW}
+
+
 @pytest.mark.parametrize(
     ("changed", "field"),
     [
@@ -99,6 +102,11 @@ def test_only_grades_that_exist_are_taken(term: adverse.Term, grade: int) -> Non
         ({"is_serious": True, "serious_because": ("other",)}, "note"),
         ({"grade": 3}, "prescriber"),
         ({"prescriber": "Perhaps."}, "prescriber"),
+        ({"prescriber": Prescriber.TOLD, "prescriber_told_at": NOW}, "prescriber_told"),
+        ({"prescriber": Prescriber.TOLD, "prescriber_told": "somebody"}, "prescriber_told_at"),
+        ({"prescriber": Prescriber.SAW, "prescriber_told_at": NOW}, "prescriber"),
+        (TOLD | {"prescriber_told_at": NOW + timedelta(minutes=1)}, "prescriber_told_at"),
+        (TOLD | {"prescriber_told_at": NOW - timedelta(hours=1, minutes=1)}, "prescriber_told_at"),
         ({"follow_up": "Ring"}, "follow_up_on"),
         ({"follow_up_on": TODAY}, "follow_up"),
         ({"follow_up_on": TODAY - timedelta(days=1), "follow_up": "Ring"}, "follow_up_on"),
@@ -113,7 +121,7 @@ def test_what_is_missing_is_asked_for_beside_its_answer(changed: dict[str, objec
 
 DEATH = replace(
     NAUSEA, code="vomiting", grade=5, outcome="fatal", is_serious=True, serious_because=(Serious.DEATH,),
-    prescriber=Prescriber.TOLD,
+    prescriber=Prescriber.TOLD, prescriber_told="somebody", prescriber_told_at=NOW,
 )  # fmt: skip
 
 
@@ -135,12 +143,12 @@ def test_a_follow_up_day_that_passed_may_stay_in_a_revision() -> None:
     assert wrong(said, kept_on=TODAY - timedelta(days=1)) == {"follow_up_on"}
 
 
-@given(known=st.sampled_from(["", *Prescriber]), done=st.text(max_size=240).map(str.strip))
-def test_what_was_done_comes_apart_as_it_was_put_together(known: str, done: str) -> None:
-    kept = adverse.done_in_words(known, done)
-    assert len(kept) <= 300
-    if known:
-        assert adverse.done_apart(kept) == (known, done)
+@given(known=st.sampled_from(Prescriber), done=st.text(max_size=240).map(str.strip))
+def test_what_older_events_keep_in_one_text_comes_apart(known: Prescriber, done: str) -> None:
+    kept = f"{known} {done}".strip()
+    assert adverse.done_apart(kept) == (known, done)
+    assert adverse.knows("", kept) is known
+    assert adverse.knows(known.name.lower(), done) is known
 
 
 # ── what is due ───────────────────────────────────────────────────────────────────────────────────────────
@@ -150,18 +158,20 @@ def test_what_was_done_comes_apart_as_it_was_put_together(known: str, done: str)
 class Event:
     follow_up_on: date | None = None
     follow_up: str = ""
+    prescriber_knows: str = ""
     action_taken: str = ""
     grade: int = 1
 
 
 def test_the_prescriber_comes_first_then_the_days_in_order() -> None:
     tomorrow, yesterday = TODAY + timedelta(days=1), TODAY - timedelta(days=1)
-    untold = Event(action_taken="Prescriber not told yet. Oxygen.", grade=3)
-    events = [Event(tomorrow, "b"), Event(yesterday, "a"), untold, Event(TODAY, "c"), Event()]
-    found = adverse.due(events, TODAY)
-    assert [one.words for one in found] == ["Tell the prescriber", "a", "c", "b"]
-    assert [one.is_due for one in found] == [True, True, True, False]
-    assert [one.is_overdue for one in found] == [False, True, False, False]
+    older = Event(action_taken="Prescriber not told yet. Oxygen.", grade=3)
+    for untold in (older, Event(prescriber_knows="not_yet", action_taken="Oxygen.", grade=3)):
+        events = [Event(tomorrow, "b"), Event(yesterday, "a"), untold, Event(TODAY, "c"), Event()]
+        found = adverse.due(events, TODAY)
+        assert [one.words for one in found] == ["Tell the prescriber", "a", "c", "b"]
+        assert [one.is_due for one in found] == [True, True, True, False]
+        assert [one.is_overdue for one in found] == [False, True, False, False]
 
 
 @dataclass(frozen=True)

@@ -10,12 +10,15 @@ from django.utils import timezone
 
 from bothwell.models import (
     AdverseEvent,
+    Assignment,
     AuditEntry,
     Contact,
     DosingSession,
     NextDayCall,
+    NextDayThoughts,
     Person,
     SafetyFlag,
+    StaffRole,
 )
 from bothwell.monitoring import adverse, next_day
 from bothwell.monitoring import after_actions as actions
@@ -60,6 +63,14 @@ def nausea(**changed: object) -> adverse.Said:
     return replace(said, **changed)  # type: ignore[arg-type]
 
 
+def told(cast: Cast) -> dict[str, object]:
+    """The prescriber knows of it."""
+    return {
+        "prescriber": adverse.Prescriber.TOLD, "prescriber_told": str(cast.prescriber.id),
+        "prescriber_told_at": timezone.now() - timedelta(hours=23),
+    }  # fmt: skip
+
+
 def note(
     by: Person, session: DosingSession, said: adverse.Said | None = None, **more: object
 ) -> AdverseEvent:
@@ -88,16 +99,15 @@ def count(by: Person, model: type) -> int:
 
 def test_an_event_is_kept_once_with_who_wrote_it(cast: Cast, session: DosingSession) -> None:
     key = uuid4()
-    first = note(
-        cast.nurse, session, nausea(action_taken="Rest", prescriber=adverse.Prescriber.TOLD), request_id=key
-    )
+    first = note(cast.nurse, session, nausea(action_taken="Rest", **told(cast)), request_id=key)
     again = note(cast.nurse, session, nausea(grade=3), request_id=key)
     assert first.id == again.id
     assert count(cast.nurse, AdverseEvent) == 1
     with door.opened(cast.nurse.id):
         kept = AdverseEvent.objects.get()
         assert (kept.term, kept.code, kept.grading, kept.grade) == ("Nausea", "nausea", "ctcae-5", 2)
-        assert kept.action_taken == "Prescriber told. Rest"
+        assert kept.action_taken == "Rest"
+        assert (kept.prescriber_knows, kept.prescriber_told_id) == ("told", cast.prescriber.id)
         assert kept.author_id == cast.nurse.id
     with door.opened(cast.a.id):
         said = AuditEntry.objects.filter(subject=cast.a, action="noted an adverse event")
@@ -145,6 +155,36 @@ def test_a_kept_event_comes_back_as_it_was_described(cast: Cast, session: Dosing
     assert actions.as_said(note(cast.nurse, session, said)) == said
 
 
+def test_who_was_told_and_when_comes_back_and_is_a_prescriber_of_the_clinic(
+    cast: Cast, session: DosingSession
+) -> None:
+    said = nausea(action_taken="Rest", **told(cast))
+    assert actions.as_said(note(cast.nurse, session, said)) == said
+    for other in (cast.nurse, cast.b):
+        with pytest.raises(Refused, match="prescriber of this clinic"):
+            note(cast.nurse, session, replace(said, prescriber_told=str(other.id)))
+
+
+def test_an_older_event_that_says_it_in_its_text_is_read_the_same(cast: Cast, session: DosingSession) -> None:
+    with loading():
+        old = AdverseEvent.objects.create(
+            clinic=cast.clinic, subject=cast.a, couple=cast.couple, author=cast.nurse, session=session,
+            term="Nausea", code="nausea", grade=2, began_at=timezone.now() - timedelta(hours=24),
+            action_taken="Prescriber not told yet. Rest",
+        )  # fmt: skip
+    said = actions.as_said(old)
+    assert (said.prescriber, said.action_taken) == (adverse.Prescriber.NOT_YET, "Rest")
+
+
+def test_the_database_keeps_nobody_told_without_whom_and_when(cast: Cast, session: DosingSession) -> None:
+    for columns in ({"prescriber_knows": "told"}, {"prescriber_told": cast.prescriber}):
+        with loading(), pytest.raises(IntegrityError, match="told_is_whom_and_when"), transaction.atomic():
+            AdverseEvent.objects.create(
+                clinic=cast.clinic, subject=cast.a, couple=cast.couple, author=cast.nurse, session=session,
+                term="Nausea", grade=2, began_at=timezone.now(), **columns,
+            )  # fmt: skip
+
+
 @pytest.mark.parametrize("who", ["a", "b", "therapist_a", "couples_therapist", "lead", "coordinator", "safety",
                                  "stranger_prescriber"])  # fmt: skip
 def test_nobody_but_nurse_and_prescriber_of_the_person_writes(
@@ -190,7 +230,9 @@ def test_a_call_that_reached_them_is_done_and_no_second_one_is_kept(
         cast.nurse, session, request_id=key, answers=ANSWERS | {"questions": "May I swim?", "hack": "x"}
     )
     assert done.is_closed
-    assert done.answers == ANSWERS | {"questions": "May I swim?"}
+    assert "thoughts" not in done.answers
+    with door.opened(cast.prescriber.id):
+        assert NextDayCall.objects.get(id=done.id).told == ANSWERS | {"questions": "May I swim?"}
     assert ring(cast.nurse, session, request_id=key).id == done.id
     with pytest.raises(Stale):
         ring(cast.prescriber, session)
@@ -237,6 +279,31 @@ def test_thoughts_of_not_living_raise_the_task_of_prescriber_and_therapist(
             assert "on the telephone" in flag.what
     for other in (cast.a, cast.b, cast.couples_therapist, cast.therapist_b):
         assert count(other, SafetyFlag) == 0
+
+
+def test_what_was_answered_about_it_is_for_those_who_act_on_it(cast: Cast, session: DosingSession) -> None:
+    with loading():
+        colleague = Person.objects.create(clinic=cast.clinic, kind="staff", name_used="Nurse 2")
+        about: dict[str, object] = {"clinic": cast.clinic, "since": timezone.now() - timedelta(days=9)}
+        StaffRole.objects.create(**about, person=colleague, role="nurse")
+        Assignment.objects.create(**about, staff=colleague, role="nurse", subject=cast.a)
+    in_the_evening = {"at": session.ended_at, "answers": ANSWERS | {"thoughts": "yes"}}
+    first = ring(cast.nurse, session, **in_the_evening)
+    assert not first.is_closed
+    # While the call of the next day is still to be made, whoever may make it reads what was said.
+    assert count(colleague, NextDayThoughts) == 1
+    ring(cast.nurse, session)
+    for who in (cast.nurse, cast.prescriber, cast.therapist_a, cast.a):
+        assert count(who, NextDayThoughts) == 2
+    for who in (colleague, cast.b, cast.lead, cast.couples_therapist, cast.therapist_b, cast.coordinator):
+        assert count(who, NextDayThoughts) == 0
+    with door.opened(colleague.id):
+        assert ["thoughts" in call.told for call in NextDayCall.objects.all()] == [False, False]
+    with loading():
+        Assignment.objects.filter(staff=cast.nurse, subject=cast.a).update(
+            until=timezone.now() - timedelta(hours=1)
+        )
+    assert count(cast.nurse, NextDayThoughts) == 0
 
 
 @pytest.mark.parametrize(

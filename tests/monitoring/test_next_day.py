@@ -100,6 +100,19 @@ def test_the_newest_call_says_when_to_ring_again_and_a_closed_one_ends_it() -> N
     assert next_day.due(ENDED, [first, second, Call(NOW, is_closed=True)], zone=ZONE, now=NOW) is None
 
 
+@given(days=st.integers(-3, 40), put_off=st.none() | st.integers(1, 30))
+def test_a_call_is_missed_so_many_days_after_it_was_due_and_not_before(
+    days: int, put_off: int | None
+) -> None:
+    first = next_day.first_call_at(ENDED, ZONE)
+    calls = [Call(first, first + timedelta(days=put_off))] if put_off else []
+    found = next_day.due(ENDED, calls, zone=ZONE, now=first + timedelta(days=days))
+    late = days - (put_off or 0)
+    assert next_day.is_missed(found, first + timedelta(days=days)) == (late >= next_day.MISSED_AFTER_DAYS)
+    done = next_day.due(ENDED, [*calls, Call(NOW, is_closed=True)], zone=ZONE, now=NOW)
+    assert not next_day.is_missed(done, first + timedelta(days=days))
+
+
 def test_who_is_reached_on_the_same_evening_is_rung_again_on_the_next_day() -> None:
     evening = replace(REACHED, at=ENDED + timedelta(hours=3))
     assert not next_day.closes(evening, ended_at=ENDED, zone=ZONE)
