@@ -102,6 +102,46 @@ def volume(dose_mg: Decimal, mg_per_ml: Decimal) -> Volume:
     return Volume(ml, f"{_shown(dose_mg)} mg ÷ {_shown(mg_per_ml)} mg/mL {sign} {ml} mL")
 
 
+@dataclass(frozen=True, slots=True)
+class Bag:
+    """An infusion made up to a volume: what a millilitre of it holds, how fast the pump runs, and the working."""
+
+    ml: Decimal
+    mg_per_ml: Decimal
+    rate_ml_per_h: Decimal
+    working: str
+
+
+def bag(dose_mg: Decimal, bag_ml: Decimal, minutes: int) -> Bag:
+    """The whole dose in a bag of this volume, run in over so many minutes: mg/mL and mL/h, each to 0.01.
+
+    ValueError unless all three exceed nought.
+    """
+    if not _is_positive(dose_mg) or not _is_positive(bag_ml) or minutes <= 0:
+        raise ValueError("A bag needs a dose, a volume and minutes above nought.")
+    strength, rate = dose_mg / bag_ml, bag_ml * 60 / minutes
+    mg_per_ml, ml_per_h = strength.quantize(ML, ROUND_HALF_UP), rate.quantize(ML, ROUND_HALF_UP)
+    first, second = (
+        "=" if exact == shown else "≈" for exact, shown in ((strength, mg_per_ml), (rate, ml_per_h))
+    )
+    return Bag(
+        bag_ml,
+        mg_per_ml,
+        ml_per_h,
+        f"{_shown(dose_mg)} mg ÷ {_shown(bag_ml)} mL {first} {_shown(mg_per_ml)} mg/mL; "
+        f"{_shown(bag_ml)} mL × 60 ÷ {minutes} min {second} {_shown(ml_per_h)} mL/h",
+    )
+
+
+# Ours, technical: a pump may show whole mL/h.
+SAME_RATE_WITHIN_ML_PER_H = Decimal(1)
+
+
+def is_rate_of(made_up: Bag, rate_ml_per_h: Decimal) -> bool:
+    """Whether a pump that shows this rate (mL/h) runs the bag as it was ordered."""
+    return abs(rate_ml_per_h - made_up.rate_ml_per_h) < SAME_RATE_WITHIN_ML_PER_H
+
+
 def rate_words(volume_ml: Decimal, minutes: int) -> str:
     """The rate (mL/h, to 0.01) at which this volume (mL) runs in so many minutes, with its working."""
     rate = (volume_ml * 60 / minutes).quantize(ML, ROUND_HALF_UP)

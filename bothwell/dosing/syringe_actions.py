@@ -10,8 +10,7 @@ from uuid import UUID, uuid4, uuid5
 from django.db import transaction
 
 from bothwell.couples.models import Person
-from bothwell.dosing import actions as dosing
-from bothwell.dosing import ledger
+from bothwell.dosing import ledger, session_actions
 from bothwell.dosing.ledger import Kind
 from bothwell.dosing.models import Administration, DosingSession, Vial, VialEvent, VialUse
 from bothwell.dosing.vial_actions import append, held_vial, kept, may_write
@@ -180,7 +179,7 @@ def _use(
 def _session(by: Person, session_id: UUID) -> DosingSession:
     may_write(by)
     session = DosingSession.objects.filter(id=session_id).first()
-    if session is None or not dosing.may_chart(by, session):
+    if session is None or not session_actions.may_chart(by, session):
         raise Refused("Only this person's nurse or prescriber can do this.")
     return session
 

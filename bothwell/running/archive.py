@@ -7,8 +7,8 @@ file, and never takes in a file that this database did not write.
     put_away(owner_dsn, before=Month(2025, 6), folder=Path("archive"), now=now)
     bring_back(owner_dsn, Path("archive/readings-2025-05.parquet"), now=now)
 
-While a month is away its sessions' pages show no readings; the log says when, and into which file, they went. A stop at any
-moment is safe: run the same command again.
+While a month is away its sessions' pages show no readings and say so; the log says when, and into which file, they
+went. A stop at any moment is safe: run the same command again.
 """
 
 import hashlib
@@ -95,6 +95,7 @@ def put_away(
             if target.exists():
                 raise CannotRun(f"{target} exists already; a file is never replaced. Choose another folder.")
             _refuse_open_sessions(connection, month)
+            _refuse_held(connection, month)
             _detach(connection, month)
             yield _write_and_check(connection, month, target, now, drop)
 
@@ -162,6 +163,23 @@ def _refuse_open_sessions(connection: psycopg.Connection, month: Month) -> None:
         raise CannotRun(
             f"{row[0]} session(s) begun in {month} or before are still open. Sign them off first; "
             f"{month} stays where it is."
+        )
+
+
+def _refuse_held(connection: psycopg.Connection, month: Month) -> None:
+    """What must be kept for a court stays where it is."""
+    with connection.transaction():
+        connection.execute("set local role bothwell_rules")
+        row = connection.execute(
+            "select count(distinct l.subject_id) from bothwell_legalhold l "
+            "join bothwell_dosingsession s using (subject_id) where l.until is null "
+            "and s.arrived_at < %s and (s.ended_at is null or s.ended_at >= %s)",
+            [month.ends_at, month.starts_at],
+        ).fetchone()
+    if row and row[0]:
+        raise CannotRun(
+            f"{row[0]} record(s) with readings in {month} are under a legal hold; {month} stays where it is. "
+            "The clinic lead ends a hold on the person's page."
         )
 
 

@@ -36,6 +36,7 @@ DONE_LATELY = timedelta(days=7)
 CONTACT = "contact"
 NASAL = "in"
 KEPT = "Kept."
+KEPT_APART = "not shown here: the prescriber and the individual therapist see it"
 RAISED = (
     "Kept. A safety task stands with the prescriber and the individual therapist now. "
     "Ring the prescriber yourself, now; do not rely on the task being seen."
@@ -99,7 +100,9 @@ def after(request: HttpRequest) -> HttpResponse:
         "due": [(one, sides.get(one.event.subject_id, "")) for one in follow_ups if one.is_due],
         "ahead": [(one, sides.get(one.event.subject_id, "")) for one in follow_ups if not one.is_due],
         "forms": waiting,
-        "done": [(one, in_words(one)) for one in done],
+        "done": [(one, in_words(one)) for one in done if one.author_id],
+        "missed": [one for one in done if not one.author_id],
+        "missed_after_days": next_day.MISSED_AFTER_DAYS,
         "now": now,
     }
     return render(request, "after/page.html", context)
@@ -137,7 +140,9 @@ def _calls(
 ) -> list[CallRow]:
     """The calls still to be made, the longest due first."""
     made: dict[UUID, list[NextDayCall]] = {}
-    for one in NextDayCall.objects.select_related("author").filter(session__in=sessions).order_by("at"):
+    for one in (
+        NextDayCall.objects.select_related("author", "thoughts").filter(session__in=sessions).order_by("at")
+    ):
         made.setdefault(one.session_id, []).append(one)
     people = [each.subject_id for each in sessions]
     contacts = {row.subject_id: row for row in Contact.objects.filter(subject_id__in=people)}
@@ -168,26 +173,30 @@ def _forms(sessions: Sequence[DosingSession], sides: dict[UUID, str], now: datet
 
 def _events(people: Collection[UUID]) -> list[AdverseEvent]:
     """The newest version of every event that asks for something."""
-    asks = Q(follow_up_on__isnull=False) | Q(action_taken__startswith=adverse.Prescriber.NOT_YET.value)
+    asks = Q(follow_up_on__isnull=False) | Q(prescriber_knows=AdverseEvent.Knows.NOT_YET)
+    asks |= Q(prescriber_knows="", action_taken__startswith=adverse.Prescriber.NOT_YET.value)
     rows = AdverseEvent.objects.select_related("subject", "session")
     return list(rows.filter(asks, subject_id__in=people, revised_by__isnull=True).order_by("began_at", "id"))
 
 
 def _done(people: Collection[UUID], now: datetime) -> list[NextDayCall]:
     """The calls finished in the last days, newest first."""
-    rows = NextDayCall.objects.select_related("author", "subject", "session")
+    rows = NextDayCall.objects.select_related("author", "subject", "session", "thoughts")
     since = now - DONE_LATELY
     return list(rows.filter(subject_id__in=people, is_closed=True, at__gte=since).order_by("-at", "-id"))
 
 
 def in_words(call: NextDayCall) -> list[tuple[str, str]]:
     """What a call came to, as question and answer."""
+    if call.author_id is None:
+        return []
     if not call.was_reached:
         return [("Tried", dict(next_day.TRIED).get(call.answers.get("tried", ""), "not reached"))]
+    told = call.told
     said = [
-        (question.short, question.in_words(call.answers[question.key]))
+        (question.short, question.in_words(told[question.key]) if question.key in told else KEPT_APART)
         for question in next_day.QUESTIONS
-        if question.key in call.answers
+        if question.key in told or question.key == next_day.THOUGHTS
     ]
     asked = call.answers.get("questions", "")
     return [*said, ("Asked us", asked)] if asked else said
@@ -283,13 +292,18 @@ def call(request: HttpRequest, session_id: UUID) -> HttpResponse:
         return redirect("after")
     audit.viewed(who, subject=session.subject_id, what=actions.KIND)
     audit.viewed(who, subject=session.subject_id, what=CONTACT)
-    made = list(NextDayCall.objects.select_related("author").filter(session=session).order_by("at", "id"))
+    made = list(
+        NextDayCall.objects.select_related("author", "thoughts").filter(session=session).order_by("at", "id")
+    )
     context = {
         "session": session,
         "contact": contact,
         "form": form,
         "made": [(one, in_words(one)) for one in made],
         "due": next_day.due(session.ended_at, made, zone=ZoneInfo(who.clinic.timezone), now=timezone.now()),
+        # One that was missed may be made late; one that somebody finished is done.
+        "is_open": not any(one.is_closed and one.author_id for one in made),
+        "missed_after_days": next_day.MISSED_AFTER_DAYS,
         "first_at": next_day.first_call_at(session.ended_at, ZoneInfo(who.clinic.timezone)),
     }
     return render(request, "after/call.html", context, status=200 if data is None else 422)
@@ -305,7 +319,7 @@ def _kept(request: HttpRequest, who: Person, session: DosingSession, form: CallF
         faults = actions.faults_of_call(session, said)
         form.say(faults) if faults else form.add_error(None, refused.reason)
         return False
-    has_thoughts = kept.was_reached and kept.answers.get(next_day.THOUGHTS) in next_day.HAS_THOUGHTS
+    has_thoughts = kept.was_reached and said.answers.get(next_day.THOUGHTS) in next_day.HAS_THOUGHTS
     (messages.warning if has_thoughts else messages.success)(request, RAISED if has_thoughts else KEPT)
     return True
 

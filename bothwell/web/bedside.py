@@ -15,8 +15,7 @@ from django.db import connection
 
 from bothwell.codes import BY_CODE
 from bothwell.couples.models import Membership, Person
-from bothwell.dosing import actions as dosing
-from bothwell.dosing import flowsheet
+from bothwell.dosing import flowsheet, giving_actions
 from bothwell.dosing.models import Administration, DosingSession
 from bothwell.monitoring import calling, clocks
 from bothwell.monitoring.limits import RANK, Priority
@@ -29,8 +28,11 @@ from bothwell.pathway.eligibility import Pressure
 from bothwell.pathway.protocol import Protocol, Route
 from bothwell.web.quieted import Quiet, off_or_paused
 
-# For drawing only: a dot every fifteen seconds is finer than a pixel of two hours.
+# For drawing only: a dot every fifteen seconds is finer than a pixel of two hours. However long a session, dots stand
+# no further apart than half a minute: a line without a value for a minute and a half is drawn broken.
 DOT_SECONDS = 15
+DRAWN = timedelta(hours=2)
+MOST_DOT_SECONDS = 30
 TREND_STEP = timedelta(minutes=5)
 TREND_STEPS = 8
 # Ours, technical, as in `monitoring.limits`: a monitor that has not spoken for so long is not heard now.
@@ -65,20 +67,27 @@ def _stands(within: Within | None) -> str:
 
     Named as constants, so that only the tables of those months are opened at all.
     """
-    bounds = "{0}.observed_at >= '%s' and {0}.observed_at <= '%s'" % (
-        (within.first.isoformat(), within.last.isoformat()) if within else ("-infinity", "infinity")
-    )
     return (
-        f"not s.is_artefact and {bounds.format('s')} and not exists (select 1 from bothwell_sample c "
-        f"where c.corrects_id = s.id and c.observed_at = s.observed_at and {bounds.format('c')})"
+        f"not s.is_artefact and {_bounds(within)} and not exists (select 1 from bothwell_sample c "
+        f"where c.corrects_id = s.id and c.observed_at = s.observed_at and {_bounds(within, 'c')})"
     )
+
+
+def _bounds(within: Within | None, of: str = "s") -> str:
+    first, last = (within.first.isoformat(), within.last.isoformat()) if within else ("-infinity", "infinity")
+    return f"{of}.observed_at >= '{first}' and {of}.observed_at <= '{last}'"
 
 
 def _values(sql: str, parameters: Sequence[Any]) -> list[Value]:
     with connection.cursor() as cursor:
         cursor.execute(sql, parameters)
         # JSON comes as text from this cursor.
-        return [Value(*(*row[:7], json.loads(row[7]))) for row in cursor.fetchall()]
+        return [Value(*(*row[:7], _detail(row[7]))) for row in cursor.fetchall()]
+
+
+def _detail(text: str) -> Mapping[str, Any]:
+    found: Mapping[str, Any] = json.loads(text) if text != "{}" else {}
+    return found
 
 
 def newest(
@@ -126,23 +135,57 @@ def trends(
 
 
 def charted(session_id: UUID, within: Within | None = None) -> list[Value]:
-    """A session's values in order; of those a monitor says without a pause, the last of every 15 seconds.
+    """A session's values in order; of those a monitor says without a pause, the last of every dot's seconds.
 
     `within`: where its readings lie (`Bedside.within`); without it every month is looked through.
     """
+    ends = _ends(session_id, within)
+    stands, dot = _stands(within or ends), timedelta(seconds=dot_seconds(ends.last - ends.first))
+    # From one dot to the newest value before it, by the index: what lies between two dots is never read.
+    value = f"select {_COLUMNS} from bothwell_sample s where s.session_id = %s and {stands} and s.code ="
+    newest_first = f"order by s.observed_at desc, {SHOWN}, s.id desc limit 1"
+    columns = "session_id, id, code, value, observed_at, recorded_at, is_from_device, detail"
     return _values(
-        "select * from (select distinct on (s.code, case when s.code = any(%s) then "
-        "  date_bin(%s::interval, s.observed_at, 'epoch')::text else s.id::text end) "
-        f"{_COLUMNS} from bothwell_sample s where s.session_id = %s and {_stands(within)} "
-        "order by s.code, case when s.code = any(%s) then "
-        "  date_bin(%s::interval, s.observed_at, 'epoch')::text else s.id::text end, "
-        f"s.observed_at desc, {SHOWN}, s.id desc"
-        ") kept order by observed_at, id",
-        [
-            list(flowsheet.CONTINUOUS), timedelta(seconds=DOT_SECONDS), session_id,
-            list(flowsheet.CONTINUOUS), timedelta(seconds=DOT_SECONDS),
-        ],
-    )  # fmt: skip
+        f"with recursive dots ({columns}) as ("
+        f"select x.* from unnest(%s::text[]) as of_code cross join lateral ({value} of_code {newest_first}) x "
+        f"union all select x.* from dots d cross join lateral ({value} d.code "
+        f" and s.observed_at < date_bin(%s::interval, d.observed_at, 'epoch') {newest_first}) x"
+        f") select * from (select * from dots union all select x.* from unnest(%s::text[]) as of_code "
+        f"cross join lateral ({value} of_code) x) as kept ({columns}) order by observed_at, id",
+        [list(flowsheet.CONTINUOUS), session_id, session_id, dot, list(SEEN_NOW_AND_THEN), session_id],
+    )
+
+
+SEEN_NOW_AND_THEN = tuple(code for code in BY_CODE if code not in flowsheet.CONTINUOUS)
+
+
+def dot_seconds(span: timedelta) -> int:
+    """How far apart (s) the dots of a drawing of this span stand."""
+    return DOT_SECONDS if span <= DRAWN else MOST_DOT_SECONDS
+
+
+def _ends(session_id: UUID, within: Within | None) -> Within:
+    """From the first to the last of its readings; this moment where there is none."""
+    one = (
+        "(select s.observed_at as at from bothwell_sample s where s.session_id = %s and s.code = of_code"
+        f" and {_bounds(within)} order by s.observed_at"
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "select coalesce(min(x.at), now()), coalesce(max(x.at), now()) from unnest(%s::text[]) as of_code "
+            f"cross join lateral ({one} limit 1) union all {one} desc limit 1)) x",
+            [list(BY_CODE), session_id, session_id],
+        )
+        return Within(*cursor.fetchone())
+
+
+def months_away(session: DosingSession) -> list[str]:
+    """The months of a session that is over, as 2025-06, whose readings were put away: no page shows those."""
+    if session.ended_at is None or session.arrived_at is None:
+        return []
+    with connection.cursor() as cursor:
+        cursor.execute("select door.months_away(%s, %s)", [session.arrived_at, session.ended_at])
+        return [row[0] for row in cursor.fetchall()]
 
 
 def newest_at(values: Iterable[Value], code: str) -> datetime | None:
@@ -230,7 +273,7 @@ def told(
                 passed_to=calling.words(
                     one.level, passed.get((session, one.code, one.number, one.level)) or ""
                 ),
-                is_quiet=any(each.code == one.code for each in quiet.get(session, ())),
+                is_quiet=any(one.code in each.codes for each in quiet.get(session, ())),
             )
             for one in listed
         ]
@@ -423,7 +466,8 @@ def _bedside(
     given: Sequence[Administration],
 ) -> Bedside:
     protocol = pathway.protocol_of(session.course.protocol)
-    infused, parts = dosing.infusion_of(session, now, given), dosing.parts_of(session, now, given)
+    infused = giving_actions.infusion_of(session, now, given)
+    parts = giving_actions.parts_of(session, now, given)
     plan = protocol.routes.get(Route(session.course.route)) if session.course.route else None
     is_open = session.started_at is not None and session.ended_at is None
     return Bedside(

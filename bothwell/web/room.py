@@ -4,6 +4,7 @@ It shows nothing of the partner but one sentence, replaces no bedside monitor, g
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -16,15 +17,15 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from bothwell.codes import BY_CODE
 from bothwell.couples.models import Role
-from bothwell.dosing import actions as dosing
+from bothwell.dosing import checklist_actions, flowsheet, giving_actions, leaving_actions, session_actions
 from bothwell.dosing import discharge as discharging
-from bothwell.dosing import flowsheet
 from bothwell.dosing.models import Administration, Discharge, DosingSession, SessionSummary
 from bothwell.monitoring import actions as monitoring
 from bothwell.monitoring.artefact_actions import mark_artefact
 from bothwell.monitoring.models import Alarm, Device, Sample
 from bothwell.monitoring.vitals import format_value
 from bothwell.pathway import actions as pathway
+from bothwell.pathway.eligibility import Pressure
 from bothwell.pathway.protocol import Route
 from bothwell.privacy import audit
 from bothwell.refusal import Refused
@@ -44,7 +45,7 @@ def bed_of(request: HttpRequest, session_id: UUID) -> Bed:
     )
     session = get_object_or_404(sessions.exclude(outcome="cancelled"), id=session_id)
     roles = pathway.roles_towards(who, session.subject_id, session.couple_id)
-    if not roles & dosing.CHART:
+    if not roles & session_actions.CHART:
         raise Http404
     return Bed(who, roles, bedside.gather([session], timezone.now())[session.id])
 
@@ -145,7 +146,7 @@ def check(request: HttpRequest, session_id: UUID, name: str) -> HttpResponse:
     form = room_shown.check_form(bed, name, request.POST or None)
 
     def keep() -> None:
-        dosing.check(
+        checklist_actions.check(
             by=bed.who, session_id=session_id, name=name, value=VALUE_OF[name](form),
             request_id=form.cleaned_data["request_id"],
         )  # fmt: skip
@@ -162,10 +163,11 @@ def start(request: HttpRequest, session_id: UUID) -> HttpResponse:
         return _room(request, bed, trouble="Please press Start again.", status=422, began=form)
     charted = bedside.charted(session_id, bed.within)
     try:
-        dosing.start(
+        giving_actions.start(
             by=bed.who, session_id=session_id, request_id=form.cleaned_data["request_id"],
             pressures=bedside.pressures(charted), saturation_at=_newest_by(charted, "spo2", form.when()),
             at=form.when(), rate_ml_per_h=form.cleaned_data["rate_ml_per_h"],
+            rate_reason=form.cleaned_data["rate_reason"],
         )  # fmt: skip
     except Refused as refused:
         again = bed_of(request, session_id)
@@ -237,7 +239,7 @@ def medicine(request: HttpRequest, session_id: UUID) -> HttpResponse:
 
     def keep() -> None:
         said = form.cleaned_data
-        dosing.administer(
+        giving_actions.administer(
             by=bed.who, session_id=session_id, event=Administration.Event.GIVEN, substance=said["substance"],
             dose_mg=said["dose_mg"], route=said["route"], at=form.when(), note=said["note"],
             request_id=said["request_id"], indication=said["indication"], ordered_how=said["ordered_how"],
@@ -257,7 +259,7 @@ def effect(request: HttpRequest, session_id: UUID, given_id: UUID) -> HttpRespon
 
     def keep() -> None:
         said = form.cleaned_data
-        dosing.administer(
+        giving_actions.administer(
             by=bed.who, session_id=session_id, event=Administration.Event.EFFECT, substance=given.substance,
             at=form.when(), note=said["note"], request_id=said["request_id"], effect_of=given.id,
         )  # fmt: skip
@@ -274,9 +276,9 @@ def infusion(request: HttpRequest, session_id: UUID) -> HttpResponse:
 
     def keep() -> None:
         event = request.POST.get("event", "")
-        if event not in Administration.Event.values or event not in dosing.ALL_OF_A_DOSE:
+        if event not in Administration.Event.values or event not in giving_actions.ALL_OF_A_DOSE:
             raise Refused("Choose what was done.")
-        dosing.administer(
+        giving_actions.administer(
             by=bed.who, session_id=session_id, event=Administration.Event(event), substance="",
             request_id=form.cleaned_data["request_id"], at=form.when(),
             rate_ml_per_h=form.cleaned_data["rate_ml_per_h"],
@@ -289,7 +291,7 @@ def infusion(request: HttpRequest, session_id: UUID) -> HttpResponse:
         "The dose",
         keep,
         template="room/infusion.html",
-        context=lambda: {"choices": choices, "as_ordered": room_shown.as_ordered(bed)},
+        context=lambda: {"choices": choices, **room_shown.as_ordered(bed)},
     )
 
 
@@ -381,28 +383,49 @@ def take_off(request: HttpRequest, session_id: UUID) -> HttpResponse:
 # ── the end ───────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _condition(bed: Bed, form: bedside_forms.Going | None = None) -> discharging.Condition:
-    """How the person is since the last of the dose: pressures, SpO2 and sedation from the chart, the rest as ticked."""
+@dataclass(frozen=True)
+class Seen:
+    """What the chart says for going home, looked up once: of the time before the dose, and of that since the last of it."""
+
+    before: Mapping[str, flowsheet.Charted]
+    after: Mapping[str, flowsheet.Charted]
+    pressure: Pressure | None
+    pressure_baseline: Pressure | None
+    is_dose_running: bool
+
+
+def _seen(bed: Bed) -> Seen:
     session, values = bed.session, bedside.charted(bed.session.id, bed.within)
-    start, last = session.started_at, dosing.last_of_the_dose_at(session)
-    before = flowsheet.latest(values, start) if start else {}
-    after = flowsheet.latest(one for one in values if last and one.observed_at > last)
+    given = giving_actions.given_in(session)
+    start, last = session.started_at, giving_actions.last_of_the_dose_at(session, given)
     measured = bedside.pressures(values)
+    since = [one for one in measured if last and one.observed_at > last]
+    until = [one for one in measured if start and one.observed_at <= start]
+    return Seen(
+        before=flowsheet.latest(values, start) if start else {},
+        after=flowsheet.latest(one for one in values if last and one.observed_at > last),
+        pressure=since[-1] if since else None,
+        pressure_baseline=until[-1] if until else None,
+        is_dose_running=giving_actions.is_running(session, given),
+    )
+
+
+def _condition(bed: Bed, seen: Seen, form: bedside_forms.Going | None = None) -> discharging.Condition:
+    """How the person is since the last of the dose: pressures, SpO2 and sedation from the chart, the rest as ticked."""
+    before, after = seen.before, seen.after
     said = form.cleaned_data if form is not None else {}
     return discharging.Condition(
         now=timezone.now(),
-        route=Route(session.course.route),
-        started_at=start,
-        is_dose_running=dosing.is_running(session),
+        route=Route(bed.session.course.route),
+        started_at=bed.session.started_at,
+        is_dose_running=seen.is_dose_running,
         answers=form.answers if form is not None else {},
         sedation=int(after["sedation"].value) if "sedation" in after else None,
         spo2_percent=after["spo2"].value if "spo2" in after else None,
         spo2_baseline_percent=before["spo2"].value if "spo2" in before else None,
         is_on_room_air={"air": True, "oxygen": False}.get(said.get("is_on_room_air", "")),
-        pressure=next((one for one in reversed(measured) if last and one.observed_at > last), None),
-        pressure_baseline=next(
-            (one for one in reversed(measured) if start and one.observed_at <= start), None
-        ),
+        pressure=seen.pressure,
+        pressure_baseline=seen.pressure_baseline,
         checked=form.checked if form is not None else {},
     )
 
@@ -416,16 +439,12 @@ FROM_THE_CHART = (
 )
 
 
-def _prefilled(bed: Bed, condition: discharging.Condition) -> dict[str, int]:
+def _prefilled(bed: Bed, seen: Seen) -> dict[str, int]:
     """What the chart answers of the score; whoever signs may change it."""
-    values, start = bedside.charted(bed.session.id, bed.within), bed.session.started_at
-    last = dosing.last_of_the_dose_at(bed.session)
-    after = flowsheet.latest(one for one in values if last and one.observed_at > last)
-    before = flowsheet.latest(values, start) if start else {}
-    within = bed.side.protocol.discharge.pressure_within_percent.value
-    found = dict(discharging.SCALES[bed.side.protocol.discharge.score].preset)
-    found |= flowsheet.prefilled(after, before, within)
-    if "nausea" in after and after["nausea"].value == 0:
+    rule = bed.side.protocol.discharge
+    found = dict(discharging.SCALES[rule.score].preset)
+    found |= flowsheet.prefilled(seen.after, seen.before, rule.pressure_within_percent.value)
+    if "nausea" in seen.after and seen.after["nausea"].value == 0:
         found["nausea"] = 2
     return found
 
@@ -439,22 +458,23 @@ def discharge(request: HttpRequest, session_id: UUID) -> HttpResponse:
     rule = bed.side.protocol.discharge
     scale = discharging.SCALES[rule.score]
     required = tuple(name for name, flag in rule.required.items() if flag.value)
-    charted = _condition(bed)
+    seen = _seen(bed)
+    charted = _condition(bed, seen)
     form = bedside_forms.Going(
-        request.POST or None, zone=bed.zone, scale=scale, required=required, initial=_prefilled(bed, charted)
+        request.POST or None, zone=bed.zone, scale=scale, required=required, initial=_prefilled(bed, seen)
     )
 
     def keep() -> None:
-        dosing.sign_discharge(
+        leaving_actions.sign_discharge(
             by=bed.who,
             session_id=session_id,
-            condition=_condition(bed, form),
+            condition=_condition(bed, seen, form),
             signed_name=form.cleaned_data["signed_name"],
         )
         monitoring.unbind(by=bed.who, session=bed.session)
 
     def context() -> dict[str, Any]:
-        found = dosing.discharge_criteria(bed.session, charted)
+        found = leaving_actions.discharge_criteria(bed.session, charted)
         return {
             "scale": scale,
             "needed": rule.score_at_least.value,
@@ -484,13 +504,13 @@ def _signed(request: HttpRequest, session_id: UUID, title: str, end: Callable[..
 @require_http_methods(["GET", "POST"])
 def leave_early(request: HttpRequest, session_id: UUID) -> HttpResponse:
     """The person leaves before the criteria are met."""
-    return _signed(request, session_id, "Leaving early, against advice", dosing.leave_early)
+    return _signed(request, session_id, "Leaving early, against advice", leaving_actions.leave_early)
 
 
 @require_http_methods(["GET", "POST"])
 def turn_back(request: HttpRequest, session_id: UUID) -> HttpResponse:
     """No dose today; everything recorded is kept."""
-    return _signed(request, session_id, "No dose today", dosing.turn_back)
+    return _signed(request, session_id, "No dose today", leaving_actions.turn_back)
 
 
 @require_http_methods(["GET", "POST"])
@@ -500,7 +520,7 @@ def summary(request: HttpRequest, session_id: UUID) -> HttpResponse:
     form = bedside_forms.Summary(request.POST or None, zone=bed.zone)
 
     def keep() -> None:
-        dosing.summarise(
+        leaving_actions.summarise(
             by=bed.who,
             session_id=session_id,
             text=form.cleaned_data["text"],

@@ -14,8 +14,7 @@ from django.utils import timezone
 
 from bothwell.codes import BY_CODE
 from bothwell.couples.models import Person, Role
-from bothwell.dosing import actions as dosing
-from bothwell.dosing import flowsheet
+from bothwell.dosing import checklist_actions, flowsheet, gate_actions, giving_actions, order_actions
 from bothwell.dosing import order as ordering
 from bothwell.dosing.gates import Gate, GateResult
 from bothwell.dosing.models import Administration, DosingSession, GateCheck, Order
@@ -58,7 +57,7 @@ class Bed:
 def now(bed: Bed) -> dict[str, Any]:
     """What changes while the page stands open."""
     session, values = bed.session, bedside.charted(bed.session.id, bed.within)
-    given = dosing.given_in(session)
+    given = giving_actions.given_in(session)
     notes = list(Note.objects.select_related("author").filter(session=session))
     marks = _marks(given, notes) + bedside.alarm_marks(session.id)
     vitals, before = _vitals(bed), _before_dose(bed, values)
@@ -75,6 +74,7 @@ def now(bed: Bed) -> dict[str, Any]:
         "trio": [vitals[code] for code in TRIO if code in vitals],
         "listed": list(vitals.values()),
         "over": session.ended_at is not None,
+        "months_away": bedside.months_away(session),
         "ring": _ring(bed.side),
         "baseline": f"{before.systolic_mmhg:.0f}/{before.diastolic_mmhg:.0f}" if before else "",
         "stage": bed.side.progress.stage,
@@ -139,7 +139,7 @@ def _vitals(bed: Bed) -> dict[str, Vital]:
     return found
 
 
-def _name(row: Sample | Administration | Note) -> str:
+def _name(row: Administration | Note) -> str:
     """Who entered it."""
     return str(row.author.name_used) if row.author else ""
 
@@ -198,7 +198,7 @@ class Ordered:
 
 
 def _order(bed: Bed) -> Ordered | None:
-    order = dosing.order_for(bed.session)
+    order = order_actions.order_for(bed.session)
     if order is None:
         return None
     over = f" over {order.minutes} min" if order.minutes else ""
@@ -238,7 +238,8 @@ def _given_words(row: Administration) -> str:
     dose = f" {_plain(row.dose_mg)} mg" if row.dose_mg else ""
     match row.event:
         case "start":
-            return f"Infusion started: {row.substance}{dose}"
+            rate = f" at {_plain(row.rate_ml_per_h)} mL/h" if row.rate_ml_per_h else ""
+            return f"Infusion started: {row.substance}{dose}{rate}" + (f" ({row.note})" if row.note else "")
         case "rate":
             return f"Rate changed to {_plain(row.rate_ml_per_h)} mL/h"
         case "stop" if row.route == "in":
@@ -327,14 +328,23 @@ def _is_beside(row: Administration, bed: Bed) -> bool:
 
 def _entries(bed: Bed, given: Sequence[Administration], notes: Sequence[Note]) -> list[Entry]:
     """What people entered, newest first. A corrected value stays in the list and says so."""
-    samples = Sample.objects.select_related("author", "corrected_by").filter(
-        session=bed.session, author__isnull=False
-    )
+    samples = Sample.objects.select_related("corrected_by").filter(session=bed.session, author__isnull=False)
+    if bed.within:
+        samples = samples.filter(observed_at__range=(bed.within.first, bed.within.last))
+    samples = samples.order_by("observed_at", "recorded_at", "id")
+    # Authors by themselves: joined to, the readings would be looked through once for each of the clinic's people.
+    authors = {bed.who.id, *(one.author_id for one in samples if one.author_id)}
+    names = dict(Person.objects.filter(id__in=authors).values_list("id", "name_used"))
     together: dict[Any, list[Sample]] = {}
-    for sample in samples.order_by("observed_at", "recorded_at", "id"):
+    for sample in samples:
         together.setdefault((sample.request_id, sample.observed_at), []).append(sample)
     found = [
-        Entry(rows[0].observed_at, "", _name(rows[0]), tuple((row, _charted(row)) for row in rows))
+        Entry(
+            rows[0].observed_at,
+            "",
+            names.get(rows[0].author_id or bed.who.id, ""),
+            tuple((row, _charted(row)) for row in rows),
+        )
         for rows in together.values()
     ]
     told = {row.effect_of_id for row in given}
@@ -409,15 +419,15 @@ class GateRow:
 
 def _before(bed: Bed, values: Sequence[bedside.Value]) -> dict[str, Any]:
     """The checklist: every gate, the form for what is missing, and what stands between now and the dose."""
-    results = dosing.gates_of(bed.session, bedside.pressures(values), bedside.newest_at(values, "spo2"))
-    answers = dosing.checks_of(bed.session)
+    results = gate_actions.gates_of(bed.session, bedside.pressures(values), bedside.newest_at(values, "spo2"))
+    answers = checklist_actions.checks_of(bed.session)
     rows = [_gate_row(bed, result, answers) for result in results]
     return {
         "gates": rows,
         "missing": [row.title.lower() for row in rows if not row.result.passed],
         "passed": sum(row.result.passed for row in rows),
-        "as_ordered": as_ordered(bed),
-        "start_form": bedside_forms.Began(zone=bed.zone, auto_id="start_%s"),
+        **as_ordered(bed),
+        "start_form": _began(bed),
         "may_override": _may_override(bed, results),
         "may_see": _may_see(bed, results, answers),
     }
@@ -428,7 +438,9 @@ def check_form(bed: Bed, name: str, data: Any = None, auto_id: str = "id_%s") ->
     _, kind = bedside_forms.CHECKS[name]
     form = kind(data, zone=bed.zone, auto_id=auto_id)
     if isinstance(form, bedside_forms.Staffed):
-        form.fill(dosing.staff_who_are(Role.PRESCRIBER), dosing.staff_who_are(Role.NURSE))
+        form.fill(
+            checklist_actions.staff_who_are(Role.PRESCRIBER), checklist_actions.staff_who_are(Role.NURSE)
+        )
         if Towards.NURSE in bed.roles:
             form.initial["nurse"] = str(bed.who.id)
     if isinstance(form, bedside_forms.Escorted) and (kept := pathway.preparation_of(bed.session.course)):
@@ -575,12 +587,23 @@ def dose_keys(bed: Bed) -> list[DoseKey]:
     return []
 
 
-def as_ordered(bed: Bed) -> str:
-    """The rate the order comes to, in words; empty where it names no concentration or is no infusion."""
-    order = dosing.order_for(bed.session)
-    if order is None or not order.minutes or not (volume := dosing.volume_ml(order)):
-        return ""
-    return ordering.rate_words(volume, order.minutes)
+def as_ordered(bed: Bed) -> dict[str, str]:
+    """The rate the order comes to, in words: of its bag, or undiluted where it names a concentration and no bag."""
+    order = order_actions.order_for(bed.session)
+    if order is None or not order.minutes:
+        return {}
+    if made_up := order_actions.bag_of(order):
+        return {"of_the_bag": made_up.working}
+    volume = order_actions.volume_ml(order)
+    return {"as_ordered": ordering.rate_words(volume, order.minutes)} if volume else {}
+
+
+def _began(bed: Bed) -> bedside_forms.Began:
+    """The form of the first dose, with the rate of the ordered bag."""
+    order = order_actions.order_for(bed.session)
+    made_up = order_actions.bag_of(order) if order else None
+    known = {"rate_ml_per_h": _plain(made_up.rate_ml_per_h)} if made_up else {}
+    return bedside_forms.Began(zone=bed.zone, auto_id="start_%s", initial=known)
 
 
 def _of_parts(bed: Bed, parts: flowsheet.Parts) -> list[DoseKey]:

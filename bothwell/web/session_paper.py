@@ -17,8 +17,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET
 
 from bothwell.couples.models import Person
-from bothwell.dosing import actions as dosing
-from bothwell.dosing import flowsheet
+from bothwell.dosing import flowsheet, giving_actions, order_actions
 from bothwell.dosing import order as ordering
 from bothwell.dosing.models import Administration, Discharge, DosingSession, GateCheck, Order, SessionSummary
 from bothwell.monitoring.models import AdverseEvent, Alarm, AlarmEvent, Note, Sample
@@ -63,9 +62,10 @@ def session_paper(request: HttpRequest, session_id: UUID) -> HttpResponse:
 def gathered(bed: Bed) -> dict[str, Any]:
     """Everything the page shows; the number of statements does not depend on how much was charted."""
     session = bed.session
-    values, given = bedside.charted(session.id), dosing.given_in(session)
+    values, given = bedside.charted(session.id), giving_actions.given_in(session)
     notes = list(Note.objects.filter(session=session).order_by("at", "recorded_at"))
-    events = list(AdverseEvent.objects.filter(session=session, revised_by__isnull=True).order_by("began_at"))
+    standing = AdverseEvent.objects.select_related("prescriber_told").filter(revised_by__isnull=True)
+    events = list(standing.filter(session=session).order_by("began_at"))
     alarms = _alarms(session)
     lines = _checks(values, session)
     return {
@@ -74,6 +74,7 @@ def gathered(bed: Bed) -> dict[str, Any]:
         "sheet": "letter" if session.clinic.country in LETTER_SHEET else "a4",
         "is_open": session.ended_at is None,
         "made_at": bed.side.now,
+        "months_away": bedside.months_away(session),
         "advisory": ADVISORY,
         "order": _order(session, bed.side.protocol),
         "route": session.course.route.upper(),
@@ -288,7 +289,7 @@ def _doses(session: DosingSession, given: Iterable[Administration]) -> list[tupl
 
 
 def _order(session: DosingSession, protocol: Protocol) -> str:
-    order = dosing.order_for(session)
+    order = order_actions.order_for(session)
     if order is None:
         return "No order signed"
     over = f" over {order.minutes} min" if order.minutes else ""
@@ -336,11 +337,19 @@ def _event(row: AdverseEvent) -> Said:
     wanted = {True: ", wanted", False: ", unwanted"}.get(row.wanted, "") if row.wanted is not None else ""
     serious = f", serious ({row.serious_because})" if row.is_serious else ""
     end = f", over {timezone.localtime(row.ended_at):%H:%M}" if row.ended_at else ""
-    done = f"; {row.action_taken}" if row.action_taken else ""
+    done = "".join(f"; {one}" for one in (_told(row), row.action_taken) if one)
     outcome = f"; {row.get_outcome_display()}" if row.outcome else ""
     return Said(
         row.began_at, cut(f"{row.term}, grade {row.grade}{wanted}{serious}{end}{outcome}{done}", 2 * LINE - 8)
     )
+
+
+def _told(row: AdverseEvent) -> str:
+    """Which prescriber was told, and when; or what else is known of it."""
+    if row.prescriber_told is None or row.prescriber_told_at is None:
+        return f"prescriber {row.get_prescriber_knows_display()}" if row.prescriber_knows else ""
+    at = timezone.localtime(row.prescriber_told_at)
+    return f"prescriber told: {row.prescriber_told.name_used}, {at:%H:%M}"
 
 
 def _notes(session: DosingSession, notes: Iterable[Note]) -> list[Said]:

@@ -16,8 +16,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
 from bothwell.couples.models import Person
-from bothwell.dosing import actions as dosing
-from bothwell.dosing import ledger, syringe_actions
+from bothwell.dosing import giving_actions, ledger, order_actions, syringe_actions
 from bothwell.dosing.ledger import Kind
 from bothwell.dosing.models import Administration, Order
 from bothwell.privacy import audit
@@ -101,8 +100,10 @@ def syringes(request: HttpRequest, session_id: UUID) -> HttpResponse:
 def _shown(request: HttpRequest, bed: Bed) -> dict[str, Any]:
     session = bed.session
     found = syringe_actions.syringes_of(session)
-    given = [one for one in dosing.given_in(session) if one.event in ("start", "given") and one.dose_mg]
-    order = dosing.order_for(session)
+    given = [
+        one for one in giving_actions.given_in(session) if one.event in ("start", "given") and one.dose_mg
+    ]
+    order = order_actions.order_for(session)
     choices = _choices(bed.who, order, _drawn_ug(found))
     is_drawing = request.POST.get("do") == "draw"
     drawing = vial_forms.Drawing(

@@ -24,8 +24,8 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
 from bothwell.couples.models import Membership, Person, PersonKind
-from bothwell.dosing import actions as dosing
 from bothwell.dosing import order as ordering
+from bothwell.dosing import order_actions, visit_actions
 from bothwell.instruments.models import SafetyFlag
 from bothwell.pathway import actions, eligibility, steps
 from bothwell.pathway.facts import SPECS, Severity
@@ -464,7 +464,7 @@ def _sign(desk: Desk, course: Course, form: SignForm) -> str:
 
 
 def _order(desk: Desk, course: Course, form: OrderForm) -> str:
-    dosing.order(by=desk.viewer, course=course, **form.cleaned_data)
+    order_actions.order(by=desk.viewer, course=course, **form.cleaned_data)
     return "The order is signed."
 
 
@@ -473,7 +473,7 @@ def _schedule(desk: Desk, course: Course, form: ScheduleForm) -> str:
         raise Refused("This time lies in the past. Choose a later one.")
     if not desk.may_record:
         raise Refused("The prescriber, the nurse or the coordinator schedules a session.")
-    dosing.schedule(by=desk.viewer, course=course, **form.cleaned_data)
+    visit_actions.schedule(by=desk.viewer, course=course, **form.cleaned_data)
     return "Scheduled."
 
 
@@ -542,7 +542,16 @@ def _check(course: Course, form: forms.Form) -> dict[str, Any] | None:
     )
     strength = given.get("concentration_mg_per_ml")
     volume = ordering.volume(given["dose_mg"], strength) if strength and given["dose_mg"] else None
-    return {"found": found, "volume": volume, "outside": [one for one in found.bounds if not one.is_inside]}
+    minutes, bag_ml = given.get("minutes"), given.get("bag_ml")
+    made_up = (
+        ordering.bag(given["dose_mg"], bag_ml, minutes) if bag_ml and minutes and given["dose_mg"] else None
+    )
+    return {
+        "found": found,
+        "volume": volume,
+        "bag": made_up,
+        "outside": [one for one in found.bounds if not one.is_inside],
+    }
 
 
 @require_http_methods(["GET", "POST"])
@@ -574,7 +583,7 @@ def cancel(request: HttpRequest, person_id: UUID, session_id: UUID) -> HttpRespo
     if not desk.may_record:
         raise Http404
     try:
-        dosing.cancel(by=desk.viewer, session_id=session_id)
+        visit_actions.cancel(by=desk.viewer, session_id=session_id)
         messages.success(request, "Cancelled.")
     except Refused as refused:
         messages.error(request, refused.reason)

@@ -227,6 +227,14 @@ class OrderForm(forms.Form):
     concentration_mg_per_ml = forms.DecimalField(
         label="Concentration, mg/mL", required=False, min_value=0, max_digits=7, decimal_places=2
     )
+    bag_ml = forms.DecimalField(
+        label="Bag, made up to, mL",
+        required=False,
+        min_value=1,
+        max_digits=6,
+        decimal_places=1,
+        help_text="For an infusion. With it, the pump’s rate is worked out, and the room asks for it at the start.",
+    )
     antiemetic = forms.CharField(label="Antiemetic", required=False, max_length=120)
     out_of_range_reason = forms.CharField(
         label="Reason, if outside the range", required=False, widget=forms.Textarea(attrs={"rows": 3})

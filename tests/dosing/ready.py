@@ -8,7 +8,7 @@ from uuid import uuid4
 
 from django.utils import timezone
 
-from bothwell.dosing import actions, gates
+from bothwell.dosing import checklist_actions, gates
 from bothwell.models import (
     Consent,
     ConsentText,
@@ -131,7 +131,9 @@ def answer_all(ready: Ready, by: Person | None = None) -> None:
         },
     }
     for name, value in answers.items():
-        actions.check(by=by, session_id=ready.session.id, name=name, value=value, request_id=uuid4())
+        checklist_actions.check(
+            by=by, session_id=ready.session.id, name=name, value=value, request_id=uuid4()
+        )
 
 
 def chart(ready: Ready, minute: float, session: DosingSession | None = None, **values: float) -> None:

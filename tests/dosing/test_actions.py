@@ -9,7 +9,15 @@ import pytest
 from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
-from bothwell.dosing import actions
+from bothwell.dosing import (
+    checklist_actions,
+    gate_actions,
+    giving_actions,
+    leaving_actions,
+    order_actions,
+    session_actions,
+    visit_actions,
+)
 from bothwell.dosing import gates as gating
 from bothwell.dosing.discharge import REQUIRED, Condition
 from bothwell.models import (
@@ -52,12 +60,12 @@ def nurse(ready: Ready) -> Iterator[Ready]:
 
 
 def arrive(ready: Ready) -> DosingSession:
-    return actions.arrive(by=ready.cast.nurse, session_id=ready.session.id, room=ready.room)
+    return visit_actions.arrive(by=ready.cast.nurse, session_id=ready.session.id, room=ready.room)
 
 
 def start(ready: Ready, **changes: object) -> DosingSession:
     given = {"pressures": calm(), "saturation_at": timezone.now(), "request_id": uuid4()} | changes
-    return actions.start(by=ready.cast.nurse, session_id=ready.session.id, **given)  # type: ignore[arg-type]
+    return giving_actions.start(by=ready.cast.nurse, session_id=ready.session.id, **given)  # type: ignore[arg-type]
 
 
 # ── before the dose ───────────────────────────────────────────────────────────────────────────────────────
@@ -65,7 +73,7 @@ def start(ready: Ready, **changes: object) -> DosingSession:
 
 def test_nothing_is_checked_before_the_person_is_here(nurse: Ready) -> None:
     with pytest.raises(Refused, match="has not arrived"):
-        actions.check(by=nurse.cast.nurse, session_id=nurse.session.id, name="weight", value="70")
+        checklist_actions.check(by=nurse.cast.nurse, session_id=nurse.session.id, name="weight", value="70")
 
 
 def test_a_dose_is_refused_with_everything_that_is_missing(nurse: Ready) -> None:
@@ -96,7 +104,7 @@ def test_a_dose_is_refused_with_everything_that_is_missing(nurse: Ready) -> None
 def test_an_answer_that_is_a_no_holds_the_dose(nurse: Ready, name: str, value: object, words: str) -> None:
     arrive(nurse)
     answer_all(nurse)
-    actions.check(by=nurse.cast.nurse, session_id=nurse.session.id, name=name, value=value)
+    checklist_actions.check(by=nurse.cast.nurse, session_id=nurse.session.id, name=name, value=value)
     with pytest.raises(Refused, match=words):
         start(nurse)
 
@@ -125,14 +133,14 @@ def test_an_answer_that_is_none_is_refused_in_words(
 ) -> None:
     arrive(nurse)
     with pytest.raises(Refused, match=words):
-        actions.check(by=nurse.cast.nurse, session_id=nurse.session.id, name=name, value=value)
+        checklist_actions.check(by=nurse.cast.nurse, session_id=nurse.session.id, name=name, value=value)
     assert not GateCheck.objects.exists()
 
 
 def test_wanting_it_today_is_kept_with_the_consent_too(nurse: Ready) -> None:
     arrive(nurse)
     for _ in range(2):
-        actions.check(
+        checklist_actions.check(
             by=nurse.cast.nurse, session_id=nurse.session.id, name="consent_reaffirmed", value=True,
             request_id=nurse.room.id,
         )  # fmt: skip
@@ -144,7 +152,7 @@ def test_wanting_it_today_is_kept_with_the_consent_too(nurse: Ready) -> None:
 def test_todays_weight_counts_against_the_range(nurse: Ready) -> None:
     arrive(nurse)
     answer_all(nurse)
-    actions.check(by=nurse.cast.nurse, session_id=nurse.session.id, name="weight", value="40")
+    checklist_actions.check(by=nurse.cast.nurse, session_id=nurse.session.id, name="weight", value="40")
     with pytest.raises(Refused, match="outside"):
         start(nurse)
 
@@ -158,11 +166,13 @@ def test_only_the_prescriber_goes_on_above_the_hold_limit_and_with_a_reason(read
         with pytest.raises(Refused, match="above 140/90"):
             start(ready, pressures=high)
         with pytest.raises(Refused, match="Only the prescriber"):
-            actions.check(by=ready.cast.nurse, value="Known white-coat pressure.", **ask)
+            checklist_actions.check(by=ready.cast.nurse, value="Known white-coat pressure.", **ask)
     with door.opened(ready.cast.prescriber.id):
         with pytest.raises(Refused, match="reason in a sentence"):
-            actions.check(by=ready.cast.prescriber, value="ok", **ask)
-        actions.check(by=ready.cast.prescriber, value="Known white-coat pressure, seen today.", **ask)
+            checklist_actions.check(by=ready.cast.prescriber, value="ok", **ask)
+        checklist_actions.check(
+            by=ready.cast.prescriber, value="Known white-coat pressure, seen today.", **ask
+        )
     with door.opened(ready.cast.nurse.id):
         assert start(ready, pressures=high).started_at
 
@@ -184,7 +194,7 @@ def test_the_dose_starts_once_however_often_it_is_posted(nurse: Ready) -> None:
 
 def test_a_later_session_in_the_calendar_does_not_stand_in_the_way(nurse: Ready) -> None:
     later = timezone.now() + timedelta(days=7)
-    actions.schedule(by=nurse.cast.nurse, course=nurse.course, at=later)
+    visit_actions.schedule(by=nurse.cast.nurse, course=nurse.course, at=later)
     arrive(nurse)
     answer_all(nurse)
     assert start(nurse).started_at
@@ -194,31 +204,33 @@ def test_an_order_is_for_one_session(nurse: Ready) -> None:
     arrive(nurse)
     answer_all(nurse)
     start(nurse)
-    next_one = actions.schedule(
+    next_one = visit_actions.schedule(
         by=nurse.cast.nurse, course=nurse.course, at=timezone.now() + timedelta(days=7)
     )
-    assert actions.order_for(next_one) is None
+    assert order_actions.order_for(next_one) is None
 
 
 def test_who_is_on_the_team_but_not_at_the_bed_changes_nothing(ready: Ready) -> None:
     therapist = ready.cast.therapist_a
     with door.opened(therapist.id), pytest.raises(Refused, match="nurse or prescriber"):
-        actions.arrive(by=therapist, session_id=ready.session.id, room=ready.room)
+        visit_actions.arrive(by=therapist, session_id=ready.session.id, room=ready.room)
     with door.opened(ready.cast.nurse.id):
         arrive(ready)
     with door.opened(therapist.id):
         for refused in (
-            lambda: actions.check(by=therapist, session_id=ready.session.id, name="weight", value="70"),
-            lambda: actions.turn_back(
+            lambda: checklist_actions.check(
+                by=therapist, session_id=ready.session.id, name="weight", value="70"
+            ),
+            lambda: leaving_actions.turn_back(
                 by=therapist, session_id=ready.session.id, reason="Not fit for it today.", signed_name="Priya"
             ),
         ):
             with pytest.raises(Refused):
                 refused()
     with door.opened(ready.cast.a.id), pytest.raises(Refused):
-        actions.check(by=ready.cast.a, session_id=ready.session.id, name="weight", value="70")
+        checklist_actions.check(by=ready.cast.a, session_id=ready.session.id, name="weight", value="70")
     with door.opened(ready.cast.stranger_prescriber.id), pytest.raises(Refused, match="no such session"):
-        actions.check(
+        checklist_actions.check(
             by=ready.cast.stranger_prescriber, session_id=ready.session.id, name="weight", value="70"
         )
 
@@ -229,19 +241,19 @@ def test_who_is_on_the_team_but_not_at_the_bed_changes_nothing(ready: Ready) -> 
 def test_the_second_partner_reads_a_sentence(nurse: Ready) -> None:
     arrive(nurse)
     with pytest.raises(Refused, match="Another session in this couple's care is open"):
-        actions.arrive(by=nurse.cast.nurse, session_id=nurse.partners.id, room=nurse.other_room)
+        visit_actions.arrive(by=nurse.cast.nurse, session_id=nurse.partners.id, room=nurse.other_room)
     assert DosingSession.objects.get(id=nurse.partners.id).arrived_at is None
 
 
 def test_the_second_partner_may_come_once_the_first_is_signed_off(nurse: Ready) -> None:
     arrive(nurse)
-    actions.turn_back(
+    leaving_actions.turn_back(
         by=nurse.cast.nurse,
         session_id=nurse.session.id,
         reason="Ate breakfast an hour ago.",
         signed_name="Luis",
     )
-    assert actions.arrive(by=nurse.cast.nurse, session_id=nurse.partners.id, room=nurse.room).arrived_at
+    assert visit_actions.arrive(by=nurse.cast.nurse, session_id=nurse.partners.id, room=nurse.room).arrived_at
 
 
 def test_the_database_refuses_both_partners_even_when_nobody_asks_the_action(ready: Ready) -> None:
@@ -262,14 +274,14 @@ def test_a_room_holds_one_person(ready: Ready) -> None:
 
 def two_in_a_room(nurse: Ready) -> None:
     with pytest.raises(Refused, match="room is taken"):
-        actions.arrive(by=nurse.cast.nurse, session_id=nurse.partners.id, room=nurse.room)
+        visit_actions.arrive(by=nurse.cast.nurse, session_id=nurse.partners.id, room=nurse.room)
 
 
 def test_arriving_twice_in_the_same_room_is_arriving(nurse: Ready) -> None:
     first = arrive(nurse)
     assert arrive(nurse).arrived_at == first.arrived_at
     with pytest.raises(Stale):
-        actions.arrive(by=nurse.cast.nurse, session_id=nurse.session.id, room=nurse.other_room)
+        visit_actions.arrive(by=nurse.cast.nurse, session_id=nurse.session.id, room=nurse.other_room)
 
 
 # ── during ────────────────────────────────────────────────────────────────────────────────────────────────
@@ -282,7 +294,7 @@ def give(ready: Ready, event: str, **more: object) -> Administration:
         "substance": "Ketamine",
         "request_id": uuid4(),
     }
-    return actions.administer(event=Administration.Event(event), **asked | more)  # type: ignore[arg-type]
+    return giving_actions.administer(event=Administration.Event(event), **asked | more)  # type: ignore[arg-type]
 
 
 def test_an_infusion_is_paused_resumed_and_stopped_in_that_order_only(nurse: Ready) -> None:
@@ -291,16 +303,16 @@ def test_an_infusion_is_paused_resumed_and_stopped_in_that_order_only(nurse: Rea
         give(nurse, "pause")
     answer_all(nurse)
     session = start(nurse)
-    assert actions.is_running(session)
+    assert giving_actions.is_running(session)
     with pytest.raises(Refused, match="not paused"):
         give(nurse, "resume")
     give(nurse, "pause")
-    assert actions.is_running(session), "a pause is not the end"
+    assert giving_actions.is_running(session), "a pause is not the end"
     with pytest.raises(Refused, match="not running"):
         give(nurse, "pause")
     give(nurse, "resume")
     give(nurse, "stop")
-    assert not actions.is_running(session)
+    assert not giving_actions.is_running(session)
     with pytest.raises(Refused, match="over"):
         give(nurse, "stop")
 
@@ -336,14 +348,16 @@ def test_a_time_lies_after_what_was_charted_before_it(ready: Ready) -> None:
 
 def test_what_was_answered_yesterday_opens_no_gate_today(ready: Ready) -> None:
     with door.opened(ready.cast.nurse.id):
-        actions.arrive(by=ready.cast.nurse, session_id=ready.session.id, room=ready.room)
+        visit_actions.arrive(by=ready.cast.nurse, session_id=ready.session.id, room=ready.room)
         answer_all(ready)
         session = DosingSession.objects.get(id=ready.session.id)
-        of_today = {one.name for one in actions.gates_of(session, calm(), timezone.now()) if one.passed}
+        of_today = {one.name for one in gate_actions.gates_of(session, calm(), timezone.now()) if one.passed}
     with loading():
         GateCheck.objects.filter(session=session).update(recorded_at=timezone.now() - timedelta(days=1))
     with door.opened(ready.cast.nurse.id):
-        now_passed = {one.name for one in actions.gates_of(session, calm(), timezone.now()) if one.passed}
+        now_passed = {
+            one.name for one in gate_actions.gates_of(session, calm(), timezone.now()) if one.passed
+        }
     asked = {
         gating.Gate.FASTING, gating.Gate.WEIGHT_RECORDED, gating.Gate.ANTIEMETIC, gating.Gate.ESCORT,
         gating.Gate.EQUIPMENT, gating.Gate.STAFFING, gating.Gate.CONSENT_REAFFIRMED,
@@ -375,7 +389,9 @@ def begun(ready: Ready) -> DosingSession:
         answer_all(ready)
         long_ago = (timezone.now() - timedelta(hours=10)).isoformat()  # enough for every route
         fasting = {"confirmed": True, "food_at": long_ago, "drink_at": long_ago}
-        actions.check(by=ready.cast.nurse, session_id=ready.session.id, name="fasting", value=fasting)
+        checklist_actions.check(
+            by=ready.cast.nurse, session_id=ready.session.id, name="fasting", value=fasting
+        )
         return start(ready)
 
 
@@ -385,7 +401,7 @@ def test_devices_are_charted_one_by_one_five_minutes_apart(ready: Ready) -> None
     with door.opened(ready.cast.nurse.id):
         (first,) = Administration.objects.all()
         assert (first.event, first.dose_mg) == ("dose", Decimal(28))
-        assert actions.is_running(session)
+        assert giving_actions.is_running(session)
         with pytest.raises(Refused, match="Too early: the next device"):
             give(ready, "dose")
     with loading():
@@ -399,7 +415,7 @@ def test_devices_are_charted_one_by_one_five_minutes_apart(ready: Ready) -> None
             Decimal(28),
             "in",
         )
-        assert not actions.is_running(DosingSession.objects.get(id=session.id))
+        assert not giving_actions.is_running(DosingSession.objects.get(id=session.id))
         with pytest.raises(Refused, match="The dose is over"):
             give(ready, "dose")
 
@@ -408,11 +424,11 @@ def test_a_tablet_is_in_the_mouth_until_charted_otherwise(ready: Ready) -> None:
     otherwise(ready, "sl", 100, "Ketamine lozenge")
     session = begun(ready)
     with door.opened(ready.cast.nurse.id):
-        assert actions.is_running(session)
+        assert giving_actions.is_running(session)
         with pytest.raises(Refused, match="no infusion"):
             give(ready, "pause")
         give(ready, "spat")
-        assert not actions.is_running(session)
+        assert not giving_actions.is_running(session)
         with pytest.raises(Refused, match="The dose is over"):
             give(ready, "swallow")
 
@@ -442,16 +458,18 @@ def test_who_is_here_are_the_clinics_own_and_the_second_checker_is_somebody_else
         ({"second": str(cast.other_lead.id)}, "second checker must be a nurse or prescriber"),
     ):
         with pytest.raises(Refused, match=words):
-            actions.check(by=cast.nurse, session_id=nurse.session.id, name="staffing", value=good | changed)
-    kept = actions.check(by=cast.nurse, session_id=nurse.session.id, name="staffing", value=good)
+            checklist_actions.check(
+                by=cast.nurse, session_id=nurse.session.id, name="staffing", value=good | changed
+            )
+    kept = checklist_actions.check(by=cast.nurse, session_id=nurse.session.id, name="staffing", value=good)
     assert kept.value["second"] == {"id": str(cast.prescriber.id), "name": "Helen"}
 
 
 def test_a_pregnancy_test_counts_wherever_it_was_made_and_the_newest_counts(ready: Ready) -> None:
     def gate() -> str:
         with door.opened(ready.cast.nurse.id):
-            session = actions._session(ready.session.id)
-            found = {one.name: one for one in actions.gates_of(session, calm(), timezone.now())}
+            session = session_actions.session_of(ready.session.id)
+            found = {one.name: one for one in gate_actions.gates_of(session, calm(), timezone.now())}
             return found["pregnancy"].reason
 
     def fact(code: str, value: bool, days_ago: float) -> None:
@@ -471,7 +489,7 @@ def test_a_pregnancy_test_counts_wherever_it_was_made_and_the_newest_counts(read
     fact("pregnant", False, 3)
     assert "was negative" in gate()
     with door.opened(ready.cast.nurse.id):
-        actions.check(
+        checklist_actions.check(
             by=ready.cast.nurse, session_id=ready.session.id, name="pregnancy", value={"result": "positive"}
         )
     assert "was positive" in gate()
@@ -531,7 +549,7 @@ def test_nobody_goes_home_before_every_criterion_is_met(
 ) -> None:
     session = started_ago(ready, 130)
     with door.opened(ready.cast.nurse.id), pytest.raises(Refused, match=words):
-        actions.sign_discharge(
+        leaving_actions.sign_discharge(
             by=ready.cast.nurse, session_id=session.id, condition=well(session, **changes), signed_name="Luis"
         )
     with loading():
@@ -543,9 +561,9 @@ def test_a_signed_discharge_keeps_every_criterion_and_moves_the_course_once(read
     sign = {"by": ready.cast.nurse, "session_id": session.id, "condition": well(session)}
     with door.opened(ready.cast.nurse.id):
         with pytest.raises(Refused, match="Type your name"):
-            actions.sign_discharge(signed_name=" ", **sign)
-        first = actions.sign_discharge(signed_name="Luis", **sign)
-        assert actions.sign_discharge(signed_name="Luis", **sign) == first
+            leaving_actions.sign_discharge(signed_name=" ", **sign)
+        first = leaving_actions.sign_discharge(signed_name="Luis", **sign)
+        assert leaving_actions.sign_discharge(signed_name="Luis", **sign) == first
         assert len(first.criteria) == 14
         assert all(one["met"] for one in first.criteria)
         course = Course.objects.get(id=ready.course.id)
@@ -560,9 +578,9 @@ def test_turning_back_keeps_what_was_recorded_and_steps_back(nurse: Ready) -> No
     checks = GateCheck.objects.count()
     end = {"by": nurse.cast.nurse, "session_id": nurse.session.id, "signed_name": "Luis"}
     with pytest.raises(Refused, match="in a sentence"):
-        actions.turn_back(reason="no", **end)
-    kept = actions.turn_back(reason="Ate breakfast an hour ago.", **end)
-    assert actions.turn_back(reason="Ate breakfast an hour ago.", **end) == kept
+        leaving_actions.turn_back(reason="no", **end)
+    kept = leaving_actions.turn_back(reason="Ate breakfast an hour ago.", **end)
+    assert leaving_actions.turn_back(reason="Ate breakfast an hour ago.", **end) == kept
     session = DosingSession.objects.get(id=nurse.session.id)
     assert (session.outcome, session.started_at) == ("turned_back", None)
     assert GateCheck.objects.count() == checks
@@ -578,12 +596,12 @@ def test_after_a_dose_there_is_no_turning_back_and_before_it_no_leaving_early(re
     with door.opened(ready.cast.nurse.id):
         arrive(ready)
         with pytest.raises(Refused, match="Turn back instead"):
-            actions.leave_early(reason="Wants to go home at once.", **end)
+            leaving_actions.leave_early(reason="Wants to go home at once.", **end)
     started_ago(ready, 20)
     with door.opened(ready.cast.nurse.id):
         with pytest.raises(Refused, match="ends with a discharge"):
-            actions.turn_back(reason="Wants to go home at once.", **end)
-        kept = actions.leave_early(reason="Left against advice with Ruth; told not to drive.", **end)
+            leaving_actions.turn_back(reason="Wants to go home at once.", **end)
+        kept = leaving_actions.leave_early(reason="Left against advice with Ruth; told not to drive.", **end)
     assert kept.outcome == "left_early"
 
 
@@ -592,7 +610,7 @@ def test_a_summary_is_written_once_and_not_by_everybody(ready: Ready) -> None:
     key = uuid4()
     with door.opened(ready.cast.therapist_a.id):
         for _ in range(2):
-            actions.summarise(
+            leaving_actions.summarise(
                 by=ready.cast.therapist_a,
                 session_id=ready.session.id,
                 text="A quiet session.",
@@ -601,7 +619,7 @@ def test_a_summary_is_written_once_and_not_by_everybody(ready: Ready) -> None:
     with door.opened(ready.cast.therapist_a.id):
         assert SessionSummary.objects.count() == 1
     with door.opened(ready.cast.a.id), pytest.raises(Refused):
-        actions.summarise(by=ready.cast.a, session_id=ready.session.id, text="Mine.")
+        leaving_actions.summarise(by=ready.cast.a, session_id=ready.session.id, text="Mine.")
 
 
 def test_every_write_leaves_an_entry_in_the_log(ready: Ready) -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bothwell.dosing.order import RangeCheck, check_dose, devices, rate_words, volume
+from bothwell.dosing.order import RangeCheck, bag, check_dose, devices, is_rate_of, rate_words, volume
 from bothwell.pathway.protocol import SHIPPED, Route, load
 
 PROTOCOL = load(SHIPPED / "couples-kat-1.toml")
@@ -32,6 +32,32 @@ def _check(
 
 def test_the_rate_of_an_order_shows_its_working() -> None:
     assert rate_words(Decimal("0.68"), 40) == "0.68 mL over 40 min are 1.02 mL/h"
+
+
+def test_a_bag_shows_its_concentration_and_its_rate_with_the_working() -> None:
+    made_up = bag(Decimal(34), Decimal(100), 40)
+    assert (made_up.mg_per_ml, made_up.rate_ml_per_h) == (Decimal("0.34"), Decimal("150.00"))
+    assert made_up.working == "34 mg ÷ 100 mL = 0.34 mg/mL; 100 mL × 60 ÷ 40 min = 150 mL/h"
+    assert (
+        bag(Decimal(35), Decimal(50), 45).working
+        == "35 mg ÷ 50 mL = 0.7 mg/mL; 50 mL × 60 ÷ 45 min ≈ 66.67 mL/h"
+    )
+
+
+@given(doses, st.decimals("1", 1000, places=1), st.integers(1, 600))
+def test_a_bag_run_for_its_minutes_gives_the_whole_dose(dose: Decimal, ml: Decimal, minutes: int) -> None:
+    made_up = bag(dose, ml, minutes)
+    ran_ml = made_up.rate_ml_per_h * minutes / 60
+    assert abs(ran_ml - ml) <= Decimal("0.005") * minutes / 60
+    assert abs(made_up.mg_per_ml * ml - dose) <= Decimal("0.005") * ml
+    assert is_rate_of(made_up, round(made_up.rate_ml_per_h))
+    assert not is_rate_of(made_up, made_up.rate_ml_per_h + 1)
+
+
+@pytest.mark.parametrize(("dose", "ml", "minutes"), [("0", "100", 40), ("34", "0", 40), ("34", "100", 0)])
+def test_a_bag_without_sense_is_none(dose: str, ml: str, minutes: int) -> None:
+    with pytest.raises(ValueError, match="above nought"):
+        bag(Decimal(dose), Decimal(ml), minutes)
 
 
 def test_half_a_milligram_a_kilogram_over_forty_minutes_is_inside() -> None:

@@ -6,7 +6,7 @@ from uuid import uuid4
 import pytest
 from django.utils import timezone
 
-from bothwell.dosing import actions
+from bothwell.dosing import checklist_actions, gate_actions, visit_actions
 from bothwell.dosing.gates import Gate, GateResult
 from bothwell.instruments import safety_actions
 from bothwell.instruments.actions import enter_on_behalf
@@ -24,7 +24,7 @@ YES = NO | {"asq-3": "true", "asq-5": "false"}
 def ready() -> Ready:
     made = make_ready(make_cast())
     with door.opened(made.cast.nurse.id):
-        actions.arrive(by=made.cast.nurse, session_id=made.session.id, room=made.room)
+        visit_actions.arrive(by=made.cast.nurse, session_id=made.session.id, room=made.room)
     return made
 
 
@@ -39,7 +39,9 @@ def answered(ready: Ready, answers: dict[str, Any], instrument: str = "asq") -> 
 def said(ready: Ready, who: str, *, risk: bool) -> None:
     by = getattr(ready.cast, who)
     with door.opened(by.id):
-        actions.check(by=by, session_id=ready.session.id, name="suicide_rescreened", value={"risk": risk})
+        checklist_actions.check(
+            by=by, session_id=ready.session.id, name="suicide_rescreened", value={"risk": risk}
+        )
 
 
 def gate(ready: Ready, viewer: str = "nurse") -> GateResult:
@@ -47,7 +49,7 @@ def gate(ready: Ready, viewer: str = "nurse") -> GateResult:
         session = (
             type(ready.session).objects.select_related("course__protocol", "clinic").get(id=ready.session.id)
         )
-        found = actions.gates_of(session, (), None)
+        found = gate_actions.gates_of(session, (), None)
     return next(one for one in found if one.name is Gate.SUICIDE_RESCREENED)
 
 

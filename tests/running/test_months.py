@@ -14,6 +14,7 @@ import psycopg
 import pyarrow.parquet as parquet
 import pytest
 from django.db import IntegrityError, connection, transaction
+from django.http import HttpResponse
 from django.test.utils import CaptureQueriesContext
 from hypothesis import given
 from hypothesis import strategies as st
@@ -26,6 +27,8 @@ from bothwell.privacy import audit, door
 from bothwell.running import archive, cli, months
 from bothwell.running.trouble import CannotRun
 from bothwell.web import bedside as beds
+from bothwell.web import session_paper
+from tests.cast import client_for
 from tests.conftest import LOGINS, loading
 from tests.room import Bedside, open_bedside
 
@@ -346,6 +349,44 @@ def test_a_month_put_away_comes_back_as_it_was(bedside: Bedside, tmp_path: Path,
 
 def month_made_again() -> set[Month]:
     return {month for month in months.make(LOGINS.owner, datetime.now(UTC)) if month == MAY}
+
+
+@pytest.mark.parametrize("drop", [False, True])
+def test_pages_of_a_session_whose_month_is_away_say_where_its_readings_are(
+    bedside: Bedside, tmp_path: Path, drop: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    may(bedside)
+    monkeypatch.setattr(session_paper, "paper", lambda _, __, page, *___: HttpResponse(page))
+    room = f"/room/{bedside.session.id}"
+    words = "Readings of this month were moved to the archive 2025-05"
+
+    def said() -> list[bool]:
+        return [
+            words in client_for(bedside.cast.nurse).get(page).content.decode()
+            for page in (room, f"{room}/paper")
+        ]
+
+    with ended([bedside]):
+        with psycopg.connect(LOGINS.admin, autocommit=True) as admin:
+            admin.execute(
+                "update bothwell_dosingsession set arrived_at = %s, ended_at = %s where id = %s",
+                [
+                    datetime(2025, 5, 10, 8, tzinfo=UTC),
+                    datetime(2025, 5, 10, 12, tzinfo=UTC),
+                    bedside.session.id,
+                ],
+            )
+        assert said() == [False, False]
+        away(tmp_path, drop=drop)
+        assert said() == [True, True]
+        assert "Nothing was charted." not in plain(client_for(bedside.cast.nurse).get(f"{room}/paper"))
+        bring_all_back(tmp_path)
+        assert said() == [False, False]
+
+
+def plain(response: HttpResponse) -> str:
+    """What stands on the page beside the drawing."""
+    return re.sub(r"<svg.*?</svg>", "", response.content.decode(), flags=re.DOTALL)
 
 
 def test_a_stop_between_the_table_and_its_file_is_finished_by_the_next_run(

@@ -135,15 +135,22 @@ def test_looking_at_the_readings_keeps_nothing(cast: Cast, nurse: Client) -> Non
 
 def test_a_revision_begins_with_what_was_kept_and_both_stay(cast: Cast, nurse: Client) -> None:
     session = dosed(cast, cast.a)
-    nurse.post(
-        f"/room/{session.id}/events", described(session, action_taken="Rest", prescriber="Prescriber told.")
-    )
+    assert session.started_at
+    told = {
+        "prescriber": "Prescriber told.", "prescriber_told": str(cast.prescriber.id),
+        "prescriber_told_at": local(timezone.localtime(session.started_at + timedelta(hours=1))),
+    }  # fmt: skip
+    nurse.post(f"/room/{session.id}/events", described(session, action_taken="Rest", **told))
     with door.opened(cast.nurse.id):
         event = AdverseEvent.objects.get()
     address = f"/room/{session.id}/events/{event.id}/revise"
     page = nurse.get(address).content.decode()
     assert re.search(r'value="Prescriber told."[^>]*checked', page)
     assert ">\nRest</textarea>" in page
+    assert re.search(rf'value="{cast.prescriber.id}" selected', page)
+    assert f"Prescriber told: {cast.prescriber.signs_as}" in plain(
+        nurse.get(f"/room/{session.id}/events").content
+    )
     again = described(session, grade="1", reason="")
     assert nurse.post(address, again).status_code == 422
     assert nurse.post(address, again | {"reason": "It was milder"}).status_code == 302

@@ -11,7 +11,8 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from bothwell.dosing import actions, gates
+from bothwell.couples.models import new_id
+from bothwell.dosing import gates, visit_actions
 from bothwell.models import (
     Administration,
     Alarm,
@@ -50,7 +51,7 @@ def at(ready: Ready, end: str = "") -> str:
 
 def arrive(ready: Ready) -> None:
     with door.opened(ready.cast.nurse.id):
-        actions.arrive(by=ready.cast.nurse, session_id=ready.session.id, room=ready.room)
+        visit_actions.arrive(by=ready.cast.nurse, session_id=ready.session.id, room=ready.room)
 
 
 def post(client: Client, address: str, **given: object) -> object:
@@ -344,6 +345,58 @@ def test_the_infusion_changes_its_rate_and_its_stop_is_charted(ready: Ready, nur
     side = nurse.get(at(ready)).context["side"]
     assert side.progress.words.startswith("Infusion, min 20 of 60, at 30 mL/h")
     assert "Rate changed to 30 mL/h" in nurse.get(at(ready)).content.decode()
+
+
+def bagged(ready: Ready, ml: int = 100) -> None:
+    """34 mg made up to so many millilitres, over 40 minutes."""
+    with loading():
+        ready.order.id, ready.order.bag_ml = new_id(), Decimal(ml)
+        ready.order.recorded_at = timezone.now()
+        ready.order.save(force_insert=True)
+
+
+def test_the_pump_begins_at_the_rate_of_the_ordered_bag_or_somebody_says_why_not(
+    ready: Ready, nurse: Client
+) -> None:
+    bagged(ready)
+    arrive(ready)
+    with door.opened(ready.cast.nurse.id):
+        answer_all(ready)
+    chart(ready, -0.1, systolic=124, diastolic=78, spo2=97)
+    page = nurse.get(at(ready)).content.decode()
+    minutes, dose = ready.order.minutes, ready.order.dose_mg.normalize()
+    assert f"{dose:f} mg ÷ 100 mL" in page
+    assert f'value="{Decimal(6000) / minutes:g}"' in page
+    for told in ({}, {"rate_ml_per_h": "75"}):
+        refused = post(nurse, at(ready, "start"), **told)
+        assert refused.status_code == 422  # type: ignore[attr-defined]
+        assert "Set the pump, or say why it differs." in refused.content.decode()  # type: ignore[attr-defined]
+    kept = post(nurse, at(ready, "start"), rate_ml_per_h="75", rate_reason="Slower, as she asked")
+    assert kept.status_code == 302  # type: ignore[attr-defined]
+    with loading():
+        begun = Administration.objects.get(session=ready.session, event="start")
+        assert (begun.rate_ml_per_h, begun.note) == (75, "Slower, as she asked")
+    assert "at 75 mL/h (Slower, as she asked)" in nurse.get(at(ready)).content.decode()
+
+
+def test_the_time_left_is_reckoned_by_the_ordered_bag_where_the_pump_began_at_its_rate(
+    ready: Ready, nurse: Client
+) -> None:
+    bagged(ready)
+    begin(ready, 20, rate_ml_per_h=Decimal(150))
+    assert post(nurse, at(ready, "infusion"), event="rate", rate_ml_per_h="75").status_code == 302  # type: ignore[attr-defined]
+    side = nurse.get(at(ready)).context["side"]
+    assert side.progress.words.startswith("Infusion, min 20 of 60, at 75 mL/h")
+    assert "100 mL × 60 ÷ 40 min = 150 mL/h" in nurse.get(at(ready, "infusion")).content.decode()
+
+
+def test_begun_at_another_rate_than_the_bag_comes_to_no_time_left_is_made_up(
+    ready: Ready, nurse: Client
+) -> None:
+    bagged(ready)
+    begin(ready, 20, rate_ml_per_h=Decimal(60))
+    assert post(nurse, at(ready, "infusion"), event="rate", rate_ml_per_h="30").status_code == 302  # type: ignore[attr-defined]
+    assert not nurse.get(at(ready)).context["side"].infused.is_reckoned
 
 
 def test_without_the_rate_at_the_start_no_time_left_is_made_up(ready: Ready, nurse: Client) -> None:

@@ -446,6 +446,16 @@ def test_a_dose_is_checked_with_its_working_before_anything_is_signed(ready: Des
         assert not Order.objects.exists()
 
 
+def test_a_bag_is_checked_with_its_working_and_signed_with_the_order(ready: Desk) -> None:
+    given = ORDER | {"bag_ml": "100"}
+    _, text = post(ready, "order", **given, act="check", request_id=str(uuid4()))
+    assert "35 mg ÷ 100 mL = 0.35 mg/mL; 100 mL × 60 ÷ 40 min = 150 mL/h" in text
+    assert post(ready, "order", **given | {"minutes": ""}, act="sign", request_id=str(uuid4()))[0] == 422
+    assert post(ready, "order", **given, act="sign", request_id=str(uuid4()))[0] == 302
+    with door.opened(ready.cast.prescriber.id):
+        assert Order.objects.get().bag_ml == 100
+
+
 def test_an_order_is_signed_once(ready: Desk) -> None:
     given = {**ORDER, "act": "sign", "request_id": str(uuid4())}
     for _ in range(2):
