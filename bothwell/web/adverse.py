@@ -3,7 +3,7 @@
 For the person's nurse and prescriber alone. Readings stand beside an event to look at; no grade comes from them.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -19,8 +19,7 @@ from django.views.decorators.http import require_http_methods
 
 from bothwell.codes import BY_CODE
 from bothwell.couples.models import Person, Role
-from bothwell.dosing import actions as dosing
-from bothwell.dosing import flowsheet
+from bothwell.dosing import flowsheet, session_actions
 from bothwell.dosing.models import DosingSession
 from bothwell.monitoring import adverse
 from bothwell.monitoring import after_actions as actions
@@ -28,11 +27,13 @@ from bothwell.monitoring.models import AdverseEvent
 from bothwell.monitoring.vitals import format_number, format_value
 from bothwell.privacy import audit
 from bothwell.refusal import Refused
-from bothwell.web import bedside
+from bothwell.web import bedside, handed_in
 from bothwell.web.asking import require
 
 LOCAL = "%Y-%m-%dT%H:%M"
 ROOM = "room/<uuid:session_id>"
+SHEET = "sheet"
+"""Asks for the form that a tablet keeps at hand: of any term, on no page of its own."""
 
 
 def session_of(request: HttpRequest, session_id: UUID) -> tuple[Person, DosingSession]:
@@ -40,7 +41,7 @@ def session_of(request: HttpRequest, session_id: UUID) -> tuple[Person, DosingSe
     who = require(request, Role.NURSE, Role.PRESCRIBER)
     sessions = DosingSession.objects.select_related("clinic", "subject", "room", "course", "order")
     session = get_object_or_404(sessions.exclude(outcome="cancelled"), id=session_id)
-    if not dosing.may_chart(who, session):
+    if not session_actions.may_chart(who, session):
         raise Http404
     return who, session
 
@@ -128,6 +129,15 @@ class EventForm(forms.Form):
         widget=forms.RadioSelect,
         help_text=f"Asked from grade {adverse.PRESCRIBER_FROM} on.",
     )
+    prescriber_told = forms.ChoiceField(
+        label="Which prescriber was told",
+        required=False,
+        choices=lambda: [
+            ("", "nobody yet"),
+            *((key, who.signs_as) for key, who in actions.prescribers().items()),
+        ],
+    )
+    prescriber_told_at = moment("When they were told", required=False)
     action_taken = _text("What was done", "action_taken")
     follow_up_on = forms.DateField(
         label="To be followed up on",
@@ -172,6 +182,8 @@ class EventForm(forms.Form):
             ended_at=given.get("ended_at"),
             serious_because=tuple(given.get("serious_because", ())),
             prescriber=given.get("prescriber", ""),
+            prescriber_told=given.get("prescriber_told", ""),
+            prescriber_told_at=given.get("prescriber_told_at"),
             action_taken=given.get("action_taken", ""),
             follow_up_on=given.get("follow_up_on"),
             follow_up=given.get("follow_up", ""),
@@ -183,6 +195,30 @@ class EventForm(forms.Form):
         for fault in faults:
             if fault.field not in self.errors:
                 self.add_error(fault.field if fault.field in self.fields else None, fault.sentence)
+
+
+OF_A_TERM = ("name", "grade", "wanted")
+ALWAYS_ASKED = (*OF_A_TERM, "began_at", "outcome", "is_serious")
+
+
+class AtHand(EventForm):
+    """An empty form of one term, for a sheet that asks for any of them: a browser alone must say what is missing."""
+
+    def __init__(self, *, term: adverse.Term) -> None:
+        super().__init__(term=term, auto_id=f"event-{term.code}-%s")
+        for name in ALWAYS_ASKED:
+            if name in self.fields:
+                self.fields[name].required = True
+
+    @property
+    def of_its_own(self) -> Iterator[forms.BoundField]:
+        """What depends on the term."""
+        return (field for field in self.visible_fields() if field.name in OF_A_TERM)
+
+    @property
+    def of_every_term(self) -> Iterator[forms.BoundField]:
+        """What is asked whatever it was."""
+        return (field for field in self.visible_fields() if field.name not in OF_A_TERM)
 
 
 def _begun(said: adverse.Said) -> dict[str, Any]:
@@ -198,6 +234,8 @@ def _begun(said: adverse.Said) -> dict[str, Any]:
         "is_serious": yes_no[said.is_serious],
         "serious_because": list(said.serious_because),
         "prescriber": said.prescriber,
+        "prescriber_told": said.prescriber_told,
+        "prescriber_told_at": said.prescriber_told_at and timezone.localtime(said.prescriber_told_at),
         "action_taken": said.action_taken,
         "follow_up_on": said.follow_up_on,
         "follow_up": said.follow_up,
@@ -267,12 +305,14 @@ def events(request: HttpRequest, session_id: UUID) -> HttpResponse:
     who, session = session_of(request, session_id)
     asked = request.POST if request.method == "POST" else request.GET
     term = adverse.shipped().find(asked.get("code", "")[:40])
+    if request.method != "POST" and SHEET in asked:
+        return _sheet(request, session)
     if request.method != "POST":
         return _page(request, who, session, _new_form(session, term) if term else None)
     if term is None:
         return _page(request, who, session, trouble="Choose what it was.", status=422)
     form = EventForm(request.POST, term=term)
-    if form.is_valid() and "look" not in request.POST:
+    if form.is_valid() and not _looks(request):
         try:
             actions.note_event(
                 by=who, session_id=session.id, said=form.said(), request_id=form.cleaned_data["request_id"]
@@ -282,7 +322,18 @@ def events(request: HttpRequest, session_id: UUID) -> HttpResponse:
         else:
             messages.success(request, "Kept.")
             return redirect("room-events", session.id)
-    return _page(request, who, session, form, status=200 if "look" in request.POST else 422)
+    return _page(request, who, session, form, status=200 if _looks(request) else 422)
+
+
+def _looks(request: HttpRequest) -> bool:
+    """Whether somebody only looks at the readings first; what is handed in later is meant to be kept."""
+    return "look" in request.POST and not handed_in.is_one(request)
+
+
+def _sheet(request: HttpRequest, session: DosingSession) -> HttpResponse:
+    of_terms = [AtHand(term=term) for term in adverse.shipped().all]
+    context = {"session": session, "terms": adverse.shipped(), "of_terms": of_terms, "form": of_terms[0]}
+    return render(request, "room/event_sheet.html", context)
 
 
 def _new_form(session: DosingSession, term: adverse.Term) -> EventForm:
@@ -344,9 +395,11 @@ def _page(
     trouble: str = "",
     status: int = 200,
 ) -> HttpResponse:
+    if handed_in.is_one(request):
+        return handed_in.answer({"form": form, "trouble": trouble}, status)
     values = bedside.charted(session.id)
     kept = list(
-        AdverseEvent.objects.select_related("author")
+        AdverseEvent.objects.select_related("author", "prescriber_told")
         .filter(session=session)
         .order_by("-began_at", "-recorded_at", "-id")
     )

@@ -240,9 +240,12 @@ class Infused(Bedside):
 
 
 class Began(Bedside):
-    """The first dose, when, and how fast the pump runs."""
+    """The first dose, when, and how fast the pump runs; why, if that is not what the ordered bag comes to."""
 
     rate_ml_per_h = number("Rate, as the pump shows it", "mL/h", required=False, whole=False, places=2)
+    rate_reason = forms.CharField(
+        label="Why, if the pump runs at another rate", required=False, max_length=200
+    )
     at = _at()
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from django.conf import settings
 from django.db.models import Q
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -18,8 +19,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 
 from bothwell.couples.models import Person, Role, Room
-from bothwell.dosing import actions as dosing
-from bothwell.dosing import flowsheet
+from bothwell.dosing import flowsheet, session_actions, visit_actions
 from bothwell.dosing.models import DosingSession
 from bothwell.monitoring.limits import RANK
 from bothwell.privacy import audit
@@ -143,6 +143,7 @@ def _context(
         "calm": sum(1 for tile in shown if tile.bed and not tile.bed.alarms),
         "acknowledged": sum(1 for tile in shown if tile.bed and tile.bed.alarms and not tile.look),
         "clinic_id": who.clinic_id,
+        "may_be_called": settings.PUSH,
     }
 
 
@@ -190,13 +191,13 @@ def arrive(request: HttpRequest, session_id: UUID) -> HttpResponse:
     """Somebody is here and shown to a room."""
     who = require(request, Role.NURSE, Role.PRESCRIBER)
     session = get_object_or_404(DosingSession.objects.exclude(outcome="cancelled"), id=session_id)
-    if not dosing.may_chart(who, session):
+    if not session_actions.may_chart(who, session):
         raise Http404
     form = Arrived(request.POST, rooms=Room.objects.all())
     if not form.is_valid():
         return _board(request, trouble="Choose a room.", status=422)
     try:
-        dosing.arrive(by=who, session_id=session_id, room=form.cleaned_data["room"])
+        visit_actions.arrive(by=who, session_id=session_id, room=form.cleaned_data["room"])
     except Refused as refused:
         return _board(request, trouble=refused.reason, status=422)
     return redirect("room", session_id)

@@ -1,11 +1,13 @@
 """An entry that was made beside somebody while the server was away, and is handed in later: how its form is read.
 
-It decides nothing: the same form checks it and the same action keeps or refuses it as if it came from the page.
+It decides nothing: the same form checks it and the same action keeps or refuses it as if it came from the page. It
+believes no time that a page sends among its fields: when an entry was made, only a batch says, and that is logged.
 """
 
 from collections.abc import Iterable, Mapping
 from copy import copy
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any, Final
 from uuid import UUID
 
@@ -14,30 +16,32 @@ from django.http import HttpRequest, HttpResponse, JsonResponse, QueryDict
 
 MADE_AT: Final = "made_at"
 BY_THE_TABLET: Final = "made_at_by_the_tablet"
-MARK: Final = "is_handed_in"
+
+
+class HandedIn(QueryDict):
+    """The fields of one entry handed in. Its times stand beside them: no field of a form can claim to be one."""
+
+    times: Mapping[str, datetime] = MappingProxyType({})
 
 
 def request_for(
     request: HttpRequest, path: str, fields: Iterable[tuple[str, str]], times: Mapping[str, datetime]
 ) -> HttpRequest:
     """The post the page would have sent, from the same person; `times` says when it was made, by both clocks."""
-    data = QueryDict(mutable=True)
+    data = HandedIn(mutable=True)
     for name, value in fields:
-        if name not in times:
-            data.appendlist(name, value)
-    for name, at in times.items():
-        data[name] = at.isoformat()
+        data.appendlist(name, value)
+    data.times = dict(times)
     inner = copy(request)
     inner.method, inner.path, inner.path_info = "POST", path, path
     inner.GET = QueryDict()
     inner.POST = data  # type: ignore[assignment]
-    setattr(inner, MARK, True)
     return inner
 
 
 def is_one(request: HttpRequest) -> bool:
     """Whether this post is handed in later: it is answered in words, not with a page."""
-    return getattr(request, MARK, False)
+    return isinstance(request.POST, HandedIn)
 
 
 def answer(context: Mapping[str, Any], status: int) -> HttpResponse:
@@ -56,22 +60,17 @@ def _sentences(context: Mapping[str, Any]) -> list[str]:
 
 
 def made_at(data: Mapping[str, Any]) -> datetime | None:
-    """When an entry handed in was made, by our clock; none for what comes from an open page."""
-    return _instant(data.get(MADE_AT))
+    """When an entry handed in was made, by our clock; none for what comes from an open page, whatever it says."""
+    return _times(data).get(MADE_AT)
 
 
 def times_of(data: Mapping[str, Any]) -> dict[str, str]:
     """When an entry handed in was made, by our clock and by the tablet's, as ISO 8601."""
-    found = {name: _instant(data.get(name)) for name in (MADE_AT, BY_THE_TABLET)}
-    return {name: at.isoformat() for name, at in found.items() if at}
+    return {name: at.isoformat() for name, at in _times(data).items()}
 
 
-def _instant(text: Any) -> datetime | None:
-    try:
-        found = datetime.fromisoformat(text)
-    except (TypeError, ValueError):
-        return None
-    return found if found.tzinfo else None
+def _times(data: Mapping[str, Any]) -> Mapping[str, datetime]:
+    return data.times if isinstance(data, HandedIn) else {}
 
 
 def note_of(said: str, at: datetime, why: str, reason: str) -> str:

@@ -1,30 +1,30 @@
-"""Pausing the alarms of one quantity, turning them off with a reason, and on again; and where all of it is seen.
+"""Pausing the alarms of one quantity, turning them off with a reason, and on again; a cuff's three in one press.
 
 Nothing here acknowledges an alarm, and nothing is quiet without standing in the room and on the board.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from uuid import UUID, uuid4
+from uuid import UUID, uuid4, uuid5
 
 from django import forms
+from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from bothwell.codes import BY_CODE
 from bothwell.monitoring import actions
 from bothwell.monitoring.pausing import NEVER_OFF
 from bothwell.refusal import Refused
 from bothwell.web import room
 from bothwell.web.bedside_forms import Bedside
-from bothwell.web.quieted import Quiet, off_or_paused, title_of
+from bothwell.web.quieted import OF_ONE_CUFF, PRESSURE, Quiet, channels_of, off_or_paused, title_of
 from bothwell.web.room_shown import Bed
 
 __all__ = ["off_or_paused"]
 
 OFFERED = (
-    "systolic", "diastolic", "spo2", "heart_rate", "respiratory_rate", "etco2", "sedation", "dissociation", "nausea",
+    PRESSURE, "spo2", "heart_rate", "respiratory_rate", "etco2", "sedation", "dissociation", "nausea",
     *sorted(NEVER_OFF),
 )  # fmt: skip
 
@@ -65,9 +65,17 @@ def alarms(request: HttpRequest, session_id: UUID) -> HttpResponse:
 
 
 def _page(request: HttpRequest, bed: Bed, trouble: str = "", status: int = 200) -> HttpResponse:
-    quiet = {each.code: each for each in bed.side.quiet}
-    lines = [Line(code, quiet.get(code)) for code in OFFERED if code in BY_CODE or code in NEVER_OFF]
+    lines = [Line(code, quiet) for code, quiet in _rows(bed.side.quiet)]
     return room._show(request, bed, "room/alarms.html", {"lines": lines, "trouble": trouble}, status)
+
+
+def _rows(quieted: Iterable[Quiet]) -> Iterator[tuple[str, Quiet | None]]:
+    """What the page lists. Of a cuff whose three do not stand alike, those that are quiet have rows of their own."""
+    quiet = {each.code: each for each in quieted}
+    for code in OFFERED:
+        yield code, quiet.get(code)
+        if code == PRESSURE:
+            yield from ((one, quiet[one]) for one in OF_ONE_CUFF if one in quiet)
 
 
 @require_POST
@@ -77,7 +85,10 @@ def pause(request: HttpRequest, session_id: UUID, code: str) -> HttpResponse:
     return _done(
         request,
         bed,
-        lambda request_id: actions.pause(by=bed.who, session=bed.session, code=code, request_id=request_id),
+        code,
+        lambda code, request_id: actions.pause(
+            by=bed.who, session=bed.session, code=code, request_id=request_id
+        ),
     )
 
 
@@ -88,7 +99,10 @@ def turn_on(request: HttpRequest, session_id: UUID, code: str) -> HttpResponse:
     return _done(
         request,
         bed,
-        lambda request_id: actions.turn_on(by=bed.who, session=bed.session, code=code, request_id=request_id),
+        code,
+        lambda code, request_id: actions.turn_on(
+            by=bed.who, session=bed.session, code=code, request_id=request_id
+        ),
     )
 
 
@@ -98,13 +112,14 @@ def turn_off(request: HttpRequest, session_id: UUID, code: str) -> HttpResponse:
     bed = _open_bed(request, session_id, code)
     form, trouble = TurnedOff(request.POST or None, zone=bed.zone), ""
     if request.method == "POST" and form.is_valid():
+        reason = form.cleaned_data["reason"]
         try:
-            actions.turn_off(
-                by=bed.who,
-                session=bed.session,
-                code=code,
-                reason=form.cleaned_data["reason"],
-                request_id=form.cleaned_data["request_id"],
+            _each(
+                code,
+                form.cleaned_data["request_id"],
+                lambda code, request_id: actions.turn_off(
+                    by=bed.who, session=bed.session, code=code, reason=reason, request_id=request_id
+                ),
             )
         except Refused as refused:
             trouble = refused.reason
@@ -117,17 +132,42 @@ def turn_off(request: HttpRequest, session_id: UUID, code: str) -> HttpResponse:
 def _open_bed(request: HttpRequest, session_id: UUID, code: str = OFFERED[0]) -> Bed:
     """The bed of a session that is open, and an alarm there is; else 404."""
     bed = room.bed_of(request, session_id)
-    if code not in OFFERED or bed.session.arrived_at is None or bed.session.ended_at is not None:
+    if (
+        code not in (*OFFERED, *OF_ONE_CUFF)
+        or bed.session.arrived_at is None
+        or bed.session.ended_at is not None
+    ):
         raise Http404
     return bed
 
 
-def _done(request: HttpRequest, bed: Bed, act: Callable[[UUID], object]) -> HttpResponse:
+Act = Callable[[str, UUID], object]
+
+
+def _each(code: str, request_id: UUID, act: Act) -> None:
+    """Do it for every quantity under this name, all in one transaction, each with an event of its own.
+
+    One that stands so already is left as it is. Raises Refused when all do, or none may.
+    """
+    channels = channels_of(code)
+    refused = []
+    with transaction.atomic():
+        for one in channels:
+            try:
+                with transaction.atomic():
+                    act(one, request_id if one == code else uuid5(request_id, one))
+            except Refused as reason:
+                refused.append(reason)
+        if len(refused) == len(channels):
+            raise refused[0]
+
+
+def _done(request: HttpRequest, bed: Bed, code: str, act: Act) -> HttpResponse:
     form = Bedside(request.POST, zone=bed.zone)
     if not form.is_valid():
         return _page(request, bed, "Please press once more.", 422)
     try:
-        act(form.cleaned_data["request_id"])
+        _each(code, form.cleaned_data["request_id"], act)
     except Refused as refused:
         return _page(request, room.bed_of(request, bed.session.id), refused.reason, 422)
     return HttpResponseRedirect(bed.address())

@@ -9,8 +9,8 @@ from datetime import date, datetime
 from typing import Any
 
 from bothwell.couples.models import Contact
-from bothwell.dosing.actions import volume_in_bag_ml
 from bothwell.dosing.models import Administration, DosingSession, GateCheck
+from bothwell.dosing.order_actions import volume_in_bag_ml
 from bothwell.monitoring.expected import Expectation, NoModel, Regimen, expect
 from bothwell.monitoring.expected_charted import charted
 from bothwell.monitoring.expected_pressure import PressureCourse, PressurePoint, expect_pressure
@@ -88,7 +88,7 @@ def of(session: DosingSession, given: Sequence[Administration], before: Pressure
     route = Route(order.route)
     doses = charted(
         given, route=route, product=order.product, started_at=start, ordered_minutes=order.minutes,
-        volume_ml=volume_in_bag_ml(given, order.minutes),
+        volume_ml=volume_in_bag_ml(given, order),
     )  # fmt: skip
     if isinstance(doses, NoModel):
         return Course(start, doses, doses)

@@ -27,7 +27,7 @@ from bothwell.codes import BY_CODE
 from bothwell.couples.models import Person, Role
 from bothwell.dosing.models import Administration, GateCheck
 from bothwell.monitoring import actions as monitoring
-from bothwell.monitoring.models import Note, Sample
+from bothwell.monitoring.models import AdverseEvent, Note, Sample
 from bothwell.monitoring.vitals import format_value
 from bothwell.privacy import audit
 from bothwell.refusal import Refused
@@ -47,6 +47,7 @@ QUEUED: Final = frozenset(
         "room-infusion",
         "room-correct",
         "room-acknowledge",
+        "room-events",
     }
 )
 """The pages whose forms may wait on a tablet. js/room-queue.js names the same addresses."""
@@ -86,6 +87,12 @@ def queue_key(person_id: UUID, session_id: UUID) -> str:
     return base64.b64encode(digest).decode()
 
 
+def picture_key(login: str, person_id: UUID, session_id: UUID) -> str:
+    """The key of the room's picture: of one login's session, so that no later login, and nobody without one, is given it."""
+    digest = salted_hmac("bothwell.room.picture", f"{login} {person_id} {session_id}", algorithm="sha256")
+    return base64.b64encode(digest.digest()).decode()
+
+
 def owner_mark(person_id: UUID, session_id: UUID) -> str:
     """What tells one person's entries from another's on a tablet without naming either."""
     return salted_hmac("bothwell.room.owner", f"{person_id} {session_id}", algorithm="sha256").hexdigest()[
@@ -96,10 +103,19 @@ def owner_mark(person_id: UUID, session_id: UUID) -> str:
 def _given(request: HttpRequest, bed: Bed) -> dict[str, Any]:
     return {
         "key": queue_key(bed.who.id, bed.session.id),
+        "picture_key": picture_key(_login(request), bed.who.id, bed.session.id),
         "owner": owner_mark(bed.who.id, bed.session.id),
         "token": get_token(request),
         "now": _now(),
     }
+
+
+def _login(request: HttpRequest) -> str:
+    """What names this login: made anew at each sign-in, gone at sign-out."""
+    login = request.session.session_key
+    if not login:
+        raise Http404
+    return str(login)
 
 
 def _now() -> str:
@@ -171,7 +187,7 @@ def _entry(given: Mapping[str, Any], now: datetime) -> Entry:
 def _known(session_id: UUID, request_ids: Sequence[UUID]) -> set[UUID]:
     """Which of these are on the chart already."""
     of: dict[str, Any] = {"session_id": session_id, "request_id__in": request_ids}
-    kinds: tuple[type[Model], ...] = (Sample, Note, Administration, GateCheck)
+    kinds: tuple[type[Model], ...] = (Sample, Note, Administration, GateCheck, AdverseEvent)
     rows = (kind._default_manager.filter(**of).values_list("request_id", flat=True) for kind in kinds)
     return {request_id for found in rows for request_id in found}
 

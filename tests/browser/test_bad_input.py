@@ -185,6 +185,48 @@ def test_a_page_left_alone_locks_and_keeps_the_words(
     page.get_by_label("Email").first.fill("ben@demo.invalid")
     page.get_by_label("Password").first.fill("bothwell-demo")
     page.get_by_role("button", name="Sign in").first.click()
-    page.wait_for_url("**/insights/new")
+    page.wait_for_url(re.compile("/insights/drafts/[0-9a-f-]{36}$"))
     expect(page.get_by_label("In your own words")).to_have_value("Half a sentence, then the telephone rang")
-    expect(page.get_by_text("Your unsaved words are back.")).to_be_visible()
+    expect(page.get_by_text("Your words are back")).to_be_visible()
+
+
+def test_two_windows_keep_both_texts_and_the_person_chooses(visitor: Callable[..., Visitor]) -> None:
+    amara = _logged_in(visitor, "amara", PHONE)
+    words = f"Begun in one window {uuid.uuid4().hex[:6]}"
+    page = amara.go("/insights/new")
+    page.get_by_label("In your own words").fill(words)
+    expect(page.get_by_text("Kept as a draft")).to_be_visible()
+    assert words not in page.evaluate("JSON.stringify([{...sessionStorage}, {...localStorage}])")
+    other = page.context.new_page()
+    other.goto(page.url)
+    other.get_by_label("In your own words").fill(f"{words}, and in a second")
+    expect(other.get_by_text("Kept as a draft")).to_be_visible()
+    page.get_by_label("In your own words").fill(f"{words}, and in the first again")
+    told = page.get_by_text("Another window wrote other words here").first
+    expect(told).to_be_visible()
+    expect(page.get_by_text(f"{words}, and in a second")).to_be_visible()
+    amara.look()
+    page.get_by_role("button", name="Go on with mine").click()
+    expect(told).to_be_hidden()
+    expect(page.get_by_text("Kept as a draft")).to_be_visible()
+    page.goto(f"{amara.stack.address}/insights")
+    expect(page.get_by_text(f"{words}, and in the first again")).to_have_count(1)
+    expect(page.get_by_text(f"{words}, and in a second")).to_have_count(0)
+    other.close()
+
+
+def test_without_a_line_words_wait_on_the_page_and_are_kept_once_it_is_back(
+    visitor: Callable[..., Visitor],
+) -> None:
+    ben = _logged_in(visitor, "ben", PHONE, dark=True)
+    page = ben.go("/insights/new")
+    words = f"Written in a tunnel {uuid.uuid4().hex[:6]}"
+    page.get_by_label("In your own words").fill("Before the tunnel")
+    expect(page.get_by_text("Kept as a draft")).to_be_visible()
+    page.context.set_offline(True)
+    page.get_by_label("In your own words").fill(words)
+    expect(page.get_by_text("No connection just now")).to_be_visible()
+    ben.look()
+    page.context.set_offline(False)
+    expect(page.get_by_text("Kept as a draft")).to_be_visible(timeout=10_000)
+    expect(ben.go("/insights").get_by_text(words)).to_have_count(1)

@@ -571,19 +571,19 @@ def an_insight_is_given_and_taken_back(walk: Walk) -> None:
     expect(walk.a.page.get_by_text("Only you").first).to_be_visible()
     page_b = walk.b.go("/us")
     page_b.evaluate("window.neverLeft = true")
-    _share(walk.a, address, "Dana Whitlock, for our sessions")
+    _share(walk.a, address, "couples_therapist")
     page_b.wait_for_timeout(1_500)
     expect(page_b.get_by_text(GIVEN)).to_have_count(0)
-    _share(walk.a, address, "and Dana Whitlock")
+    _share(walk.a, address, "partner", "couples_therapist")
     expect(page_b.get_by_text(GIVEN)).to_be_visible(timeout=5_000)
     assert page_b.evaluate("window.neverLeft"), "the page was reloaded"
     walk.b.look()
     page_a = walk.a.go(address)
-    page_a.locator("form[action$='/take-back'] button.big").click()
+    page_a.get_by_role("button", name="Take it back from everyone").click()
     expect(page_b.get_by_text(GIVEN)).to_have_count(0, timeout=5_000)
     expect(walk.b.go("/us").get_by_text(GIVEN)).to_have_count(0)
     expect(walk.as_staff("dana").go(f"/couples/{walk.ids['couple']}").get_by_text(GIVEN)).to_have_count(0)
-    _share(walk.a, _write(walk.a, SECOND), "and Dana Whitlock")
+    _share(walk.a, _write(walk.a, SECOND), "partner", "couples_therapist")
 
 
 def _write(partner: Visitor, words: str) -> str:
@@ -595,11 +595,12 @@ def _write(partner: Visitor, words: str) -> str:
     return page.url.removeprefix(partner.stack.address)
 
 
-def _share(partner: Visitor, address: str, choice: str) -> None:
+def _share(partner: Visitor, address: str, *audiences: str) -> None:
     page = partner.go(f"{address}/share")
-    page.locator("label.choice", has_text=choice).click()
-    sleep = page.get_by_role("switch")
-    if sleep.is_checked():  # suggested on the day of a session
+    for audience in audiences:
+        page.locator(f"input[name=to][value={audience}]").check()
+    sleep = page.locator("input[name=sleep]")
+    if sleep.is_visible() and sleep.is_checked():  # suggested on the day of a session
         sleep.uncheck()
     page.get_by_role("button", name="Share now").click()
     page.wait_for_url(f"**{address}")

@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from decimal import Decimal
 from threading import Barrier
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -13,7 +14,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from bothwell.dosing import actions
+from bothwell.dosing import giving_actions, visit_actions
 from bothwell.models import AuditEntry, Course, DosingSession, Person, Room
 from bothwell.monitoring import actions as monitoring
 from bothwell.privacy import door
@@ -31,6 +32,14 @@ def ready(db: None) -> Ready:
 @pytest.fixture
 def nurse(ready: Ready) -> Client:
     return client_for(ready.cast.nurse)
+
+
+@pytest.mark.parametrize("is_offered", [True, False])
+def test_the_board_says_whether_a_browser_may_ask_to_be_called(
+    is_offered: bool, nurse: Client, settings: Any
+) -> None:
+    settings.PUSH = is_offered
+    assert ("data-calling data-push" in nurse.get("/board").content.decode()) is is_offered
 
 
 def test_the_board_is_for_nurses_and_prescribers(ready: Ready) -> None:
@@ -179,7 +188,7 @@ def test_of_two_partners_who_arrive_in_the_same_moment_exactly_one_comes_in(comm
         try:
             with door.opened(nurse.id):
                 gate.wait(timeout=20)
-                actions.arrive(by=nurse, session_id=session.id, room=room)
+                visit_actions.arrive(by=nurse, session_id=session.id, room=room)
         except Refused as refused:
             return refused.reason
         finally:
@@ -198,14 +207,14 @@ def test_of_two_partners_who_arrive_in_the_same_moment_exactly_one_comes_in(comm
 def test_the_first_dose_pressed_on_two_tablets_is_given_once(committed: Ready) -> None:
     nurse, gate, key = committed.cast.nurse, Barrier(2), uuid4()
     with door.opened(nurse.id):
-        actions.arrive(by=nurse, session_id=committed.session.id, room=committed.room)
+        visit_actions.arrive(by=nurse, session_id=committed.session.id, room=committed.room)
         answer_all(committed)
 
     def start(_: int) -> object:
         try:
             with door.opened(nurse.id):
                 gate.wait(timeout=20)
-                return actions.start(
+                return giving_actions.start(
                     by=nurse,
                     session_id=committed.session.id,
                     pressures=calm(),
@@ -219,4 +228,4 @@ def test_the_first_dose_pressed_on_two_tablets_is_given_once(committed: Ready) -
         begun = list(threads.map(start, range(2)))
     assert begun[0] == begun[1]
     with door.opened(nurse.id):
-        assert len(actions.given_in(DosingSession.objects.get(id=committed.session.id))) == 1
+        assert len(giving_actions.given_in(DosingSession.objects.get(id=committed.session.id))) == 1

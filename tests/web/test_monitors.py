@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from bothwell.dosing import actions
+from bothwell.dosing import visit_actions
 from bothwell.monitoring import actions as monitoring
 from bothwell.monitoring import clocks
 from bothwell.monitoring.models import Device
@@ -27,7 +27,7 @@ def with_a_clock(behind: timedelta) -> Ready:
         clock = clocks.look(clock, at - behind, at)
     nurse = ready.cast.nurse
     with door.opened(nurse.id):
-        actions.arrive(by=nurse, session_id=ready.session.id, room=ready.room)
+        visit_actions.arrive(by=nurse, session_id=ready.session.id, room=ready.room)
         ready.session.refresh_from_db()
         monitoring.bind_device(by=nurse, session=ready.session, device=ready.device)
     with loading():

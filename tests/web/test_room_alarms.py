@@ -65,6 +65,41 @@ def test_a_pause_is_one_press_and_a_second_is_refused_in_words(ready: Ready, nur
     assert "SpO₂ alarms paused" in nurse.get(at(ready)).content.decode()
 
 
+def test_what_one_cuff_measures_is_paused_off_and_on_in_one_press(ready: Ready, nurse: Client) -> None:
+    three = ["diastolic", "mean_pressure", "systolic"]
+    given = {"request_id": str(uuid4())}
+    for _ in range(2):  # the same press twice
+        assert nurse.post(at(ready, "/alarms/pressure/pause"), given).status_code == 302
+    assert sorted(settings_of(ready)) == [(code, "pause", "") for code in three]
+    for end in ("", "/alarms"):
+        page = nurse.get(at(ready, end)).content.decode()
+        assert "Blood pressure" in page
+        assert "Systolic alarms" not in page and "<b>Systolic" not in page
+    again = nurse.post(at(ready, "/alarms/pressure/pause"), {"request_id": str(uuid4())})
+    assert (again.status_code, "paused already" in again.content.decode()) == (422, True)
+    off = {"reason": "cuff off", "request_id": str(uuid4())}
+    assert nurse.post(at(ready, "/alarms/pressure/off"), off).status_code == 302
+    with door.opened(ready.cast.nurse.id):
+        (quiet,) = room_alarms.off_or_paused([ready.session.id], timezone.now())[ready.session.id]
+        assert (quiet.short, quiet.codes) == ("BP off", tuple(three))
+    nurse.post(at(ready, "/alarms/pressure/on"), {"request_id": str(uuid4())})
+    assert sorted(code for code, what, _ in settings_of(ready) if what == "on") == three
+    with door.opened(ready.cast.nurse.id):
+        assert room_alarms.off_or_paused([ready.session.id], timezone.now()) == {}
+
+
+def test_one_of_a_cuff_that_is_off_already_stays_so_and_has_a_row_of_its_own(
+    ready: Ready, nurse: Client
+) -> None:
+    nurse.post(at(ready, "/alarms/systolic/off"), {"reason": "wrong cuff", "request_id": str(uuid4())})
+    assert nurse.post(at(ready, "/alarms/pressure/pause"), {"request_id": str(uuid4())}).status_code == 302
+    assert [(code, what) for code, what, _ in settings_of(ready)] == [
+        ("systolic", "off"), ("diastolic", "pause"), ("mean_pressure", "pause"),
+    ]  # fmt: skip
+    page = nurse.get(at(ready, "/alarms")).content.decode()
+    assert at(ready, "/alarms/systolic/on") in page and "wrong cuff" in page
+
+
 def test_without_a_reason_nothing_is_off_and_the_page_says_why(ready: Ready, nurse: Client) -> None:
     answer = nurse.post(at(ready, "/alarms/spo2/off"), {"reason": " ", "request_id": str(uuid4())})
     assert answer.status_code == 422

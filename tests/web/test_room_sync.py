@@ -3,12 +3,23 @@
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.test import Client
 from django.utils import timezone
 
-from bothwell.models import Administration, Alarm, AlarmEvent, AuditEntry, DosingSession, Note, Sample
+from bothwell.models import (
+    Administration,
+    AdverseEvent,
+    Alarm,
+    AlarmEvent,
+    AuditEntry,
+    DosingSession,
+    Note,
+    Sample,
+)
+from bothwell.monitoring import adverse as terms
 from bothwell.privacy import door
 from bothwell.web import room_sync
 from tests.cast import client_for, make_cast
@@ -88,6 +99,58 @@ def test_a_wrong_clock_is_put_right_and_both_times_stay(ready: Ready, nurse: Cli
         assert (
             AuditEntry.objects.filter(action__startswith="handed in", item_id=ready.session.id).count() == 2
         )
+
+
+def test_a_page_cannot_say_that_something_was_made_earlier(ready: Ready, nurse: Client) -> None:
+    long_ago = (timezone.now() - timedelta(hours=2)).isoformat()
+    claimed = {"made_at": long_ago, "made_at_by_the_tablet": long_ago}
+    posted = {"spo2": 93, "request_id": str(uuid4())} | claimed
+    assert nurse.post(f"/room/{ready.session.id}/enter/vitals", posted).status_code == 302
+    # Nor can a field of an entry that is handed in: at once, or later than it says.
+    assert outcomes(hand_in(nurse, ready, entry(ready, "enter/vitals", 0, spo2=94, **claimed))) == ["kept"]
+    later = entry(ready, "enter/vitals", 5, spo2=95, **claimed)
+    assert outcomes(hand_in(nurse, ready, later)) == ["kept"]
+    kept = {int(sample.value): sample for sample in of_session(ready, "spo2")}
+    for value in (93, 94):
+        assert timezone.now() - kept[value].observed_at < timedelta(minutes=1)
+        assert kept[value].detail == {}
+    assert kept[95].observed_at == datetime.fromisoformat(later["made_at"])
+    with loading():
+        logged = AuditEntry.objects.filter(action__startswith="handed in", item_id=ready.session.id)
+        assert logged.count() == 1
+
+
+def adverse(ready: Ready, **changed: object) -> dict[str, Any]:
+    began = timezone.localtime(timezone.now() - timedelta(minutes=6), ZoneInfo(ready.cast.clinic.timezone))
+    said = {"code": "nausea", "grade": 2, "outcome": "ongoing", "is_serious": "no"}
+    return entry(ready, "events", 5, **said | {"began_at": f"{began:%Y-%m-%dT%H:%M}"} | changed)
+
+
+def test_an_adverse_event_is_handed_in_once_and_a_wrong_one_is_refused_in_words(
+    ready: Ready, nurse: Client
+) -> None:
+    first = adverse(ready)
+    assert outcomes(hand_in(nurse, ready, first, first)) == ["kept", "known"]
+    # Looking at readings first is for an open page: what is handed in is kept, or it is said why not.
+    said = hand_in(
+        nurse, ready, adverse(ready, grade=7), adverse(ready, code="hiccup"), adverse(ready, look=1)
+    )
+    assert outcomes(said) == ["refused", "refused", "kept"]
+    assert "no such grade" in said[0]["reason"]
+    assert said[1]["reason"] == "Choose what it was."
+    revised = entry(ready, f"events/{uuid4()}/revise", code="nausea", grade=1)
+    assert outcomes(hand_in(nurse, ready, revised)) == ["refused"]
+    with door.opened(ready.cast.nurse.id):
+        assert AdverseEvent.objects.filter(session=ready.session).count() == 2
+
+
+def test_the_form_at_hand_asks_for_every_term_and_fills_in_no_grade(ready: Ready, nurse: Client) -> None:
+    address = f"/room/{ready.session.id}/events?sheet"
+    sheet = nurse.get(address).content.decode()
+    for term in terms.shipped().all:
+        assert f'<option value="{term.code}">' in sheet and f'data-of="{term.code}"' in sheet
+    assert "checked" not in sheet
+    assert client_for(ready.cast.therapist_a).get(address).status_code == 404
 
 
 def test_one_that_cannot_be_kept_stops_no_other(ready: Ready, nurse: Client) -> None:
@@ -211,6 +274,17 @@ def test_the_key_is_for_who_may_chart_and_one_for_each_of_them(ready: Ready, nur
         who = client_for(ready.cast.everyone()[name])
         assert who.get(address).status_code == 404
         assert who.post(address, {"entries": []}, content_type="application/json").status_code == 404
+
+
+def test_the_key_of_the_picture_is_of_this_login_alone(ready: Ready, nurse: Client) -> None:
+    address = f"/room/{ready.session.id}/sync"
+    first = nurse.get(address).json()
+    assert first["picture_key"] == nurse.get(address).json()["picture_key"] != first["key"]
+    again = client_for(ready.cast.nurse).get(address).json()
+    assert again["key"] == first["key"]
+    assert again["picture_key"] != first["picture_key"]
+    nurse.logout()
+    assert nurse.get(address).status_code == 302
 
 
 def test_the_frame_a_tablet_keeps_names_nobody(ready: Ready, nurse: Client) -> None:

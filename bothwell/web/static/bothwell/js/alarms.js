@@ -45,8 +45,9 @@ function begin() {
   const sound = sounds(says);
   const notice = notices(says);
   box.append(sound.button, ...(notice ? [notice.button] : []), said);
-  main.querySelector("[data-calling]")?.append(box);
-  if (main.classList.contains("board")) offerPush(box, says); // once a person is enough
+  const place = main.querySelector("[data-calling]");
+  place?.append(box);
+  if (place && "push" in place.dataset) offerPush(box, says); // where the clinic can call at all; the board says so, once is enough
 
   let known = new Set(waiting().map(key));
   const look = () => {
@@ -57,6 +58,7 @@ function begin() {
     if (fresh.length) notice?.show();
   };
   new MutationObserver(look).observe(main, { subtree: true, childList: true });
+  document.addEventListener("vanished", () => sound.follow(null)); // bedside.js: this page is nobody's any more
   look();
 }
 
@@ -66,7 +68,7 @@ function toggle(words, isOn) {
   button.className = "btn small";
   const show = (on) => {
     button.setAttribute("aria-pressed", String(on));
-    button.textContent = `${words} ${on ? "on" : "off"}`;
+    button.textContent = `${words}: ${on ? "on" : "off"}`;
   };
   show(isOn);
   return { button, show };

@@ -63,15 +63,32 @@ function comparable(part) {
   return copy.innerHTML.replace(/\s+/g, " ");
 }
 
-/** Whoever was signed in here is no more: nothing of the page stays, and no key with which it could be opened. */
+let isOver = false;
+
+/** Whoever was signed in here is no more: nothing of the page stays but the way to sign in, and no key with which it
+ *  could be opened. What else holds something of it hears "vanished" and lets go. */
 export function vanish() {
-  const said = document.createElement("p");
-  said.textContent = "Signed out, or no longer yours to see. Open this page again.";
-  document.body.replaceChildren(said);
+  if (isOver) return;
+  isOver = true;
+  const way = document.createElement("a");
+  way.className = "btn big primary";
+  way.href = location.pathname.match(/^\/room\/[0-9a-f-]{36}/)?.[0] ?? location.pathname;
+  way.textContent = "Sign in";
+  const said = document.createElement("h1");
+  said.textContent = "Signed out, or no longer yours to see";
+  const alone = document.createElement("main");
+  alone.className = "page stack";
+  alone.dataset.vanished = "";
+  alone.append(said, way);
+  document.body.replaceChildren(alone);
+  document.title = "Signed out";
+  document.dispatchEvent(new Event("vanished"));
   try {
     for (const name of Object.keys(sessionStorage)) if (name.startsWith("room-key:")) sessionStorage.removeItem(name);
   } catch { /* a tab without a memory held none */ }
 }
+
+function isToLogin(answer) { return answer.type === "opaqueredirect" || answer.status === 401; }
 
 if ("BroadcastChannel" in window) new BroadcastChannel("leave").addEventListener("message", vanish);
 
@@ -82,6 +99,7 @@ export function follow(main, { onReadings = () => {}, onParts = () => {}, onLive
   const banner = document.getElementById("not-live");
   let heard = since ?? Date.now();
   let isLive = true;
+  let cuts = 0; // an answer to what was asked before the line broke says nothing about the line now
   let isAway = false; // the line is there, the database behind it is not
   let saysHere = false;
   let opened = 0;
@@ -92,6 +110,7 @@ export function follow(main, { onReadings = () => {}, onParts = () => {}, onLive
   function setLive(now) {
     if (now === isLive) return;
     isLive = now;
+    if (!now) cuts += 1;
     banner.hidden = now;
     main.querySelector("[data-state]")?.setAttribute("data-state", now ? "online" : "offline");
     if (!now) banner.querySelector("[data-since]").textContent = clock(heard, zone);
@@ -99,18 +118,22 @@ export function follow(main, { onReadings = () => {}, onParts = () => {}, onLive
   }
 
   async function refresh() {
+    if (isOver) return;
     if (isAsking) {
       askAgain = true;
       return;
     }
     isAsking = true;
+    const before = cuts;
     try {
       const answer = await fetch(live, { headers: { Accept: "text/html" }, cache: "no-store", redirect: "manual" });
+      if (isToLogin(answer)) { vanish(); return; }
       if (!answer.ok) throw new Error("no answer");
       const fetched = new DOMParser().parseFromString(await answer.text(), "text/html");
       await released();
       onParts(place(fetched), fetched);
-      setLive(true);
+      if (cuts === before) setLive(true);
+      else askAgain = true;
     } catch {
       setLive(false);
     }
@@ -119,6 +142,14 @@ export function follow(main, { onReadings = () => {}, onParts = () => {}, onLive
       askAgain = false;
       refresh();
     }
+  }
+
+  /** The stream was refused, not broken: is the page still somebody's? */
+  async function askWhose() {
+    try {
+      const answer = await fetch(live, { headers: { Accept: "text/html" }, cache: "no-store", redirect: "manual" });
+      if (isToLogin(answer)) vanish();
+    } catch { /* away */ }
   }
 
   /** Something came over the line. After a break it is live only when the page itself can be fetched too. */
@@ -151,6 +182,7 @@ export function follow(main, { onReadings = () => {}, onParts = () => {}, onLive
 
   function open() {
     source?.close();
+    if (isOver) return;
     opened = Date.now();
     source = new EventSource(stream);
     source.addEventListener("open", () => { opened = Date.now(); if (!saysHere) hear(); });
@@ -159,22 +191,24 @@ export function follow(main, { onReadings = () => {}, onParts = () => {}, onLive
     source.addEventListener("here", here);
     source.addEventListener("away", (event) => { cutOff(); standIn("away", JSON.parse(event.data)); });
     source.addEventListener("standby", (event) => { cutOff(); standIn("show", JSON.parse(event.data)); });
-    source.addEventListener("gone", () => { source.close(); vanish(); });
+    source.addEventListener("gone", vanish);
     source.addEventListener("error", () => {
       setLive(false);
       // A browser gives up for good when it is refused; the line may come back all the same.
-      if (source.readyState === EventSource.CLOSED) setTimeout(open, ASK_AGAIN_MS);
+      if (source.readyState === EventSource.CLOSED) { askWhose(); setTimeout(open, ASK_AGAIN_MS); }
     });
   }
 
   /** A line that is cut without a word: nothing comes and nothing fails. */
   function listen() {
+    if (isOver) return;
     const now = Date.now();
     const patience = saysHere ? SILENT_MS : QUIET_MS;
     if (now - Math.max(heard, opened) > patience && !isAway) setLive(false);
     if (!isLive && now - opened > 2 * patience && source.readyState !== EventSource.CLOSED) open();
   }
 
+  document.addEventListener("vanished", () => source.close());
   open();
   if (since) setLive(false);
   setInterval(listen, 500);

@@ -18,7 +18,7 @@ export async function offerPush(box, says) {
   let subscription = (await keeper?.pushManager.getSubscription()) ?? null;
   const show = () => {
     button.setAttribute("aria-pressed", String(Boolean(subscription)));
-    button.textContent = `Calls when this page is shut ${subscription ? "on" : "off"}`;
+    button.textContent = `Calls with this page shut: ${subscription ? "on" : "off"}`;
   };
   show();
   button.addEventListener("click", async () => {

@@ -1,11 +1,14 @@
 // The room without its server: forms are caught and kept, what waits is listed, what was refused is decided by a person.
 // It touches no form that is open, moves no focus, and takes nothing away that is not on the chart.
-import { clock } from "./bedside.js";
-import { MAY_WAIT, RoomQueue } from "./room-queue.js";
+import { clock, vanish } from "./bedside.js";
+import { MAY_WAIT, RoomQueue, waitingInWords } from "./room-queue.js";
 
 const PICTURE_EVERY_MS = 5000;
-const HELD = ["infusion", "correct", "effect"]; // forms on pages of their own: one of each kind is kept at hand
+const HELD = ["infusion", "correct", "effect", "events"]; // forms on pages of their own: one of each kind is kept at hand
 const NEEDS_SERVER = "This needs the server, and was not done. Do it when the line is back.";
+const AT_HAND = { events: "?sheet" }; // where the page itself asks in two steps
+const HEALTH_PATIENCE_MS = 2500;
+const NO_PAUSE = "No alarm can be paused or turned off while the server is away, and nothing was changed: others could not see that it is quiet. Do it when the line is back.";
 const NO_START = "No dose can be started while the server is away: its gates must be asked. Nothing was written.";
 
 function element(name, properties = {}, ...children) {
@@ -40,6 +43,7 @@ export async function keepGoing(session, { main, line = null } = {}) {
   let queue = null;
   let inFront = null; // {form, seq}: the post whose answer somebody waits for
   document.addEventListener("submit", (event) => { caught(event).catch(() => {}); });
+  document.addEventListener("vanished", () => { inFront = null; sayWhatWaits(session); });
   main.addEventListener("click", followed);
   queue = await opening;
   if (!queue) return null;
@@ -56,10 +60,8 @@ export async function keepGoing(session, { main, line = null } = {}) {
     const address = new URL(form.action, location.href);
     const [, of, kind] = address.pathname.match(MAY_WAIT) ?? [];
     if (event.defaultPrevented || form.dataset.asIs) return;
-    if (of !== session) {
-      if (form.method === "post" && line && !line.isLive()) { event.preventDefault(); tell(form, form.matches(".start") ? NO_START : NEEDS_SERVER); delete form.dataset.sent; }
-      return;
-    }
+    if (form.method !== "post" || event.submitter?.name === "look") return;
+    if (of !== session) { await asksServer(event, form); return; }
     event.preventDefault();
     const data = [...new FormData(form, event.submitter)].filter(([name]) => name !== "csrfmiddlewaretoken");
     if (line && !line.isLive() && !form.checkValidity()) { delete form.dataset.sent; form.reportValidity(); return; }
@@ -70,6 +72,15 @@ export async function keepGoing(session, { main, line = null } = {}) {
     inFront = { form, seq: entry.seq, submitter: event.submitter };
     const isDone = await queue.flush();
     if (inFront?.seq === entry.seq) { inFront = null; if (!isDone) await waits(form, kind); }
+  }
+
+  /** A form that cannot wait: it goes its own way while the server is there, else it is said that nothing was done. */
+  async function asksServer(event, form) {
+    if (line?.isLive()) return;
+    event.preventDefault();
+    if (!line && await isServerThere()) { await asIs(form, event.submitter); return; }
+    tell(form, form.matches(".start") ? NO_START : why(new URL(form.action, location.href).pathname));
+    delete form.dataset.sent;
   }
 
   /** The way of a browser without scripts: the server answers with a page. */
@@ -98,10 +109,12 @@ export async function keepGoing(session, { main, line = null } = {}) {
     const sheet = ["enter", "medicine"].includes(kind) && document.getElementById(`sheet-${link.pathname.split("/").at(-1)}`);
     if (sheet) { sheet.showModal(); return; }
     const held = kind && main.querySelector(`dialog[data-held="${kind}"]`);
-    if (!held) { tell(link, NEEDS_SERVER); return; }
+    if (!held) { tell(link, why(link.pathname)); return; }
     const form = held.querySelector("form");
     form.reset();
     form.setAttribute("action", link.pathname);
+    const began = form.elements.began_at;
+    if (began) began.value = dayAndTime(Date.now() + queue.behind, zone);
     held.dataset.title = [...link.childNodes].filter((each) => each.localName !== "small").map((each) => each.textContent).join("").trim();
     held.querySelector("h2").textContent = held.dataset.title;
     held.showModal();
@@ -111,26 +124,22 @@ export async function keepGoing(session, { main, line = null } = {}) {
     main.querySelectorAll("[data-told]").forEach((each) => each.remove());
     const line = element("p", { className: "notice", role: "alert", textContent: words });
     line.dataset.told = "";
-    (beside.closest("form, nav, section") ?? beside).after(line);
+    (beside.closest("form, nav, section, .advice") ?? beside).after(line);
   }
 
   // ── what the server says ──
 
   function heard(what, entries) {
     if (what === "sign-in") {
-      if (inFront) location.assign(`/room/${session}`); // the door shows the way to the login; what was entered stays here
-      else askForLogin();
+      const isWaitedFor = Boolean(inFront);
+      vanish(); // what was entered stays on the tablet, sealed
+      if (isWaitedFor) location.assign(`/room/${session}`); // the door shows the way to the login
       return;
     }
     const mine = inFront && entries.find((each) => each.seq === inFront.seq);
     if (mine) answered(mine);
     else changed();
     show();
-  }
-
-  function askForLogin() {
-    const notice = document.querySelector("#waiting small");
-    if (notice) notice.replaceChildren(element("a", { href: `/room/${session}`, textContent: "Sign in again to hand them in." }));
   }
 
   function answered(entry) {
@@ -225,7 +234,7 @@ export async function keepGoing(session, { main, line = null } = {}) {
       if (old?.open) continue;
       if (!link) { old?.remove(); continue; }
       try {
-        const answer = await fetch(link.href, { cache: "no-store", redirect: "error" });
+        const answer = await fetch(link.href + (AT_HAND[kind] ?? ""), { cache: "no-store", redirect: "error" });
         const form = answer.ok && new DOMParser().parseFromString(await answer.text(), "text/html").querySelector("main form[method=post]");
         if (!form || old?.open) continue;
         old?.remove();
@@ -239,6 +248,7 @@ export async function keepGoing(session, { main, line = null } = {}) {
     for (const each of form.querySelectorAll("[id]")) each.id = `held-${kind}-${each.id}`;
     for (const each of form.querySelectorAll("[aria-describedby]")) each.setAttribute("aria-describedby", `held-${kind}-${each.getAttribute("aria-describedby")}`);
     form.querySelectorAll("a").forEach((each) => each.remove());
+    if (form.matches("[data-at-hand]")) choosesTerm(form);
     const close = element("button", { className: "btn small", type: "button", textContent: "Close" });
     close.dataset.closes = "";
     const held = element("dialog", { className: "sheet" }, element("div", { className: "spread" }, element("h2", { className: "display" }), close), document.adoptNode(form));
@@ -252,7 +262,7 @@ export async function keepGoing(session, { main, line = null } = {}) {
     if (!line) return;
     let last = "";
     const take = () => {
-      if (!line.isLive()) return;
+      if (!line.isLive() || !main.isConnected) return;
       const now = pictureOf(main);
       if (now === last) return;
       last = now;
@@ -263,6 +273,39 @@ export async function keepGoing(session, { main, line = null } = {}) {
     setInterval(take, PICTURE_EVERY_MS);
     document.addEventListener("visibilitychange", take);
   }
+}
+
+/** Why something cannot be done now. */
+function why(path) { return /\/alarms(\/|$)/.test(path) ? NO_PAUSE : NEEDS_SERVER; }
+
+async function isServerThere() {
+  try {
+    return (await fetch("/health", { cache: "no-store", credentials: "omit", signal: AbortSignal.timeout(HEALTH_PATIENCE_MS) })).ok;
+  } catch {
+    return false;
+  }
+}
+
+/** On a page that was blanked: how many entries wait, and nothing of them. */
+async function sayWhatWaits(session) {
+  const words = await waitingInWords(session);
+  if (words) document.querySelector("[data-vanished] h1")?.after(element("p", { className: "said", textContent: words }));
+}
+
+/** A moment as a field for a day and a time takes it, by the clinic's clock. */
+function dayAndTime(at, zone) {
+  const parts = new Intl.DateTimeFormat("sv-SE", { timeZone: zone, dateStyle: "short", timeStyle: "short" }).format(at);
+  return parts.replace(" ", "T");
+}
+
+/** Of what is asked only for some terms, that of the chosen one. */
+function choosesTerm(form) {
+  const code = form.elements.code;
+  const follow = () => {
+    for (const part of form.querySelectorAll("[data-of]")) part.hidden = part.disabled = part.dataset.of !== code.value;
+  };
+  code.addEventListener("change", follow);
+  form.addEventListener("reset", () => setTimeout(follow));
 }
 
 /** The page's own markup without what scripts add to it. */

@@ -6,10 +6,13 @@ const DATABASE = "room";
 const MOST_AT_ONCE = 25;
 const PATIENCE_MS = 6000;
 const LONGEST_WAIT_MS = 15_000;
-const KEPT_KEY = "room-key:";
+const KEPT_KEY = "room-key:"; // bedside.js (vanish) and app.js know it too
 const IDLE_MS = 20 * 60_000; // as the server's own lock: a tablet left alone for so long opens no more by itself
 /** The forms that may wait, as in web/room_sync.py. */
-export const MAY_WAIT = /^\/room\/([0-9a-f-]{36})\/(check|enter|medicine|effect|infusion|correct|acknowledge)(\/|$)/;
+export const MAY_WAIT = /^\/room\/([0-9a-f-]{36})\/(check|enter|medicine|effect|infusion|correct|acknowledge|events(?!\/))(\/|$)/;
+
+let isOver = false; // this page is nobody's any more (bedside.js): no key is kept again, nothing is sealed or read
+document.addEventListener("vanished", () => { isOver = true; });
 
 function openDatabase() {
   const opening = indexedDB.open(DATABASE, 1);
@@ -33,9 +36,17 @@ export async function waitingFor(session) {
   }
 }
 
-// ── the key, while this tab is somebody's ─────────────────────────────────────────────────────────────────
+/** The same in words, for a page that shows nobody; empty when nothing waits. */
+export async function waitingInWords(session) {
+  const count = await waitingFor(session);
+  return count ? `${count} ${count === 1 ? "entry waits" : "entries wait"} on this tablet, unreadable until whoever entered ${count === 1 ? "it" : "them"} signs in again.` : "";
+}
 
-/** The key this tab was given for a session; none once nobody touched it for long. */
+// ── the keys, while this tab is somebody's ────────────────────────────────────────────────────────────────
+// Two: one of the person, under which entries wait and which the same person is given again; one of this login, under which
+// the picture of the room lies, and which nobody is given again once that login is over (docs/privacy.md).
+
+/** The keys this tab was given for a session; none once nobody touched it for long. */
 export function rememberedKey(session) {
   try {
     const found = JSON.parse(sessionStorage.getItem(KEPT_KEY + session));
@@ -45,24 +56,34 @@ export function rememberedKey(session) {
   return null;
 }
 
-function remember(session, given) {
-  const kept = { key: given.key, owner: given.owner, behind: given.behind };
-  let until = 0;
-  const hold = () => {
-    until = Date.now() + IDLE_MS;
-    try { sessionStorage.setItem(KEPT_KEY + session, JSON.stringify({ ...kept, until })); } catch { /* this page alone */ }
-  };
-  hold();
+let kept = null; // what this tab holds: {key, picture_key, owner, behind}
+let until = 0;
+
+function hold(session) {
+  if (isOver || !kept) return;
+  until = Date.now() + IDLE_MS;
+  try { sessionStorage.setItem(KEPT_KEY + session, JSON.stringify({ ...kept, until })); } catch { /* this page alone */ }
+}
+
+function remember(session, { key, picture_key, owner, behind }) {
+  const isFirst = !kept;
+  kept = { key, picture_key, owner, behind };
+  hold(session);
+  if (isFirst) holdWhileTouched(session);
+}
+
+/** Left alone for too long with no server to ask, a tab opens no more by itself: the first touch leads to the frame. */
+function holdWhileTouched(session) {
   let held = Date.now();
-  // Left alone for too long with no server to ask, it opens no more by itself: the first touch leads to the frame.
   document.addEventListener("pointerdown", (event) => {
+    if (isOver) return;
     if (Date.now() > until && document.querySelector("[data-state=offline]")) {
       event.preventDefault();
       event.stopPropagation();
       location.reload();
     } else if (Date.now() - held > 5000) {
       held = Date.now();
-      hold();
+      hold(session);
     }
   }, true);
 }
@@ -81,20 +102,21 @@ class Memory {
   async all() { return this.#entries.map((entry) => ({ ...entry })); }
   async put(entry) { this.#entries = this.#entries.map((each) => (each.seq === entry.seq ? entry : each)); }
   async remove(seq) { this.#entries = this.#entries.filter((each) => each.seq !== seq); }
+  async rekey() {}
   async keepPicture() {}
   async picture() { return null; }
 }
 
 /** The same in the browser's database: of an entry only its session and whose it is lie there in the open. */
 class Tablet {
-  constructor(database, key, session, owner) {
-    Object.assign(this, { database, key, session, owner, about: `${session} ${owner}` });
+  constructor(database, keys, session, owner) {
+    Object.assign(this, { database, ...keys, session, owner, about: `${session} ${owner}` });
   }
 
   #store(mode, name = "entries") { return this.database.transaction(name, mode).objectStore(name); }
 
-  async #sealed({ seq, ...words }) {
-    return { ...(seq ? { seq } : {}), session: this.session, owner: this.owner, ...(await seal(this.key, this.about, words)) };
+  async #sealed({ seq, ...words }, key = this.key) {
+    return { ...(seq ? { seq } : {}), session: this.session, owner: this.owner, ...(await seal(key, this.about, words)) };
   }
 
   async add(entry) {
@@ -116,20 +138,30 @@ class Tablet {
 
   async remove(seq) { await asPromise(this.#store("readwrite").delete(seq)); }
 
+  async rekey(pictureKey) { this.pictureKey = await keyOf(pictureKey); }
+
   async keepPicture(words) {
-    const sealed = await this.#sealed(words);
+    const sealed = await this.#sealed(words, this.pictureKey);
     await asPromise(this.#store("readwrite", "pictures").put(sealed));
   }
 
+  /** The picture this login took. One of an earlier login opens to nobody: it goes. */
   async picture() {
     const found = await asPromise(this.#store("readonly", "pictures").get(this.session));
-    return found?.owner === this.owner ? unseal(this.key, this.about, found) : null;
+    if (!found) return null;
+    try {
+      return await unseal(this.pictureKey, this.about, found);
+    } catch {
+      await asPromise(this.#store("readwrite", "pictures").delete(this.session));
+      return null;
+    }
   }
 }
 
 async function storeFor(session, given) {
   try {
-    return new Tablet(await openDatabase(), await keyOf(given.key), session, given.owner);
+    const keys = { key: await keyOf(given.key), pictureKey: await keyOf(given.picture_key) };
+    return new Tablet(await openDatabase(), keys, session, given.owner);
   } catch {
     return new Memory();
   }
@@ -205,6 +237,9 @@ export class RoomQueue {
     const behind = Date.parse(said.now) - (before + Date.now()) / 2;
     if (this.#given && this.#given.owner !== said.owner) throw new NeedsSignIn();
     this.#given = { ...said, behind };
+    if (!this.#store) return;
+    remember(this.session, this.#given); // signed in anew since: what is pictured from here on is of this login
+    await this.#store.rekey(said.picture_key);
   }
 
   /** The server's time of a moment of this device. */
@@ -229,8 +264,8 @@ export class RoomQueue {
     }
   }
 
-  all() { return this.#store.all(); }
-  keepPicture(words) { return this.#store.keepPicture(words); }
+  async all() { return isOver ? [] : this.#store.all(); }
+  async keepPicture(words) { if (!isOver) await this.#store.keepPicture(words); }
   picture() { return this.#store.picture(); }
 
   /** Hand in what waits, in order; true when nothing waits any more. */
@@ -242,6 +277,7 @@ export class RoomQueue {
 
   async #handIn() {
     clearTimeout(this.#timer);
+    if (isOver) return false;
     try {
       while (this.#again) {
         this.#again = false;
@@ -250,7 +286,11 @@ export class RoomQueue {
       this.#fails = 0;
       return true;
     } catch (trouble) {
-      if (trouble instanceof NeedsSignIn) this.#tell("sign-in");
+      if (trouble instanceof NeedsSignIn) {
+        forget(this.session);
+        this.#tell("sign-in");
+        return false;
+      }
       this.#fails += 1;
       const wait = Math.min(LONGEST_WAIT_MS, 1000 * 2 ** (this.#fails - 1)) * (0.8 + Math.random() * 0.4);
       this.#timer = setTimeout(() => this.flush(), wait);

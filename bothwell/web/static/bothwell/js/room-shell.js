@@ -1,6 +1,6 @@
 // The room opened again while the server is away: drawn from the sealed picture this tablet kept, if this tab may.
 // Without the key there is nothing of anybody here but how many entries wait.
-import { RoomQueue, waitingFor } from "./room-queue.js";
+import { RoomQueue, waitingInWords } from "./room-queue.js";
 
 const ROOM = /^\/room\/([0-9a-f-]{36})/;
 const ASK_AGAIN_MS = 3000;
@@ -12,17 +12,13 @@ export async function restored(shell) {
   const queue = await RoomQueue.open(session, () => {});
   const picture = await queue?.picture().catch(() => null);
   if (!picture) {
-    await sayWhatWaits(shell, session);
+    const words = await waitingInWords(session);
+    if (words) shell.querySelector("[data-waits]").textContent = words;
     return null;
   }
   const main = new DOMParser().parseFromString(picture.html, "text/html").querySelector("main");
   shell.replaceWith(document.adoptNode(main));
   return { main, at: picture.at };
-}
-
-async function sayWhatWaits(shell, session) {
-  const count = await waitingFor(session);
-  if (count) shell.querySelector("[data-waits]").textContent = `${count} ${count === 1 ? "entry waits" : "entries wait"} on this tablet, unreadable until whoever entered them signs in again.`;
 }
 
 /** Opens the page itself as soon as the server answers and nobody is in a form. */
