@@ -1,10 +1,10 @@
-"""Writing an insight, choosing who may know it, doing an exercise: the only writers of these rows.
+"""Writing an insight, and choosing who may know it: the only writers of these rows.
 
 What is written stays its author's alone until the author opens it, and nothing here opens anything by itself.
 """
 
-from collections.abc import Iterable
-from datetime import date, datetime
+from collections.abc import Iterable, Sequence
+from datetime import datetime
 from uuid import UUID
 
 from django.conf import settings
@@ -13,10 +13,11 @@ from django.db.models import Max
 from django.utils import timezone
 
 from bothwell.couples.models import Person
+from bothwell.integration.finding import tags_refused
 from bothwell.integration.insights import Part, Version, Words, latest_own
-from bothwell.integration.models import ExerciseDone, ExerciseGiven, Insight, InsightVersion
+from bothwell.integration.models import CoupleSession, Insight, InsightVersion
 from bothwell.privacy import audit
-from bothwell.privacy.actions import revoke, share, tell_couple
+from bothwell.privacy.actions import revoke, share
 from bothwell.privacy.circles import Relation
 from bothwell.privacy.models import Audience, Grant
 from bothwell.refusal import Refused, Stale
@@ -44,10 +45,15 @@ def current_version(insight: Insight) -> InsightVersion:
 
 @transaction.atomic
 def write(
-    *, by: Person, words: Words, kind: Insight.Kind = Insight.Kind.INSIGHT, request_id: UUID
+    *,
+    by: Person,
+    words: Words,
+    kind: Insight.Kind = Insight.Kind.INSIGHT,
+    request_id: UUID,
+    tags: Sequence[str] = (),
 ) -> Insight:
     """Keep something new, for its author alone. `request_id` is the form's: posted twice, it is kept once."""
-    _check(words)
+    _check(words, tags)
     insight = Insight(id=request_id, clinic_id=by.clinic_id, subject=by, author=by, kind=kind)
     try:
         with transaction.atomic():
@@ -57,30 +63,34 @@ def write(
         if kept is None:
             raise Refused("This form was used before. Open a new one; your words are still here.") from error
         return kept
-    _add_version(by, insight, 1, words)
+    _add_version(by, insight, 1, words, tags)
     audit.log("wrote", by=by, subject=by, item_kind=kind.value, item_id=insight.id)
     return insight
 
 
 @transaction.atomic
-def rewrite(*, by: Person, insight_id: UUID, words: Words, after: int) -> InsightVersion:
+def rewrite(
+    *, by: Person, insight_id: UUID, words: Words, after: int, tags: Sequence[str] | None = None
+) -> InsightVersion:
     """New words for an insight, as a new version; what was given before stays as it was given.
 
-    `after` is the number of the version the form began from. Raises Stale when newer words exist.
+    `after` is the number of the version the form began from. Without `tags` the earlier ones stay. Raises Stale
+    when newer words exist.
     """
-    _check(words)
+    _check(words, tags or ())
     insight = _own(by, insight_id)
     current = current_version(insight)
-    if words_of(current) == words:
+    kept_tags = list(current.tags if tags is None else tags)
+    if words_of(current) == words.trimmed() and current.tags == kept_tags:
         return current
     if current.number != after:
         raise Stale("You changed these words in another window. Compare, then save again.")
-    version = _add_version(by, insight, _next_number(insight), words)
+    version = _add_version(by, insight, _next_number(insight), words, kept_tags)
     audit.log("rewrote", by=by, subject=by, item_kind=insight.kind, item_id=insight.id)
     return version
 
 
-def _check(words: Words) -> None:
+def _check(words: Words, tags: Sequence[str]) -> None:
     if not words.text.strip():
         raise Refused("Write a few words first.")
     if any(len(part) > settings.LONGEST_TEXT for part in (words.text, words.to_say, words.to_ask)):
@@ -89,6 +99,8 @@ def _check(words: Words) -> None:
         )
     if len(words.feeling) > LONGEST_LINE:
         raise Refused(f"What you felt has room for {LONGEST_LINE} characters.")
+    if reason := tags_refused(tags):
+        raise Refused(reason)
 
 
 def _own(by: Person, insight_id: UUID) -> Insight:
@@ -102,17 +114,21 @@ def _next_number(insight: Insight) -> int:
     return (insight.versions.aggregate(last=Max("number"))["last"] or 0) + 1
 
 
-def _add_version(by: Person, insight: Insight, number: int, words: Words) -> InsightVersion:
+def _add_version(
+    by: Person, insight: Insight, number: int, words: Words, tags: Sequence[str] = ()
+) -> InsightVersion:
+    kept = words.trimmed()
     version = InsightVersion(
         clinic_id=by.clinic_id,
         subject=by,
         author=by,
         insight=insight,
         number=number,
-        text=words.text.strip(),
-        feeling=words.feeling.strip(),
-        to_say=words.to_say.strip(),
-        to_ask=words.to_ask.strip(),
+        text=kept.text,
+        feeling=kept.feeling,
+        to_say=kept.to_say,
+        to_ask=kept.to_ask,
+        tags=list(tags),
     )
     try:
         with transaction.atomic():
@@ -148,27 +164,89 @@ def choose_audience(
     audiences: Iterable[Relation],
     parts: Iterable[Part] = (),
     opens_at: datetime | None = None,
+    session_id: UUID | None = None,
 ) -> InsightVersion | None:
-    """Make `audiences` all who may know this, from `opens_at` or now on; gives back the version given.
+    """Make `audiences` all who may know this, now or, for the partner, from `opens_at` on; gives back the words given.
 
-    The words given are a version of their own: without the notes not chosen and the time they were written.
-    Audiences no longer chosen lose it at once. Choosing the same again changes nothing. Raises Stale when
-    the author has written newer words than the `version_id` they looked at.
+    The words given are a version of their own: without tags, the notes not chosen and the time they were written.
+    Whoever reads some already goes on reading those (`give_newer` changes them); who is no longer chosen loses them
+    at once. Choosing the same again changes nothing. `session_id`: the couples session it is given for. Raises Stale
+    when the author has written newer words than the `version_id` they looked at.
     """
     insight = _own(by, insight_id)
     wanted = {Audience(audience.value) for audience in audiences}
     current = current_version(insight)
     if current.id != version_id:
         raise Stale("You changed these words since. Read them once more, then choose.")
-    if not wanted:
-        take_back(by=by, insight_id=insight_id)
-        return None
-    given = _given(by, insight, words_of(current).only(parts))
     for grant in _open_grants(by, insight):
-        if grant.item_id != given.id or grant.audience not in wanted:
+        if grant.audience not in wanted:
             revoke(by=by, grant_id=grant.id)
-    for audience in sorted(wanted):
-        share(by=by, item_kind=ITEM_KIND, item=given, to=audience, opens_at=opens_at)
+    now = timezone.now()
+    grants = {Audience(g.audience): g for g in _open_grants(by, insight) if g.opens_at <= now}
+    # Words made to be given exist only with a grant on them: without one they would pass for the author's newest.
+    fresh = sorted(wanted - set(grants))
+    given = None
+    if fresh:
+        given = _given(by, insight, words_of(current).only(parts))
+        for audience in fresh:
+            later = opens_at if audience == Audience.PARTNER else None
+            grants[audience] = _open_to(by, insight, given, audience, later)
+    if Audience.COUPLES_THERAPIST in grants:
+        _note_session(by, grants[Audience.COUPLES_THERAPIST], session_id)
+    read = [grant.item_id for grant in grants.values()]
+    return given or insight.versions.filter(id__in=read).order_by("number").last()
+
+
+def _open_to(
+    by: Person, insight: Insight, given: InsightVersion, audience: Audience, opens_at: datetime | None
+) -> Grant:
+    """A grant on the words just looked at. One that slept on other words ends; its hour stays, if it still sleeps."""
+    for grant in _open_grants(by, insight, audience):
+        if grant.item_id != given.id:
+            revoke(by=by, grant_id=grant.id)
+            opens_at = grant.opens_at if opens_at else None
+    return share(by=by, item_kind=ITEM_KIND, item=given, to=audience, opens_at=opens_at)
+
+
+def _note_session(by: Person, grant: Grant, session_id: UUID | None) -> None:
+    """Which couples session it is given for. One that is not theirs, or not planned, is none."""
+    session = None
+    if session_id and grant.couple_id:
+        planned = CoupleSession.objects.filter(state=CoupleSession.State.PLANNED)
+        session = planned.filter(id=session_id, couple_id=grant.couple_id).first()
+    if grant.for_session_id != (session.id if session else None):
+        Grant.objects.filter(id=grant.id, subject=by, revoked_at__isnull=True).update(for_session=session)
+
+
+@transaction.atomic
+def give_newer(
+    *, by: Person, insight_id: UUID, version_id: UUID, audience: Relation, parts: Iterable[Part] = ()
+) -> InsightVersion:
+    """Let one audience that reads earlier words read the current ones instead: an act of its own, never a side effect.
+
+    Asleep, they go on sleeping until the same hour. Raises Stale when newer words than `version_id` exist.
+    """
+    insight = _own(by, insight_id)
+    current = current_version(insight)
+    if current.id != version_id:
+        raise Stale("You changed these words since. Read them once more, then choose.")
+    grants = _open_grants(by, insight, Audience(audience.value))
+    if not grants:
+        raise Refused("They read nothing of this just now. Share it first.")
+    given = _given(by, insight, words_of(current).only(parts))
+    asleep_until = max(grant.opens_at for grant in grants)
+    stale = [grant for grant in grants if grant.item_id != given.id]
+    for grant in stale:
+        revoke(by=by, grant_id=grant.id)
+    newer = share(
+        by=by,
+        item_kind=ITEM_KIND,
+        item=given,
+        to=Audience(audience.value),
+        opens_at=asleep_until if asleep_until > timezone.now() else None,
+    )
+    for grant in stale:
+        _note_session(by, newer, grant.for_session_id)
     return given
 
 
@@ -181,46 +259,15 @@ def _given(by: Person, insight: Insight, words: Words) -> InsightVersion:
     return _add_version(by, insight, _next_number(insight), words)
 
 
-def _open_grants(by: Person, insight: Insight) -> list[Grant]:
+def _open_grants(by: Person, insight: Insight, audience: Audience | None = None) -> list[Grant]:
     versions = list(insight.versions.values_list("id", flat=True))
-    return list(
-        Grant.objects.filter(subject=by, item_id__in=versions, revoked_at__isnull=True).order_by("id")
-    )
+    rows = Grant.objects.filter(subject=by, item_id__in=versions, revoked_at__isnull=True).order_by("id")
+    return list(rows if audience is None else rows.filter(audience=audience))
 
 
 @transaction.atomic
-def take_back(*, by: Person, insight_id: UUID) -> None:
-    """Take every share of one insight back, those still asleep too. Taking back twice changes nothing."""
-    for grant in _open_grants(by, _own(by, insight_id)):
+def take_back(*, by: Person, insight_id: UUID, audience: Relation | None = None) -> None:
+    """Take one share of an insight back, or every one, those still asleep too. Taking back twice changes nothing."""
+    chosen = Audience(audience.value) if audience else None
+    for grant in _open_grants(by, _own(by, insight_id), chosen):
         revoke(by=by, grant_id=grant.id)
-
-
-@transaction.atomic
-def do_exercise(*, by: Person, given_id: UUID, words: str, on_day: date) -> ExerciseDone:
-    """One partner says an exercise was done, with a word to both. Said twice on a day, it is kept once."""
-    given = ExerciseGiven.objects.select_related("couple").filter(id=given_id).first()
-    if given is None or given.couple is None:
-        raise Refused("This exercise is no longer there. Open the page again.")
-    if not given.couple.is_together:
-        raise Refused("This chart takes no new entries.")
-    if len(words.strip()) > LONGEST_LINE:
-        raise Refused(f"There is room for {LONGEST_LINE} characters.")
-    done = ExerciseDone(
-        clinic_id=by.clinic_id,
-        couple_id=given.couple_id,
-        subject=by,
-        author=by,
-        given=given,
-        on_day=on_day,
-        words=words.strip(),
-    )
-    try:
-        with transaction.atomic():
-            done.save(force_insert=True)
-    except IntegrityError:
-        return ExerciseDone.objects.get(given=given, author=by, on_day=on_day)
-    audit.log(
-        "did an exercise", by=by, subject=by, couple=given.couple, item_kind="couple.shared", item_id=done.id
-    )
-    tell_couple(given.couple)
-    return done

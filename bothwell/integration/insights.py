@@ -5,7 +5,7 @@ Pure. It never decides who may see (`privacy/circles.py` does), and never ranks,
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, time, timedelta, tzinfo
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Final
 from uuid import UUID
@@ -16,8 +16,14 @@ from bothwell.privacy.circles import READS, Relation
 SLEEP_AFTER_DOSE: Final = timedelta(hours=24)
 """Default to confirm: no big decisions for 24 h after a session (clinical.md, section 1.1, "After")."""
 
-WAKES_AT: Final = time(9, 0)
-"""A share slept on opens at nine in the morning, clinic time: a choice of ours, not a clinical number."""
+OPENS_ON: Final = timedelta(minutes=15)
+"""A share slept on opens on a quarter of an hour, so that its time can be said in a sentence."""
+
+SESSION_IS_NEAR: Final = timedelta(days=14)
+"""How far ahead a couples session is offered as the reason for giving something: a choice of ours."""
+
+REPLACED_WITHIN: Final = timedelta(seconds=2)
+"""One grant ended and another made by the same act: both are written within moments of each other."""
 
 
 class Part(StrEnum):
@@ -41,6 +47,10 @@ class Words:
         """The words with no notes around them but the chosen ones."""
         kept = set(parts)
         return replace(self, **{part.value: "" for part in Part if part not in kept})
+
+    def trimmed(self) -> "Words":
+        """The same words without blanks around them, as they are kept."""
+        return Words(self.text.strip(), self.feeling.strip(), self.to_say.strip(), self.to_ask.strip())
 
 
 @dataclass(frozen=True)
@@ -70,10 +80,10 @@ def suggest_sleep(last_session_at: datetime | None, now: datetime) -> Decision:
     return Decision.no("Things can look different in the morning.")
 
 
-def wakes_at(now: datetime, zone: tzinfo) -> datetime:
-    """Tomorrow at nine on the clinic's clock, in UTC terms of the same instant."""
-    tomorrow = now.astimezone(zone).date() + timedelta(days=1)
-    return datetime.combine(tomorrow, WAKES_AT, zone)
+def wakes_at(now: datetime) -> datetime:
+    """When a share slept on opens: 24 h from `now`, at the next quarter of an hour."""
+    past = timedelta(minutes=now.minute % 15, seconds=now.second, microseconds=now.microsecond)
+    return now + SLEEP_AFTER_DOSE + (OPENS_ON - past if past else timedelta(0))
 
 
 # ----------------------------------------------------------------------------- who is around, and who sees
@@ -88,50 +98,59 @@ class Around:
     individual_therapists: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class Choice:
-    """One plain choice on the share sheet: its code, whom it opens to, and what it says."""
+REVOCABLE: Final = "You can take it back at any time."
 
-    code: str
-    audiences: frozenset[Relation]
+
+@dataclass(frozen=True)
+class Offer:
+    """One switch of the share sheet: whom it opens to, by name, and what that means."""
+
+    audience: Relation
+    name: str
     title: str
     note: str
 
 
-def choices(around: Around) -> tuple[Choice, ...]:
-    """Only me; the couples therapist alone; the partner too. Only those that exist."""
-    offered = [Choice("me", frozenset(), "Only me", "Nobody else, not even your care team")]
-    therapist = listed(around.couples_therapists)
-    if therapist:
-        but = f". Not {around.partner}" if around.partner else ""
-        offered.append(
-            Choice(
-                "therapist",
-                frozenset({Relation.COUPLES_THERAPIST}),
-                f"{therapist}, for our sessions",
-                f"Your couples therapist{but}",
-            )
+def offers(around: Around, agreement: str = "") -> tuple[Offer, ...]:
+    """A switch for everybody there is to share with, and for nobody else.
+
+    `agreement` is the mode of the disclosure agreement in force (`no_secrets`, `confidential`), or empty.
+    """
+    partner, therapists = around.partner, listed(around.couples_therapists)
+    own = listed(around.individual_therapists)
+    found = []
+    if partner:
+        note = f"Your partner reads exactly the words below, on the page of the two of you. {REVOCABLE}"
+        found.append(Offer(Relation.PARTNER, partner, partner, note))
+    if therapists:
+        note = (
+            f"Your couples therapist reads them to prepare. {alone_means(agreement, therapists)} {REVOCABLE}"
         )
-    if around.partner and therapist:
-        offered.append(
-            Choice(
-                "both",
-                frozenset({Relation.PARTNER, Relation.COUPLES_THERAPIST}),
-                f"{around.partner} and {therapist}",
-                "Both of you, and your couples therapist",
-            )
-        )
-    elif around.partner:
-        offered.append(Choice("both", frozenset({Relation.PARTNER}), around.partner, "The two of you"))
-    return tuple(offered)
+        found.append(Offer(Relation.COUPLES_THERAPIST, therapists, f"{therapists}, for our sessions", note))
+    if own:
+        others = listed([name for name in (partner, therapists) if name])
+        but = f" {others} will not know of it from us." if others else ""
+        note = f"Your individual therapist reads them, for your own sessions.{but} {REVOCABLE}"
+        found.append(Offer(Relation.INDIVIDUAL_THERAPIST, own, f"{own}, for my own sessions", note))
+    return tuple(found)
 
 
-def audiences_of(choice: str, also_individual: bool, around: Around) -> frozenset[Relation] | None:
-    """The audiences behind a choice of the sheet, or None when there is no such choice for this person."""
-    found = next((each.audiences for each in choices(around) if each.code == choice), None)
-    if found is None or (also_individual and not around.individual_therapists):
-        return None
-    return found | {Relation.INDIVIDUAL_THERAPIST} if also_individual else found
+def alone_means(agreement: str, therapists: str) -> str:
+    """What the disclosure agreement in force makes of words given to the couples therapist alone."""
+    match agreement:
+        case "no_secrets":
+            return "You agreed on no secrets: what you give there alone may come up with both of you."
+        case "confidential":
+            return "You agreed that what one of you says alone stays so, unless you bring it up yourself."
+        case _:
+            return f"You have not both signed yet how this is handled: ask {therapists} before giving it there alone."
+
+
+def audiences_of(asked: Iterable[str], around: Around) -> frozenset[Relation] | None:
+    """The audiences behind the switches that are on, or None when one of them is not there for this person."""
+    offered = {each.audience.value: each.audience for each in offers(around)}
+    wanted = set(asked)
+    return frozenset(offered[each] for each in wanted) if wanted <= set(offered) else None
 
 
 def circle_of(audiences: Iterable[Relation]) -> str:
@@ -181,12 +200,14 @@ def called(audiences: Iterable[Relation], around: Around) -> str:
 
 @dataclass(frozen=True)
 class Opened:
-    """One grant as the history tells it."""
+    """One grant as the history tells it. `item` is the version given; `session_on` the day it was given for."""
 
     audience: Relation
     decided_at: datetime
     opens_at: datetime
     revoked_at: datetime | None = None
+    item: UUID | None = None
+    session_on: date | None = None
 
 
 @dataclass(frozen=True)
@@ -199,21 +220,50 @@ class Event:
 
 def history(opened: Iterable[Opened], around: Around, now: datetime) -> list[Event]:
     """What happened to the sharing of one insight, newest first."""
+    grants = list(opened)
     moments: dict[tuple[datetime, str], set[Relation]] = {}
-    for each in opened:
-        for at, what in _moments(each, now):
+    for each in grants:
+        for at, what in _moments(each, grants, now):
             moments.setdefault((at.replace(microsecond=0), what), set()).add(each.audience)
     events = [Event(at, what.format(who=called(who, around))) for (at, what), who in moments.items()]
     return sorted(events, key=lambda event: event.at, reverse=True)
 
 
-def _moments(each: Opened, now: datetime) -> list[tuple[datetime, str]]:
+def _moments(each: Opened, grants: Sequence[Opened], now: datetime) -> list[tuple[datetime, str]]:
+    is_replaced = any(_replaces(other, each) for other in grants)
     if each.revoked_at is not None and each.revoked_at < each.opens_at:
-        return [(each.revoked_at, "Kept back from {who} before it opened")]
+        return [] if is_replaced else [(each.revoked_at, "Kept back from {who} before it opened")]
     if each.opens_at > now:
         return [(each.opens_at, "Will open to {who}, unless you change your mind")]
-    ended = [] if each.revoked_at is None else [(each.revoked_at, "Taken back from {who}")]
-    return [(each.opens_at, "Shared with {who}"), *ended]
+    is_update = any(_replaces(each, other) and _was_open(other) for other in grants)
+    begun = "Gave {who} your newer words" if is_update else f"Shared with {{who}}{_occasion(each)}"
+    if each.revoked_at is None or is_replaced:
+        return [(each.opens_at, begun)]
+    return [(each.opens_at, begun), (each.revoked_at, "Taken back from {who}")]
+
+
+def _replaces(newer: Opened, older: Opened) -> bool:
+    """Whether `newer` was made by the act that ended `older`: other words for the same audience."""
+    return (
+        newer.audience == older.audience
+        and newer.item != older.item
+        and older.revoked_at is not None
+        and abs(newer.decided_at - older.revoked_at) < REPLACED_WITHIN
+    )
+
+
+def _was_open(each: Opened) -> bool:
+    return each.revoked_at is None or each.opens_at <= each.revoked_at
+
+
+def _occasion(each: Opened) -> str:
+    """` for your session on Friday 20 November`, or nothing."""
+    return f" for your session on {day_words(each.session_on)}" if each.session_on else ""
+
+
+def day_words(day: date) -> str:
+    """`Friday 20 November`."""
+    return f"{day:%A} {day.day} {day:%B}"
 
 
 # ---------------------------------------------------------------------------- who sees answers, in words

@@ -1,8 +1,7 @@
 """The share sheet's rules: who can be chosen, when to sleep on it, and what the sentences promise."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
@@ -18,11 +17,11 @@ from bothwell.integration.insights import (
     audiences_of,
     badge,
     called,
-    choices,
     circle_of,
     history,
     latest_own,
     listed,
+    offers,
     seen_by,
     suggest_sleep,
     wakes_at,
@@ -44,41 +43,52 @@ arounds = st.builds(
 # --------------------------------------------------------------------------------------------- choices
 
 
-def test_three_plain_choices_when_both_are_there() -> None:
-    assert [(each.title, each.note) for each in choices(BEN_AND_DANA)] == [
-        ("Only me", "Nobody else, not even your care team"),
-        ("Dana, for our sessions", "Your couples therapist. Not Ben"),
-        ("Ben and Dana", "Both of you, and your couples therapist"),
+def test_a_switch_for_each_person_who_is_there() -> None:
+    assert [each.title for each in offers(BEN_AND_DANA)] == [
+        "Ben",
+        "Dana, for our sessions",
+        "Priya, for my own sessions",
     ]
+    assert all(each.note.endswith(".") for each in offers(BEN_AND_DANA))
 
 
 def test_nobody_who_is_not_there_is_offered() -> None:
-    assert [each.title for each in choices(Around())] == ["Only me"]
-    assert [each.title for each in choices(Around("Ben"))] == ["Only me", "Ben"]
-    assert audiences_of("both", False, Around()) is None
-    assert audiences_of("me", True, Around("Ben")) is None
+    assert offers(Around()) == ()
+    assert [each.title for each in offers(Around("Ben"))] == ["Ben"]
+    assert audiences_of(["partner"], Around()) is None
+    assert audiences_of(["individual_therapist"], Around("Ben")) is None
+    assert audiences_of(["prescriber"], BEN_AND_DANA) is None
 
 
-@given(arounds, st.booleans())
-def test_a_choice_opens_to_exactly_what_it_says(around: Around, also: bool) -> None:
-    for each in choices(around):
-        opened = audiences_of(each.code, also, around)
-        if also and not around.individual_therapists:
-            assert opened is None
-            continue
-        assert opened is not None
-        assert opened - {Relation.INDIVIDUAL_THERAPIST} == each.audiences
-        assert (Relation.INDIVIDUAL_THERAPIST in opened) is also
-        for name in (around.partner, *around.couples_therapists):
-            named = bool(name) and name in each.title
-            role = Relation.PARTNER if name == around.partner else Relation.COUPLES_THERAPIST
-            assert named == (bool(name) and role in each.audiences)
+@pytest.mark.parametrize(
+    ("mode", "words"),
+    [
+        ("no_secrets", "may come up with both of you"),
+        ("confidential", "stays so"),
+        ("", "not both signed yet"),
+    ],
+)
+def test_what_the_agreement_makes_of_words_for_the_therapist_alone_is_said_before(
+    mode: str, words: str
+) -> None:
+    notes = {each.audience: each.note for each in offers(BEN_AND_DANA, mode)}
+    assert words in notes[Relation.COUPLES_THERAPIST]
+    assert words not in notes[Relation.PARTNER] + notes[Relation.INDIVIDUAL_THERAPIST]
+
+
+@given(arounds, st.sets(st.sampled_from([each.value for each in AUDIENCES])))
+def test_switches_open_to_exactly_those_they_name(around: Around, on: set[str]) -> None:
+    offered = {each.audience.value for each in offers(around)}
+    opened = audiences_of(on, around)
+    assert (opened is None) == (not on <= offered)
+    assert opened is None or {each.value for each in opened} == on
 
 
 @given(arounds)
-def test_only_me_is_always_first_and_opens_to_nobody(around: Around) -> None:
-    first = choices(around)[0]
-    assert (first.code, first.audiences) == ("me", frozenset())
+def test_every_switch_names_its_person_and_opens_to_nobody_else(around: Around) -> None:
+    for each in offers(around):
+        assert each.name in each.title
+        assert called({each.audience}, around) == each.name
 
 
 # ------------------------------------------------------------------------------------- words on badges
@@ -155,16 +165,11 @@ def test_without_a_session_sleep_is_not_suggested_but_may_be_chosen() -> None:
     assert decided.reason
 
 
-@given(
-    st.datetimes(datetime(2024, 1, 1), datetime(2030, 1, 1), timezones=st.just(UTC)),
-    st.sampled_from(["UTC", "America/New_York", "Asia/Tokyo"]),
-)
-def test_it_wakes_at_nine_tomorrow_on_the_clinics_clock(now: datetime, zone: str) -> None:
-    wakes = wakes_at(now, ZoneInfo(zone))
-    local = wakes.astimezone(ZoneInfo(zone))
-    assert (local.hour, local.minute) == (9, 0)
-    assert (local.date() - now.astimezone(ZoneInfo(zone)).date()).days == 1
-    assert wakes > now
+@given(st.datetimes(datetime(2024, 1, 1), datetime(2030, 1, 1), timezones=st.just(UTC)))
+def test_it_wakes_a_day_later_on_a_quarter_of_an_hour(now: datetime) -> None:
+    wakes = wakes_at(now)
+    assert timedelta(hours=24) <= wakes - now < timedelta(hours=24, minutes=15)
+    assert (wakes.minute % 15, wakes.second, wakes.microsecond) == (0, 0, 0)
 
 
 # --------------------------------------------------------------------------------------------- history
@@ -182,6 +187,45 @@ def test_a_share_slept_on_and_kept_back_was_never_shared() -> None:
     assert [event.words for event in waiting] == ["Will open to Ben, unless you change your mind"]
     kept_back = history([Opened(Relation.PARTNER, NOW, tomorrow, NOW)], BEN_AND_DANA, NOW + timedelta(days=2))
     assert [event.words for event in kept_back] == ["Kept back from Ben before it opened"]
+
+
+OLD, NEW = UUID(int=1), UUID(int=2)
+
+
+def test_newer_words_given_are_told_as_one_act() -> None:
+    first, second = NOW - timedelta(days=2), NOW - timedelta(days=1)
+    opened = [
+        Opened(Relation.PARTNER, first, first, second, OLD),
+        Opened(Relation.PARTNER, second, second, None, NEW),
+    ]
+    told = history(opened, BEN_AND_DANA, NOW)
+    assert [event.words for event in told] == ["Gave Ben your newer words", "Shared with Ben"]
+
+
+def test_newer_words_for_a_share_still_asleep_leave_one_line() -> None:
+    tomorrow = NOW + timedelta(hours=20)
+    opened = [
+        Opened(Relation.PARTNER, NOW - timedelta(hours=4), tomorrow, NOW, OLD),
+        Opened(Relation.PARTNER, NOW, tomorrow, None, NEW),
+    ]
+    told = history(opened, BEN_AND_DANA, NOW + timedelta(seconds=5))
+    assert [event.words for event in told] == ["Will open to Ben, unless you change your mind"]
+
+
+def test_taken_back_and_given_again_another_day_are_two_acts() -> None:
+    first, back, again = (NOW - timedelta(days=each) for each in (3, 2, 1))
+    opened = [
+        Opened(Relation.PARTNER, first, first, back, OLD),
+        Opened(Relation.PARTNER, again, again, None, NEW),
+    ]
+    told = history(opened, BEN_AND_DANA, NOW)
+    assert [event.words for event in told] == ["Shared with Ben", "Taken back from Ben", "Shared with Ben"]
+
+
+def test_the_session_something_was_given_for_is_named() -> None:
+    given_for = Opened(Relation.COUPLES_THERAPIST, NOW, NOW, None, OLD, date(2026, 11, 20))
+    told = history([given_for], BEN_AND_DANA, NOW)
+    assert [event.words for event in told] == ["Shared with Dana for your session on Friday 20 November"]
 
 
 # -------------------------------------------------------------------------------- who sees the answers

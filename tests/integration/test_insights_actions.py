@@ -7,8 +7,18 @@ import pytest
 from django.utils import timezone
 
 from bothwell.integration import actions
+from bothwell.integration.doing_actions import do_exercise
 from bothwell.integration.insights import Part, Words
-from bothwell.models import AuditEntry, ExerciseGiven, Grant, Insight, InsightVersion
+from bothwell.models import (
+    AuditEntry,
+    Couple,
+    CoupleSession,
+    ExerciseGiven,
+    Grant,
+    Insight,
+    InsightVersion,
+    Person,
+)
 from bothwell.privacy import door
 from bothwell.privacy.circles import Relation
 from bothwell.refusal import Refused, Stale
@@ -75,17 +85,127 @@ def test_choosing_the_same_again_changes_nothing(cast: Cast) -> None:
         assert InsightVersion.objects.count() == 2
 
 
-def test_other_notes_are_another_version_and_the_earlier_one_ends(cast: Cast) -> None:
+def newer(cast: Cast, insight: Insight, audience: Relation, **more: object) -> InsightVersion:
+    current = actions.current_version(insight)
+    return actions.give_newer(
+        by=cast.a, insight_id=insight.id, version_id=current.id, audience=audience, **more
+    )
+
+
+def read_by(who: Person) -> list[str]:
+    with door.opened(who.id):
+        return [f"{row.text}/{row.feeling}" for row in InsightVersion.objects.order_by("number")]
+
+
+def test_choosing_somebody_more_changes_nothing_for_who_reads_already(cast: Cast) -> None:
     with door.opened(cast.a.id):
         insight = write(cast)
-        first = give(cast, insight)
-        second = give(cast, insight, parts=[Part.FEELING])
-        assert first is not None
-        assert second is not None
-        assert not Grant.objects.filter(item_id=first.id, revoked_at__isnull=True).exists()
-        assert Grant.objects.filter(item_id=second.id, revoked_at__isnull=True).count() == 2
-    with door.opened(cast.b.id):
-        assert [version.id for version in InsightVersion.objects.all()] == [second.id]
+        give(cast, insight, frozenset({Relation.PARTNER}))
+        actions.rewrite(by=cast.a, insight_id=insight.id, words=Words("newer"), after=1)
+        give(cast, insight, BOTH)
+        assert actions.current_version(insight).text == "newer"
+        versions = InsightVersion.objects.count()
+        give(cast, insight, BOTH)
+        assert InsightVersion.objects.count() == versions
+    assert (read_by(cast.b), read_by(cast.couples_therapist)) == (["words/"], ["newer/"])
+
+
+def test_newer_words_are_given_to_one_audience_by_an_act_of_its_own(cast: Cast) -> None:
+    with door.opened(cast.a.id):
+        insight = write(cast)
+        give(cast, insight)
+        actions.rewrite(by=cast.a, insight_id=insight.id, words=Words("newer", "lighter"), after=1)
+    assert read_by(cast.b) == ["words/"]
+    with door.opened(cast.a.id):
+        newer(cast, insight, Relation.PARTNER, parts=[Part.FEELING])
+        newer(cast, insight, Relation.PARTNER, parts=[Part.FEELING])
+        assert Grant.objects.filter(audience="partner").count() == 2
+    assert (read_by(cast.b), read_by(cast.couples_therapist)) == (["newer/lighter"], ["words/"])
+    with door.opened(cast.a.id), pytest.raises(Refused):
+        newer(cast, insight, Relation.INDIVIDUAL_THERAPIST)
+
+
+def test_newer_words_for_a_share_slept_on_go_on_sleeping(cast: Cast) -> None:
+    tomorrow = timezone.now() + timedelta(hours=24)
+    with door.opened(cast.a.id):
+        insight = write(cast)
+        give(cast, insight, frozenset({Relation.PARTNER}), opens_at=tomorrow)
+        actions.rewrite(by=cast.a, insight_id=insight.id, words=Words("newer"), after=1)
+        newer(cast, insight, Relation.PARTNER)
+        grant = Grant.objects.get(revoked_at__isnull=True)
+        assert grant.opens_at == tomorrow
+        give(cast, insight, frozenset({Relation.PARTNER}))
+    assert read_by(cast.b) == ["newer/"]
+
+
+def test_a_share_slept_on_never_wakes_with_words_the_author_did_not_look_at(cast: Cast) -> None:
+    with door.opened(cast.a.id):
+        insight = write(cast)
+        give(cast, insight, frozenset({Relation.PARTNER}), opens_at=timezone.now() + timedelta(hours=24))
+        actions.rewrite(by=cast.a, insight_id=insight.id, words=Words("newer"), after=1)
+        give(cast, insight, frozenset({Relation.PARTNER}))
+    assert read_by(cast.b) == ["newer/"]
+
+
+def test_sleeping_is_for_the_partner_alone(cast: Cast) -> None:
+    with door.opened(cast.a.id):
+        give(cast, write(cast), opens_at=timezone.now() + timedelta(hours=24))
+    assert (read_by(cast.b), read_by(cast.couples_therapist)) == ([], ["words/"])
+
+
+def test_one_audience_is_taken_back_alone(cast: Cast) -> None:
+    with door.opened(cast.a.id):
+        insight = write(cast)
+        give(cast, insight, BOTH | {Relation.INDIVIDUAL_THERAPIST})
+        actions.take_back(by=cast.a, insight_id=insight.id, audience=Relation.PARTNER)
+    assert [read_by(who) for who in (cast.b, cast.couples_therapist, cast.therapist_a)] == [
+        [],
+        ["words/"],
+        ["words/"],
+    ]
+
+
+def planned(cast: Cast, couple: Couple, number: int = 1, state: str = "planned") -> CoupleSession:
+    with loading():
+        at = timezone.now() + timedelta(days=3)
+        return CoupleSession.objects.create(
+            clinic=cast.clinic,
+            couple=couple,
+            author=cast.couples_therapist,
+            at=at,
+            number=number,
+            state=state,
+        )
+
+
+def test_what_is_given_for_a_session_says_so_to_the_therapist(cast: Cast) -> None:
+    session, held = planned(cast, cast.couple), planned(cast, cast.couple, 2, "held")
+    strangers = planned(cast, cast.strangers)
+    with door.opened(cast.a.id):
+        insight = write(cast)
+        for asked, noted in ((session, session.id), (strangers, None), (held, None), (session, session.id)):
+            give(cast, insight, session_id=asked.id)
+            grants = dict(Grant.objects.values_list("audience", "for_session_id"))
+            assert grants == {"partner": None, "couples_therapist": noted}
+    with door.opened(cast.couples_therapist.id):
+        assert Grant.objects.get(audience="couples_therapist").for_session_id == session.id
+
+
+def test_tags_stay_with_the_author(cast: Cast) -> None:
+    with door.opened(cast.a.id):
+        insight = actions.write(by=cast.a, words=Words("words"), request_id=uuid4(), tags=("mother", "sleep"))
+        given = give(cast, insight)
+        assert given is not None
+        assert given.tags == []
+        assert actions.current_version(insight).tags == ["mother", "sleep"]
+        same = actions.rewrite(by=cast.a, insight_id=insight.id, words=Words("words"), after=1)
+        assert (same.number, same.tags) == (1, ["mother", "sleep"])
+        retagged = actions.rewrite(
+            by=cast.a, insight_id=insight.id, words=Words("words"), after=1, tags=("sleep",)
+        )
+        assert (retagged.tags, retagged.number) == (["sleep"], 3)
+        with pytest.raises(Refused):
+            actions.rewrite(by=cast.a, insight_id=insight.id, words=Words("w"), after=3, tags=("x" * 41,))
 
 
 def test_a_share_slept_on_opens_to_nobody_yet_and_may_be_kept_back(cast: Cast) -> None:
@@ -154,4 +274,4 @@ def test_an_exercise_of_a_parted_couple_takes_no_new_word(cast: Cast) -> None:
         cast.couple.parted_at = timezone.now()
         cast.couple.save(update_fields=["parted_at"])
     with door.opened(cast.a.id), pytest.raises(Refused):
-        actions.do_exercise(by=cast.a, given_id=given.id, words="", on_day=timezone.localdate())
+        do_exercise(by=cast.a, given_id=given.id, words="", on_day=timezone.localdate())

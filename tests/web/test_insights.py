@@ -16,6 +16,7 @@ from tests.cast import Cast, client_for, make_cast
 from tests.web.partners import gave, session_of, wrote
 
 pytestmark = pytest.mark.django_db
+BOTH = ["partner", "couples_therapist"]
 
 
 @pytest.fixture
@@ -93,24 +94,28 @@ def test_the_sheet_offers_who_exists_by_name(cast: Cast) -> None:
     insight = wrote(cast.a, "words")
     page = client_for(cast.a).get(f"/insights/{insight.id}/share").content.decode()
     for words in (
-        "Only me",
+        "<b>Ben</b>",
+        "Your partner reads exactly the words below",
         "Dana, for our sessions",
-        "Your couples therapist. Not Ben",
-        "Ben and Dana",
-        "Priya as well",
+        "You have not both signed yet how this is handled",
+        "Priya, for my own sessions",
+        "Ben and Dana will not know of it from us",
+        "You can take it back at any time",
     ):
         assert words in page
+    assert page.count('role="switch" name="to"') == 3
+    assert "checked" not in page.split('class="audiences"')[1].split("</form>")[0]
     alone = wrote(cast.stranger_a, "words")
     page = client_for(cast.stranger_a).get(f"/insights/{alone.id}/share").content.decode()
     assert "for our sessions" not in page
-    assert "as well" not in page
+    assert "for my own sessions" not in page
     assert "Dora" in page
 
 
 def test_sharing_opens_these_words_only_and_taking_back_ends_it_with_the_next_request(cast: Cast) -> None:
     insight = wrote(cast.a, "I would like to ask for help.", feeling="tight chest", to_say="sorry")
     client, partner, dana = client_for(cast.a), client_for(cast.b), client_for(cast.couples_therapist)
-    post = {"choice": "both", "version": current_id(cast, insight), "parts": ["to_say"]}
+    post = {"to": BOTH, "version": current_id(cast, insight), "parts": ["to_say"]}
     assert client.post(f"/insights/{insight.id}/share", post).status_code == 302
     seen = partner.get("/us").content.decode()
     assert "I would like to ask for help." in seen
@@ -154,19 +159,19 @@ def test_a_share_never_opened_and_taken_back_looks_as_if_it_had_never_been(cast:
 def test_only_dana_is_not_ben_and_changing_the_choice_takes_the_rest_back(cast: Cast) -> None:
     insight, client = wrote(cast.a, "for the room"), client_for(cast.a)
     gave(cast.a, insight)
-    post = {"choice": "therapist", "version": current_id(cast, insight)}
+    post = {"to": ["couples_therapist"], "version": current_id(cast, insight)}
     client.post(f"/insights/{insight.id}/share", post)
     assert "for the room" not in client_for(cast.b).get("/us").content.decode()
     with door.opened(cast.couples_therapist.id):
         assert InsightVersion.objects.get().text == "for the room"
-    client.post(f"/insights/{insight.id}/share", {**post, "choice": "me"})
+    client.post(f"/insights/{insight.id}/share", {**post, "to": []})
     with door.opened(cast.a.id):
         assert not Grant.objects.filter(revoked_at__isnull=True).exists()
 
 
 def test_the_individual_therapist_as_well(cast: Cast) -> None:
     insight = wrote(cast.a, "for my own hour")
-    post = {"choice": "me", "also": "1", "version": current_id(cast, insight)}
+    post = {"to": ["individual_therapist"], "version": current_id(cast, insight)}
     client_for(cast.a).post(f"/insights/{insight.id}/share", post)
     with door.opened(cast.therapist_a.id):
         assert InsightVersion.objects.get().text == "for my own hour"
@@ -185,14 +190,15 @@ def test_new_words_after_sharing_stay_with_the_author(cast: Cast) -> None:
     assert "new words" not in partner
     page = client.get(f"/insights/{insight.id}").content.decode()
     assert "new words" in page
-    assert "The words given to Ben and Dana" in page
+    assert "You changed these words since:</b> Ben still reads the earlier ones." in page
+    assert "Update what Dana reads" in page
 
 
 def test_a_choice_about_older_words_is_refused(cast: Cast) -> None:
     insight, client = wrote(cast.a, "old"), client_for(cast.a)
     looked_at = current_id(cast, insight)
     client.post(f"/insights/{insight.id}/edit", {"text": "new", "after": 1})
-    stale = client.post(f"/insights/{insight.id}/share", {"choice": "both", "version": looked_at})
+    stale = client.post(f"/insights/{insight.id}/share", {"to": BOTH, "version": looked_at})
     assert stale.status_code == 409
     with door.opened(cast.b.id):
         assert not InsightVersion.objects.exists()
@@ -214,15 +220,19 @@ def test_sleep_on_it_is_suggested_after_a_session_day_and_may_be_overridden(cast
     )
     page = client.get(address)
     assert switch.search(page.content.decode())
-    post = {"choice": "both", "version": current_id(cast, insight), "sleep": "1"}
+    post = {"to": BOTH, "version": current_id(cast, insight), "sleep": "1"}
     client.post(address, post)
     assert "big words" not in client_for(cast.b).get("/us").content.decode()
     with door.opened(cast.a.id):
-        assert all(grant.opens_at > now for grant in Grant.objects.all())
+        opens_at = {grant.audience: grant.opens_at for grant in Grant.objects.all()}
+        assert timedelta(hours=24) <= opens_at["partner"] - now < timedelta(hours=24, minutes=16)
+        assert opens_at["couples_therapist"] < now + timedelta(minutes=1)
+    with door.opened(cast.couples_therapist.id):
+        assert InsightVersion.objects.get().text == "big words"
     asleep = client.get(f"/insights/{insight.id}").content.decode()
     assert "unless you change your mind" in asleep
-    assert "Only you" in asleep
-    client.post(address, {"choice": "both", "version": current_id(cast, insight)})
+    assert "You + Dana" in asleep
+    client.post(address, {"to": BOTH, "version": current_id(cast, insight)})
     assert "big words" in client_for(cast.b).get("/us").content.decode()
 
 
@@ -256,9 +266,7 @@ def test_nobody_else_may_post_to_an_insight(cast: Cast) -> None:
     insight = wrote(cast.a, "mine")
     gave(cast.a, insight)
     for other in (cast.b, cast.couples_therapist):
-        for end in ("edit", "share", "take-back", "aside"):
-            assert (
-                client_for(other).post(f"/insights/{insight.id}/{end}", {"choice": "me"}).status_code == 404
-            )
+        for end in ("edit", "share", "take-back", "aside", "newer/partner"):
+            assert client_for(other).post(f"/insights/{insight.id}/{end}", {"to": []}).status_code == 404
     with door.opened(cast.b.id):
         assert InsightVersion.objects.count() == 1

@@ -113,15 +113,12 @@
     trouble.hidden = false;
   });
 
-  // How check-ins stand is held by the tab that is signed in; a page nobody is signed in to lets go of it. Drafts of
-  // somebody else go as soon as another person is here.
+  // How check-ins stand is held by the tab that is signed in; a page nobody is signed in to lets go of it.
   try {
     const isSignedIn = document.body.classList.contains("has-viewer");
-    const { own } = document.body.dataset;
     for (const name of Object.keys(sessionStorage)) {
       if (name.startsWith("checkin-held:") && !isSignedIn && !document.querySelector("[data-checkin]")) sessionStorage.removeItem(name);
       if (name.startsWith("room-key:") && !isSignedIn && !document.querySelector("[data-room-shell]")) sessionStorage.removeItem(name);
-      if (name.startsWith("draft:") && own && !name.startsWith(`draft:${own}:`)) sessionStorage.removeItem(name);
     }
   } catch { /* a forbidden storage holds nothing */ }
 

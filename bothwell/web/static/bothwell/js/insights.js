@@ -1,25 +1,39 @@
-// The share sheet: says who will see the words, and what the button will do. Without it the form works as it stands.
+// The share sheet says what its button will do; words that others gave leave an open page when they are taken back.
+// Without it the forms work as they stand.
 const form = document.querySelector("form[data-share]");
 
-function chosen() {
-  return [...form.querySelectorAll("[data-sees]:checked")].map((input) => input.dataset.sees).filter(Boolean);
-}
-
-function listed(names) {
-  return names.length < 2 ? names.join("") : `${names.slice(0, -1).join(", ")} and ${names.at(-1)}`;
-}
-
 function show() {
-  const names = listed(chosen());
-  const sleeps = form.elements.sleep.checked;
+  const on = [...form.querySelectorAll("input[name=to]:checked")];
+  const all = [...form.querySelectorAll("input[name=to]")];
+  const partner = all.find((one) => one.value === "partner");
+  const mayWait = Boolean(partner?.checked) && !("reads" in partner.dataset);
+  const sleep = form.querySelector("[data-sleep]");
   const button = form.querySelector("[data-share-button]");
-  form.querySelector("[data-preview]").hidden = !names;
-  form.querySelector("[data-sleep]").hidden = !names;
-  form.querySelector("[data-preview-title]").textContent = `What ${names} will see`;
-  button.textContent = !names ? button.dataset.nobody : sleeps ? button.dataset.later : button.dataset.now;
+  const isNew = on.some((one) => !("has" in one.dataset));
+  if (sleep) sleep.hidden = !mayWait;
+  if (!button) return;
+  const { nobody, now, later, mixed, same } = button.dataset;
+  const sleeps = mayWait && form.elements.sleep.checked;
+  if (!on.length) button.textContent = nobody;
+  else if (sleeps) button.textContent = on.length === 1 ? later : mixed;
+  else button.textContent = isNew || mayWait ? now : same;
 }
 
 if (form) {
   form.addEventListener("change", show);
   show();
+}
+
+for (const place of document.querySelectorAll("[data-received]")) {
+  const stream = new EventSource(place.dataset.received);
+  stream.addEventListener("changed", async () => {
+    const find = document.querySelector("#find");
+    const answer = await fetch(find.action, { method: "POST", body: new FormData(find), credentials: "same-origin" });
+    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+    const now = page.querySelector("[data-received]");
+    if (now) place.replaceChildren(...now.childNodes);
+    else place.remove();
+  });
+  stream.addEventListener("gone", () => location.reload());
+  addEventListener("pagehide", () => stream.close());
 }
