@@ -1,11 +1,11 @@
-"""Planning, holding and recording couples sessions, notes kept apart, exercises given: the couples
+"""Planning, holding and recording couples sessions, their notes and summaries, exercises given: the couples
 therapist's writers.
 
 Nothing here decides who may read; what was taken back cannot be taken up, and a parted couple's chart takes
 nothing.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -17,6 +17,7 @@ from django.utils import timezone
 
 from bothwell.couples.models import Assignment, Couple, Person, Role, StaffRole, open_at
 from bothwell.instruments.safety_actions import open_holds
+from bothwell.integration import note_forms
 from bothwell.integration.library import exercise
 from bothwell.integration.models import (
     CoupleSession,
@@ -24,7 +25,6 @@ from bothwell.integration.models import (
     InsightDiscussed,
     InsightVersion,
     Modality,
-    ProcessNote,
     ProgressNote,
     SharedSummary,
 )
@@ -47,7 +47,8 @@ def is_therapist_of(by: Person, couple: Couple) -> bool:
     ).exists()
 
 
-def _must_be_theirs(by: Person, couple: Couple | None) -> Couple:
+def must_be_theirs(by: Person, couple: Couple | None) -> Couple:
+    """This couple, which is together and in `by`'s care now. Raises Refused."""
     if couple is None:
         raise Refused("There is no such couple.")
     if not couple.is_together:
@@ -67,12 +68,14 @@ def hold_on(by: Person, couple: Couple) -> str:
     return f"Couple work is on hold. Before the next session speak with {whom}."
 
 
-def _must_go_on(by: Person, couple: Couple) -> None:
+def must_go_on(by: Person, couple: Couple) -> None:
+    """Raises Refused while couple work is on hold."""
     if told := hold_on(by, couple):
         raise Refused(told)
 
 
-def _check_length(*texts: str) -> None:
+def check_length(*texts: str) -> None:
+    """Raises Refused when one of these is longer than a text may be."""
     if any(len(text) > settings.LONGEST_TEXT for text in texts):
         raise Refused(
             f"This is longer than {settings.LONGEST_TEXT:,} characters. Shorten it; nothing was lost."
@@ -89,8 +92,8 @@ def plan_session(
     """Put a couples session on the calendar; posted twice with one `request_id`, it is planned once."""
     if kept := CoupleSession.objects.filter(id=request_id, couple=couple).first():
         return kept
-    _must_be_theirs(by, couple)
-    _must_go_on(by, couple)
+    must_be_theirs(by, couple)
+    must_go_on(by, couple)
     _check_time(minutes)
     last = CoupleSession.objects.filter(couple=couple).aggregate(last=Max("number"))["last"] or 0
     session = CoupleSession(
@@ -129,8 +132,8 @@ def _session(session_id: UUID) -> CoupleSession:
 def move_session(*, by: Person, session_id: UUID, at: datetime, minutes: int, place: str) -> CoupleSession:
     """Another time or place for a session that is still planned. The same again changes nothing."""
     session = _session(session_id)
-    couple = _must_be_theirs(by, session.couple)
-    _must_go_on(by, couple)
+    couple = must_be_theirs(by, session.couple)
+    must_go_on(by, couple)
     _check_time(minutes)
     if (session.at, session.minutes, session.place) == (at, minutes, place.strip()[:80]):
         return session
@@ -144,7 +147,7 @@ def move_session(*, by: Person, session_id: UUID, at: datetime, minutes: int, pl
 def cancel_session(*, by: Person, session_id: UUID) -> None:
     """Take a planned session off the calendar. Cancelling twice changes nothing."""
     session = _session(session_id)
-    couple = _must_be_theirs(by, session.couple)
+    couple = must_be_theirs(by, session.couple)
     if session.state == CoupleSession.State.CANCELLED:
         return
     _set(session, state=CoupleSession.State.CANCELLED)
@@ -173,17 +176,22 @@ def record_session(
     text: str,
     discussed: Collection[UUID] = (),
     summary: str = "",
+    answers: Mapping[str, Any] | None = None,
+    taken_up: Collection[str] = (),
 ) -> CoupleSession:
     """The session was held: its progress note, the insights taken up, and what both partners may read of it.
+
+    `answers`: what the note's form asks, by the keys of `note_forms`; `taken_up`: keys of the agenda's other items.
 
     Recorded once: the planned session is compared and set, and a second post of one's own gives back what the
     first
     kept. Raises Refused when an insight is no longer visible, Stale when somebody else was first.
     """
     session = _session(session_id)
-    couple = _must_be_theirs(by, session.couple)
-    _must_go_on(by, couple)
+    couple = must_be_theirs(by, session.couple)
+    must_go_on(by, couple)
     _check_note(stage, focus, text, summary)
+    kept = _form_of(modality, answers, taken_up)
     if session.at > timezone.now() + EARLY:
         raise Refused("This session has not begun yet. If it was held earlier, move it to that time first.")
     if session.state == CoupleSession.State.HELD and session.progress_notes.filter(author=by).exists():
@@ -192,7 +200,12 @@ def record_session(
     _set(session, state=CoupleSession.State.HELD)
     common = {"clinic_id": by.clinic_id, "couple": couple, "author": by, "session": session}
     ProgressNote(
-        **common, modality=modality, stage=stage.strip(), focus=focus.strip(), text=text.strip()
+        **common,
+        modality=modality,
+        stage=stage.strip() or note_forms.place(modality, note_forms.answers_of(kept))[:80],
+        focus=focus.strip(),
+        text=text.strip(),
+        detail=kept,
     ).save(force_insert=True)
     for version in versions:
         InsightDiscussed(**common, version=version).save(force_insert=True)
@@ -203,6 +216,19 @@ def record_session(
     return _session(session_id)
 
 
+def _form_of(
+    modality: Modality, answers: Mapping[str, Any] | None, taken_up: Collection[str]
+) -> dict[str, Any]:
+    """What the note keeps of its form; nothing where none was filled in. Raises Refused."""
+    if answers is None and not taken_up:
+        return {}
+    read = note_forms.checked(modality, answers or {}, timezone.localdate())
+    for key, fault in read.faults.items():
+        question = note_forms.form(modality).question(key.partition(".")[0])
+        raise Refused(f"{question.label if question else key}: {fault}")
+    return note_forms.detail(modality, read.kept, [one[:120] for one in taken_up][:60])
+
+
 def _check_note(stage: str, focus: str, *texts: str) -> None:
     if not focus.strip():
         raise Refused("Say in a few words what the session was about.")
@@ -210,7 +236,7 @@ def _check_note(stage: str, focus: str, *texts: str) -> None:
         raise Refused(
             "The stage has room for 80 characters and the focus for 200; write the rest in the note."
         )
-    _check_length(*texts)
+    check_length(*texts)
 
 
 def _visible(couple: Couple, wanted: Collection[UUID]) -> list[InsightVersion]:
@@ -229,27 +255,40 @@ def _visible(couple: Couple, wanted: Collection[UUID]) -> list[InsightVersion]:
 
 @transaction.atomic
 def correct_note(
-    *, by: Person, note_id: UUID, modality: Modality, stage: str, focus: str, text: str, reason: str
+    *,
+    by: Person,
+    note_id: UUID,
+    modality: Modality,
+    stage: str,
+    focus: str,
+    text: str,
+    reason: str,
+    answers: Mapping[str, Any] | None = None,
 ) -> ProgressNote:
-    """Put a new progress note in the place of one's own earlier one; both stay, with the reason."""
+    """Put a new progress note in the place of one's own earlier one; both stay, with the reason.
+
+    What was taken up in the session stays as it was said.
+    """
     wrong = ProgressNote.objects.select_related("session", "couple").filter(id=note_id).first()
     if wrong is None:
         raise Refused("There is no such note.")
-    couple = _must_be_theirs(by, wrong.couple)
+    couple = must_be_theirs(by, wrong.couple)
     if wrong.author_id != by.id:
         raise Refused("A note is corrected by who wrote it. Write an addition of your own instead.")
     _check_note(stage, focus, text)
     if not reason.strip() or len(reason.strip()) > 300:
         raise Refused("Say in a sentence why the earlier note was wrong: it stays beside this one.")
+    kept = _form_of(modality, answers, note_forms.taken_up_in(wrong.detail))
     note = ProgressNote(
         clinic_id=by.clinic_id,
         couple=couple,
         author=by,
         session=wrong.session,
         modality=modality,
-        stage=stage.strip(),
+        stage=stage.strip() or note_forms.place(modality, note_forms.answers_of(kept))[:80],
         focus=focus.strip(),
         text=text.strip(),
+        detail=kept,
         corrects=wrong,
         reason=reason.strip(),
     )
@@ -263,33 +302,6 @@ def correct_note(
 
 
 @transaction.atomic
-def write_process_note(
-    *, by: Person, couple: Couple, session_id: UUID | None, text: str, request_id: UUID
-) -> ProcessNote:
-    """A psychotherapy note: its author's alone, and in no export. Posted twice, it is kept once.
-
-    It stays possible after a couple has parted: it is the therapist's own, not the couple's chart.
-    """
-    if kept := ProcessNote.objects.filter(id=request_id, author=by).first():
-        return kept
-    if not is_therapist_of(by, couple):
-        raise Refused("Only the couple's own couples therapist can do this.")
-    if not text.strip():
-        raise Refused("Write a few words first.")
-    _check_length(text)
-    session = _session(session_id) if session_id else None
-    if session and session.couple_id != couple.id:
-        raise Refused("There is no such session.")
-    note = ProcessNote(
-        id=request_id, clinic_id=by.clinic_id, couple=couple, author=by, session=session, text=text.strip()
-    )
-    note.save(force_insert=True)
-    # The log says that something of one's own was written, never about which session nor a word of it.
-    audit.log("wrote a process note", by=by, couple=couple, item_kind="process_note", item_id=note.id)
-    return note
-
-
-@transaction.atomic
 def write_summary(*, by: Person, session_id: UUID, text: str, request_id: UUID) -> SharedSummary:
     """What stays with both: read by both partners. A later one stands beside the earlier. Posted twice, kept
     once.
@@ -297,12 +309,12 @@ def write_summary(*, by: Person, session_id: UUID, text: str, request_id: UUID) 
     session = _session(session_id)
     if kept := SharedSummary.objects.filter(id=request_id, session=session).first():
         return kept
-    couple = _must_be_theirs(by, session.couple)
+    couple = must_be_theirs(by, session.couple)
     if session.state != CoupleSession.State.HELD:
         raise Refused("A summary follows a session that was held.")
     if not text.strip():
         raise Refused("Write a few words first: both partners will read them.")
-    _check_length(text)
+    check_length(text)
     summary = SharedSummary(
         id=request_id, clinic_id=by.clinic_id, couple=couple, author=by, session=session, text=text.strip()
     )
@@ -325,14 +337,15 @@ def give_exercise(
     until: datetime | None,
     request_id: UUID,
     session_id: UUID | None = None,
+    way: ExerciseGiven.Way = ExerciseGiven.Way.EITHER,
 ) -> ExerciseGiven:
-    """Give both an exercise from the library, until a day or until it is ended. Posted twice, it is given
-    once.
+    """Give both an exercise from the library, until a day or until it is ended; `way`: together, each alone, or
+    as they like. Posted twice, it is given once.
     """
     if kept := ExerciseGiven.objects.filter(id=request_id, couple=couple).first():
         return kept
-    _must_be_theirs(by, couple)
-    _must_go_on(by, couple)
+    must_be_theirs(by, couple)
+    must_go_on(by, couple)
     if exercise(code) is None:
         raise Refused("There is no such exercise in the library.")
     if len(words.strip()) > 300:
@@ -351,6 +364,7 @@ def give_exercise(
         exercise=code,
         words=words.strip(),
         until=until,
+        way=way,
     )
     given.save(force_insert=True)
     audit.log("gave an exercise", by=by, couple=couple, item_kind=SHARED, item_id=given.id, why=code)
@@ -364,7 +378,7 @@ def end_exercise(*, by: Person, given_id: UUID) -> None:
     given = ExerciseGiven.objects.select_related("couple").filter(id=given_id).first()
     if given is None:
         raise Refused("There is no such exercise.")
-    couple = _must_be_theirs(by, given.couple)
+    couple = must_be_theirs(by, given.couple)
     now = timezone.now()
     if given.until and given.until <= now:
         return

@@ -1,7 +1,9 @@
 """Saves the clinic's database and secrets in one file, and puts them back.
 
-Whoever holds the file holds everything in the clinic: it is readable by its owner only, and never
-overwritten. A restore happens whole or not at all, and replaces existing data only when told to.
+The dump in it reads nothing of therapists' own notes: they are sealed in the database, and their key is a part of
+its own beside the dump (where BOTHWELL_PROCESS_NOTES_KEY names it, in no backup at all). Whoever holds the file
+holds everything in the clinic: it is readable by its owner only, and never overwritten. A restore happens whole or
+not at all, and replaces existing data only when told to.
 """
 
 import io
@@ -67,7 +69,7 @@ def save(wish: Wish, target: Path, environment: Mapping[str, str]) -> Path:
             dump = Path(draft) / DUMP
             _tool("pg_dump", logins.admin, "--format=custom", f"--file={dump}", what="The backup")
             whole = Path(draft) / "whole"
-            _pack(whole, dump, wish.home / keys.FILE_NAME)
+            _pack(whole, dump, wish.home)
             whole.rename(target)
     except OSError as error:
         raise disk_trouble(target.parent, error) from error
@@ -91,6 +93,8 @@ def restore(wish: Wish, source: Path, environment: Mapping[str, str], *, replace
         # The cluster keeps its own passwords; what encrypts and signs must be what it was.
         mine = keys.load(wish.home)
         keys.write(replaced(mine, secret_key=unpacked.secrets.secret_key), wish.home / keys.FILE_NAME)
+        if unpacked.notes_key:
+            keys.write_notes_key(unpacked.notes_key, wish.home)
         forget_stamps(wish.home)
 
 
@@ -100,6 +104,7 @@ class Unpacked:
 
     dump: Path
     secrets: keys.Secrets
+    notes_key: str = ""
 
 
 def unpack(source: Path, folder: Path) -> Unpacked:
@@ -108,7 +113,12 @@ def unpack(source: Path, folder: Path) -> Unpacked:
         with tarfile.open(source) as tar:
             for name in (MANIFEST, DUMP, keys.FILE_NAME):
                 tar.extract(tar.getmember(name), folder, filter="data")
+            # A backup made before notes were sealed has no key for them.
+            if keys.NOTES_KEY in tar.getnames():
+                tar.extract(tar.getmember(keys.NOTES_KEY), folder, filter="data")
         manifest = json.loads((folder / MANIFEST).read_text())
+        notes_key = folder / keys.NOTES_KEY
+        key = notes_key.read_text(encoding="utf-8") if notes_key.exists() else ""
     except FileNotFoundError:
         raise CannotRun(f"There is no file {source}.") from None
     except (tarfile.TarError, KeyError, ValueError, EOFError):
@@ -119,7 +129,7 @@ def unpack(source: Path, folder: Path) -> Unpacked:
         raise CannotRun(
             f"{source} was made by another version of Bothwell, in a form this one does not know."
         )
-    return Unpacked(folder / DUMP, keys.parse(folder / keys.FILE_NAME))
+    return Unpacked(folder / DUMP, keys.parse(folder / keys.FILE_NAME), key)
 
 
 @contextmanager
@@ -132,7 +142,7 @@ def _reaching(wish: Wish, environment: Mapping[str, str], *, join: bool) -> Iter
         yield prepare_logins(server.dsn, secrets, environment)
 
 
-def _pack(target: Path, dump: Path, secrets: Path) -> None:
+def _pack(target: Path, dump: Path, home: Path) -> None:
     made_at = datetime.now(UTC).isoformat(timespec="seconds")
     manifest = json.dumps({"format": FORMAT, "made_at": made_at}).encode()
     with os.fdopen(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
@@ -141,7 +151,8 @@ def _pack(target: Path, dump: Path, secrets: Path) -> None:
             entry.size = len(manifest)
             tar.addfile(entry, io.BytesIO(manifest))
             tar.add(dump, DUMP)
-            tar.add(secrets, keys.FILE_NAME)
+            for name in (keys.FILE_NAME, keys.NOTES_KEY):
+                tar.add(home / name, name)
         file.flush()
         os.fsync(file.fileno())
 

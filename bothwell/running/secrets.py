@@ -1,9 +1,10 @@
 """The clinic's own secrets, made once at first start and kept in one file that only its owner can read.
 
 Never written anywhere else, never logged, and never made anew beside a database that was locked with the
-old ones.
+old ones. The key of the therapists' own notes lies in a file of its own, apart from those that open the database.
 """
 
+import hashlib
 import json
 import os
 import secrets as randomness
@@ -15,6 +16,8 @@ from pathlib import Path
 from bothwell.running.trouble import CannotRun, disk_trouble
 
 FILE_NAME = "secrets.json"
+NOTES_KEY, NOTES_MARK = "process-notes.key", "process-notes.mark"
+"""What seals therapists' own notes; and a mark made from it, which tells a lost key from one never made."""
 FOLDERS = ("run", "mail", "backups")
 
 
@@ -53,11 +56,53 @@ def load(home: Path) -> Secrets:
     """The secrets of `home`, made on first use. Raises CannotRun if lost, unreadable or open to others."""
     prepare_home(home)
     path = home / FILE_NAME
-    if not path.exists():
-        return _create(home)
+    found = _parse_closed(path) if path.exists() else _create(home)
+    _keep_notes_key(home)
+    return found
+
+
+def _parse_closed(path: Path) -> Secrets:
+    _must_be_closed(path)
+    return parse(path)
+
+
+def _must_be_closed(path: Path) -> None:
     if stat.S_IMODE(path.stat().st_mode) & 0o077:
         raise CannotRun(f"{path} can be read by other users. Close it with: chmod 600 {path}")
-    return parse(path)
+
+
+def _keep_notes_key(home: Path) -> None:
+    """Make the key of the therapists' own notes on first use. Raises CannotRun if it is lost or another one."""
+    path, mark = home / NOTES_KEY, home / NOTES_MARK
+    try:
+        if path.exists():
+            _must_be_closed(path)
+        elif mark.exists():
+            raise CannotRun(
+                f"{path} is missing: therapists' own notes are sealed with it. "
+                "Put back the copy that is inside your last backup."
+            )
+        else:
+            write_notes_key(_fresh(), home)
+        if not mark.exists():
+            _write_closed(mark, _mark_of(path.read_text(encoding="utf-8")))
+        if mark.read_text(encoding="utf-8") != _mark_of(path.read_text(encoding="utf-8")):
+            raise CannotRun(
+                f"{path} is not the key that therapists' own notes were sealed with. "
+                "Put back the copy that is inside your last backup."
+            )
+    except OSError as error:
+        raise disk_trouble(path, error) from error
+
+
+def write_notes_key(key: str, home: Path) -> None:
+    """Write the key of the therapists' own notes and its mark (0600), as after a restore. Raises CannotRun."""
+    _write_closed(home / NOTES_KEY, key.strip())
+    _write_closed(home / NOTES_MARK, _mark_of(key))
+
+
+def _mark_of(key: str) -> str:
+    return hashlib.sha256(b"bothwell: mark of " + key.strip().encode()).hexdigest()
 
 
 def parse(path: Path) -> Secrets:
@@ -85,11 +130,15 @@ def _create(home: Path) -> Secrets:
 
 def write(secrets: Secrets, path: Path) -> None:
     """Write `secrets` to `path` (0600), whole or not at all. Raises CannotRun."""
+    _write_closed(path, json.dumps(asdict(secrets), indent=1))
+
+
+def _write_closed(path: Path, text: str) -> None:
     draft = path.with_name(path.name + ".new")
     try:
         draft.unlink(missing_ok=True)
         with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            json.dump(asdict(secrets), file, indent=1)
+            file.write(text)
             file.flush()
             os.fsync(file.fileno())
         draft.replace(path)

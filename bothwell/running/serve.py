@@ -212,6 +212,8 @@ def child_environment(
         "BOTHWELL_DSN": {Role.OWNER: logins.owner, Role.WEB: logins.web, Role.WORK: logins.work}[role],
         "BOTHWELL_SECRET_KEY": secrets.secret_key,
     }
+    if role is Role.WORK:  # no job and no feed reads a therapist's own notes
+        told.pop("BOTHWELL_PROCESS_NOTES_KEY", None)
     if wish.demo:
         told["BOTHWELL_DEMO"] = "1"
     if is_loopback(wish.host) and environment.get("BOTHWELL_BEHIND_TLS") != "1":

@@ -20,8 +20,11 @@ from bothwell.couples.models import Assignment, Couple, Membership, Person, Role
 from bothwell.dosing.models import DosingSession
 from bothwell.instruments import shelf
 from bothwell.instruments.instrument import Instrument
-from bothwell.instruments.models import Kind, Response
-from bothwell.integration import story
+from bothwell.instruments.models import Kind as MeasureKind
+from bothwell.instruments.models import Response
+from bothwell.integration import agenda, story
+from bothwell.integration.agreement_actions import agreements_of
+from bothwell.integration.agreements import Agreement, Kind, Standing, standing
 from bothwell.integration.library import title_of
 from bothwell.integration.models import (
     CoupleSession,
@@ -29,13 +32,14 @@ from bothwell.integration.models import (
     ExerciseGiven,
     InsightDiscussed,
     InsightVersion,
+    ProgressNote,
 )
 from bothwell.privacy.models import Audience, Consent, DisclosureAgreement, Grant, ReleaseClass
 from bothwell.web import score
 
 State = CoupleSession.State
 DOSING_RELEASE = ReleaseClass.DOSING_SUMMARY.value
-LINES = (Kind.INDIVIDUAL.value, Kind.PREDOSE.value, Kind.RELATIONSHIP.value)
+LINES = (MeasureKind.INDIVIDUAL.value, MeasureKind.PREDOSE.value, MeasureKind.RELATIONSHIP.value)
 """Answers that make a line; screens about safety do not."""
 
 
@@ -88,6 +92,7 @@ class Words:
     voice: Voice
     seen_by: str
     row: InsightVersion
+    for_session: UUID | None = None
 
 
 @dataclass
@@ -104,6 +109,8 @@ class Chart:
     given: list[ExerciseGiven]
     done: list[ExerciseDone]
     agreements: list[DisclosureAgreement]
+    agreed: list[Agreement]
+    notes: list[ProgressNote]
 
     @property
     def voices(self) -> tuple[Voice, Voice]:
@@ -128,12 +135,17 @@ class Chart:
 
     @cached_property
     def waiting(self) -> list[Words]:
-        """What was opened to the therapist and no session has taken up."""
+        """What was opened to the therapist and no session has taken up; what was given for the next one first."""
         wanted = {
             one.id: place for place, one in enumerate(story.waiting(word.brought for word in self.words))
         }
         found = [word for word in self.words if word.brought.id in wanted]
-        return sorted(found, key=lambda word: wanted[word.brought.id])
+        return sorted(found, key=lambda word: (not self.is_for_next(word), wanted[word.brought.id]))
+
+    def is_for_next(self, word: Words) -> bool:
+        """Whether its author gave it for a session that is still to come."""
+        planned = {one.id for one in self.sessions if one.state == State.PLANNED}
+        return word.for_session in planned
 
     @cached_property
     def promises(self) -> list[tuple[ExerciseGiven, story.Promise]]:
@@ -179,17 +191,74 @@ class Chart:
         """What the agreement in force means for what one says alone."""
         return story.MEANS[self.agreement.mode if self.agreement else ""]
 
+    # --------------------------------------------------------------------------------------------- the agenda
+
+    @cached_property
+    def standing_notes(self) -> list[ProgressNote]:
+        """The progress notes that nothing stands in the place of, by their sessions."""
+        corrected = {note.corrects_id for note in self.notes}
+        on = {one.id: one.at for one in self.sessions}
+        standing_now = [note for note in self.notes if note.id not in corrected and note.session_id in on]
+        return sorted(standing_now, key=lambda note: (on[note.session_id], note.recorded_at))
+
     @property
-    def moved(self) -> list[tuple[Voice, Instrument, story.Moved]]:
-        """Each one's change since the last couples session, on the line shown; never anything over both."""
+    def last_note(self) -> ProgressNote | None:
+        return self.standing_notes[-1] if self.standing_notes else None
+
+    @cached_property
+    def taken_up(self) -> dict[str, date]:
+        """When each point of the agenda was last spoken of."""
+        on = {one.id: local(one.at) for one in self.sessions}
+        return agenda.taken_up((on[note.session_id], note.detail) for note in self.standing_notes)
+
+    @property
+    def moved(self) -> list[tuple[Voice, Instrument, agenda.Move]]:
+        """Each one's reliable changes since the last couples session, on what they released; nothing over both."""
         if self.last is None:
             return []
         since = local(self.last.at)
         return [
-            (voice, voice.instrument, change)
+            (voice, instrument, change)
             for voice in self.voices
-            if voice.instrument and (change := story.moved(voice.instrument, voice.line, since))
+            for instrument in voice.offers
+            if (change := agenda.move(instrument, voice.totals.get(instrument.id, []), since))
         ]
+
+    @cached_property
+    def promised(self) -> list[agenda.Point]:
+        """What they took on: exercises that run, agreements that hold, what the last note sent home and put off."""
+        note = self.last_note
+        points = [self._exercise_point(given, promise) for given, promise in self.open_promises]
+        points += [self._agreement_point(one) for one in self.agreed]
+        points += agenda.from_note(note.id, note.detail) if note else []
+        return [replace(point, taken_up_on=self.taken_up.get(point.key)) for point in points]
+
+    @property
+    def points(self) -> list[agenda.Point]:
+        """Everything on the agenda but the words brought: what can be ticked off in a note."""
+        moves = [
+            agenda.Point(
+                agenda.key(agenda.Kind.MOVED, f"{voice.side}:{instrument.id}"),
+                agenda.Kind.MOVED,
+                f"{instrument.short} {change.before.normalize():f} to {change.after.normalize():f}",
+                change.words,
+                voice.side,
+            )
+            for voice, instrument, change in self.moved
+        ]
+        return [*moves, *self.promised]
+
+    @staticmethod
+    def _exercise_point(given: ExerciseGiven, promise: story.Promise) -> agenda.Point:
+        key = agenda.key(agenda.Kind.EXERCISE, given.id)
+        return agenda.Point(key, agenda.Kind.EXERCISE, promise.title, promise.words, begun=promise.is_begun)
+
+    @staticmethod
+    def _agreement_point(agreement: Agreement) -> agenda.Point:
+        is_days = agreement.kind == Kind.NO_BIG_DECISIONS
+        words = agenda.agreement_words(is_days, agreement.days, agreement.words)
+        key = agenda.key(agenda.Kind.AGREEMENT, agreement.id)
+        return agenda.Point(key, agenda.Kind.AGREEMENT, "Agreed", words, begun=True)
 
     # ---------------------------------------------------------------------------------------------- the score
 
@@ -301,6 +370,8 @@ def read(couple: Couple, a_wants: str = "", b_wants: str = "") -> Chart:
             .prefetch_related("signatures")
             .order_by("-version")
         ),
+        agreed=[one for one in agreements_of(couple) if standing(one, ids) is Standing.HOLDS],
+        notes=list(ProgressNote.objects.filter(couple=couple).order_by("recorded_at")),
     )
 
 
@@ -370,6 +441,9 @@ def _words(
     opened = {
         one.item_id: local(one.opens_at) for one in grants if one.audience == Audience.COUPLES_THERAPIST
     }
+    for_session = {
+        one.item_id: one.for_session_id for one in grants if one.audience == Audience.COUPLES_THERAPIST
+    }
     with_partner = {one.item_id for one in grants if one.audience == Audience.PARTNER}
     on = {session.id: local(session.at) for session in sessions}
     taken = {
@@ -385,5 +459,5 @@ def _words(
             row.id, row.subject_id, row.text, opened[row.id], row.id in with_partner, taken.get(row.id)
         )
         seen = story.seen_by(brought, names, therapists)
-        found.append(Words(brought, by_person[row.subject_id], seen, row))
+        found.append(Words(brought, by_person[row.subject_id], seen, row, for_session.get(row.id)))
     return found

@@ -12,6 +12,7 @@ from bothwell.integration import session_actions as actions
 from bothwell.integration.actions import choose_audience, current_version, take_back, write
 from bothwell.integration.insights import Words
 from bothwell.integration.models import Modality
+from bothwell.integration.process_note_actions import write_process_note
 from bothwell.models import (
     AuditEntry,
     CoupleSession,
@@ -246,7 +247,7 @@ def test_a_process_note_is_its_authors_alone_and_the_log_says_nothing_of_it(cast
     session = plan(cast)
     with door.opened(dana.id):
         for _ in range(2):
-            actions.write_process_note(
+            write_process_note(
                 by=dana, couple=cast.couple, session_id=session.id, text="My unease with A.", request_id=post
             )
         assert ProcessNote.objects.count() == 1
@@ -342,9 +343,7 @@ def test_after_parting_the_chart_takes_nothing_and_the_therapists_own_note_still
             actions.end_exercise(by=dana, given_id=given.id)
         with pytest.raises(Refused, match="parted"):
             actions.cancel_session(by=dana, session_id=session.id)
-        actions.write_process_note(
-            by=dana, couple=cast.couple, session_id=None, text="Mine.", request_id=uuid4()
-        )
+        write_process_note(by=dana, couple=cast.couple, session_id=None, text="Mine.", request_id=uuid4())
         assert ProcessNote.objects.count() == 1
 
 
@@ -362,6 +361,8 @@ def test_opening_is_noted_once_and_then_costs_one_query(
 
 def test_both_partners_pages_are_woken_by_what_is_common(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
     woken: list[object] = []
-    monkeypatch.setattr("bothwell.privacy.actions.tell", lambda topic, about: woken.append((topic, about)))
+    monkeypatch.setattr(
+        "bothwell.privacy.actions.tell", lambda topic, about, **of: woken.append((topic, about))
+    )
     plan(cast)
     assert {("person", cast.a.id), ("person", cast.b.id), ("person", cast.couples_therapist.id)} == set(woken)

@@ -11,7 +11,7 @@ import pytest
 
 from bothwell.running import backup
 from bothwell.running.roles import Logins
-from bothwell.running.secrets import FILE_NAME, load
+from bothwell.running.secrets import FILE_NAME, NOTES_KEY, load
 from bothwell.running.serve import Wish, database, prepare_logins, stamped
 from bothwell.running.trouble import CannotRun
 
@@ -58,7 +58,7 @@ def test_a_backup_is_one_closed_file(saved: Path) -> None:
     assert stat.S_IMODE(saved.stat().st_mode) == 0o600
     assert [path.name for path in saved.parent.iterdir()] == [saved.name]
     with tarfile.open(saved) as tar:
-        assert tar.getnames() == [backup.MANIFEST, backup.DUMP, FILE_NAME]
+        assert tar.getnames() == [backup.MANIFEST, backup.DUMP, FILE_NAME, NOTES_KEY]
 
 
 def test_it_comes_back_whole_in_another_place(clinic: Wish, saved: Path, tmp_path: Path) -> None:
@@ -68,6 +68,7 @@ def test_it_comes_back_whole_in_another_place(clinic: Wish, saved: Path, tmp_pat
     mine = load(other.home)
     assert mine.secret_key == load(clinic.home).secret_key
     assert mine.admin_password == theirs.admin_password
+    assert (other.home / NOTES_KEY).read_text() == (clinic.home / NOTES_KEY).read_text()
     with database(other, mine, {}) as server:
         logins = prepare_logins(server.dsn, mine, {})
         found = execute(logins.admin, "select id, word, day is null from scratch order by id")

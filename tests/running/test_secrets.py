@@ -6,7 +6,18 @@ from pathlib import Path
 
 import pytest
 
-from bothwell.running.secrets import FILE_NAME, FOLDERS, Secrets, home_from, load, parse, write
+from bothwell.running.secrets import (
+    FILE_NAME,
+    FOLDERS,
+    NOTES_KEY,
+    NOTES_MARK,
+    Secrets,
+    home_from,
+    load,
+    parse,
+    write,
+    write_notes_key,
+)
 from bothwell.running.trouble import CannotRun, disk_trouble
 
 
@@ -80,3 +91,39 @@ def test_a_file_in_the_place_of_the_folder_is_told(tmp_path: Path) -> None:
 def test_the_folder_is_the_one_named_or_var() -> None:
     assert home_from({"BOTHWELL_HOME": "/srv/clinic"}) == Path("/srv/clinic")
     assert home_from({}) == Path.cwd() / "var"
+
+
+# ── the key of therapists' own notes ──
+
+
+def test_the_key_of_own_notes_lies_apart_and_stays(home: Path) -> None:
+    load(home)
+    key = (home / NOTES_KEY).read_text()
+    assert len(key) >= 48
+    assert key not in (home / FILE_NAME).read_text()
+    assert key not in (home / NOTES_MARK).read_text()
+    assert stat.S_IMODE((home / NOTES_KEY).stat().st_mode) == 0o600
+    load(home)
+    assert (home / NOTES_KEY).read_text() == key
+
+
+def test_a_lost_or_other_key_of_own_notes_is_told_and_never_made_anew(home: Path) -> None:
+    load(home)
+    key = (home / NOTES_KEY).read_text()
+    (home / NOTES_KEY).unlink()
+    with pytest.raises(CannotRun, match=r"missing.*last backup"):
+        load(home)
+    assert not (home / NOTES_KEY).exists()
+    (home / NOTES_KEY).touch(0o600)
+    (home / NOTES_KEY).write_text("another key altogether")
+    with pytest.raises(CannotRun, match="not the key"):
+        load(home)
+    write_notes_key(key, home)
+    load(home)
+
+
+def test_a_key_of_own_notes_that_others_can_read_is_refused(home: Path) -> None:
+    load(home)
+    (home / NOTES_KEY).chmod(0o640)
+    with pytest.raises(CannotRun, match="chmod 600"):
+        load(home)

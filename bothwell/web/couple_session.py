@@ -1,0 +1,218 @@
+"""One couples session at the therapist's desk: what is brought to it, its note, and what of it both may read.
+
+The progress note is part of the record; the therapist's own notes have a page of their own and never stand here.
+"""
+
+from typing import Any
+from uuid import UUID, uuid4
+
+from django import forms
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import URLPattern, path
+from django.utils import timezone
+from django.views.decorators.http import require_http_methods, require_POST
+
+from bothwell.couples.models import Person
+from bothwell.integration import note_forms
+from bothwell.integration import session_actions as actions
+from bothwell.integration.library import title_of
+from bothwell.integration.models import (
+    CoupleSession,
+    InsightDiscussed,
+    Modality,
+    ProgressNote,
+    SharedSummary,
+)
+from bothwell.privacy import audit
+from bothwell.refusal import Refused
+from bothwell.web.couple_asking import DayAndTime, attempt, session_of, status_of, therapist_and_couple
+from bothwell.web.couple_chart import Chart, read
+from bothwell.web.couple_note_form import CorrectionForm, RecordForm, as_it_stands, begun_from
+
+RECORD = "couple.progress"
+
+
+class PlanForm(forms.Form):
+    """When and where the two and their therapist meet."""
+
+    at = DayAndTime(label="Day and time", error_messages={"required": "Choose a day and a time."})
+    minutes = forms.IntegerField(label="Minutes", initial=60, min_value=10, max_value=300)
+    place = forms.CharField(label="Place", required=False, max_length=80)
+    request_id = forms.UUIDField(widget=forms.HiddenInput, initial=uuid4)
+
+
+class TextForm(forms.Form):
+    """One text and the number of its form."""
+
+    text = forms.CharField(
+        label="Your words",
+        widget=forms.Textarea(attrs={"rows": 5}),
+        error_messages={"required": "Write a few words first."},
+    )
+    request_id = forms.UUIDField(widget=forms.HiddenInput, initial=uuid4)
+
+
+@require_http_methods(["GET", "POST"])
+def session(request: HttpRequest, couple_id: UUID, session_id: UUID) -> HttpResponse:
+    """Before: move it. When held: record it. After: what was recorded, and what of it is whose."""
+    who, pair = therapist_and_couple(request, couple_id)
+    one, chart = session_of(pair, session_id), read(pair)
+    if request.method == "GET":
+        return _page(request, who, chart, one)
+    if one.state == CoupleSession.State.HELD:  # a second press of the button: the first one counted
+        return redirect("couple_session", couple_id=pair.id, session_id=one.id)
+    form = RecordForm(request.POST, chart=chart)
+    if form.is_valid() and attempt(form, lambda: _record(who, one, form.cleaned_data)):
+        messages.success(request, "Recorded. What you wrote for both is on their pages now.")
+        return redirect("couple_session", couple_id=pair.id, session_id=one.id)
+    return _page(request, who, chart, one, record=form)
+
+
+def _record(who: Person, one: CoupleSession, cleaned: dict[str, Any]) -> CoupleSession:
+    return actions.record_session(
+        by=who,
+        session_id=one.id,
+        modality=Modality(cleaned["modality"]),
+        stage=cleaned["stage"],
+        focus=cleaned["focus"],
+        text=cleaned["text"],
+        discussed=[UUID(key) for key in cleaned["discussed"]],
+        summary=cleaned["summary"],
+        answers=cleaned["answers"],
+        taken_up=cleaned["spoken_of"],
+    )
+
+
+def _page(request: HttpRequest, who: Person, chart: Chart, one: CoupleSession, **bound: Any) -> HttpResponse:
+    for voice in chart.voices:
+        audit.viewed(who, subject=voice.person, couple=chart.couple, what=RECORD)
+    context = {
+        "chart": chart,
+        "session": one,
+        **_written(chart, one),
+        "record": bound.get("record") or _new_note(chart, one),
+        "move": bound.get("move")
+        or PlanForm(initial={"at": one.at, "minutes": one.minutes, "place": one.place}),
+        "summary_form": bound.get("summary_form") or TextForm(prefix="summary"),
+        "has_begun": one.at <= timezone.now() + actions.EARLY,
+        "is_held": one.state == CoupleSession.State.HELD,
+        "is_planned": one.state == CoupleSession.State.PLANNED,
+        "hold": actions.hold_on(who, chart.couple),
+    }
+    return render(request, "couple/session.html", context, status=status_of(next(iter(bound.values()), None)))
+
+
+def _new_note(chart: Chart, one: CoupleSession) -> RecordForm:
+    initial, answers = begun_from(chart, one.minutes)
+    return RecordForm(chart=chart, initial=initial, answers=answers)
+
+
+def _written(chart: Chart, one: CoupleSession) -> dict[str, Any]:
+    """What was recorded of this session, and what of the words taken up is still open."""
+    names = {voice.side: voice.name for voice in chart.voices}
+    notes = list(ProgressNote.objects.select_related("author").filter(session=one).order_by("recorded_at"))
+    corrected = {note.corrects_id for note in notes}
+    taken = set(InsightDiscussed.objects.filter(session=one).values_list("version_id", flat=True))
+    visible = [word for word in chart.words if word.brought.id in taken]
+    spoken_of = {key for note in notes for key in note_forms.taken_up_in(note.detail)}
+    told = [
+        (note, note_forms.form(note.modality), list(note_forms.lines(note.detail, names))) for note in notes
+    ]
+    return {
+        "notes": [row for row in told if row[0].id not in corrected],
+        "earlier": [row for row in told if row[0].id in corrected],
+        "taken": visible,
+        "taken_back": len(taken) - len(visible),
+        "spoken_of": [point for point in chart.points if point.key in spoken_of],
+        "summaries": SharedSummary.objects.filter(session=one).order_by("recorded_at"),
+        "exercises": [
+            (given, title_of(given.exercise)) for given in chart.given if given.session_id == one.id
+        ],
+    }
+
+
+@require_POST
+def move(request: HttpRequest, couple_id: UUID, session_id: UUID) -> HttpResponse:
+    """Another time or place."""
+    who, pair = therapist_and_couple(request, couple_id)
+    one, form = session_of(pair, session_id), PlanForm(request.POST)
+
+    def act() -> CoupleSession:
+        cleaned = {name: form.cleaned_data[name] for name in ("at", "minutes", "place")}
+        return actions.move_session(by=who, session_id=one.id, **cleaned)
+
+    if form.is_valid() and attempt(form, act):
+        messages.success(request, "Moved. Both see the new time.")
+        return redirect("couple_session", couple_id=pair.id, session_id=one.id)
+    return _page(request, who, read(pair), one, move=form)
+
+
+@require_POST
+def cancel(request: HttpRequest, couple_id: UUID, session_id: UUID) -> HttpResponse:
+    """Off the calendar."""
+    who, pair = therapist_and_couple(request, couple_id)
+    one = session_of(pair, session_id)
+    try:
+        actions.cancel_session(by=who, session_id=one.id)
+        messages.success(request, "Cancelled.")
+    except Refused as refused:
+        messages.error(request, refused.reason)
+    return redirect("couple", couple_id=pair.id)
+
+
+@require_POST
+def summary(request: HttpRequest, couple_id: UUID, session_id: UUID) -> HttpResponse:
+    """A few sentences that stay with both."""
+    who, pair = therapist_and_couple(request, couple_id)
+    one, form = session_of(pair, session_id), TextForm(request.POST, prefix="summary")
+    if form.is_valid() and attempt(
+        form, lambda: actions.write_summary(by=who, session_id=one.id, **form.cleaned_data)
+    ):
+        messages.success(request, "Both can read it now.")
+        return redirect("couple_session", couple_id=pair.id, session_id=one.id)
+    return _page(request, who, read(pair), one, summary_form=form)
+
+
+@require_http_methods(["GET", "POST"])
+def correct(request: HttpRequest, couple_id: UUID, note_id: UUID) -> HttpResponse:
+    """A new note in the place of an earlier one; both stay."""
+    who, pair = therapist_and_couple(request, couple_id)
+    note = get_object_or_404(ProgressNote.objects.select_related("session"), id=note_id, couple=pair)
+    chart = read(pair)
+    initial, answers = as_it_stands(note)
+    form = CorrectionForm(request.POST or None, chart=chart, initial=initial, answers=answers)
+    if (
+        request.method == "POST"
+        and form.is_valid()
+        and attempt(form, lambda: _correct(who, note, form.cleaned_data))
+    ):
+        messages.success(request, "Corrected. The earlier note stays beside it.")
+        return redirect("couple_session", couple_id=pair.id, session_id=note.session_id)
+    audit.viewed(who, couple=pair, what=RECORD)
+    context = {"chart": chart, "note": note, "record": form}
+    return render(request, "couple/correct.html", context, status=status_of(form))
+
+
+def _correct(who: Person, note: ProgressNote, cleaned: dict[str, Any]) -> ProgressNote:
+    return actions.correct_note(
+        by=who,
+        note_id=note.id,
+        modality=Modality(cleaned["modality"]),
+        stage=cleaned["stage"],
+        focus=cleaned["focus"],
+        text=cleaned["text"],
+        reason=cleaned["reason"],
+        answers=cleaned["answers"],
+    )
+
+
+_ONE = "couples/<uuid:couple_id>/sessions/<uuid:session_id>"
+urlpatterns: list[URLPattern] = [
+    path(_ONE, session, name="couple_session"),
+    path(f"{_ONE}/move", move, name="couple_move"),
+    path(f"{_ONE}/cancel", cancel, name="couple_cancel"),
+    path(f"{_ONE}/summary", summary, name="couple_summary"),
+    path("couples/<uuid:couple_id>/notes/<uuid:note_id>/correct", correct, name="couple_correct"),
+]
