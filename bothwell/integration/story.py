@@ -75,6 +75,56 @@ def span(days: Iterable[date], today: date) -> Span:
     return Span(max(begins, today - LOOKS_BACK), max([*known, today + WEEK]) + timedelta(days=2))
 
 
+ZOOMS: Final[Mapping[str, timedelta | None]] = {
+    "all": None,
+    "year": timedelta(days=365),
+    "quarter": timedelta(days=91),
+    "month": timedelta(days=31),
+}
+"""How much time the score shows at once, widest first."""
+
+READ_AT_ONCE: Final = timedelta(days=200)
+"""Up to this long the whole story is what one sees first; beyond it, its last quarter."""
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """The part of the story shown; `earlier` and `later` are the last days of the parts beside it."""
+
+    zoom: str
+    begins: date
+    ends: date
+    earlier: date | None = None
+    later: date | None = None
+
+
+def whole(days: Iterable[date], today: date) -> Span:
+    """A stretch of time that holds everything there is, with a little room on both sides."""
+    known = [day for day in days if day <= today + LOOKS_AHEAD]
+    begins = min([*known, today - NARROWEST]) - timedelta(days=2)
+    return Span(begins, max([*known, today + WEEK]) + timedelta(days=2))
+
+
+def window(span: Span, zoom: str, until: date | None, today: date) -> Window:
+    """What is shown of `span` at this zoom, ending with `until`: near today without it, never beyond the story."""
+    length = span.ends - span.begins
+    if zoom not in ZOOMS:
+        zoom = "all" if length <= READ_AT_ONCE else "quarter"
+    width = ZOOMS[zoom]
+    if width is None or width >= length:
+        return Window(zoom, span.begins, span.ends)
+    near_today = today + max(WEEK, width / 5)
+    ends = min(max(until or near_today, span.begins + width), span.ends)
+    begins, step = ends - width, width * 4 / 5
+    return Window(
+        zoom,
+        begins,
+        ends,
+        max(ends - step, span.begins + width) if begins > span.begins else None,
+        min(ends + step, span.ends) if ends < span.ends else None,
+    )
+
+
 # -------------------------------------------------------------------------------------------------- exercises
 
 

@@ -31,8 +31,8 @@ steps = ["Wave."]
 
 def test_every_gain_has_exercises_and_both_ways_of_doing_them() -> None:
     shipped = exercises()
-    assert 12 <= len(shipped) <= 16
-    assert {one.gain for one in shipped} == set(Gain)
+    assert len(shipped) >= 30
+    assert all(len([one for one in shipped if one.gain == gain]) >= 6 for gain in Gain)
     assert {one.how for one in shipped} == set(With)
     assert len({one.code for one in shipped}) == len(shipped)
 

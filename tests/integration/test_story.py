@@ -183,3 +183,43 @@ def test_every_mode_says_what_it_means_before_anything_is_written() -> None:
     from bothwell.privacy.models import DisclosureAgreement
 
     assert {mode.value for mode in DisclosureAgreement.Mode} <= set(story.MEANS)
+
+
+# ------------------------------------------------------------------------------------------------ near and far
+
+
+@given(
+    st.lists(st.dates(TODAY - timedelta(days=1500), TODAY + timedelta(days=40)), max_size=12),
+    st.sampled_from([*story.ZOOMS, "", "decade"]),
+    st.one_of(st.none(), st.dates(TODAY - timedelta(days=4000), TODAY + timedelta(days=4000))),
+)
+def test_a_part_lies_within_the_story_and_leads_to_what_lies_beside_it(
+    known: list[date], zoom: str, until: date | None
+) -> None:
+    whole = story.whole(known, TODAY)
+    part = story.window(whole, zoom, until, TODAY)
+    assert whole.begins <= part.begins < part.ends <= whole.ends
+    assert part.zoom in story.ZOOMS
+    assert (part.earlier is None) is (part.begins == whole.begins)
+    assert (part.later is None) is (part.ends == whole.ends)
+    width = story.ZOOMS[part.zoom]
+    assert part.ends - part.begins == (
+        whole.ends - whole.begins if width is None else min(width, whole.ends - whole.begins)
+    )
+
+
+@given(
+    st.lists(st.dates(TODAY - timedelta(days=1500), TODAY), min_size=1, max_size=12),
+    st.sampled_from(["year", "quarter", "month"]),
+)
+def test_going_earlier_one_comes_to_the_beginning(known: list[date], zoom: str) -> None:
+    whole = story.whole(known, TODAY)
+    part, steps = story.window(whole, zoom, None, TODAY), 0
+    assert part.begins <= TODAY <= part.ends
+    while part.earlier:
+        before = story.window(whole, zoom, part.earlier, TODAY)
+        assert before.ends < part.ends
+        assert before.ends >= part.begins
+        part, steps = before, steps + 1
+        assert steps < 100
+    assert part.begins == whole.begins
