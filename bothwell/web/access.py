@@ -32,14 +32,18 @@ LONGEST_EXCERPT = 120
 KINDS: Final = {
     "access": "who has seen it",
     "break_glass": "emergency access",
+    "appointment": "an appointment",
+    "calendar": "the address of a calendar",
     "care team": "the care team",
     "clinic": "the clinic's details",
     "consent": "consent",
     "contact": "contact details",
     "couple": "the couple's page",
+    "couple.alone": "what one said alone to the couples therapist",
     "couple.progress": "the notes of couples sessions",
     "couple.shared": "what belongs to both",
     "credential": "a colleague's credentials",
+    "cycle.node": "one's own side of the cycle",
     "decision": "the joint decision",
     "decision.status": "whether the joint decision is made",
     "device": "a monitor",
@@ -65,7 +69,18 @@ KINDS: Final = {
     "task": "a task of the care team",
     "suicide.flag": "an answer about safety that waits for a clinician",
     "measures": "answers to questionnaires over time",
+    "message.alone": "messages alone with the couples therapist",
+    "message.care": "messages with the care team",
+    "message.couple": "messages of both with the couples therapist",
+    "message.therapist": "messages with the individual therapist",
     "overview": "the overview",
+    "couple.request": "the record of the couple",
+    "disclosed": "what was given out",
+    "legal.hold": "a legal hold",
+    "parting.asked": "what happens if we part",
+    "record.request": "a copy of the record",
+    "requests": "what was asked of the clinic",
+    "shelter": "shelter at home",
     "vials": "the vials and their ledger",
     "vials.use": "what was drawn up in a session",
 }
@@ -165,7 +180,9 @@ def access(request: HttpRequest) -> HttpResponse:
 
 
 def _opened(who: Person) -> list[Opened]:
-    grants = list(Grant.objects.filter(subject=who, revoked_at__isnull=True).order_by("-opens_at"))
+    # What was open to the other closed with a parting; what one's own therapist reads did not.
+    stands = Q(audience=Audience.INDIVIDUAL_THERAPIST) | Q(couple__parted_at__isnull=True)
+    grants = list(Grant.objects.filter(stands, subject=who, revoked_at__isnull=True).order_by("-opens_at"))
     words = {
         version.id: version.text[:LONGEST_EXCERPT]
         for version in InsightVersion.objects.filter(id__in=[grant.item_id for grant in grants])

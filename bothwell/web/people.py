@@ -37,7 +37,9 @@ from bothwell.pathway.actions import roles_towards
 from bothwell.pathway.models import Course
 from bothwell.pathway.steps import Phase, State
 from bothwell.privacy import audit
-from bothwell.privacy.circles import WRITES
+from bothwell.privacy.circles import READS, WRITES
+from bothwell.records import parting_actions
+from bothwell.records.hold_actions import holds_on
 from bothwell.refusal import Refused
 from bothwell.web.asking import not_ones_own, require
 from bothwell.web.enrol import ReachForm
@@ -164,10 +166,18 @@ def _tabs(by: Person, person: Person, couple: Couple | None, here: str) -> list[
     roles = roles_towards(by, person.id, couple.id if couple else None)
     if roles & WORKUP_ROLES:
         tabs += [("work-up", f"{root}/workup"), ("measures", f"{root}/measures")]
+    if {str(role) for role in roles} & {str(who) for who, ways in READS["pathway"].items() if "Y" in ways}:
+        tabs.append(("care plan", f"{root}/care-plan"))
     if {str(role) for role in roles} & {str(who) for who in WRITES["measure.entered"]}:
         tabs.append(("answers on paper", f"{root}/paper"))
+    if Role.INDIVIDUAL_THERAPIST in {str(role) for role in roles}:
+        tabs.append(("words given", f"{root}/words"))
+    if {str(role) for role in roles} & {str(who) for who in WRITES["appointment"]}:
+        tabs.append(("appointments", f"{root}/appointments"))
     if couple and is_therapist_of(by, couple):
         tabs.append(("couple", f"/couples/{couple.id}"))
+    if roles_of(by) & RUNS_THE_CLINIC:
+        tabs.append(("what was given", f"{root}/given"))
     return [(words.capitalize(), href, words == here) for words, href in tabs]
 
 
@@ -187,6 +197,7 @@ def person(request: HttpRequest, person_id: UUID) -> HttpResponse:
         "visit": visits.only("id", "scheduled_at").order_by("scheduled_at").first(),
         "team": _team(frame.person, frame.couple).exclude(role=Role.SAFETY),
         "runs": runs,
+        "hold": holds_on([frame.person.id]).get(frame.person.id),
         **(_login(frame.person) if runs else {}),
     }
     return render(request, "people/person.html", context)
@@ -403,6 +414,8 @@ def couple(request: HttpRequest, couple_id: UUID) -> HttpResponse:
         "form": form,
         "parting": parting,
         "may_change": bool(roles & RUNS_THE_CLINIC),
+        "asked": parting_actions.waiting().filter(couple=row).first(),
+        "holds": list(holds_on([member.person_id for member in members]).values()),
         "again_id": uuid4(),
     }
     return render(request, "people/couple.html", context, status=422 if request.method == "POST" else 200)
@@ -416,7 +429,7 @@ def _parted(by: Person, row: Couple, form: PartForm) -> bool:
     if not form.is_valid():
         return False
     try:
-        actions.part(by=by, couple_id=row.id, reason=form.cleaned_data["reason"])
+        parting_actions.part(by=by, couple_id=row.id, reason=form.cleaned_data["reason"])
     except Refused as no:
         form.add_error("reason", no.reason)
         return False

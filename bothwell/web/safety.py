@@ -25,6 +25,7 @@ from bothwell.instruments.models import Kind, Response
 from bothwell.instruments.waiting import ASK_AGAIN
 from bothwell.privacy import audit
 from bothwell.privacy.models import AuditEntry
+from bothwell.privacy.shelter_actions import sheltered_since
 from bothwell.refusal import Refused
 from bothwell.web import handed
 from bothwell.web.access import in_words, stretch
@@ -66,12 +67,14 @@ def safety(request: HttpRequest) -> HttpResponse:
     who, held = _circle(request)
     people = Person.objects.filter(id__in=held).order_by("name_used", "id")
     answered = {row.subject_id: row for row in _answers(held).order_by("sent_at")}
+    sheltered = sheltered_since(list(held))
     rows = [
         {
             "person": person,
             "since": held[person.id],
             "last": answered.get(person.id),
             "ask_again": _ask_again(answered.get(person.id)),
+            "sheltered_since": sheltered.get(person.id),
         }
         for person in people
     ]
@@ -109,7 +112,9 @@ def safety_person(request: HttpRequest, person_id: UUID) -> HttpResponse:
     return _page(request, who, person)
 
 
-def _page(request: HttpRequest, who: Person, person: Person, form: forms.Form | None = None) -> HttpResponse:
+def _page(
+    request: HttpRequest, who: Person, person: Person, form: forms.Form | None = None, part: str = ""
+) -> HttpResponse:
     audit.viewed(who, subject=person, what="screen.violence", sealed=True)
     answers = list(_answers([person.id]).select_related("author").order_by("-sent_at"))
     asked = shelf.find_all(who.clinic_id, [(row.instrument, row.instrument_version) for row in answers])
@@ -127,7 +132,9 @@ def _page(request: HttpRequest, who: Person, person: Person, form: forms.Form | 
         "is_due": not answers or (_ask_again(answers[0]) or timezone.now()) <= timezone.now(),
         "couple": couple,
         "holds": safety_actions.open_holds(couple.id) if couple else [],
-        "form": form or WhyForm(),
+        "form": form if form and part == "hold" else WhyForm(auto_id="hold_%s"),
+        "sheltered_since": sheltered_since([person.id]).get(person.id),
+        "sheltering": form if form and part == "shelter" else WhyForm(auto_id="shelter_%s"),
         "lines": in_words(page.entries, who),
         "older": page.older,
     }
@@ -155,16 +162,19 @@ def _in_words(item: Item, answer: str | None) -> str:
 @post_or_back("safety")
 def safety_hold(request: HttpRequest, person_id: UUID) -> HttpResponse:
     """Let couple work rest, for what was heard."""
-    return _hold(request, person_id, safety_actions.place_hold, "Couple work is on hold.")
+    return acted_on(request, person_id, safety_actions.place_hold, "Couple work is on hold.")
 
 
 @post_or_back("safety")
 def safety_lift(request: HttpRequest, person_id: UUID) -> HttpResponse:
     """Let couple work go on."""
-    return _hold(request, person_id, safety_actions.lift_hold, "Couple work can go on.")
+    return acted_on(request, person_id, safety_actions.lift_hold, "Couple work can go on.")
 
 
-def _hold(request: HttpRequest, person_id: UUID, act: Callable[..., None], done: str) -> HttpResponse:
+def acted_on(
+    request: HttpRequest, person_id: UUID, act: Callable[..., None], done: str, part: str = "hold"
+) -> HttpResponse:
+    """One act of the circle on one person, for a reason; back to their page, or the page with what was refused."""
     who, person = _one(request, person_id)
     form = WhyForm(request.POST)
     if form.is_valid():
@@ -175,7 +185,7 @@ def _hold(request: HttpRequest, person_id: UUID, act: Callable[..., None], done:
         else:
             messages.success(request, done)
             return redirect("safety_person", person_id=person.id)
-    return _page(request, who, person, form)
+    return _page(request, who, person, form, part)
 
 
 # --------------------------------------------------------------------------------------------------- asking alone

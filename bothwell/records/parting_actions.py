@@ -1,0 +1,157 @@
+"""Asking the clinic to record a parting, its answer, and what a parting does to what the two have together.
+
+Until the clinic confirms, nothing changes and the other learns nothing. What the asking one writes is the clinic's alone.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from uuid import UUID, uuid5
+
+from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from bothwell.couples.models import Assignment, Couple, Membership, Person, Role, StaffRole, open_at
+from bothwell.enrolment import actions as enrolment
+from bothwell.integration.models import CoupleSession
+from bothwell.later import tell
+from bothwell.privacy import audit
+from bothwell.privacy.actions import couple_of
+from bothwell.records import hold_actions
+from bothwell.records.models import PartingAnswer, PartingRequest
+from bothwell.refusal import Refused, Stale
+
+KIND = "parting.asked"
+OFFICE = (Role.LEAD, Role.COORDINATOR)
+
+
+@dataclass(frozen=True)
+class Done:
+    """What recording a parting did: sessions cancelled, requests answered with it, legal holds laid."""
+
+    cancelled: int
+    answered: int
+    held: int
+
+
+@transaction.atomic
+def ask_to_part(*, by: Person, words: str, request_id: UUID) -> PartingRequest:
+    """One of the two says to the clinic that they are parting. Asking again while it waits changes nothing."""
+    couple = couple_of(by)
+    if couple is None:
+        raise Refused("You are not in a couple in care here.")
+    waits = waiting(by).first()
+    if waits:
+        return waits
+    row = PartingRequest(
+        id=uuid5(by.id, str(request_id)),
+        clinic_id=by.clinic_id,
+        subject=by,
+        couple=couple,
+        author=by,
+        words=words.strip()[:500],
+    )
+    try:
+        with transaction.atomic():
+            row.save(force_insert=True)
+    except IntegrityError:
+        return PartingRequest.objects.get(id=row.id)
+    audit.log("asked about parting", by=by, subject=by, item_kind=KIND, item_id=row.id)
+    return row
+
+
+def waiting(person: Person | None = None) -> QuerySet[PartingRequest]:
+    """Requests of this person, or all the viewer may see, that no answer stands to; the oldest first."""
+    rows = PartingRequest.objects.filter(answer__isnull=True, couple__parted_at__isnull=True)
+    return (rows.filter(subject=person) if person else rows).order_by("recorded_at")
+
+
+@transaction.atomic
+def leave_it(*, by: Person, asked_id: UUID, words: str) -> PartingAnswer:
+    """The clinic answers that no parting is recorded, and why; the one who asked reads it, and nobody else."""
+    asked = _asked(asked_id)
+    _must_care(by, asked.couple_id)  # type: ignore[arg-type]
+    if len(words.strip()) < hold_actions.SHORTEST_REASON:
+        raise Refused("Write what was said. They read it.")
+    answer = _answer(by, asked, is_confirmed=False, words=words)
+    audit.log("left the couple as it is", by=by, subject=asked.subject_id, item_kind=KIND, item_id=asked.id)
+    if asked.subject_id:
+        tell("person", asked.subject_id)
+    return answer
+
+
+@transaction.atomic
+def part(
+    *, by: Person, couple_id: UUID, reason: str, hold: Collection[UUID] = (), why_hold: str = ""
+) -> Done:
+    """The clinic records that the two have parted; from now on each has a record of their own.
+
+    Open requests of either are answered by it, sessions that were planned are cancelled, and where the lead says
+    so the records of one or both are kept as they are for a court. Everything between the two closes in the
+    same moment: grants and releases by row-level security, the common chart to every new entry.
+    """
+    couple = Couple.objects.filter(id=couple_id).first()
+    if couple is None:
+        raise Refused("There is no such couple here.")
+    _must_care(by, couple_id)
+    # Before the parting: afterwards the couples therapist writes nothing of the two any more.
+    answered = [_answer(by, one, is_confirmed=True, words="") for one in waiting().filter(couple=couple)]
+    cancelled = _cancel_planned(by, couple)
+    held = _hold(by, couple, hold, why_hold)
+    enrolment.part(by=by, couple_id=couple_id, reason=reason)
+    return Done(cancelled, len(answered), held)
+
+
+def _asked(asked_id: UUID) -> PartingRequest:
+    found = waiting().filter(id=asked_id).first()
+    if found is None:
+        raise Stale("This has been answered already. Open the list again.")
+    return found
+
+
+def _must_care(by: Person, couple_id: UUID) -> None:
+    now = timezone.now()
+    treats = Assignment.objects.filter(
+        open_at(now), staff=by, couple_id=couple_id, role=Role.COUPLES_THERAPIST
+    )
+    if (
+        not treats.exists()
+        and not StaffRole.objects.filter(open_at(now), person=by, role__in=OFFICE).exists()
+    ):
+        raise Refused("The couple's own therapist, the clinic lead or the coordinator does this.")
+
+
+def _answer(by: Person, asked: PartingRequest, *, is_confirmed: bool, words: str) -> PartingAnswer:
+    row = PartingAnswer(
+        clinic_id=by.clinic_id,
+        subject_id=asked.subject_id,
+        couple_id=asked.couple_id,
+        author=by,
+        request=asked,
+        is_confirmed=is_confirmed,
+        words=words.strip()[:500],
+    )
+    try:
+        with transaction.atomic():
+            row.save(force_insert=True)
+    except IntegrityError as error:
+        raise Stale("Somebody else has just answered this. Open the list again.") from error
+    return row
+
+
+def _cancel_planned(by: Person, couple: Couple) -> int:
+    """Sessions still to come; the rows stay, their state says what became of them."""
+    planned = CoupleSession.objects.filter(
+        couple=couple, state=CoupleSession.State.PLANNED, at__gt=timezone.now()
+    )
+    cancelled = planned.update(state=CoupleSession.State.CANCELLED)
+    if cancelled:
+        audit.log("cancelled what was planned", by=by, couple=couple, item_kind="couple.shared")
+    return cancelled
+
+
+def _hold(by: Person, couple: Couple, people: Collection[UUID], why: str) -> int:
+    members = Membership.objects.filter(couple=couple, person_id__in=list(people)).select_related("person")
+    return sum(
+        hold_actions.lay_hold(by=by, subject=member.person, reason=why) is not None for member in members
+    )

@@ -1,0 +1,201 @@
+"""Asking for a copy of a record, the clinic's answer, and the two signatures a couple's whole record needs.
+
+Nothing here gives anything out; `export_actions` does, and writes down that it did.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import date, datetime
+from uuid import UUID, uuid5
+from zoneinfo import ZoneInfo
+
+from django.db import IntegrityError, connection, transaction
+from django.utils import timezone
+
+from bothwell.couples.models import Couple, Membership, Person, Role, StaffRole, open_at
+from bothwell.later import tell
+from bothwell.privacy import audit
+from bothwell.records import rights
+from bothwell.records.models import JointRequest, JointSignature, RecordAnswer, RecordRequest
+from bothwell.refusal import Refused, Stale
+
+KIND = "record.request"
+JOINT_KIND = "couple.request"
+OFFICE = (Role.LEAD, Role.COORDINATOR)
+PARTNERS_IN_A_COUPLE = 2
+
+
+def local_day(person: Person, at: datetime | None = None) -> date:
+    """The day on the clinic's calendar: now, or at this moment."""
+    return (at or timezone.now()).astimezone(ZoneInfo(person.clinic.timezone)).date()
+
+
+# ── one's own ─────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@transaction.atomic
+def ask_for_copy(*, by: Person, scope: RecordRequest.Scope, words: str, request_id: UUID) -> RecordRequest:
+    """A person asks for a copy; the clinic answers in time. Asking again while one waits changes nothing."""
+    if by.is_staff_member:
+        raise Refused("A copy of their own record is asked for by the person it concerns.")
+    if scope not in RecordRequest.Scope.values:
+        raise Refused("Say what the copy should hold.")
+    for row, now in standings(RecordRequest.objects.filter(subject=by)):
+        if now.is_open:
+            return row
+    row = RecordRequest(
+        id=uuid5(by.id, str(request_id)),
+        clinic_id=by.clinic_id,
+        subject=by,
+        author=by,
+        scope=scope,
+        due_on=rights.due_on(local_day(by)),
+        words=words.strip()[:500],
+    )
+    try:
+        with transaction.atomic():
+            row.save(force_insert=True)
+    except IntegrityError:
+        return RecordRequest.objects.get(id=row.id)
+    audit.log("asked for a copy", by=by, subject=by, item_kind=KIND, item_id=row.id)
+    return row
+
+
+@transaction.atomic
+def answer(
+    *, by: Person, asked_id: UUID, kind: rights.Kind, ground: str = "", words: str = ""
+) -> RecordAnswer:
+    """The clinic gives, prolongs or refuses, with its ground and reason; the person reads all of it."""
+    must_be_office(by)
+    _one_after_another(asked_id)
+    asked = RecordRequest.objects.filter(id=asked_id).first()
+    if asked is None:
+        raise Refused("There is no such request here.")
+    now = standing_of(asked)
+    Refused.unless(rights.may_answer(now, kind, ground, words))
+    row = RecordAnswer(
+        clinic_id=by.clinic_id,
+        subject_id=asked.subject_id,
+        author=by,
+        request=asked,
+        kind=kind.value,
+        ground=ground if kind is rights.Kind.REFUSED else "",
+        words=words.strip()[:500],
+        due_on=rights.prolonged_to(now) if kind is rights.Kind.PROLONGED else None,
+    )
+    row.save(force_insert=True)
+    did = {"given": "gave a copy free", "prolonged": "prolonged a request", "refused": "refused a copy"}
+    audit.log(did[kind.value], by=by, subject=asked.subject_id, item_kind=KIND, item_id=asked.id)
+    if asked.subject_id:
+        tell("person", asked.subject_id)
+    return row
+
+
+def _one_after_another(asked_id: UUID) -> None:
+    """Two who answer the same request wait for each other; the second finds it answered."""
+    with connection.cursor() as cursor:
+        cursor.execute("select pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"copy {asked_id}"])
+
+
+def standings(rows: Iterable[RecordRequest]) -> list[tuple[RecordRequest, rights.Standing]]:
+    """Each request with how it stands."""
+    found = list(rows)
+    by_request: dict[UUID, list[RecordAnswer]] = {}
+    for one in RecordAnswer.objects.filter(request__in=found).order_by("recorded_at", "id"):
+        by_request.setdefault(one.request_id, []).append(one)
+    return [(row, _folded(row, by_request.get(row.id, []))) for row in found]
+
+
+def standing_of(row: RecordRequest) -> rights.Standing:
+    """How one request stands."""
+    return _folded(row, list(row.answers.order_by("recorded_at", "id")))
+
+
+def _folded(row: RecordRequest, answers: Sequence[RecordAnswer]) -> rights.Standing:
+    zone = ZoneInfo(row.clinic.timezone)
+    return rights.standing(
+        row.due_on,
+        [
+            rights.Answer(rights.Kind(one.kind), one.recorded_at.astimezone(zone).date(), one.due_on)
+            for one in answers
+        ],
+    )
+
+
+def must_be_office(by: Person) -> None:
+    """Raise Refused for whoever is neither the lead nor a coordinator."""
+    if not StaffRole.objects.filter(open_at(timezone.now()), person=by, role__in=OFFICE).exists():
+        raise Refused("The clinic lead or the coordinator does this.")
+
+
+# ── the couple's, for both ────────────────────────────────────────────────────────────────────────────────
+
+
+@transaction.atomic
+def ask_for_both(
+    *, by: Person, couple: Couple, recipient: str, purpose: str, signed_name: str, request_id: UUID
+) -> JointRequest:
+    """One of the two asks that the couple's whole record go to somebody, and signs. The other sees it and decides."""
+    _must_be_member(by, couple)
+    if not recipient.strip() or not purpose.strip():
+        raise Refused("Say to whom it is to go, and what for: the other reads it before signing.")
+    row = JointRequest(
+        id=uuid5(by.id, str(request_id)),
+        clinic_id=by.clinic_id,
+        couple=couple,
+        author=by,
+        recipient=recipient.strip()[:200],
+        purpose=purpose.strip()[:300],
+    )
+    try:
+        with transaction.atomic():
+            row.save(force_insert=True)
+    except IntegrityError:
+        return JointRequest.objects.get(id=row.id)
+    audit.log("asked for the couple's record", by=by, subject=by, item_kind=JOINT_KIND, item_id=row.id)
+    sign_for_both(by=by, joint_id=row.id, is_yes=True, signed_name=signed_name)
+    return row
+
+
+@transaction.atomic
+def sign_for_both(*, by: Person, joint_id: UUID, is_yes: bool, signed_name: str) -> JointSignature:
+    """One of the two signs that it may be given, or says no. Each answers once."""
+    asked = JointRequest.objects.select_related("couple").filter(id=joint_id).first()
+    if asked is None or asked.couple is None:
+        raise Refused("There is no such request here.")
+    _must_be_member(by, asked.couple)
+    if not signed_name.strip():
+        raise Refused("Type your name to sign.")
+    row = JointSignature(
+        clinic_id=by.clinic_id,
+        couple=asked.couple,
+        subject=by,
+        author=by,
+        request=asked,
+        is_yes=is_yes,
+        signed_name=signed_name.strip()[:120],
+    )
+    try:
+        with transaction.atomic():
+            row.save(force_insert=True)
+    except IntegrityError as error:
+        kept = JointSignature.objects.get(request=asked, author=by)
+        if kept.is_yes != is_yes:
+            raise Stale(
+                "You have answered this already. Tell the clinic if it should not be given."
+            ) from error
+        return kept
+    audit.log("signed" if is_yes else "said no", by=by, subject=by, item_kind=JOINT_KIND, item_id=asked.id)
+    return row
+
+
+def both_signed(asked: JointRequest) -> bool:
+    """Whether both of the couple signed yes."""
+    yes = {one.author_id for one in asked.signatures.all() if one.is_yes}
+    return len(yes) == PARTNERS_IN_A_COUPLE and yes == set(
+        Membership.objects.filter(couple=asked.couple_id).values_list("person_id", flat=True)
+    )
+
+
+def _must_be_member(by: Person, couple: Couple) -> None:
+    if not Membership.objects.filter(couple=couple, person=by).exists():
+        raise Refused("Only the two it is about can ask for this.")
