@@ -9,13 +9,13 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from bothwell.demo.sheaf import Sheaf
-from bothwell.models import AdverseEvent, DosingSession, NextDayCall, Person, ProgrammeForm
+from bothwell.models import AdverseEvent, DosingSession, NextDayCall, NextDayThoughts, Person, ProgrammeForm
 from bothwell.monitoring import next_day
 
 MINUTE = timedelta(minutes=1)
 ANSWERS = {
     "sleep": "well", "mood": "same", "nausea": "no", "headache": "no", "dissociation_gone": "yes",
-    "thoughts": "no", "drove": "no",
+    "drove": "no",
 }  # fmt: skip
 SAID: tuple[dict[str, str], ...] = (
     {},
@@ -64,7 +64,7 @@ def _ring(
         )  # fmt: skip
         return
     said = draw.choice(SAID)
-    sheaf.add(
+    call = sheaf.add(
         NextDayCall,
         name,
         **about,
@@ -74,6 +74,7 @@ def _ring(
         answers=ANSWERS | said,
         is_closed=True,
     )
+    sheaf.add(NextDayThoughts, name, **about, recorded_at=at, call=call, answer="no")
     if said.get("headache") == "yes" and is_lately:
         _headache(sheaf, name, about, at, zone)
 

@@ -23,7 +23,8 @@ from bothwell.demo import cast, story
 from bothwell.demo.people import PASSWORD, SEED, House, Partner, Staff
 from bothwell.demo.sheaf import Sheaf
 from bothwell.enrolment import link
-from bothwell.models import Clinic, Membership, Person, User
+from bothwell.integration.process_note_actions import seal_rows
+from bothwell.models import Clinic, Membership, Person, ProcessNote, User
 
 BATCH = 2000
 LOCALTIME = Path("/etc/localtime")
@@ -59,6 +60,7 @@ def _load(house: House, now: datetime, zone: ZoneInfo, secret: str, seed: int, p
 
     sheaf = story.tell(house, now, zone, seed=seed, token_hash=token_hash)
     give_logins(sheaf, house, password, now)
+    seal_rows(sheaf.of(ProcessNote))
     write(sheaf)
     return len(sheaf)
 

@@ -119,6 +119,7 @@ def found(sheaf: Sheaf, house: House, now: datetime, zone: ZoneInfo) -> Place:
             country="US",
             is_demo=True,
             crisis_lines=[dict(line) for line in CRISIS_LINES],
+            video_link="https://video.example.org/{room}",
             set_up_at=opened,
         )
     )

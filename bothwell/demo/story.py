@@ -11,10 +11,12 @@ from datetime import datetime, time, timedelta
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from bothwell.demo import texts, vials
+from bothwell.demo import cycles, own_words, rights, texts, vials
 from bothwell.demo.answers import lives
 from bothwell.demo.courses import Way
+from bothwell.demo.doing import Doing
 from bothwell.demo.meetings import Meetings
+from bothwell.demo.messages import Threads
 from bothwell.demo.people import SEED, House, Pair, Partner
 from bothwell.demo.place import WEEK, Place, found
 from bothwell.demo.sheaf import Sheaf
@@ -83,10 +85,15 @@ class _Couple:
         both.agree()
         ways = dict(self._ways())
         held = Meetings(self.place, self.pair, self.couple, self.people, self.since).meet()
+        cycles.work(self.place, self.pair, self.couple, self.people, held)
         for side in self.people:
             both.reflect(side, ways[side].visits if side in ways else [], held)
+        own_words.write(self.place, self.pair, self.couple, self.people)
+        Doing(self.place, self.pair, self.couple, self.people, held).tell()
+        rights.ask(self.place, self.pair, self.couple, self.people)
         self._weeks(ways, held)
         self._open_a_time(ways)
+        Threads(self.place, self.pair, self.couple, self.people).tell()
 
     # ── who ──
 

@@ -640,9 +640,11 @@ def set_up_clinic(
     country: str,
     crisis_lines: list[dict[str, str]],
     ambient_pressure_mmhg: int | None = None,
+    video_link: str = "",
 ) -> None:
     """The clinic's own details, and whom a partner can call in a crisis: shown to every partner on every page.
 
+    `video_link` is the address of the clinic's own video provider; empty where it has none.
     `ambient_pressure_mmhg` is the pressure of the air where the monitors stand; none where nobody said.
     """
     _need(by, Role.LEAD)
@@ -654,6 +656,7 @@ def set_up_clinic(
         country=country,
         crisis_lines=crisis_lines,
         ambient_pressure_mmhg=ambient_pressure_mmhg,
+        video_link=video_link,
     )
     if not changed:
         raise Refused("Only the clinic lead can do this.")

@@ -36,6 +36,7 @@ from bothwell.couples.models import (
 )
 from bothwell.couples.pairing import OnFile
 from bothwell.enrolment import actions
+from bothwell.messaging import video
 from bothwell.monitoring.models import Device
 from bothwell.pathway.actions import load_protocols, protocol_of, sign_protocol
 from bothwell.pathway.models import ProtocolVersion
@@ -132,6 +133,19 @@ class ClinicForm(forms.Form):
         help_text="Only if a monitor tells carbon dioxide in per cent: those values become mmHg by it. About 760 at the "
         "sea, 630 at 1,600 m. Empty: such values are refused.",
     )
+    video_link = forms.CharField(
+        label="Address of your video provider",
+        max_length=300,
+        required=False,
+        help_text="For meetings by video, at your own provider: https://video.example.org/{room}. Each meeting puts a "
+        "name nobody can guess in the place of {room}. Empty: no video.",
+    )
+
+    def clean_video_link(self) -> str:
+        link = str(self.cleaned_data["video_link"]).strip()
+        if not (answer := video.check(link)):
+            raise forms.ValidationError(answer.reason)
+        return link
 
 
 class CrisisLineForm(forms.Form):
@@ -176,6 +190,7 @@ def details(request: HttpRequest) -> HttpResponse:
         "timezone_name": known.timezone,
         "country": asked or known.country,
         "ambient_pressure_mmhg": known.ambient_pressure_mmhg,
+        "video_link": known.video_link,
     }
     form = ClinicForm(data, initial=initial)
     is_asked = bool(asked) or not known.crisis_lines

@@ -12,7 +12,7 @@ from bothwell.privacy import door
 from bothwell.web.errors import unusable
 from bothwell.web.guard import to_login
 
-BEFORE_THE_DOOR = ("/account/", "/invitation/", "/static/", "/health", "/sw.js")
+BEFORE_THE_DOOR = ("/account/", "/invitation/", "/static/", "/health", "/sw.js", "/calendar/")
 """Paths that run without a viewer, as the bare web login, which sees no clinical table."""
 
 

@@ -16,12 +16,14 @@ class Place:
 
 
 PARTNER = (("Today", "/today"), ("My insights", "/insights"), ("Us", "/us"), ("Access", "/access"))
+CARES = frozenset({Role.PRESCRIBER, Role.NURSE, Role.INDIVIDUAL_THERAPIST, Role.COUPLES_THERAPIST})
 STAFF: tuple[tuple[str, str, frozenset[Role]], ...] = (
     ("Today", "/today", frozenset(Role)),
     ("Board", "/board", frozenset({Role.NURSE, Role.PRESCRIBER})),
     ("After", "/after", frozenset({Role.NURSE, Role.PRESCRIBER})),
     ("People", "/people", frozenset(Role) - {Role.RESEARCHER, Role.SAFETY}),
     ("Couples", "/couples", frozenset({Role.COUPLES_THERAPIST})),
+    ("Messages", "/messages", CARES),
     ("Vials", "/vials", frozenset({Role.NURSE, Role.PRESCRIBER, Role.LEAD})),
     ("Clinic", "/clinic", frozenset({Role.LEAD})),
     ("Access", "/access", frozenset(Role)),
