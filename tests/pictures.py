@@ -81,6 +81,12 @@ def _workup(page: Page, address: str) -> None:
     page.wait_for_load_state()
 
 
+def _score(page: Page, address: str) -> None:
+    _follow(page, address, "/couples", "Amara")
+    _go(page, f"{page.url}/score?zoom=all&b=gad-7")
+    page.locator(".hit[data-href]").nth(4).focus()
+
+
 SHOTS = (
     Shot("public", "", _to("/"), DESK),
     Shot("home-light", "ben", _to("/today"), PHONE),
@@ -92,6 +98,7 @@ SHOTS = (
     Shot("room", "luis", _room, TABLET, dark=True),
     Shot("workup", "helen", _workup, DESK),
     Shot("couple", "dana", lambda page, address: _follow(page, address, "/couples", "Amara"), TALL),
+    Shot("score", "dana", _score, {"width": 1180, "height": 1370}),
     Shot("access", "amara", _to("/access"), PHONE),
 )
 

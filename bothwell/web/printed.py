@@ -66,6 +66,12 @@ def chart_style() -> str:
 
 
 @cache
+def picture_style(path: str, and_then: str = "") -> str:
+    """The rules of a stylesheet of ours with the colours of paper, for a picture in a PDF; `and_then` come last."""
+    return f"text {{ font-family: {_tokens()['sans']}; }}\n{_resolved(_text(path))}\n{and_then}"
+
+
+@cache
 def _styles() -> tuple[tuple[str, str], ...]:
     # A range of weights is what the file says of itself; written out, this reader takes it for a mistake.
     letters = [

@@ -1,28 +1,32 @@
 """The shapes a score is drawn from: marks, strips, scales, and the room that words take.
 
-Places only: no database, no template, no colour. Lengths are in units of a picture 1012 wide and 650 high.
+Places only: no database, no template, no colour. Lengths are in units of a picture 1012 wide and 696 high.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
+from itertools import pairwise
 
 from bothwell.web.score import Line, Row, SessionState, Side
 
-WIDTH, HEIGHT = 1012, 650
+WIDTH, HEIGHT = 1012, 696
 LEFT, RIGHT = 118, 1006
 FIRST_DAY_X, LAST_DAY_X = 127, 990
-A_TOP, A_EDGE, STAVE, B_EDGE, B_BOTTOM = 48, 232, 343, 454, 638
+A_TOP, A_EDGE, STAVE, B_EDGE, B_BOTTOM = 62, 246, 365, 484, 668
 PANEL = 162  # height of a whole scale
 INNER_GAP = 8  # between the better end of a scale and the edge towards us
-STAVE_LINES = (-26, -13, 0, 13, 26)
+SIGNED = 15  # of what was signed, outside a side's outer border
+CHECK_INS, AGREED = 52, -34  # from the middle stave: each side's check-ins, and what both agreed
 SESSION_RADIUS = 16
 TODAY_WIDTH = 104  # of the words that stand on today's line, with a little room
-EXERCISE_LANES = (429, 247, 411, 265)
+EXERCISE_LANES = (B_EDGE - 25, A_EDGE + 15, B_EDGE - 43, A_EDGE + 33)
+TO_TOUCH = 15  # between two marks of a lane that can be told apart under a finger; nearer ones share one
 CHARACTER = 0.56  # mean width of a character as a part of its size, a little generous
+CHARACTER_OF_MONTH = 0.66  # the same of the half bold names of months
 CHARACTER_OF_QUOTE = 0.46  # the same in the italic serif
 
 
@@ -46,6 +50,31 @@ class Text:
 
 
 @dataclass(frozen=True, slots=True)
+class Hit:
+    """Where a mark can be pointed at, with everything that stands there; near ones share a place."""
+
+    x: float
+    y: float
+    radius: float
+    rows: tuple[Row, ...]
+
+    @property
+    def words(self) -> str:
+        """A line for each thing."""
+        return "\n".join(row.words for row in self.rows)
+
+    @property
+    def side(self) -> str:
+        """Whose it is."""
+        return self.rows[0].side
+
+    @property
+    def href(self) -> str:
+        """Where to read on, if anywhere."""
+        return next((row.href for row in self.rows if row.href), "")
+
+
+@dataclass(frozen=True, slots=True)
 class BandStrip:
     """A severity band: tone 0 (calm) to 3, and its name unless the strip is too low for it."""
 
@@ -58,12 +87,12 @@ class BandStrip:
 
 @dataclass(frozen=True, slots=True)
 class DoseMark:
-    """A numbered dosing session on the outer edge, with a dashed line towards us."""
+    """A dosing session on the outer edge, numbered where that may be known, with a dashed line towards us."""
 
     x: float
     y: float
     y2: float
-    number: int
+    number: str
     planned: bool
 
 
@@ -84,6 +113,7 @@ class SessionMark:
     x: float
     state: SessionState
     words: str
+    small: float = 0  # the radius of a plain bead, where there is no room for a whole mark
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +142,7 @@ class SideDrawing:
 
     side: Side
     name: str
-    measure: str
+    measure: tuple[str, ...]
     absent: str
     edge_y: float
     outer_y: float
@@ -120,6 +150,7 @@ class SideDrawing:
     ticks: tuple[Text, ...]
     points: tuple[Place, ...]
     polyline: str
+    marks: str  # path of the points, in the shape of this side
     first: Text | None
     last: Text | None
     ring: Place | None
@@ -128,6 +159,9 @@ class SideDrawing:
     better_y: float
     doses: tuple[DoseMark, ...]
     quotes: tuple[Text, ...]
+    check_ins: str  # path
+    signed: str  # path of what was signed
+    unsigned: str  # path of what was ended
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +179,11 @@ class Score:
     sessions: tuple[SessionMark, ...]
     links: tuple[LinkMark, ...]
     exercises: tuple[ExerciseMark, ...]
+    agreed: str  # path of what both agreed
+    unagreed: str  # path of what was ended
+    hits: tuple[Hit, ...]
     today_x: float | None
+    today_words_x: float
     today_words: str
     today_in_session: bool
     rows: tuple[Row, ...]
@@ -154,9 +192,64 @@ class Score:
     height: int = HEIGHT
 
     @property
+    def close(self) -> bool:
+        """Whether sessions stand so close that the ways to them are drawn thin."""
+        return any(session.small for session in self.sessions)
+
+    @property
     def sides(self) -> tuple[SideDrawing, SideDrawing]:
         """Both sides, A first."""
         return (self.a, self.b)
+
+
+# ── marks ────────────────────────────────────────────────────────────────────
+
+
+def gathered(places: Iterable[tuple[float, float, Row]], radius: float, upright: bool = False) -> list[Hit]:
+    """The places of one lane in the order of time, those too near each other as one."""
+    hits: list[Hit] = []
+    began = -1000.0
+    for x, y, row in sorted(places, key=lambda place: place[1 if upright else 0]):
+        along = y if upright else x
+        if hits and along - began < TO_TOUCH:
+            last = hits[-1]
+            hits[-1] = Hit(last.x, last.y, last.radius, (*last.rows, row))
+        else:
+            began = along
+            hits.append(Hit(x, y, radius, (row,)))
+    return hits
+
+
+def in_time(hits: Iterable[Hit]) -> tuple[Hit, ...]:
+    """The order in which keys walk over them."""
+    return tuple(sorted(hits, key=lambda hit: (hit.rows[0].on, hit.y)))
+
+
+def dots(side: Side, places: Iterable[tuple[float, float]], size: float) -> str:
+    """One path for many marks: circles for A, squares for B."""
+    if side is Side.A:
+        arc = f"a{size},{size} 0 1 0 {2 * size:g},0a{size},{size} 0 1 0 {-2 * size:g},0z"
+        return "".join(f"M{x - size:.1f},{y:.1f}{arc}" for x, y in places)
+    width = f"{2 * size:g}"
+    return "".join(f"M{x - size:.1f},{y - size:.1f}h{width}v{width}h-{width}z" for x, y in places)
+
+
+def diamonds(places: Iterable[tuple[float, float]], size: float = 7) -> str:
+    """One path for what both agreed."""
+    return "".join(
+        f"M{x:.1f},{y - size:.1f}l{size},{size}l-{size},{size}l-{size},-{size}z" for x, y in places
+    )
+
+
+def leaves(places: Iterable[tuple[float, float]]) -> str:
+    """One path for what was signed: small sheets with a folded corner."""
+    return "".join(f"M{x - 4.5:.1f},{y - 6:.1f}h5.5l3.5,3.5v8.5h-9z" for x, y in places)
+
+
+def apart(places: Sequence[float]) -> float:
+    """How far neighbours stand from each other where they stand close; 1000 for a single one."""
+    gaps = sorted(two - one for one, two in pairwise(places))
+    return gaps[len(gaps) // 4] if gaps else 1000.0
 
 
 # ── room for words ───────────────────────────────────────────────────────────
@@ -251,20 +344,33 @@ def scale(line: Line, side: Side, mirrored: bool) -> Totals:
 
 
 def months(days: Days) -> tuple[Month, ...]:
-    """The firsts of the months after the first day; names in full, short or left out, as there is room."""
+    """The firsts of the months after the first day; names in full, short or left out, as there is room.
+
+    In a picture of more than a year each January is called by its year.
+    """
     starts = [days.begins, *_firsts(days)]
+    years = (days.ends - days.begins).days > 370
     marks: list[Month] = []
-    labelled = -1000.0
+    labelled, previous = -1000.0, 0.0
     ends = [days.x(start) for start in starts[1:]] + [RIGHT]
     for start, end in zip(starts, ends, strict=True):
         x = days.x(start)
         room = end - x if end - x >= 40 else max(0.0, end - x)
         label = f"{start:%B}" if room >= 92 else f"{start:%b}" if room >= 36 or x - labelled >= 60 else ""
-        if x < labelled + 40 or x > RIGHT - 30:
+        if years and start.month == 1 and start.day == 1:
+            label = f"{start:%Y}"
+        if x > RIGHT - 30 or (x < labelled + 40 and not label.isdigit()):
             label = ""
-        labelled = x if label else labelled
+        if label.isdigit() and x < labelled + 40:  # the year goes before the month beside it
+            marks[-1 - _since(marks)] = Month(previous, "", marks[-1 - _since(marks)].rule)
+        labelled, previous = (x, x) if label else (labelled, previous)
         marks.append(Month(x, label, start.day == 1 or start == days.begins))
     return tuple(marks)
+
+
+def _since(marks: Sequence[Month]) -> int:
+    """How many marks without a name stand after the last one with a name."""
+    return next((number for number, mark in enumerate(reversed(marks)) if mark.label), 0)
 
 
 def _firsts(days: Days) -> list[date]:

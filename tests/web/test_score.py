@@ -40,6 +40,7 @@ from bothwell.web.score_shapes import (
     HEIGHT,
     LEFT,
     RIGHT,
+    WIDTH,
     Box,
     Days,
     Text,
@@ -132,7 +133,7 @@ def test_the_table_holds_everything_the_picture_shows_oldest_first() -> None:
     assert [row.on for row in told] == sorted(row.on for row in told)
     assert sum(row.what == "PHQ-9" for row in told) == len(AMARA)
     assert {row.value for row in told if row.what == "Ten minutes in the evening"} == {"done", "missed"}
-    assert any(row.what == "Insight shared" and row.value == "taken up on 5 Nov" for row in told)
+    assert any(row.what == "Insight shared" and row.value.endswith("”, taken up on 5 Nov") for row in told)
 
 
 @pytest.mark.parametrize(
@@ -153,8 +154,9 @@ def test_the_words_of_today_never_lie_on_the_name_of_a_month(on: int, long: bool
     )
     score = score_wide.draw(told)
     assert score.today_x is not None
-    pill = Box(score.today_x - 48, 6, score.today_x + 48, 30)
-    named = [box_of(Text(month.x + 8, 18, month.label), 13) for month in score.months if month.label]
+    pill = Box(score.today_words_x - 48, 6, score.today_words_x + 48, 30)
+    assert LEFT <= pill.left < pill.right <= WIDTH
+    named = [box_of(Text(month.x + 8, 18, month.label), 13, 0.62) for month in score.months if month.label]
     assert named
     assert not [box for box in named if box.touches(pill)]
 
@@ -245,6 +247,36 @@ def test_a_story_of_one_day_and_one_of_three_years_can_both_be_drawn() -> None:
         assert score_upright.draw(replace(story(), ends=ends), Side.A).height > 0
 
 
+def test_three_years_are_thin_and_every_january_is_called_by_its_year() -> None:
+    begins, ends = date(2026, 9, 1), date(2029, 9, 1)
+    weeks = range((ends - begins).days // 7)
+    line = Line(
+        catalogue.load("phq-9"), tuple((begins + timedelta(weeks=w), Decimal(20 - w // 12)) for w in weeks)
+    )
+    told = replace(
+        story(),
+        a=replace(story().a, line=line),
+        begins=begins,
+        ends=ends,
+        today=date(2029, 8, 20),
+        sessions=tuple(CouplesSession(begins + timedelta(weeks=w), w + 1) for w in weeks),
+    )
+    score = score_wide.draw(told)
+    assert [month.label for month in score.months if month.label.isdigit()] == ["2027", "2028", "2029"]
+    assert all(session.small for session in score.sessions)
+    assert sum(len(hit.rows) for hit in score.hits) == len(score.rows)
+    assert len(score.hits) < len(score.rows) / 2
+    upright = score_upright.draw(told, Side.A)
+    assert len(upright.hits) < len(upright.rows)
+
+
+def test_a_line_comes_from_and_goes_to_what_lies_beside_the_picture() -> None:
+    near = replace(story(), begins=date(2026, 9, 20), ends=date(2026, 10, 20))
+    drawn = score_wide.draw(near).a
+    assert len(drawn.polyline.split()) == len(drawn.points) + 2
+    assert float(drawn.polyline.split(",")[0]) < LEFT
+
+
 def test_crowded_doses_step_aside() -> None:
     doses = tuple(Dose(BEGINS + timedelta(days=20 + day), day + 1) for day in range(2))
     first, second = score_wide.draw(replace(story(), a=replace(story().a, doses=doses))).a.doses
@@ -271,7 +303,7 @@ def test_an_absent_line_leaves_its_sentence_and_nothing_else() -> None:
         "",
         (),
         (),
-        "",
+        (),
     )
     assert "GAD" not in score.description
     assert "GAD" not in score.key
