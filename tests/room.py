@@ -77,7 +77,9 @@ def open_session(cast: Cast, subject: Person, *, dosed: bool = False) -> DosingS
     )
     couple = cast.couple if subject in (cast.a, cast.b) else cast.strangers
     about = {"clinic": cast.clinic, "subject": subject, "couple": couple, "author": cast.prescriber}
-    course = Course.objects.create(**about, protocol=version, route="iv", phase="dosing_series", state="active")
+    course = Course.objects.create(
+        **about, protocol=version, route="iv", phase="dosing_series", state="active"
+    )
     now = timezone.now()
     session = DosingSession(
         **about,

@@ -9,7 +9,18 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "bothwell"
-SLICES = ("couples", "privacy", "instruments", "pathway", "enrolment", "dosing", "monitoring", "integration")
+SLICES = (
+    "couples",
+    "privacy",
+    "instruments",
+    "pathway",
+    "enrolment",
+    "dosing",
+    "monitoring",
+    "integration",
+    "messaging",
+    "records",
+)
 # Only these know Django: models, actions (the feed's and the watch's among them), the door and what keeps it.
 WORLDLY = re.compile(
     r"(^|\.)(models|\w*actions|feed|held|ticking|watch|door|policies|checks|audit|shelf|due)$"

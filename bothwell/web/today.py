@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 from django import forms
 from django.contrib import messages
@@ -26,7 +27,10 @@ from bothwell.instruments.models import Request
 from bothwell.integration.actions import ITEM_KIND
 from bothwell.integration.insights import seen_by
 from bothwell.integration.models import CoupleSession, Insight, InsightVersion
+from bothwell.integration.prompts import Prompt, When, in_turn, is_day_after, shown
 from bothwell.integration.wave_actions import in_force
+from bothwell.messaging.coming_actions import What
+from bothwell.messaging.message_actions import has_new
 from bothwell.pathway import actions as pathway
 from bothwell.pathway import battery
 from bothwell.pathway.models import Course, DecisionSignature, JointDecision, Preparation
@@ -35,14 +39,20 @@ from bothwell.pathway.steps import Phase, State
 from bothwell.privacy.actions import receive
 from bothwell.privacy.models import DisclosureAgreement
 from bothwell.refusal import Refused
+from bothwell.web.appointments import HAS_A_DAY, ahead
 from bothwell.web.around import Nearby, local_now, nearby
 from bothwell.web.asking import require_partner, viewer
 from bothwell.web.checkin import released_by
-from bothwell.web.insights import sheets
-from bothwell.web.nav import roles_of
+from bothwell.web.given import label_of
+from bothwell.web.insights import drafts_shown
+from bothwell.web.insights_share import session_ahead
+from bothwell.web.insights_sheet import last_session_at, sheets
+from bothwell.web.nav import CARES, roles_of
 from bothwell.web.own_line import own_trend
+from bothwell.web.records import waiting_for
+from bothwell.web.support_plan import plan_card
 from bothwell.web.tasks import SEE_TASKS, waiting
-from bothwell.web.us import label_of
+from bothwell.web.us_agreed import quiet_times
 
 SHOWN_AHEAD = timedelta(days=7)
 PREPARE_AHEAD = timedelta(days=14)
@@ -87,6 +97,8 @@ class Visit:
     at: datetime
     title: str
     note: str
+    session_id: UUID | None = None
+    video: str = ""
 
 
 NEEDS_CONSENT = (Phase.CONSENT, Phase.PREPARATION, Phase.DOSING_SERIES, Phase.MAINTENANCE)
@@ -113,6 +125,7 @@ def _partner(request: HttpRequest, who: Person) -> HttpResponse:
         *_signing(who, surroundings),
         *_consenting(who),
         *_preparing(who, sessions),
+        *_looking_back(surroundings),
     ]
     last = Insight.objects.filter(subject=who, set_aside_at__isnull=True, kind=Insight.Kind.INSIGHT).order_by(
         "-recorded_at", "-id"
@@ -125,14 +138,29 @@ def _partner(request: HttpRequest, who: Person) -> HttpResponse:
         "things": len(needs) + sum(len(sitting.needs) for sitting in sittings),
         "minutes": sum(need.minutes for need in needs) + sum(sitting.minutes for sitting in sittings),
         "sheet": next(iter(sheets(who, last, surroundings.around)), None),
+        "invitation": _invitation(who),
+        "drafts": drafts_shown(who)[:2],
+        "session": session_ahead(surroundings),
+        "quiet": quiet_times(surroundings),
         "visits": _visits(sessions, surroundings),
         "went": _went(who),
         "nearby": surroundings,
         "given": given,
         "given_seen": label_of(given, surroundings) if given else "",
+        "has_new_messages": has_new(who),
         **_trend(who, surroundings),
     }
     return render(request, "today/page.html", context)
+
+
+def _invitation(who: Person) -> Prompt | None:
+    """A question to begin with on the day after a session, as long as nothing was written since; never a duty."""
+    last = last_session_at(who)
+    if last is None or not is_day_after(last, timezone.now()):
+        return None
+    if Insight.objects.filter(subject=who, kind=Insight.Kind.INSIGHT, recorded_at__gte=last).exists():
+        return None
+    return shown(in_turn(When.AFTER, local_now(who).date()), "")
 
 
 def _trend(who: Person, surroundings: Nearby) -> dict[str, Any]:
@@ -266,6 +294,16 @@ def _preparing(who: Person, sessions: Sequence[DosingSession]) -> list[Need]:
     return [Need("Before your session", "Who comes with you, and what to eat and drink", "/today/prepare", 2)]
 
 
+def _looking_back(surroundings: Nearby) -> list[Need]:
+    """The day on which the two wanted to look at their plan for afterwards has come."""
+    card = plan_card(surroundings)
+    if card is None or not card.is_due:
+        return []
+    return [
+        Need("Look at your plan again", "What goes on after the series", "/us/plan/look", READING_MINUTES)
+    ]
+
+
 def _visits(sessions: Sequence[DosingSession], surroundings: Nearby) -> list[Visit]:
     visits = [Visit(row.scheduled_at, "Your session", row.room.name if row.room else "") for row in sessions]
     if surroundings.couple:
@@ -278,8 +316,23 @@ def _visits(sessions: Sequence[DosingSession], surroundings: Nearby) -> list[Vis
             state=CoupleSession.State.PLANNED,
             at__range=(now - timedelta(hours=2), now + COMING_AHEAD),
         )
-        visits += [Visit(row.at, together, row.place) for row in planned]
+        visits += [Visit(row.at, together, row.place, row.id) for row in planned]
+    visits += _appointments(surroundings.person)
     return sorted(visits, key=lambda visit: visit.at)[:6]
+
+
+def _appointments(who: Person) -> list[Visit]:
+    """One's own appointments, with the way into the video room while it is open."""
+    return [
+        Visit(
+            line["entry"].at,
+            line["entry"].title,
+            ", ".join(filter(None, (line["entry"].place, f"with {line['entry'].staff.signs_as}"))),
+            video=line["video"],
+        )
+        for line in ahead(who)
+        if line["entry"].what == What.APPOINTMENT and not line["entry"].is_cancelled
+    ][:6]
 
 
 def _went(who: Person) -> SessionSummary | None:
@@ -423,6 +476,9 @@ def _staff(request: HttpRequest, who: Person) -> HttpResponse:
         "together": _together(who) if Role.COUPLES_THERAPIST in roles else None,
         "decisions": _to_sign(who) if roles & {Role.PRESCRIBER, Role.COUPLES_THERAPIST} else None,
         "waiting": waiting() if roles & SEE_TASKS else None,
+        "asked_of_us": waiting_for(who),
+        "has_new_messages": has_new(who) if roles & CARES else None,
+        "has_a_day": bool(roles & HAS_A_DAY),
     }
     return render(request, "today/staff.html", context)
 

@@ -1,15 +1,21 @@
 """What followed the visits of the invented clinic: every call allowed by the rule, and something left to do."""
 
-from bothwell.models import AdverseEvent, DosingSession, NextDayCall, ProgrammeForm
+from bothwell.models import AdverseEvent, DosingSession, NextDayCall, NextDayThoughts, ProgrammeForm
 from bothwell.monitoring import adverse, next_day
 from tests.demo.test_story import NOW, ZONE, told
+
+
+def answers_of(call: NextDayCall) -> dict[str, str]:
+    """All that was answered, with what lies apart."""
+    apart = {one.call_id: one.answer for one in told().of(NextDayThoughts)}
+    return call.answers | ({next_day.THOUGHTS: apart[call.id]} if call.id in apart else {})
 
 
 def test_every_call_is_one_the_rule_takes() -> None:
     for call in told().of(NextDayCall):
         ended_at = call.session.ended_at
         assert ended_at is not None
-        said = next_day.Said(call.at, call.was_reached, call.answers, call.note, call.next_at)
+        said = next_day.Said(call.at, call.was_reached, answers_of(call), call.note, call.next_at)
         assert next_day.faults(said, ended_at=ended_at, now=call.at, may_leave_message=False) == []
         assert next_day.closes(said, ended_at=ended_at, zone=ZONE) is call.is_closed
 

@@ -19,8 +19,7 @@ from bothwell.demo import cast
 from bothwell.demo.load import as_loader, in_order, invitations, write, zone_here
 from bothwell.demo.people import DOMAIN, PASSWORD
 from bothwell.demo.sheaf import Sheaf
-from bothwell.dosing import actions as dosing
-from bothwell.dosing import gates
+from bothwell.dosing import checklist_actions, gates, giving_actions
 from bothwell.models import (
     AuditEntry,
     AuditLink,
@@ -159,9 +158,9 @@ def test_who_waits_can_be_taken_through_the_checklist_to_a_dose(loaded: float) -
                 "staffing": {"prescriber": helen, "nurse": str(luis.id), "second": helen},
             }  # fmt: skip
             for name, value in answers.items():
-                dosing.check(by=luis, session_id=session.id, name=name, value=value)
+                checklist_actions.check(by=luis, session_id=session.id, name=name, value=value)
             charted = bedside.charted(session.id)
-            begun = dosing.start(
+            begun = giving_actions.start(
                 by=luis, session_id=session.id, pressures=bedside.pressures(charted),
                 saturation_at=bedside.newest_at(charted, "spo2"), request_id=uuid4(),
             )  # fmt: skip

@@ -192,7 +192,7 @@ def _chart(
     for part in (
         lay.contacts, lay.care_team, lay.answers, lay.course, lay.sessions, lay.vials, lay.insights, lay.couples_work,
         lay.old_work,
-        lay.consents, lay.log,
+        lay.consents, lay.log, lay.rights,
     ):  # fmt: skip
         part()
     return chart
@@ -500,6 +500,12 @@ class _Layer:
                     revoked_at=self.now - HOUR if name == "taken back" else None,
                 ),
             )  # fmt: skip
+        about = tables.Insight.objects.get(id=self.chart.ids["insight alone"])
+        for name, insight in (("new", None), ("of insight", about)):
+            text = self.chart.word(f"draft {name}", SELF)
+            self.keep(
+                f"draft {name}", self.own("InsightDraft", self.chart.person, insight=insight, text=text)
+            )
         by = {"author": self.chart.partner, "of": self.chart.partner}
         theirs = self.keep("insight partners", self.own("Insight", **by))
         text = self.chart.word("partners", *OF_THE_COUPLE)
@@ -535,6 +541,18 @@ class _Layer:
                          text=word("progress", "couples_therapist"))  # fmt: skip
         self.keep("note", note)
         self.ours("ProcessNote", dana, session=held, text=word("process", "couples_therapist"))
+        drawn = word("cycle", "couples_therapist")
+        shown = {"a": {"need": word("cycle of both", *both)}}
+        picture = self.ours("CycleMap", dana, session=held, number=1, map={"a": {"trigger": drawn}})
+        self.keep("cycle", picture)
+        own_side = {"trigger": word("cycle of oneself", SELF, "couples_therapist")}
+        self.own("CycleNode", dana, map=picture, node=own_side)
+        self.ours("CycleShown", dana, map=picture, shown=shown)
+        told = word("told alone", "couples_therapist")
+        self.keep(
+            "said alone",
+            self.ours("IndividualContact", dana, subject=self.chart.person, at=self.now, text=told),
+        )
         self.own("ProcessNote", self.therapist, text=word("process alone", "therapist_a"))
         given = self.ours(
             "ExerciseGiven", dana, session=held, exercise="one_thank_you_a_day", words=word("exercise", *both)
@@ -542,11 +560,74 @@ class _Layer:
         self.keep("exercise running", given)
         self.ours("ExerciseDone", self.chart.partner, subject=self.chart.partner, given=given,
                   on_day=(self.now - DAY).date(), words=word("done", *both))  # fmt: skip
+        self._at_home(both)
+        self._written(both)
         text = self.texts["disclosure"]
         agreement = self.ours(
             "DisclosureAgreement", dana, mode="no_secrets", version=1, text=text, sha256="x"
         )
         self.keep("agreement", agreement)
+
+    def _at_home(self, both: tuple[str, ...]) -> None:
+        """What the two wrote and agreed for themselves, and the plan for afterwards."""
+        word, dana, partner = self.chart.word, self.cast.couples_therapist, self.chart.partner
+        self.keep("exercise chosen", self.ours("ExerciseGiven", partner, exercise="mend_it_soon"))
+        self.ours("CoupleCheckin", partner, subject=partner, week=(self.now - 21 * DAY).date(),
+                  appreciated=word("week", *both))  # fmt: skip
+        promise = self.ours("CoupleAgreement", partner, kind="other", words=word("promise", *both))
+        self.keep("promise", promise)
+        self.ours("AgreementAnswer", partner, subject=partner, agreement=promise, answer="yes")
+        self.ours("SupportPlan", dana, number=1, cadence=word("cadence", *both))
+        for name, who in (("", self.chart.person), (" of partner", partner)):
+            self.keep(
+                f"sign{name}", self.ours("WarningSign", who, subject=who, words=word(f"sign{name}", *both))
+            )
+        self.ours("PlanReview", dana, kind="maintenance", words=word("look", *both))
+        team = (SELF, *TEAM, "lead")
+        own = self.own("CarePlanItem", self.chart.person, part="daily", words=word("care", *team))
+        self.keep("care part", own)
+        by = {"author": partner, "of": partner}
+        words = word("care of partner", PARTNER, *TEAM, "lead", "therapist_b")
+        theirs = self.own("CarePlanItem", **by, part="daily", words=words)
+        self.keep("care part of partner", theirs)
+
+    def rights(self) -> None:
+        """What was asked about the record, and what the clinic keeps to itself of it."""
+        word, who = self.chart.word, self.chart.person
+        due = self.now.date() + 20 * DAY
+        asked = self.own("RecordRequest", who, scope="own", due_on=due, words=word("copy", SELF, *OFFICE))
+        self.keep("copy asked", asked)
+        words = word("parting", SELF, "couples_therapist", *OFFICE)
+        self.keep("parting asked", self.own("PartingRequest", who, words=words))
+        both = (*OF_THE_COUPLE, *OFFICE)
+        joint = self.ours(
+            "JointRequest", who, recipient=word("recipient", *both), purpose=word("purpose", *both)
+        )
+        self.keep("joint asked", joint)
+        self.own("Disclosure", self.cast.lead, recipient=word("receiver", SELF, "prescriber", "lead"), what="A letter",
+                 ground="authorised")  # fmt: skip
+        self.own("LegalHold", self.cast.lead, reason=word("held", *OFFICE))
+
+    def _written(self, both: tuple[str, ...]) -> None:
+        """A message in each thread, and an appointment."""
+        person, couple, word = self.chart.person, self.chart.couple, self.chart.word
+        threads = (
+            ("care", person, None, (SELF, *BESIDE, "therapist_a")),
+            ("therapist", person, None, (SELF, "therapist_a")),
+            ("alone", person, couple, (SELF, "couples_therapist")),
+            ("couple", None, couple, both),
+        )
+        for name, subject, of, readers in threads:
+            tables.Message.objects.create(
+                clinic=self.cast.clinic, kind=f"message.{name}", subject=subject, couple=of,
+                author=self.cast.couples_therapist if of else self.therapist, text=word(f"message {name}", *readers),
+            )  # fmt: skip
+        place = word("appointment", SELF, *BESIDE, "therapist_a", *OFFICE)
+        row = tables.Appointment.objects.create(
+            clinic=self.cast.clinic, subject=person, author=self.therapist, kind="integration",
+            staff=self.therapist, at=self.now + 3 * DAY, place=place,
+        )  # fmt: skip
+        self.keep("appointment", row)
 
     def old_work(self) -> None:
         """What the couple that parted left: one summary both had read, one that only one of them had."""
@@ -559,6 +640,12 @@ class _Layer:
             "ProgressNote", therapist, old, session=meeting, modality="eft", focus=word("old focus")
         )
         self.keep("note of old couple", note)
+        drawn = {"a": {"trigger": word("old cycle")}}
+        self.keep("cycle of old couple", self.ours("CycleMap", therapist, old, number=1, map=drawn))
+        told = self.ours(
+            "IndividualContact", therapist, old, subject=self.chart.person, at=at, text=word("old alone")
+        )
+        self.keep("said alone of old couple", told)
         for name, readers in (
             ("read by both", (self.chart.person, self.chart.ex)),
             ("read by one", (self.chart.person,)),
@@ -568,6 +655,8 @@ class _Layer:
             for reader in readers:
                 self.ours("Receipt", reader, old, item_kind="couple.shared", item_id=summary.id)
         self.keep("exercise old", self.ours("ExerciseGiven", therapist, old, exercise="one_thank_you_a_day"))
+        self.keep("promise old", self.ours("CoupleAgreement", self.chart.ex, old, kind="other", words="x"))
+        self.keep("sign old", self.ours("WarningSign", self.chart.ex, old, words="x"))
         signed = self.ours(
             "DisclosureAgreement",
             therapist,

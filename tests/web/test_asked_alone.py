@@ -17,7 +17,7 @@ from bothwell.integration import session_actions
 from bothwell.models import AuditEntry, CoupleHold, Person, Response
 from bothwell.privacy import door
 from bothwell.refusal import Refused
-from bothwell.web.live import viewer_of
+from bothwell.web.following import viewer_of
 from tests.cast import Cast, assign, client_for, make_cast, person
 from tests.conftest import LOGINS, loading
 from tests.enrolment.committed import committing

@@ -16,6 +16,9 @@ from bothwell.models import AuditEntry, Consent, ConsentText, Person, Receipt, R
 from bothwell.privacy import audit, door
 from bothwell.privacy.circles import Relation
 from bothwell.web import live
+from bothwell.web.ear import Ear
+from bothwell.web.room_news import id_at
+from bothwell.web.stream import News, Stream, event
 from tests.cast import Cast, client_for, make_cast, person
 from tests.conftest import loading
 from tests.room import open_bedside
@@ -154,20 +157,20 @@ def test_a_board_stays_silent_over_sessions_that_are_not_on_it(committed: None) 
     clinic, session = cast.clinic.id, bedside.session.id
 
     def said(who: Person, changed: set[UUID | None]) -> list[bytes] | None:
-        stream = live.Stream("board", clinic, who.id, "")
-        return stream.look({live.News.CHANGED}, changed)
+        stream = Stream("board", clinic, who.id, "")
+        return stream.look({News.CHANGED}, changed)
 
-    assert said(cast.nurse, {session}) == [live.event("changed")]
+    assert said(cast.nurse, {session}) == [event("changed")]
     assert said(other, {session}) == []
-    assert said(other, {session, None}) == [live.event("changed")]
+    assert said(other, {session, None}) == [event("changed")]
 
 
 def test_what_changed_reaches_the_stream_with_its_session() -> None:
-    ear, clinic, session = live.Ear(), live._id_at(1), live._id_at(2)
-    stream = live.Stream("board", clinic, live._id_at(3), "")
+    ear, clinic, session = Ear(), id_at(1), id_at(2)
+    stream = Stream("board", clinic, id_at(3), "")
     ear.add(stream)
     ear.hear(f"board:{clinic}:{session}")
-    assert (stream.waiting, stream.changed) == ({live.News.CHANGED}, {session})
+    assert (stream.waiting, stream.changed) == ({News.CHANGED}, {session})
     ear.hear(f"board:{clinic}")
     assert stream.changed == {session, None}
     ear.hear(f"board:{clinic}:nonsense")
@@ -176,17 +179,17 @@ def test_what_changed_reaches_the_stream_with_its_session() -> None:
 
 def test_news_that_says_nothing_is_not_even_a_sign_of_life(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(live, "PING_S", 0.3)
-    monkeypatch.setattr(live.Stream, "look", lambda self, news, changed: [])
+    monkeypatch.setattr(Stream, "look", lambda self, news, changed: [])
     sent: list[bytes] = []
 
     async def send(message: dict[str, object]) -> None:
         sent.append(message["body"])  # type: ignore[arg-type]
 
     async def talk() -> tuple[int, int]:
-        stream = live.Stream("person", live._id_at(1), live._id_at(1), "")
+        stream = Stream("person", id_at(1), id_at(1), "")
         talking = asyncio.ensure_future(live.Application()._talk(stream, send))
         await asyncio.sleep(0.1)
-        stream.tell(live.News.ACCESS)
+        stream.tell(News.ACCESS)
         await asyncio.sleep(0.1)
         at_once = len(sent)
         await asyncio.sleep(0.5)
