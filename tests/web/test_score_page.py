@@ -207,13 +207,15 @@ def test_a_week_not_done_is_no_fact_for_the_two(told: Desk) -> None:
 
 
 def test_an_agreement_stands_once_both_said_yes(told: Desk) -> None:
-    cast, key = told.cast, uuid4()
+    cast = told.cast
     with door.opened(cast.a.id):
-        agreement_actions.propose(by=cast.a, kind=Kind.NO_BIG_DECISIONS, days=2, words="", request_id=key)
+        agreement = agreement_actions.propose(
+            by=cast.a, kind=Kind.NO_BIG_DECISIONS, days=2, words="", request_id=uuid4()
+        )
     for who in (cast.a, cast.b):
         assert "no big decisions" not in seen(who)
     with door.opened(cast.b.id):
-        agreement_actions.answer(by=cast.b, agreement_id=key, said=Answer.YES)
+        agreement_actions.answer(by=cast.b, agreement_id=agreement.id, said=Answer.YES)
     for page in (seen(cast.a), seen(cast.b), desk_page(told)):
         assert "Agreed: no big decisions for 2 days after a session" in page
 

@@ -333,6 +333,11 @@ def test_without_a_login_there_is_only_the_public_page(cast: Cast) -> None:
     client = Client()
     for each in BEHIND:
         for answer in (client.get(each), client.post(each, {}), client.delete(each), client.options(each)):
+            if each.startswith(
+                "/calendar/"
+            ):  # a telephone's calendar has no login: its secret is its address
+                assert answer.status_code in (404, 405), each
+                continue
             assert answer.status_code == 302 or each == "/", each
             assert each == "/" or answer["Location"].startswith("/account/login/"), each
 
