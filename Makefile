@@ -23,7 +23,15 @@ serve: .venv/.running node_modules/.built pango ## open the clinic of BOTHWELL_H
 	@$(BIN)/bothwell serve
 
 test: install chromium pango ## run every test, those in a browser too
+ifeq ($(strip $(ARGS)),)
+	@# Side by side what shares nothing; alone what measures seconds or drives a browser.
+	@failed=0; \
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --ignore tests/browser --ignore tests/survival || failed=1; \
+	$(BIN)/python -m pytest tests/browser tests/survival || failed=1; \
+	exit $$failed
+else
 	$(BIN)/python -m pytest $(ARGS)
+endif
 
 check: install ## format, lint, templates, types, walls between the parts; then the tests
 	$(BIN)/ruff format --check .
