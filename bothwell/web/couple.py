@@ -114,7 +114,8 @@ def couple(request: HttpRequest, couple_id: UUID) -> HttpResponse:
 def _desk(request: HttpRequest, who: Person, pair: Couple, plan: PlanForm | None = None) -> HttpResponse:
     chart = read(pair, request.GET.get("a", ""), request.GET.get("b", ""))
     mirrored = request.GET.get("flat") != "1"
-    _log_view(who, chart)
+    if not request.htmx:  # type: ignore[attr-defined]  # a look that goes on is one look
+        _log_view(who, chart)
     actions.receive_all(by=who, versions=[word.row for word in chart.words])
     shown: Story = chart.picture()
     context = {

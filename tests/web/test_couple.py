@@ -100,6 +100,18 @@ def test_a_session_of_another_couple_is_not_found_under_this_one(plain: Desk) ->
     assert response.status_code == 404
 
 
+def test_an_open_desk_follows_what_is_given_and_taken_back(plain: Desk) -> None:
+    client, path = dana(plain), f"/couples/{plain.cast.couple.id}"
+    page = client.get(path).content.decode()
+    assert f'data-live="/live/person/{plain.cast.couples_therapist.id}" data-fragment="{path}"' in page
+    with loading():
+        before = AuditEntry.objects.filter(actor=plain.cast.couples_therapist, action="viewed").count()
+    assert client.get(path, HTTP_HX_REQUEST="true").status_code == 200
+    with loading():
+        after = AuditEntry.objects.filter(actor=plain.cast.couples_therapist, action="viewed").count()
+    assert after == before
+
+
 def test_each_partner_finds_the_look_in_their_own_log(told: Desk) -> None:
     page(told)
     for partner in (told.cast.a, told.cast.b):

@@ -1,5 +1,6 @@
-// A page that stays open follows what happens to it: on `changed` it asks for its own fragment again, on `gone` for the
-// whole page. It holds nothing of what it shows, and never replaces what is being typed in.
+// A page that stays open follows what happens to it: on `changed` it asks for its own fragment again, or for the part it
+// names of the whole page; on `gone` for the page. It holds nothing of what it shows, and never replaces what is being
+// typed in.
 for (const place of document.querySelectorAll("[data-live]")) follow(place);
 
 function follow(place) {
@@ -14,7 +15,7 @@ function follow(place) {
       return;
     }
     waits = false;
-    window.htmx.ajax("GET", place.dataset.fragment, { target: place, swap: "innerHTML" });
+    window.htmx.ajax("GET", place.dataset.fragment, { target: place, swap: "innerHTML", select: place.dataset.select });
   }
 
   stream.addEventListener("changed", refresh);
