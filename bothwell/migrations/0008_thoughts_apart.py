@@ -1,23 +1,9 @@
-"""What was answered about thoughts of not living, in the call after a session, lies apart: fewer may read it.
-
-What stood among the other answers is moved there. The owner of the tables sees no row of them while row-level security
-is forced, so it is not while the rows move; `policies.sql`, applied after every migration, forces it again in any case.
-"""
+"""What is answered about thoughts of not living, in the call after a session, lies apart: fewer may read it."""
 
 import bothwell.couples.models
 import django.db.models.deletion
 import django.utils.timezone
 from django.db import migrations, models
-
-MOVE = """
-alter table bothwell_nextdaycall no force row level security;
-insert into bothwell_nextdaythoughts (id, clinic_id, author_id, subject_id, couple_id, session_id, recorded_at, call_id, answer)
-select gen_random_uuid(), clinic_id, author_id, subject_id, couple_id, session_id, recorded_at, id, answers ->> 'thoughts'
-from bothwell_nextdaycall where jsonb_exists(answers, 'thoughts');
-update bothwell_nextdaycall set answers = answers - 'thoughts' where jsonb_exists(answers, 'thoughts');
-set constraints all immediate;
-alter table bothwell_nextdaycall force row level security;
-"""
 
 
 class Migration(migrations.Migration):
@@ -45,5 +31,4 @@ class Migration(migrations.Migration):
                 'abstract': False,
             },
         ),
-        migrations.RunSQL(MOVE, migrations.RunSQL.noop),
     ]

@@ -958,7 +958,7 @@ create policy seen on bothwell_auditentry for select to bothwell_viewer using (
              and (actor_id is null or actor_id <> all(array(select door.sheltered()))))
         or (subject_id is null and couple_id = any(array(select door.couples('access.couple')))
             and (actor_id is null or actor_id = (select door.me()) or actor_id <> all(array(select door.intimates()))))
-        or ((select door.everywhere('access')) and item_kind <> all(array['insight', 'intention'])
+        or ((select door.everywhere('access')) and item_kind <> all(array['insight', 'intention', 'message.care', 'message.therapist', 'message.alone', 'message.couple', 'cycle.node'])
             and (subject_id is null or subject_id <> all(array(select door.intimates())))
             and (couple_id is null or couple_id <> all(array(select door.own_couples()))))))
     or (sealed and subject_id = any(array(select door.subjects('access.sealed'))))));
@@ -1384,6 +1384,9 @@ begin
   update bothwell_consent set withdrawn_at = now()
   where withdrawn_at is null and release_to = 'couples_therapist'
     and subject_id in (select m.person_id from bothwell_membership m where m.couple_id = new.id);
+  -- Who knows the address of the other's calendar is not known.
+  update bothwell_calendarfeed set ended_at = now()
+  where ended_at is null and subject_id in (select m.person_id from bothwell_membership m where m.couple_id = new.id);
   return null;
 end $$;
 create trigger parted after update of parted_at on bothwell_couple for each row
@@ -1392,6 +1395,9 @@ create policy ended_with_the_couple on bothwell_couplesession for update to both
 create policy ended_with_the_couple on bothwell_consent for update to bothwell_rules using (withdrawn_at is null) with check (withdrawn_at is not null);
 grant select (id, clinic_id, couple_id, state, at), update (state) on bothwell_couplesession to bothwell_rules;
 grant update (withdrawn_at) on bothwell_consent to bothwell_rules;
+create policy ended_with_the_couple on bothwell_calendarfeed for update to bothwell_rules using (ended_at is null) with check (ended_at is not null);
+create policy for_the_rules on bothwell_calendarfeed for select to bothwell_rules using (true);
+grant select (subject_id, ended_at), update (ended_at) on bothwell_calendarfeed to bothwell_rules;
 
 -- Last, so that everything above exists: the functions belong to the role that may read what they need.
 do $$

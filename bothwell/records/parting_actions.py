@@ -82,18 +82,27 @@ def leave_it(*, by: Person, asked_id: UUID, words: str) -> PartingAnswer:
 
 @transaction.atomic
 def part(
-    *, by: Person, couple_id: UUID, reason: str, hold: Collection[UUID] = (), why_hold: str = ""
+    *,
+    by: Person,
+    couple_id: UUID,
+    reason: str,
+    hold: Collection[UUID] = (),
+    why_hold: str = "",
+    asked_id: UUID | None = None,
 ) -> Done:
     """The clinic records that the two have parted; from now on each has a record of their own.
 
     Open requests of either are answered by it, sessions that were planned are cancelled, and where the lead says
     so the records of one or both are kept as they are for a court. Everything between the two closes in the
-    same moment: grants and releases by row-level security, the common chart to every new entry.
+    same moment: grants and releases by row-level security, the common chart to every new entry. `asked_id`: the
+    request this answers; raises Stale if somebody has answered it otherwise.
     """
     couple = Couple.objects.filter(id=couple_id).first()
     if couple is None:
         raise Refused("There is no such couple here.")
     _must_care(by, couple_id)
+    if asked_id is not None:
+        _asked(asked_id)  # one that was answered meanwhile parts nobody
     # Before the parting: afterwards the couples therapist writes nothing of the two any more.
     answered = [_answer(by, one, is_confirmed=True, words="") for one in waiting().filter(couple=couple)]
     cancelled = _cancel_planned(by, couple)

@@ -150,9 +150,12 @@ class Application:
 
     async def _talk(self, stream: Stream, send: Send) -> None:
         stream.tell(News.CHANGED)
+        spoke_at_s = time.monotonic()
         while True:
+            # A sign of life is due so long after the last word: were it so long after the last look, it would tell of
+            # news that says nothing here.
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(stream.woken.wait(), PING_S)
+                await asyncio.wait_for(stream.woken.wait(), max(0.0, spoke_at_s + PING_S - time.monotonic()))
             news, stream.waiting = stream.waiting, set()
             changed, stream.changed = stream.changed, set()
             stream.woken.clear()
@@ -168,8 +171,8 @@ class Application:
             if said is None:
                 await _say(send, event("gone"), more=False)
                 return
-            # A sign of life comes with silence only: after news that says nothing here it would be news itself.
-            if said or not news:
+            if said or time.monotonic() >= spoke_at_s + PING_S:
+                spoke_at_s = time.monotonic()
                 await _say(send, b"".join(said) or b": ping\n\n")
             if stream.has_more:
                 stream.tell(News.READINGS)

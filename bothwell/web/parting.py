@@ -152,6 +152,7 @@ def _answered(request: HttpRequest, who: Person, asked: PartingRequest, form: An
                 reason=given["words"],
                 hold=[UUID(key) for key in given.get("hold", [])],
                 why_hold=given.get("why_hold", ""),
+                asked_id=asked.id,
             )
         else:
             parting_actions.leave_it(by=who, asked_id=asked.id, words=given["words"])

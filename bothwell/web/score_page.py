@@ -165,7 +165,7 @@ def ours_pdf(request: HttpRequest) -> HttpResponse:
         "score": context["wide"],
         "plain": True,
     }
-    made = _pdf(request, words, reverse("score"), "how-we-got-here.pdf")
+    made = _pdf(request, words, reverse("score"), "notes.pdf")
     if made.status_code == OK:
         audit.log("exported", by=who, subject=who, couple=around.couple, item_kind=SHARED)
     return made
