@@ -114,7 +114,8 @@ def couple(request: HttpRequest, couple_id: UUID) -> HttpResponse:
 def _desk(request: HttpRequest, who: Person, pair: Couple, plan: PlanForm | None = None) -> HttpResponse:
     chart = read(pair, request.GET.get("a", ""), request.GET.get("b", ""))
     mirrored = request.GET.get("flat") != "1"
-    if not request.htmx:  # type: ignore[attr-defined]  # a look that goes on is one look
+    is_living = bool(request.htmx)  # type: ignore[attr-defined]
+    if not is_living:  # a look that goes on is one look
         _log_view(who, chart)
     actions.receive_all(by=who, versions=[word.row for word in chart.words])
     shown: Story = chart.picture()
@@ -129,7 +130,8 @@ def _desk(request: HttpRequest, who: Person, pair: Couple, plan: PlanForm | None
         "hold": actions.hold_on(who, pair),
         "pause": pause_actions.pause_of(pair),
     }
-    return render(request, "couple/page.html", context, status=status_of(plan))
+    page = "couple/page.html#living" if is_living else "couple/page.html"
+    return render(request, page, context, status=status_of(plan))
 
 
 def _other_way(request: HttpRequest, mirrored: bool) -> str:

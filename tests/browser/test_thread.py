@@ -638,6 +638,7 @@ def a_couples_session_is_planned_and_recorded(walk: Walk) -> None:
     page.locator("#id_summary").fill(SUMMARY)
     page.get_by_role("button", name="Record the session").click()
     _said(page, "Recorded. What you wrote for both")
+    page.locator("a.own-door").click()
     page.locator("#id_process-text").fill(PROCESS)
     page.get_by_role("button", name="Keep for me alone").click()
     _said(page, "Kept, for you alone.")
@@ -654,11 +655,14 @@ def both_find_what_is_theirs(walk: Walk) -> None:
     for partner in (walk.a, walk.b):
         page = partner.go("/us")
         expect(page.get_by_text(SUMMARY)).to_be_visible()
-        expect(page.get_by_role("button", name="Done today")).to_be_visible()
+        expect(page.get_by_role("link", name=re.compile("^Done today"))).to_be_visible()
         for kept in (PROGRESS, PROCESS):
             expect(page.get_by_text(kept)).to_have_count(0)
-    walk.b.page.get_by_label("How was it?").fill("easier than I thought")
+    walk.b.page.get_by_role("link", name=re.compile("^Done today")).click()
+    walk.b.look()
+    walk.b.page.get_by_label("A word about it").fill("easier than I thought")
     walk.b.page.get_by_role("button", name="Done today").click()
+    _said(walk.b.page, "Kept, for both of you.")
     expect(walk.b.page.get_by_text("You did this today.")).to_be_visible()
     expect(walk.a.go("/us").get_by_text("easier than I thought")).to_be_visible()
 

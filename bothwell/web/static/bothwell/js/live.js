@@ -1,6 +1,5 @@
-// A page that stays open follows what happens to it: on `changed` it asks for its own fragment again, or for the part it
-// names of the whole page; on `gone` for the page. It holds nothing of what it shows, and never replaces what is being
-// typed in.
+// A page that stays open follows what happens to it: on `changed` it asks for its own fragment again, on `gone` for the
+// whole page. It holds nothing of what it shows, and never replaces what is being typed in.
 for (const place of document.querySelectorAll("[data-live]")) follow(place);
 
 function follow(place) {
@@ -15,7 +14,7 @@ function follow(place) {
       return;
     }
     waits = false;
-    window.htmx.ajax("GET", place.dataset.fragment, { target: place, swap: "innerHTML", select: place.dataset.select });
+    window.htmx.ajax("GET", place.dataset.fragment, { target: place, swap: "innerHTML" });
   }
 
   stream.addEventListener("changed", refresh);
