@@ -61,13 +61,29 @@ def session(request: HttpRequest, couple_id: UUID, session_id: UUID) -> HttpResp
     one, chart = session_of(pair, session_id), read(pair)
     if request.method == "GET":
         return _page(request, who, chart, one)
-    if one.state == CoupleSession.State.HELD:  # a second press of the button: the first one counted
-        return redirect("couple_session", couple_id=pair.id, session_id=one.id)
     form = RecordForm(request.POST, chart=chart)
-    if form.is_valid() and attempt(form, lambda: _record(who, one, form.cleaned_data)):
+    if one.state == CoupleSession.State.HELD:
+        if _is_kept(who, one, form):  # a second press of the button: the first one counted
+            return redirect("couple_session", couple_id=pair.id, session_id=one.id)
+        form.add_error(None, "This session is recorded already. What you wrote now was not kept.")
+    elif form.is_valid() and attempt(form, lambda: _record(who, one, form.cleaned_data)):
         messages.success(request, "Recorded. What you wrote for both is on their pages now.")
         return redirect("couple_session", couple_id=pair.id, session_id=one.id)
     return _page(request, who, chart, one, record=form)
+
+
+def _is_kept(who: Person, one: CoupleSession, form: RecordForm) -> bool:
+    """Whether these very words are on record as one's own note."""
+    said = (form["text"].value() or "").replace("\r\n", "\n").strip()
+    notes = ProgressNote.objects.filter(session=one, author=who).values_list("text", flat=True)
+    return said in {text.replace("\r\n", "\n") for text in notes}
+
+
+def _left(form: RecordForm | None, is_drawn: bool) -> list[str]:
+    """What was typed into a note that cannot be kept here any more: shown, so that it can be copied."""
+    if form is None or is_drawn:
+        return []
+    return [words for name in ("focus", "text", "summary") if (words := (form[name].value() or "").strip())]
 
 
 def _record(who: Person, one: CoupleSession, cleaned: dict[str, Any]) -> CoupleSession:
@@ -93,6 +109,9 @@ def _page(request: HttpRequest, who: Person, chart: Chart, one: CoupleSession, *
         "session": one,
         **_written(chart, one),
         "record": bound.get("record") or _new_note(chart, one),
+        "left": _left(
+            bound.get("record"), one.state == CoupleSession.State.PLANNED and chart.couple.is_together
+        ),
         "move": bound.get("move")
         or PlanForm(initial={"at": one.at, "minutes": one.minutes, "place": one.place}),
         "summary_form": bound.get("summary_form") or TextForm(prefix="summary"),

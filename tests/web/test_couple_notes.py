@@ -102,6 +102,19 @@ def test_a_wrong_answer_is_said_at_its_place_and_every_word_stays(plain: Desk) -
         assert not ProgressNote.objects.exists()
 
 
+def test_a_note_that_comes_second_is_shown_to_be_copied_and_the_same_one_counts_once(plain: Desk) -> None:
+    path = f"/sessions/{plain.session(-0.01).id}"
+    assert post(plain, path, **NOTE, **EFT)[0] == 302
+    assert post(plain, path, **NOTE, **EFT)[0] == 302
+    status, text = post(plain, path, **{**NOTE, "text": "Something else they said."}, **EFT)
+    assert status == 422
+    assert "recorded already" in text and "Something else they said." in text
+    other = plain.session(0.01)
+    assert post(plain, f"/sessions/{other.id}/cancel")[0] == 302
+    status, text = post(plain, f"/sessions/{other.id}", **{**NOTE, "text": "They came all the same."}, **EFT)
+    assert status == 422 and "They came all the same." in text
+
+
 def test_the_next_note_begins_where_the_last_one_stood(plain: Desk) -> None:
     post(plain, f"/sessions/{plain.session(-7).id}", **NOTE, **EFT)
     text = look(plain, f"/sessions/{plain.session(-0.01).id}")
