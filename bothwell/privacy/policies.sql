@@ -275,6 +275,12 @@ create function door.held_couples() returns table (role text, couple uuid) langu
                     and n.person_id in (select door.intimates()))
 $$;
 
+-- Of a couple in the viewer's care: whose words stay off what is made for both. Never to be shown to anybody.
+create function door.withheld(of_couple uuid) returns setof uuid language sql stable security definer set search_path = public as $$
+  select s.subject_id from bothwell_shelter s join bothwell_membership m on m.person_id = s.subject_id and m.couple_id = of_couple
+  where s.until is null and of_couple in (select h.couple from door.held_couples() h)
+$$;
+
 ------------------------------------------------------------------------------------------------ the leaves: reading
 -- People whose items of this kind the viewer sees by relation, release, dosing day or break-glass.
 create function door.subjects(wanted text) returns setof uuid language plpgsql stable security definer set search_path = public as $$

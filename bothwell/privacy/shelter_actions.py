@@ -82,3 +82,10 @@ def hidden_from_me() -> frozenset[UUID]:
     with connection.cursor() as cursor:
         cursor.execute("select door.sheltered()")
         return frozenset(key for (key,) in cursor.fetchall())
+
+
+def withheld(couple_id: UUID) -> frozenset[UUID]:
+    """Of a couple in one's care: whose words stay off a sheet that both will read. For leaving out, never to be shown."""
+    with connection.cursor() as cursor:
+        cursor.execute("select door.withheld(%s)", [couple_id])
+        return frozenset(key for (key,) in cursor.fetchall())

@@ -25,6 +25,7 @@ from bothwell.integration.story import MEANS
 from bothwell.privacy import audit
 from bothwell.privacy.actions import propose_agreement
 from bothwell.privacy.models import Audience, ConsentText, DisclosureAgreement, Grant
+from bothwell.privacy.shelter_actions import withheld
 from bothwell.refusal import Refused
 from bothwell.web.asking import post_or_back, require
 from bothwell.web.couple_asking import attempt, status_of, therapist_and_couple
@@ -153,7 +154,7 @@ def _log_view(who: Person, chart: Chart) -> None:
 def for_both(request: HttpRequest, couple_id: UUID) -> HttpResponse:
     """One sheet for the couple: what is shared, and nothing that only one of them may see."""
     who, pair = therapist_and_couple(request, couple_id)
-    chart = read(pair)
+    chart = read(pair).without(withheld(pair.id))
     for voice in chart.voices:
         audit.viewed(who, subject=voice.person, couple=pair, what="couple.shared")
     words = [word for word in chart.words if word.brought.with_partner]

@@ -7,7 +7,7 @@ the story.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from decimal import Decimal
@@ -265,6 +265,15 @@ class Chart:
     def picture(self) -> score.Story:
         """Everything this therapist sees, on one time axis."""
         return self._story(self._voice(self.a), self._voice(self.b), self.words)
+
+    def without(self, withheld: Collection[UUID]) -> Chart:
+        """The chart without what these people gave, chose or did."""
+        return replace(
+            self,
+            words=[word for word in self.words if word.row.subject_id not in withheld],
+            given=[one for one in self.given if one.author_id not in withheld],
+            done=[one for one in self.done if one.author_id not in withheld],
+        )
 
     def picture_for_both(self) -> score.Story:
         """What both partners may see: the stave between them. Neither line, no dosing, no words but those

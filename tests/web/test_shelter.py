@@ -83,6 +83,15 @@ def keep(who: Any) -> bytes:
 # ── as if nothing had been given ──────────────────────────────────────────────────────────────────────────
 
 
+def test_the_sheet_for_both_holds_nothing_a_sheltered_person_gave(cast: Cast) -> None:
+    gives(cast)
+    dana, path = client_for(cast.couples_therapist), f"/couples/{cast.couple.id}"
+    assert b"zqleak" in dana.get(f"{path}/for-both").content
+    keep(cast.a)
+    assert b"zqleak" not in dana.get(f"{path}/for-both").content
+    assert b"zqleak" in dana.get(path).content
+
+
 @pytest.mark.parametrize("was_read", [False, True])
 def test_every_page_of_the_partner_is_as_if_nothing_had_ever_been_given(cast: Cast, was_read: bool) -> None:
     with loading():
