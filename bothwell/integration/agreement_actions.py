@@ -12,7 +12,7 @@ from bothwell.integration import agreements as rules
 from bothwell.integration.doing_actions import SHARED, own_couple
 from bothwell.integration.models import AgreementAnswer, CoupleAgreement
 from bothwell.privacy import audit
-from bothwell.privacy.actions import tell_couple
+from bothwell.privacy.actions import kept_first, tell_couple
 from bothwell.refusal import Refused
 
 
@@ -50,7 +50,8 @@ def propose(
         days=days if is_quiet else None,
         words="" if is_quiet else words.strip(),
     )
-    row.save(force_insert=True)
+    if not kept_first(row):
+        return CoupleAgreement.objects.get(id=key)
     audit.log("proposed an agreement", by=by, couple=couple, item_kind=SHARED, item_id=row.id)
     _answer(by, couple, row, rules.Answer.YES)
     tell_couple(couple)

@@ -14,6 +14,7 @@ from bothwell.couples.models import Couple, Membership, Person
 from bothwell.integration.models import IndividualContact
 from bothwell.integration.session_actions import check_length, must_be_theirs
 from bothwell.privacy import audit
+from bothwell.privacy.actions import kept_first
 from bothwell.privacy.models import DisclosureAgreement
 from bothwell.refusal import Refused, Stale
 
@@ -80,7 +81,8 @@ def record_contact(
         by_telephone=by_telephone,
         text=text.strip(),
     )
-    row.save(force_insert=True)
+    if not kept_first(row):
+        return IndividualContact.objects.get(id=key)
     _log("kept what one said alone", by, row)
     return row
 

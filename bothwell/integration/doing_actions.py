@@ -14,7 +14,7 @@ from bothwell.integration import checkins
 from bothwell.integration.library import exercise
 from bothwell.integration.models import CoupleCheckin, ExerciseDone, ExerciseGiven
 from bothwell.privacy import audit
-from bothwell.privacy.actions import couple_of, tell_couple
+from bothwell.privacy.actions import couple_of, kept_first, tell_couple
 from bothwell.refusal import Refused, Stale
 
 SHARED = "couple.shared"
@@ -80,8 +80,8 @@ def choose_exercise(*, by: Person, code: str, way: str, request_id: UUID) -> Exe
         return running
     given = ExerciseGiven(id=key, clinic_id=by.clinic_id, couple=couple, author=by, exercise=code, way=way)
     try:
-        with transaction.atomic():
-            given.save(force_insert=True)
+        if not kept_first(given):
+            return ExerciseGiven.objects.get(id=key)
     except ProgrammingError as error:  # row-level security refused the insert
         raise Refused("This cannot be chosen here. Your couples therapist can give it to you.") from error
     audit.log("chose an exercise", by=by, couple=couple, item_kind=SHARED, item_id=given.id, why=code)

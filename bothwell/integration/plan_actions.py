@@ -19,7 +19,7 @@ from bothwell.integration.models import CarePlanItem, PlanReview, SupportPlan, W
 from bothwell.integration.session_actions import PARTED, hold_on, is_therapist_of, plan_session
 from bothwell.later import tell
 from bothwell.privacy import audit
-from bothwell.privacy.actions import tell_couple
+from bothwell.privacy.actions import kept_first, tell_couple
 from bothwell.refusal import Refused, Stale
 
 LONGEST_PART = 500
@@ -125,7 +125,8 @@ def name_sign(*, by: Person, words: str, request_id: UUID) -> WarningSign:
     sign = WarningSign(
         id=key, clinic_id=by.clinic_id, couple=couple, subject=by, author=by, words=words.strip()
     )
-    sign.save(force_insert=True)
+    if not kept_first(sign):
+        return WarningSign.objects.get(id=key)
     audit.log("named a warning sign", by=by, subject=by, couple=couple, item_kind=SHARED, item_id=sign.id)
     tell_couple(couple)
     return sign
@@ -193,7 +194,8 @@ def look_back(
         words=support.review_words(look.words, look.next_step),
         next_on=look.next_on,
     )
-    row.save(force_insert=True)
+    if not kept_first(row):
+        return PlanReview.objects.get(id=key)
     audit.log("looked back at the plan", by=by, couple=couple, item_kind=SHARED, item_id=row.id)
     tell_couple(couple)
     return row

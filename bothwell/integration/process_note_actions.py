@@ -18,6 +18,7 @@ from bothwell.integration.models import CoupleSession, ProcessNote
 from bothwell.integration.process_notes import KIND, NONCE_BYTES, CannotOpen, seal, unseal
 from bothwell.integration.session_actions import check_length, is_therapist_of
 from bothwell.privacy import audit
+from bothwell.privacy.actions import kept_first
 from bothwell.refusal import Refused
 
 NO_KEY = (
@@ -61,7 +62,8 @@ def write_process_note(
         session_id=session_id,
         sealed=_sealed(text.strip(), request_id, by.id),
     )
-    note.save(force_insert=True)
+    if not kept_first(note):
+        return ProcessNote.objects.get(id=request_id)
     # The log says that something of one's own was written, never about which session nor a word of it.
     audit.log("wrote a process note", by=by, couple=couple, item_kind=KIND, item_id=note.id)
     return note

@@ -29,7 +29,7 @@ from bothwell.integration.models import (
     SharedSummary,
 )
 from bothwell.privacy import audit
-from bothwell.privacy.actions import receive, tell_couple
+from bothwell.privacy.actions import kept_first, receive, tell_couple
 from bothwell.privacy.models import Receipt
 from bothwell.refusal import Refused, Stale
 
@@ -318,7 +318,8 @@ def write_summary(*, by: Person, session_id: UUID, text: str, request_id: UUID) 
     summary = SharedSummary(
         id=request_id, clinic_id=by.clinic_id, couple=couple, author=by, session=session, text=text.strip()
     )
-    summary.save(force_insert=True)
+    if not kept_first(summary):
+        return SharedSummary.objects.get(id=request_id)
     audit.log("wrote a shared summary", by=by, couple=couple, item_kind=SHARED, item_id=summary.id)
     tell_couple(couple)
     return summary
@@ -366,7 +367,8 @@ def give_exercise(
         until=until,
         way=way,
     )
-    given.save(force_insert=True)
+    if not kept_first(given):
+        return ExerciseGiven.objects.get(id=request_id)
     audit.log("gave an exercise", by=by, couple=couple, item_kind=SHARED, item_id=given.id, why=code)
     tell_couple(couple)
     return given

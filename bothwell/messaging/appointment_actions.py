@@ -18,6 +18,7 @@ from bothwell.messaging.coming_actions import is_free_for
 from bothwell.messaging.models import Appointment
 from bothwell.messaging.threads import CARE_ROLES
 from bothwell.privacy import audit
+from bothwell.privacy.actions import kept_first
 from bothwell.refusal import Refused, Stale
 
 OFFICE = (Role.LEAD, Role.COORDINATOR)
@@ -58,7 +59,7 @@ def make(
     if kept := Appointment.objects.filter(id=key, subject=person).first():
         return kept
     staff = _staff(by, person, staff_id)
-    _must_fit(person, staff, at, minutes)
+    _must_fit(person, staff, at, minutes, key)
     row = Appointment(
         id=key,
         clinic_id=by.clinic_id,
@@ -72,8 +73,8 @@ def make(
         is_video=is_video,
     )
     try:
-        with transaction.atomic():
-            row.save(force_insert=True)
+        if not kept_first(row):
+            return Appointment.objects.get(id=key)
     except (IntegrityError, ProgrammingError) as error:
         raise Refused("This was not kept. Open the page again, and make it from there.") from error
     _say("made an appointment", by, row)

@@ -20,7 +20,7 @@ from bothwell.messaging import threads as rules
 from bothwell.messaging.models import Message
 from bothwell.messaging.threads import Circle, Thread
 from bothwell.privacy import audit
-from bothwell.privacy.actions import agreement_in_force, couple_of, tell_couple
+from bothwell.privacy.actions import agreement_in_force, couple_of, kept_first, tell_couple
 from bothwell.privacy.models import DisclosureAgreement, Receipt
 from bothwell.refusal import Refused, Stale
 
@@ -187,8 +187,8 @@ def send(
         agreement=agreement,
     )
     try:
-        with transaction.atomic():
-            row.save(force_insert=True)
+        if not kept_first(row):
+            return messages_in(thread).get(id=request_id)
     except (IntegrityError, ProgrammingError) as error:
         raise Refused("This was not sent. Open the page again, and send it from there.") from error
     _log("wrote a message", by, thread, row.id)

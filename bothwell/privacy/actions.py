@@ -25,6 +25,7 @@ from bothwell.privacy.models import (
     DisclosureAgreement,
     DisclosureSignature,
     Grant,
+    Private,
     Receipt,
     ReleaseClass,
 )
@@ -370,3 +371,15 @@ def _members(couple: Couple | None) -> list[Person]:
         if couple
         else []
     )
+
+
+def kept_first(row: Private) -> bool:
+    """Insert a row that its form named; false if a second press of the same form came first, and its row stands."""
+    try:
+        with transaction.atomic():
+            row.save(force_insert=True)
+    except IntegrityError:
+        if type(row)._default_manager.filter(pk=row.pk, author=row.author).exists():
+            return False
+        raise
+    return True

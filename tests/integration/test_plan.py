@@ -4,6 +4,7 @@ from datetime import date, timedelta
 from uuid import UUID, uuid4
 
 import pytest
+from django.db import IntegrityError
 from django.utils import timezone
 
 from bothwell.integration import plan_actions as actions
@@ -18,6 +19,7 @@ from bothwell.models import (
     WarningSign,
 )
 from bothwell.privacy import door
+from bothwell.privacy.actions import kept_first
 from bothwell.refusal import Refused, Stale
 from tests.cast import Cast, make_cast
 from tests.conftest import loading
@@ -213,3 +215,18 @@ def test_what_cannot_be_kept_is_refused(cast: Cast) -> None:
     for said in ({"words": " "}, {"words": "x" * 501}, {"part": "money"}):
         with pytest.raises(Refused):
             add(cast.a, cast.a, **said)
+
+
+def test_a_second_press_finds_what_the_first_kept_and_nobody_elses(cast: Cast) -> None:
+    key = uuid4()
+
+    def sign(by: Person) -> WarningSign:
+        about = {"clinic_id": by.clinic_id, "couple": cast.couple, "subject": by, "author": by}
+        return WarningSign(id=key, words="We stop asking.", **about)
+
+    with door.opened(cast.a.id):
+        assert kept_first(sign(cast.a))
+        assert not kept_first(sign(cast.a))
+        assert WarningSign.objects.count() == 1
+    with door.opened(cast.b.id), pytest.raises(IntegrityError):
+        kept_first(sign(cast.b))
