@@ -283,7 +283,7 @@ def test_a_form_sent_too_late_leads_back_to_its_page(cast: Cast, came_from: str,
     idle(client, settings.IDLE_LOCK_SECONDS + 5)
     answer = client.post("/insights/new", {"text": "words"}, headers={"Referer": came_from})
     assert answer["Location"] == f"/account/login/?next={back_to}&idle=1"
-    assert "is kept" in client.get(answer["Location"]).content.decode()
+    assert "are kept" in client.get(answer["Location"]).content.decode()
     again = client.post("/insights/new", {"text": "words"}, headers={"Referer": came_from})
     assert again["Location"] == f"/account/login/?next={back_to}"
 
