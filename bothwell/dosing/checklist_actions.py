@@ -17,8 +17,7 @@ from bothwell.couples.models import Person, Role, StaffRole, open_at
 from bothwell.dosing import gates as gating
 from bothwell.dosing.models import DosingSession, GateCheck
 from bothwell.dosing.session_actions import about, held, must_be_open, must_chart, tell_all
-from bothwell.pathway import actions as pathway
-from bothwell.pathway import steps
+from bothwell.pathway import decision_actions, rights_actions, steps
 from bothwell.privacy import audit
 from bothwell.privacy.actions import reaffirm
 from bothwell.refusal import Refused
@@ -103,7 +102,7 @@ def _changed(is_changed: bool, what: str) -> dict[str, Any]:
 
 
 def _seen(by: Person, session: DosingSession) -> bool:
-    if steps.Role.PRESCRIBER not in pathway.roles_towards(by, session.subject_id, session.couple_id):
+    if steps.Role.PRESCRIBER not in rights_actions.roles_towards(by, session.subject_id, session.couple_id):
         raise Refused("Only the prescriber can say that they have seen it.")
     return True
 
@@ -161,7 +160,7 @@ def _fasted(value: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _override(by: Person, session: DosingSession, value: str) -> str:
-    if steps.Role.PRESCRIBER not in pathway.roles_towards(by, session.subject_id, session.couple_id):
+    if steps.Role.PRESCRIBER not in rights_actions.roles_towards(by, session.subject_id, session.couple_id):
         raise Refused("Only the prescriber may decide to go on above the hold limit.")
     if len(value.strip()) < 10:
         raise Refused("Write the reason in a sentence; it stands in the record.")
@@ -169,7 +168,7 @@ def _override(by: Person, session: DosingSession, value: str) -> str:
 
 
 def _reaffirm(by: Person, session: DosingSession) -> None:
-    consent = pathway.consent_in_force(session.course)
+    consent = decision_actions.consent_in_force(session.course)
     if consent is None:
         raise Refused("There is no signed treatment consent for this route to reaffirm.")
     zone = ZoneInfo(session.clinic.timezone)

@@ -26,8 +26,7 @@ from bothwell.instruments.instrument import Instrument
 from bothwell.instruments.models import Response, SafetyFlag
 from bothwell.instruments.safety_actions import SUICIDE
 from bothwell.instruments.scoring import watched
-from bothwell.pathway import actions as pathway
-from bothwell.pathway import steps
+from bothwell.pathway import course_actions, decision_actions, protocol_actions, steps, workup_actions
 from bothwell.pathway.eligibility import Pressure
 from bothwell.pathway.models import Course
 from bothwell.pathway.schema import Route
@@ -46,7 +45,7 @@ def before(
     # What was answered on another day, or after the time of the dose, was not answered before it.
     today = day_began_at(session, now)
     checks = {name: row for name, row in checks_of(session).items() if today <= row.recorded_at <= now}
-    decision = pathway.decision_of(course)
+    decision = decision_actions.decision_of(course)
     signed = {s.signs_as for s in decision.signatures.all() if s.verdict == "proceed"} if decision else set()
     consents = Consent.objects.filter(
         subject_id=session.subject_id, withdrawn_at__isnull=True, text__kind="treatment"
@@ -59,7 +58,7 @@ def before(
         now=now,
         day_began_at=day_began_at(session, now),
         route=Route(course.route) if course.route else Route.IV,
-        course=pathway.state_of(course),
+        course=course_actions.state_of(course),
         protocol_signed_at=course.protocol.signed_at,
         decision_signed_by=frozenset(steps.Role(role) for role in signed),
         consents_needed=frozenset({f"treatment:{course.route}"}),
@@ -120,7 +119,9 @@ def _is_prescriber_of(session: DosingSession, person_id: UUID | None) -> bool:
 def _pregnancy(session: DosingSession) -> dict[str, Any]:
     """What the work-up says, and the newest test, whether it stands there or was made at a session."""
     facts = [
-        one for one in pathway.facts_of(session.subject_id) if one.code in ("pregnancy_possible", "pregnant")
+        one
+        for one in workup_actions.facts_of(session.subject_id)
+        if one.code in ("pregnancy_possible", "pregnant")
     ]
     newest = {one.code: one for one in facts}  # oldest first
     possible = newest.get("pregnancy_possible")
@@ -219,7 +220,7 @@ def _order_check(course: Course, row: Order | None, weight_kg: Decimal | None) -
     if row is None:
         return None
     return ordering.check_dose(
-        pathway.protocol_of(course.protocol),
+        protocol_actions.protocol_of(course.protocol),
         route=Route(row.route),
         dose_mg=row.dose_mg,
         weight_kg=weight_kg or row.weight_kg,
@@ -255,5 +256,5 @@ def gates_of(
 ) -> list[gating.GateResult]:
     """Every gate before a dose, passed or not, with its reason."""
     return gating.gates(
-        before(session, pressures, saturation_at, now), pathway.protocol_of(session.course.protocol)
+        before(session, pressures, saturation_at, now), protocol_actions.protocol_of(session.course.protocol)
     )

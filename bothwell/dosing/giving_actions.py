@@ -29,8 +29,7 @@ from bothwell.dosing.session_actions import (
     session_of,
     tell_all,
 )
-from bothwell.pathway import actions as pathway
-from bothwell.pathway import steps
+from bothwell.pathway import course_actions, protocol_actions, steps
 from bothwell.pathway.eligibility import Pressure
 from bothwell.pathway.schema import Route
 from bothwell.privacy import audit
@@ -86,7 +85,7 @@ def start(
     if session.course.phase == steps.Phase.PREPARATION:
         # The gates just passed say more than the preparation did: escort, fasting, antiemetic as they are
         # today. That this dose was given is known here; other sessions may stand later in the calendar.
-        pathway.take_step(
+        course_actions.take_step(
             by=by,
             course_id=session.course_id,
             kind=steps.Kind.ADVANCE,
@@ -116,7 +115,7 @@ def _first(session: DosingSession, ordered: Order) -> tuple[Administration.Event
     """What is charted with the start: an infusion begun, one device of several, or the whole dose (mg)."""
     if ordered.minutes:
         return Administration.Event.START, ordered.dose_mg
-    plan = pathway.protocol_of(session.course.protocol).routes.get(Route(ordered.route))
+    plan = protocol_actions.protocol_of(session.course.protocol).routes.get(Route(ordered.route))
     if plan and plan.dose.mg_per_device:
         return Administration.Event.DOSE, plan.dose.mg_per_device.value
     return Administration.Event.GIVEN, ordered.dose_mg
@@ -325,7 +324,7 @@ def parts_of(
     if ordered.route == Route.SL:
         began = [one for one in rows if one.event == "given" and one.at == session.started_at]
         return flowsheet.held_in_mouth(rows, session.started_at, now) if began else None
-    plan = pathway.protocol_of(session.course.protocol).routes.get(Route(ordered.route))
+    plan = protocol_actions.protocol_of(session.course.protocol).routes.get(Route(ordered.route))
     of = ordering.devices(plan.dose, ordered.dose_mg) if plan else None
     if not plan or not of:
         return None

@@ -24,8 +24,7 @@ from bothwell.dosing.session_actions import (
     session_of,
     tell_all,
 )
-from bothwell.pathway import actions as pathway
-from bothwell.pathway import steps
+from bothwell.pathway import course_actions, protocol_actions, rights_actions, steps
 from bothwell.pathway.models import Course
 from bothwell.privacy import audit
 from bothwell.refusal import Refused
@@ -35,7 +34,7 @@ def discharge_criteria(
     session: DosingSession, condition: discharging.Condition
 ) -> list[discharging.Criterion]:
     """Every criterion of the signed protocol for going home, met or not."""
-    return discharging.criteria(condition, pathway.protocol_of(session.course.protocol))
+    return discharging.criteria(condition, protocol_actions.protocol_of(session.course.protocol))
 
 
 @transaction.atomic
@@ -102,11 +101,11 @@ def _end(
     audit.log(outcome, by=by, subject=session.subject_id, item_kind="dosing.flowsheet", item_id=session.id)
     course = Course.objects.get(id=session.course_id)
     if course.state == steps.State.ACTIVE and outcome == "turned_back":
-        pathway.take_step(
+        course_actions.take_step(
             by=by, course_id=course.id, kind=steps.Kind.STEP_BACK, why=reason, also_met=("no_dose_given",)
         )
     elif course.state == steps.State.ACTIVE and course.phase == steps.Phase.DOSING_SERIES:
-        pathway.take_step(
+        course_actions.take_step(
             by=by,
             course_id=course.id,
             kind=steps.Kind.ADVANCE,
@@ -121,7 +120,7 @@ def _end(
 def summarise(*, by: Person, session_id: UUID, text: str, request_id: UUID | None = None) -> SessionSummary:
     """How it went, in a few sentences for the care team and the person; a later one stands beside it."""
     session = session_of(session_id)
-    if not pathway.roles_towards(by, session.subject_id, session.couple_id) & SUMMARISE:
+    if not rights_actions.roles_towards(by, session.subject_id, session.couple_id) & SUMMARISE:
         raise Refused("This is written by the person's nurse, prescriber or individual therapist.")
     earlier = SessionSummary.objects.filter(session=session, request_id=request_id).first()
     if request_id and earlier:

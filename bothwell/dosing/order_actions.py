@@ -13,8 +13,7 @@ from django.utils import timezone
 from bothwell.couples.models import Person, Role, StaffRole, open_at
 from bothwell.dosing import order as ordering
 from bothwell.dosing.models import Administration, DosingSession, Order
-from bothwell.pathway import actions as pathway
-from bothwell.pathway import steps
+from bothwell.pathway import protocol_actions, rights_actions, steps
 from bothwell.pathway.models import Course
 from bothwell.pathway.schema import Route
 from bothwell.privacy import audit
@@ -44,14 +43,16 @@ def order(
     """
     if request_id and (kept := Order.objects.filter(id=request_id, author=by).first()):
         return kept
-    if steps.Role.PRESCRIBER not in pathway.roles_towards(by, pathway.subject_of(course), course.couple_id):
+    if steps.Role.PRESCRIBER not in rights_actions.roles_towards(
+        by, rights_actions.subject_of(course), course.couple_id
+    ):
         raise Refused("Only the prescriber signs an order.")
     if not course.route:
         raise Refused("The joint decision names the route; there is none yet.")
     if bag_ml is not None and not (minutes and bag_ml > 0):
         raise Refused("A bag has a volume above 0 mL, and belongs to an infusion of so many minutes.")
     check = ordering.check_dose(
-        pathway.protocol_of(course.protocol),
+        protocol_actions.protocol_of(course.protocol),
         route=Route(course.route),
         dose_mg=dose_mg,
         weight_kg=weight_kg,

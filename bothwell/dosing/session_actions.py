@@ -14,8 +14,7 @@ from django.db import IntegrityError, transaction
 from bothwell.couples.models import Person
 from bothwell.dosing.models import DosingSession
 from bothwell.later import tell
-from bothwell.pathway import actions as pathway
-from bothwell.pathway import steps
+from bothwell.pathway import rights_actions, steps
 from bothwell.refusal import Refused, Stale
 
 SENTENCES = {
@@ -70,7 +69,7 @@ def held(session_id: UUID) -> DosingSession:
 
 def may_chart(by: Person, session: DosingSession) -> bool:
     """Whether `by` is this person's nurse or prescriber now."""
-    return bool(pathway.roles_towards(by, session.subject_id, session.couple_id) & CHART)
+    return bool(rights_actions.roles_towards(by, session.subject_id, session.couple_id) & CHART)
 
 
 def must_chart(by: Person, session: DosingSession) -> None:

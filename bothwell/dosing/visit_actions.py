@@ -13,8 +13,7 @@ from bothwell.couples.models import Person, Room
 from bothwell.dosing.models import DosingSession
 from bothwell.dosing.session_actions import change, must_chart, session_of, tell_all
 from bothwell.later import later
-from bothwell.pathway import actions as pathway
-from bothwell.pathway import steps
+from bothwell.pathway import rights_actions, steps
 from bothwell.pathway.models import Course
 from bothwell.privacy import audit
 from bothwell.refusal import Refused, Stale
@@ -30,7 +29,7 @@ def schedule(
     if course.state != steps.State.ACTIVE:
         raise Refused(f"This course is {steps.words(course.state)}; nothing is scheduled in it.")
     session = DosingSession(
-        clinic_id=by.clinic_id, subject_id=pathway.subject_of(course), couple_id=course.couple_id, author=by,
+        clinic_id=by.clinic_id, subject_id=rights_actions.subject_of(course), couple_id=course.couple_id, author=by,
         course=course,
         number=course.sessions.exclude(outcome="cancelled").count() + 1, scheduled_at=at,
         room=room,

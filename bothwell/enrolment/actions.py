@@ -33,7 +33,7 @@ from bothwell.couples.models import (
 )
 from bothwell.enrolment import link
 from bothwell.later import later, tell
-from bothwell.pathway.actions import begin
+from bothwell.pathway.course_actions import begin
 from bothwell.privacy import audit, door
 from bothwell.privacy.models import Invitation, User
 from bothwell.refusal import Refused, Stale

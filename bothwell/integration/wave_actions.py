@@ -26,8 +26,8 @@ from bothwell.integration.models import CouplePause
 from bothwell.integration.waves import Anchors, Asking, Ended, Plan, Sent, Session
 from bothwell.later import later_all
 from bothwell.pathway import protocol as protocols
-from bothwell.pathway.actions import protocol_of
 from bothwell.pathway.models import Course, ProtocolVersion
+from bothwell.pathway.protocol_actions import protocol_of
 from bothwell.pathway.schema import Protocol, Reminding
 from bothwell.pathway.steps import Phase, State
 from bothwell.privacy import audit

@@ -23,7 +23,7 @@ from bothwell.monitoring.models import Alarm, AlarmEvent, Binding, Channel
 from bothwell.monitoring.months import Within, around, looked_for
 from bothwell.monitoring.vitals import format_number, pair_pressures
 from bothwell.monitoring.watch import SHOWN
-from bothwell.pathway import actions as pathway
+from bothwell.pathway import protocol_actions
 from bothwell.pathway.eligibility import Pressure
 from bothwell.pathway.protocol import Protocol, Route
 from bothwell.web.quieted import Quiet, off_or_paused
@@ -465,7 +465,7 @@ def _bedside(
     binding: Binding | None,
     given: Sequence[Administration],
 ) -> Bedside:
-    protocol = pathway.protocol_of(session.course.protocol)
+    protocol = protocol_actions.protocol_of(session.course.protocol)
     infused = giving_actions.infusion_of(session, now, given)
     parts = giving_actions.parts_of(session, now, given)
     plan = protocol.routes.get(Route(session.course.route)) if session.course.route else None

@@ -26,8 +26,8 @@ from bothwell.integration import plan_actions as actions
 from bothwell.integration.insights import listed
 from bothwell.integration.models import CarePlanItem, CoupleSession
 from bothwell.integration.pause_actions import pause_of
-from bothwell.pathway.actions import roles_towards
 from bothwell.pathway.models import Course
+from bothwell.pathway.rights_actions import roles_towards
 from bothwell.pathway.steps import Phase, State
 from bothwell.privacy.circles import READS
 from bothwell.refusal import Refused

@@ -38,8 +38,8 @@ from bothwell.couples.pairing import OnFile
 from bothwell.enrolment import actions
 from bothwell.messaging import video
 from bothwell.monitoring.models import Device
-from bothwell.pathway.actions import load_protocols, protocol_of, sign_protocol
 from bothwell.pathway.models import ProtocolVersion
+from bothwell.pathway.protocol_actions import load_protocols, protocol_of, sign_protocol
 from bothwell.privacy.actions import break_glass
 from bothwell.privacy.models import AuditEntry, BreakGlass, User
 from bothwell.refusal import Refused

@@ -12,7 +12,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import URLPattern, path
 from django.views.decorators.http import require_http_methods
 
-from bothwell.pathway.actions import sign_decision
+from bothwell.pathway.decision_actions import sign_decision
 from bothwell.pathway.models import DecisionSignature, JointDecision, Verdict
 from bothwell.refusal import Refused
 from bothwell.web.around import nearby

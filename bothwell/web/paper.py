@@ -24,7 +24,7 @@ from bothwell.instruments.catalogue import NoSuchInstrument
 from bothwell.instruments.instrument import Instrument
 from bothwell.instruments.models import Kind, Request, Response, SafetyFlag
 from bothwell.integration.insights import listed
-from bothwell.pathway.actions import roles_towards
+from bothwell.pathway.rights_actions import roles_towards
 from bothwell.privacy.circles import WRITES
 from bothwell.refusal import Refused
 from bothwell.web.asking import not_ones_own, require

@@ -33,8 +33,8 @@ from bothwell.couples.pairing import CareRole
 from bothwell.dosing.models import DosingSession
 from bothwell.enrolment import actions
 from bothwell.integration.session_actions import is_therapist_of
-from bothwell.pathway.actions import roles_towards
 from bothwell.pathway.models import Course
+from bothwell.pathway.rights_actions import roles_towards
 from bothwell.pathway.steps import Phase, State
 from bothwell.privacy import audit
 from bothwell.privacy.circles import READS, WRITES

@@ -24,7 +24,7 @@ from bothwell.monitoring import actions as monitoring
 from bothwell.monitoring.artefact_actions import mark_artefact
 from bothwell.monitoring.models import Alarm, Device, Sample
 from bothwell.monitoring.vitals import format_value
-from bothwell.pathway import actions as pathway
+from bothwell.pathway import rights_actions
 from bothwell.pathway.eligibility import Pressure
 from bothwell.pathway.protocol import Route
 from bothwell.privacy import audit
@@ -44,7 +44,7 @@ def bed_of(request: HttpRequest, session_id: UUID) -> Bed:
         "clinic", "subject", "room", "order__author", "course__protocol", "course__subject", "course__couple"
     )
     session = get_object_or_404(sessions.exclude(outcome="cancelled"), id=session_id)
-    roles = pathway.roles_towards(who, session.subject_id, session.couple_id)
+    roles = rights_actions.roles_towards(who, session.subject_id, session.couple_id)
     if not roles & session_actions.CHART:
         raise Http404
     return Bed(who, roles, bedside.gather([session], timezone.now())[session.id])

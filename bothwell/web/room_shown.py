@@ -21,7 +21,7 @@ from bothwell.dosing.models import Administration, DosingSession, GateCheck, Ord
 from bothwell.monitoring.models import Note, Sample
 from bothwell.monitoring.months import Within
 from bothwell.monitoring.vitals import format_number, format_value
-from bothwell.pathway import actions as pathway
+from bothwell.pathway import preparation_actions
 from bothwell.pathway.eligibility import Pressure
 from bothwell.pathway.protocol import Limits, Quantity, Route
 from bothwell.pathway.steps import Role as Towards
@@ -443,7 +443,9 @@ def check_form(bed: Bed, name: str, data: Any = None, auto_id: str = "id_%s") ->
         )
         if Towards.NURSE in bed.roles:
             form.initial["nurse"] = str(bed.who.id)
-    if isinstance(form, bedside_forms.Escorted) and (kept := pathway.preparation_of(bed.session.course)):
+    if isinstance(form, bedside_forms.Escorted) and (
+        kept := preparation_actions.preparation_of(bed.session.course)
+    ):
         form.initial.update(escort=kept.escort_name, phone=kept.escort_phone)
     return form
 

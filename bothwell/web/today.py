@@ -31,8 +31,7 @@ from bothwell.integration.prompts import Prompt, When, in_turn, is_day_after, sh
 from bothwell.integration.wave_actions import in_force
 from bothwell.messaging.coming_actions import What
 from bothwell.messaging.message_actions import has_new
-from bothwell.pathway import actions as pathway
-from bothwell.pathway import battery
+from bothwell.pathway import battery, decision_actions, preparation_actions, protocol_actions
 from bothwell.pathway.models import Course, DecisionSignature, JointDecision, Preparation
 from bothwell.pathway.schema import Wave
 from bothwell.pathway.steps import Phase, State
@@ -263,7 +262,7 @@ def _consenting(who: Person) -> list[Need]:
             READING_MINUTES,
         )
         for course in waiting
-        if pathway.consent_in_force(course) is None
+        if decision_actions.consent_in_force(course) is None
     ]
 
 
@@ -391,7 +390,7 @@ def prepare(request: HttpRequest) -> HttpResponse:
     if not form.is_valid():
         return _prepare(request, who, sessions[0], last, form, status=422)
     try:
-        pathway.prepare(
+        preparation_actions.prepare(
             by=who,
             course=sessions[0].course,
             escort_name=form.cleaned_data["escort_name"],
@@ -444,7 +443,12 @@ def _prepare(
 def _fasting(course: Course) -> dict[str, str] | None:
     """How long nothing to eat and to drink, in words, from the protocol of this very course."""
     plan = next(
-        (p for route, p in pathway.protocol_of(course.protocol).routes.items() if route == course.route), None
+        (
+            p
+            for route, p in protocol_actions.protocol_of(course.protocol).routes.items()
+            if route == course.route
+        ),
+        None,
     )
     if plan is None:
         return None

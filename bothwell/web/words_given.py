@@ -18,7 +18,7 @@ from bothwell.couples.models import Person, PersonKind, Role
 from bothwell.integration.actions import ITEM_KIND
 from bothwell.integration.models import InsightVersion
 from bothwell.integration.session_actions import receive_all
-from bothwell.pathway.actions import roles_towards
+from bothwell.pathway.rights_actions import roles_towards
 from bothwell.privacy.models import Audience, Grant, Receipt
 from bothwell.web.asking import not_ones_own, require
 from bothwell.web.people import frame_of

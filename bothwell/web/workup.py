@@ -27,7 +27,16 @@ from bothwell.couples.models import Membership, Person, PersonKind
 from bothwell.dosing import order as ordering
 from bothwell.dosing import order_actions, visit_actions
 from bothwell.instruments.models import SafetyFlag
-from bothwell.pathway import actions, eligibility, steps
+from bothwell.pathway import (
+    course_actions,
+    decision_actions,
+    eligibility,
+    preparation_actions,
+    protocol_actions,
+    rights_actions,
+    steps,
+    workup_actions,
+)
 from bothwell.pathway.facts import SPECS, Severity
 from bothwell.pathway.models import Course, DecisionSignature, HoldReason, JointDecision, MedicalFact, Verdict
 from bothwell.pathway.schema import Route, Status
@@ -118,11 +127,11 @@ class Desk:
 
     @cached_property
     def findings(self) -> list[eligibility.Finding]:
-        return actions.findings_of(self.course) if self.course and self.sees_medical else []
+        return workup_actions.findings_of(self.course) if self.course and self.sees_medical else []
 
     @cached_property
     def resolutions(self) -> list[eligibility.Resolution]:
-        return actions.resolutions_of(self.person.id) if self.sees_medical else []
+        return workup_actions.resolutions_of(self.person.id) if self.sees_medical else []
 
     @cached_property
     def clear(self) -> Any:
@@ -168,7 +177,7 @@ class Desk:
 
     @cached_property
     def met(self) -> frozenset[str]:
-        return actions.met_gates(self.course) if self.course else frozenset()
+        return course_actions.met_gates(self.course) if self.course else frozenset()
 
     def open_steps(self) -> list[dict[str, Any]]:
         """The steps this viewer could ask for, each gate with whether a row proves it or somebody vouches for
@@ -176,12 +185,13 @@ class Desk:
         """
         if self.course is None:
             return []
-        own = actions.protocol_of(self.course.protocol).also_needs(steps.Phase(self.course.phase))
-        attestable = actions.attestable(self.course)
+        own = protocol_actions.protocol_of(self.course.protocol).also_needs(steps.Phase(self.course.phase))
+        attestable = course_actions.attestable(self.course)
         asked = self.bound.get("step")
         rows = []
         for way in sorted(
-            actions.open_steps(self.course, self.viewer), key=lambda way: way.event != steps.Kind.ADVANCE
+            course_actions.open_steps(self.course, self.viewer),
+            key=lambda way: way.event != steps.Kind.ADVANCE,
         ):
             names = dict.fromkeys((*way.gates, *(own if way.event is steps.Kind.ADVANCE else ())))
             is_asked = asked is not None and (asked.data.get("kind"), asked.data.get("to")) == (
@@ -196,7 +206,7 @@ class Desk:
                     "gates": [
                         {
                             "name": name,
-                            "words": actions.gate_words(self.course, name),
+                            "words": course_actions.gate_words(self.course, name),
                             "met": name in self.met,
                             "attest": name in attestable,
                             "ticked": name in ticked,
@@ -225,7 +235,7 @@ class Desk:
 
     @cached_property
     def decision(self) -> JointDecision | None:
-        return actions.decision_of(self.course) if self.course else None
+        return decision_actions.decision_of(self.course) if self.course else None
 
     @cached_property
     def signatures(self) -> list[tuple[str, DecisionSignature | None]]:
@@ -250,7 +260,7 @@ class Desk:
             and self.course.state == steps.State.ACTIVE
             and signing
             and signing[0] not in signed
-            and not actions.is_decided(self.decision)
+            and not decision_actions.is_decided(self.decision)
         )
 
     @property
@@ -316,7 +326,7 @@ def cared_for(request: HttpRequest, person_id: UUID) -> Care:
     person = get_object_or_404(Person, id=person_id, kind=PersonKind.PARTNER)
     not_ones_own(who, person=person.id)
     member = Membership.objects.filter(person=person, couple__parted_at__isnull=True).first()
-    roles = actions.roles_towards(who, person.id, member.couple_id if member else None) & WORKUP_ROLES
+    roles = rights_actions.roles_towards(who, person.id, member.couple_id if member else None) & WORKUP_ROLES
     if not roles:
         raise Http404
     return Care(who, person, member.side if member else "", roles)
@@ -361,7 +371,7 @@ def _course_context(desk: Desk, course: Course) -> dict[str, Any]:
     return {
         "phase": steps.words(course.phase),
         "state": steps.words(course.state),
-        "purpose": actions.protocol_of(course.protocol).phases[steps.Phase(course.phase)].purpose,
+        "purpose": protocol_actions.protocol_of(course.protocol).phases[steps.Phase(course.phase)].purpose,
         "facts_form": bound.get("facts") or (FactsForm() if desk.may_record else None),
         "on_record": _on_record(desk) if desk.sees_medical else [],
         "decision_form": bound.get("decision") or DecisionForm(routes=_routes(course)),
@@ -375,7 +385,7 @@ def _course_context(desk: Desk, course: Course) -> dict[str, Any]:
         "schedule_form": bound.get("schedule") or ScheduleForm(),
         "sessions": course.sessions.select_related("room").order_by("scheduled_at"),
         "series_form": bound.get("series") or SeriesForm(initial={"sessions": course.sessions_planned}),
-        "preparation": (kept := actions.preparation_of(course)),
+        "preparation": (kept := preparation_actions.preparation_of(course)),
         "prepare_form": bound.get("prepare")
         or PrepareForm(initial=vars(kept) if kept else None, auto_id=PREPARE_ID),
         "may_prepare": bool(desk.roles & {*MEDICAL_ROLES, steps.Role.INDIVIDUAL_THERAPIST}),
@@ -395,7 +405,10 @@ def _on_record(desk: Desk) -> list[tuple[MedicalFact, str]]:
 
 
 def _routes(course: Course) -> list[tuple[str, str]]:
-    return [(str(route), plan.title) for route, plan in actions.protocol_of(course.protocol).routes.items()]
+    return [
+        (str(route), plan.title)
+        for route, plan in protocol_actions.protocol_of(course.protocol).routes.items()
+    ]
 
 
 def _order_form(desk: Desk, data: Any = None) -> OrderForm:
@@ -418,14 +431,16 @@ def _facts(desk: Desk, course: Course, form: FactsForm) -> str:
     post = cleaned["request_id"]
     values, second = form.values(), form.second()
     if values:
-        actions.record_facts(**common, values=values, observed_at=cleaned["observed_at"], request_id=post)
+        workup_actions.record_facts(
+            **common, values=values, observed_at=cleaned["observed_at"], request_id=post
+        )
     if second:
-        actions.record_facts(**common, values=second[0], observed_at=second[1], request_id=post)
+        workup_actions.record_facts(**common, values=second[0], observed_at=second[1], request_id=post)
     return "Recorded."
 
 
 def _resolve(desk: Desk, course: Course, form: ResolveForm) -> str:
-    actions.resolve(by=desk.viewer, course=course, **form.cleaned_data)
+    workup_actions.resolve(by=desk.viewer, course=course, **form.cleaned_data)
     return "Decided, with your reason. Newer evidence will ask again."
 
 
@@ -433,7 +448,7 @@ def _step(desk: Desk, course: Course, form: StepForm) -> str:
     given = form.cleaned_data
     if given["kind"] not in list(steps.Kind) or (given["to"] and given["to"] not in list(steps.Phase)):
         raise Refused("There is no such step.")
-    taken = actions.take_step(
+    taken = course_actions.take_step(
         by=desk.viewer,
         course_id=course.id,
         kind=steps.Kind(given["kind"]),
@@ -447,13 +462,13 @@ def _step(desk: Desk, course: Course, form: StepForm) -> str:
 
 
 def _decision(desk: Desk, course: Course, form: DecisionForm) -> str:
-    actions.open_decision(by=desk.viewer, course=course, **form.cleaned_data)
+    decision_actions.open_decision(by=desk.viewer, course=course, **form.cleaned_data)
     return "The question is before the three."
 
 
 def _sign(desk: Desk, course: Course, form: SignForm) -> str:
     given = form.cleaned_data
-    actions.sign_decision(
+    decision_actions.sign_decision(
         by=desk.viewer,
         decision_id=given["decision"],
         verdict=Verdict(given["verdict"]),
@@ -478,12 +493,12 @@ def _schedule(desk: Desk, course: Course, form: ScheduleForm) -> str:
 
 
 def _series(desk: Desk, course: Course, form: SeriesForm) -> str:
-    actions.plan_series(by=desk.viewer, course=course, sessions=form.cleaned_data["sessions"])
+    course_actions.plan_series(by=desk.viewer, course=course, sessions=form.cleaned_data["sessions"])
     return "Planned."
 
 
 def _prepare(desk: Desk, course: Course, form: PrepareForm) -> str:
-    actions.prepare(by=desk.viewer, course=course, **form.cleaned_data)
+    preparation_actions.prepare(by=desk.viewer, course=course, **form.cleaned_data)
     return "Kept."
 
 
@@ -534,7 +549,7 @@ def _check(course: Course, form: forms.Form) -> dict[str, Any] | None:
     if not course.route or "dose_mg" not in given or "weight_kg" not in given:
         return None
     found = ordering.check_dose(
-        actions.protocol_of(course.protocol),
+        protocol_actions.protocol_of(course.protocol),
         route=Route(course.route),
         dose_mg=given["dose_mg"],
         weight_kg=given["weight_kg"],
@@ -564,7 +579,7 @@ def correct(request: HttpRequest, person_id: UUID, fact_id: UUID) -> HttpRespons
     form = CorrectionForm(request.POST or None, spec=SPECS[fact.code])
     if request.method == "POST" and form.is_valid():
         try:
-            actions.correct_fact(
+            workup_actions.correct_fact(
                 by=desk.viewer, fact_id=fact.id, value=form.value(), reason=form.cleaned_data["reason"]
             )
             messages.success(request, "Corrected. The earlier entry stays in the record.")

@@ -34,7 +34,7 @@ from bothwell.models import (
     Sample,
     User,
 )
-from bothwell.pathway import actions as pathway
+from bothwell.pathway import decision_actions, workup_actions
 from bothwell.pathway.models import Course
 from bothwell.privacy import audit, door
 from bothwell.web import bedside
@@ -145,7 +145,7 @@ def test_whoever_is_about_to_be_given_a_dose_has_a_clear_work_up(loaded: float) 
         listed = list(courses.select_related("subject", "protocol"))
         assert len(listed) >= 4
         for course in listed:
-            clear = pathway.may_clear(course)
+            clear = workup_actions.may_clear(course)
             assert clear, (course.subject.name_used, clear.reason)
 
 
@@ -184,7 +184,7 @@ def test_a_decision_waits_for_dana(loaded: float) -> None:
     dana, samuel = _person("Dana Whitlock"), _person("Samuel")
     with door.opened(dana.id):
         course = Course.objects.get(subject=samuel)
-        decision = pathway.decision_of(course)
+        decision = decision_actions.decision_of(course)
         assert decision is not None
         assert [one.signs_as for one in decision.signatures.all()] == ["prescriber"]
 

@@ -23,8 +23,8 @@ from bothwell.couples.pairing import StartedBy
 from bothwell.enrolment import actions
 from bothwell.enrolment.actions import NewPartner, Reach
 from bothwell.models import Device
-from bothwell.pathway.actions import load_protocols, sign_protocol
 from bothwell.pathway.models import Course
+from bothwell.pathway.protocol_actions import load_protocols, sign_protocol
 from bothwell.privacy import door
 from bothwell.privacy.models import AuditEntry, Invitation, User
 from bothwell.refusal import Refused, Stale

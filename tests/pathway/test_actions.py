@@ -32,7 +32,15 @@ from bothwell.models import (
     Resolution,
     Step,
 )
-from bothwell.pathway import actions, steps
+from bothwell.pathway import (
+    course_actions,
+    decision_actions,
+    preparation_actions,
+    protocol_actions,
+    rights_actions,
+    steps,
+    workup_actions,
+)
 from bothwell.pathway.facts import FACTS, Answer, Severity
 from bothwell.pathway.models import Verdict
 from bothwell.privacy import door
@@ -74,7 +82,7 @@ class Clinic:
 
     def facts(self, **changed: object) -> None:
         with door.opened(self.cast.prescriber.id):
-            actions.record_facts(
+            workup_actions.record_facts(
                 by=self.cast.prescriber,
                 subject=self.cast.b,
                 values={**HEALTHY, **changed},  # type: ignore[arg-type]
@@ -111,15 +119,15 @@ class Clinic:
 def clinic() -> Clinic:
     cast = make_cast()
     with door.opened(cast.lead.id):
-        version = actions.load_protocols(by=cast.lead)[0]
-        actions.sign_protocol(by=cast.lead, protocol_id=version.id, signed_name="Lea")
-        course = actions.begin(by=cast.lead, subject=cast.b, couple=cast.couple)
+        version = protocol_actions.load_protocols(by=cast.lead)[0]
+        protocol_actions.sign_protocol(by=cast.lead, protocol_id=version.id, signed_name="Lea")
+        course = course_actions.begin(by=cast.lead, subject=cast.b, couple=cast.couple)
     return Clinic(cast, course.id)
 
 
 def refused(clinic: Clinic, who: Person, **asked: object) -> str:
     with clinic.eyes_of(who), pytest.raises(Refused) as told:
-        actions.take_step(by=who, course_id=clinic.course_id, **asked)  # type: ignore[arg-type]
+        course_actions.take_step(by=who, course_id=clinic.course_id, **asked)  # type: ignore[arg-type]
     return told.value.reason
 
 
@@ -129,40 +137,40 @@ def refused(clinic: Clinic, who: Person, **asked: object) -> str:
 def test_loading_twice_keeps_one_version_and_only_the_lead_loads_and_signs(clinic: Clinic) -> None:
     cast = clinic.cast
     with door.opened(cast.lead.id):
-        again = actions.load_protocols(by=cast.lead)
+        again = protocol_actions.load_protocols(by=cast.lead)
         assert ProtocolVersion.objects.count() == len(again)
     with door.opened(cast.prescriber.id):
         with pytest.raises(Refused, match="lead"):
-            actions.load_protocols(by=cast.prescriber)
+            protocol_actions.load_protocols(by=cast.prescriber)
         with pytest.raises(Refused, match="lead"):
-            actions.sign_protocol(by=cast.prescriber, protocol_id=again[0].id, signed_name="Helen")
+            protocol_actions.sign_protocol(by=cast.prescriber, protocol_id=again[0].id, signed_name="Helen")
 
 
 def test_a_signature_needs_a_name_and_a_protocol_and_stays_the_first(clinic: Clinic) -> None:
     lead = clinic.cast.lead
     with door.opened(lead.id):
-        version = actions.protocol_in_use()
+        version = protocol_actions.protocol_in_use()
         assert version is not None
         with pytest.raises(Refused, match="name"):
-            actions.sign_protocol(by=lead, protocol_id=version.id, signed_name="  ")
+            protocol_actions.sign_protocol(by=lead, protocol_id=version.id, signed_name="  ")
         with pytest.raises(Refused, match="no such protocol"):
-            actions.sign_protocol(by=lead, protocol_id=uuid4(), signed_name="Lea")
-        again = actions.sign_protocol(by=lead, protocol_id=version.id, signed_name="Somebody else")
+            protocol_actions.sign_protocol(by=lead, protocol_id=uuid4(), signed_name="Lea")
+        again = protocol_actions.sign_protocol(by=lead, protocol_id=version.id, signed_name="Somebody else")
         assert (again.signed_name, again.signed_at) == ("Lea", version.signed_at)
 
 
 def test_without_a_signed_protocol_no_course_begins() -> None:
     cast = make_cast()
     with door.opened(cast.lead.id), pytest.raises(Refused, match="No protocol is signed"):
-        actions.begin(by=cast.lead, subject=cast.a, couple=cast.couple)
+        course_actions.begin(by=cast.lead, subject=cast.a, couple=cast.couple)
 
 
 def test_a_person_has_one_open_course_and_strangers_begin_none(clinic: Clinic) -> None:
     cast = clinic.cast
     with door.opened(cast.lead.id), pytest.raises(Refused, match="open course"):
-        actions.begin(by=cast.lead, subject=cast.b, couple=cast.couple)
+        course_actions.begin(by=cast.lead, subject=cast.b, couple=cast.couple)
     with door.opened(cast.stranger_prescriber.id), pytest.raises(Refused, match="care team"):
-        actions.begin(by=cast.stranger_prescriber, subject=cast.a, couple=cast.couple)
+        course_actions.begin(by=cast.stranger_prescriber, subject=cast.a, couple=cast.couple)
 
 
 # ------------------------------------------------------------------------------------------------------ steps
@@ -173,7 +181,7 @@ def test_a_step_is_refused_until_each_gate_is_vouched_for_then_kept_with_who_sai
     reason = refused(clinic, helen, kind=K.ADVANCE, attested=["referral_recorded"])
     assert "contacted alone" in reason
     with clinic.eyes_of(helen):
-        taken = actions.take_step(
+        taken = course_actions.take_step(
             by=helen,
             course_id=clinic.course_id,
             kind=K.ADVANCE,
@@ -193,8 +201,10 @@ def test_the_clinics_own_gates_can_be_vouched_for_and_are_asked_for(clinic: Clin
     common = ["psychiatric_evaluation_recorded", "couple_assessment_recorded"]
     assert "Laboratory reviewed" in refused(clinic, helen, kind=K.ADVANCE, attested=common)
     with clinic.eyes_of(helen) as course:
-        assert actions.gate_words(course, "laboratory_reviewed").startswith("Laboratory values and ECG")
-        taken = actions.take_step(
+        assert course_actions.gate_words(course, "laboratory_reviewed").startswith(
+            "Laboratory values and ECG"
+        )
+        taken = course_actions.take_step(
             by=helen, course_id=course.id, kind=K.ADVANCE, attested=[*common, "laboratory_reviewed"]
         )
         assert taken.course.phase == P.JOINT_DECISION
@@ -203,14 +213,14 @@ def test_the_clinics_own_gates_can_be_vouched_for_and_are_asked_for(clinic: Clin
 @pytest.mark.parametrize("gate", ["workup_clear", "joint_decision_signed", "consents_signed"])
 def test_what_a_row_must_prove_nobody_can_vouch_for(clinic: Clinic, gate: str) -> None:
     with clinic.eyes_of(clinic.cast.prescriber) as course:
-        assert gate not in actions.attestable(course)
+        assert gate not in course_actions.attestable(course)
 
 
 def test_an_old_page_moves_nothing(clinic: Clinic) -> None:
     helen = clinic.cast.prescriber
     with clinic.eyes_of(helen):
         with pytest.raises(Stale):
-            actions.take_step(
+            course_actions.take_step(
                 by=helen, course_id=clinic.course_id, kind=K.STOP, why="Moved away.", steps_seen=7
             )
         assert Step.objects.count() == 1
@@ -220,13 +230,15 @@ def test_strangers_find_no_course_and_the_safety_circle_takes_no_step(clinic: Cl
     cast = clinic.cast
     for who in (cast.stranger_prescriber, cast.a, cast.other_lead):
         with door.opened(who.id), pytest.raises(Refused, match="no such course"):
-            actions.take_step(by=who, course_id=clinic.course_id, kind=K.STOP, why="Because.")
+            course_actions.take_step(by=who, course_id=clinic.course_id, kind=K.STOP, why="Because.")
 
 
 def test_a_holds_reason_is_kept_apart_and_read_by_fewer(clinic: Clinic) -> None:
     cast = clinic.cast
     with clinic.eyes_of(cast.nurse):
-        actions.take_step(by=cast.nurse, course_id=clinic.course_id, kind=K.HOLD, why="New chest pain.")
+        course_actions.take_step(
+            by=cast.nurse, course_id=clinic.course_id, kind=K.HOLD, why="New chest pain."
+        )
     with clinic.eyes_of(cast.couples_therapist) as course:
         assert course.state == steps.State.ON_HOLD
         assert Step.objects.get(number=2).why == "Clinical hold."
@@ -238,7 +250,7 @@ def test_a_holds_reason_is_kept_apart_and_read_by_fewer(clinic: Clinic) -> None:
 def test_a_hold_about_safety_is_read_by_those_who_may_know_of_it(clinic: Clinic) -> None:
     cast = clinic.cast
     with clinic.eyes_of(cast.therapist_b):
-        actions.take_step(
+        course_actions.take_step(
             by=cast.therapist_b,
             course_id=clinic.course_id,
             kind=K.HOLD,
@@ -255,7 +267,7 @@ def test_a_hold_about_safety_is_read_by_those_who_may_know_of_it(clinic: Clinic)
 def test_the_lead_too_may_hold(clinic: Clinic) -> None:
     lead = clinic.cast.lead
     with clinic.eyes_of(lead):
-        taken = actions.take_step(
+        taken = course_actions.take_step(
             by=lead, course_id=clinic.course_id, kind=K.HOLD, why="A complaint is looked into."
         )
         assert taken.course.state == steps.State.ON_HOLD
@@ -269,7 +281,7 @@ def test_only_the_prescriber_resumes_and_with_a_reason(clinic: Clinic) -> None:
     assert "prescriber" in refused(clinic, cast.nurse, kind=K.RESUME, why="Fine again.")
     assert "reason" in refused(clinic, cast.prescriber, kind=K.RESUME, why="  ")
     with clinic.eyes_of(cast.prescriber):
-        taken = actions.take_step(
+        taken = course_actions.take_step(
             by=cast.prescriber, course_id=clinic.course_id, kind=K.RESUME, why="Seen, well."
         )
         assert taken.course.state == steps.State.ACTIVE
@@ -278,7 +290,9 @@ def test_only_the_prescriber_resumes_and_with_a_reason(clinic: Clinic) -> None:
 def test_the_person_stops_their_own_course_and_the_partner_cannot(clinic: Clinic) -> None:
     ben = clinic.cast.b
     with clinic.eyes_of(ben):
-        taken = actions.take_step(by=ben, course_id=clinic.course_id, kind=K.STOP, why="I do not want this.")
+        taken = course_actions.take_step(
+            by=ben, course_id=clinic.course_id, kind=K.STOP, why="I do not want this."
+        )
         assert taken.course.state == steps.State.STOPPED
     assert "stopped" in refused(clinic, ben, kind=K.STOP, why="Again.")
 
@@ -301,7 +315,7 @@ def test_open_steps_are_those_of_ones_own_roles(clinic: Clinic) -> None:
     }
     for who, kinds in expected.items():
         with clinic.eyes_of(who) as course:
-            assert {row.event for row in actions.open_steps(course, who)} == kinds
+            assert {row.event for row in course_actions.open_steps(course, who)} == kinds
 
 
 def test_after_parting_the_couples_therapist_holds_no_role_in_the_course(clinic: Clinic) -> None:
@@ -310,7 +324,7 @@ def test_after_parting_the_couples_therapist_holds_no_role_in_the_course(clinic:
         clinic.cast.couple.parted_at = timezone.now()
         clinic.cast.couple.save()
     with door.opened(dana.id):
-        assert actions.roles_towards(dana, clinic.cast.b.id, clinic.cast.couple.id) == frozenset()
+        assert rights_actions.roles_towards(dana, clinic.cast.b.id, clinic.cast.couple.id) == frozenset()
 
 
 # ------------------------------------------------------------------------------------------------------ gates
@@ -324,7 +338,11 @@ def test_a_session_still_ahead_hides_nothing_of_todays_visit(clinic: Clinic) -> 
 
     def met() -> frozenset[str]:
         with clinic.eyes_of(helen) as course:
-            return actions.met_gates(course) & {"first_dose_given", "no_dose_given", "discharge_signed"}
+            return course_actions.met_gates(course) & {
+                "first_dose_given",
+                "no_dose_given",
+                "discharge_signed",
+            }
 
     assert met() == {"no_dose_given"}
     with loading():
@@ -341,7 +359,7 @@ def test_sessions_remain_counts_from_the_block_and_is_not_met_by_who_sees_none(c
 
     def remain(who: Person) -> bool:
         with clinic.eyes_of(who) as course:
-            return "sessions_remain" in actions.met_gates(course)
+            return "sessions_remain" in course_actions.met_gates(course)
 
     def gave(days_ago: int) -> None:
         at = now - timedelta(days=days_ago)
@@ -400,7 +418,7 @@ def test_a_couples_session_counts_when_it_followed_and_the_viewer_sees_it(clinic
 
     def held(who: Person) -> bool:
         with clinic.eyes_of(who) as course:
-            return "couples_session_held" in actions.met_gates(course)
+            return "couples_session_held" in course_actions.met_gates(course)
 
     assert not held(cast.couples_therapist)
     with loading():
@@ -416,7 +434,7 @@ def test_consents_agreement_and_preparation_are_read_from_their_rows(clinic: Cli
 
     def met() -> frozenset[str]:
         with clinic.eyes_of(cast.prescriber) as course:
-            return actions.met_gates(course) & wanted
+            return course_actions.met_gates(course) & wanted
 
     assert met() == frozenset()
     with loading():
@@ -460,7 +478,7 @@ def test_consents_agreement_and_preparation_are_read_from_their_rows(clinic: Cli
     with clinic.eyes_of(cast.nurse) as course:
         given = {"escort_name": "Kim", "escort_phone": "1", "fasting_explained": True}
         for _ in range(2):  # the second post changes nothing
-            actions.prepare(by=cast.nurse, course=course, antiemetic_plan="Ondansetron", **given)
+            preparation_actions.prepare(by=cast.nurse, course=course, antiemetic_plan="Ondansetron", **given)
         assert Preparation.objects.count() == 1
     assert met() == wanted
 
@@ -468,7 +486,7 @@ def test_consents_agreement_and_preparation_are_read_from_their_rows(clinic: Cli
 def test_only_the_care_team_prepares(clinic: Clinic) -> None:
     dana = clinic.cast.couples_therapist
     with clinic.eyes_of(dana) as course, pytest.raises(Refused, match="care team"):
-        actions.prepare(
+        preparation_actions.prepare(
             by=dana,
             course=course,
             escort_name="",
@@ -482,15 +500,15 @@ def test_the_prescriber_plans_a_series_within_a_block(clinic: Clinic) -> None:
     cast = clinic.cast
     with clinic.eyes_of(cast.prescriber) as course:
         for _ in range(2):
-            actions.plan_series(by=cast.prescriber, course=course, sessions=6)
+            course_actions.plan_series(by=cast.prescriber, course=course, sessions=6)
         course.refresh_from_db()
         assert course.sessions_planned == 6
         with pytest.raises(Refused, match="between 1 and 12"):
-            actions.plan_series(by=cast.prescriber, course=course, sessions=13)
+            course_actions.plan_series(by=cast.prescriber, course=course, sessions=13)
     with loading():
         assert AuditEntry.objects.filter(action="planned a series").count() == 1
     with clinic.eyes_of(cast.b) as course, pytest.raises(Refused, match="prescriber"):
-        actions.plan_series(by=cast.b, course=course, sessions=12)
+        course_actions.plan_series(by=cast.b, course=course, sessions=12)
 
 
 # ------------------------------------------------------------------------------------------------------ facts
@@ -501,7 +519,7 @@ def test_facts_posted_twice_are_kept_once_and_numbers_come_back_as_numbers(clini
     at = timezone.now() - timedelta(hours=1)
     with clinic.eyes_of(cast.nurse):
         for _ in range(2):
-            actions.record_facts(
+            workup_actions.record_facts(
                 by=cast.nurse,
                 subject=cast.b,
                 values={"weight_kg": Decimal("70.5"), "maoi": None},
@@ -509,7 +527,7 @@ def test_facts_posted_twice_are_kept_once_and_numbers_come_back_as_numbers(clini
                 observed_at=at,
                 request_id=post,
             )
-        assert {fact.code: fact.value for fact in actions.facts_of(cast.b.id)} == {
+        assert {fact.code: fact.value for fact in workup_actions.facts_of(cast.b.id)} == {
             "weight_kg": Decimal("70.5"),
             "maoi": None,
         }
@@ -531,7 +549,7 @@ def test_facts_posted_twice_are_kept_once_and_numbers_come_back_as_numbers(clini
 def test_what_is_no_answer_is_refused(clinic: Clinic, values: dict[str, object], told: str) -> None:
     cast = clinic.cast
     with clinic.eyes_of(cast.prescriber), pytest.raises(Refused, match=told):
-        actions.record_facts(
+        workup_actions.record_facts(
             by=cast.prescriber,
             subject=cast.b,
             values=values,
@@ -544,12 +562,12 @@ def test_facts_are_recorded_by_prescriber_and_nurse_in_the_past_from_somewhere(c
     cast, now = clinic.cast, timezone.now()
     for who in (cast.couples_therapist, cast.therapist_b, cast.b, cast.lead):
         with clinic.eyes_of(who), pytest.raises(Refused, match="prescriber and the nurse"):
-            actions.record_facts(
+            workup_actions.record_facts(
                 by=who, subject=cast.b, values={"maoi": False}, source="visit", observed_at=now
             )
     with clinic.eyes_of(cast.nurse):
         with pytest.raises(Refused, match="future"):
-            actions.record_facts(
+            workup_actions.record_facts(
                 by=cast.nurse,
                 subject=cast.b,
                 values={"maoi": False},
@@ -557,7 +575,7 @@ def test_facts_are_recorded_by_prescriber_and_nurse_in_the_past_from_somewhere(c
                 observed_at=now + timedelta(hours=1),
             )
         with pytest.raises(Refused, match="where this comes from"):
-            actions.record_facts(
+            workup_actions.record_facts(
                 by=cast.nurse, subject=cast.b, values={"maoi": False}, source=" ", observed_at=now
             )
 
@@ -568,40 +586,42 @@ def test_a_correction_stands_in_the_place_of_the_wrong_entry_and_both_stay(clini
     with clinic.eyes_of(helen):
         wrong = MedicalFact.objects.get(code="maoi")
         with pytest.raises(Refused, match="why"):
-            actions.correct_fact(by=helen, fact_id=wrong.id, value=False, reason=" ")
-        actions.correct_fact(
+            workup_actions.correct_fact(by=helen, fact_id=wrong.id, value=False, reason=" ")
+        workup_actions.correct_fact(
             by=helen, fact_id=wrong.id, value=False, reason="Misheard the name of the medicine."
         )
         with pytest.raises(Stale):
-            actions.correct_fact(by=helen, fact_id=wrong.id, value=None, reason="Once more.")
-        standing = [fact.value for fact in actions.facts_of(clinic.cast.b.id) if fact.code == "maoi"]
+            workup_actions.correct_fact(by=helen, fact_id=wrong.id, value=None, reason="Once more.")
+        standing = [fact.value for fact in workup_actions.facts_of(clinic.cast.b.id) if fact.code == "maoi"]
         assert standing == [False]
         assert MedicalFact.objects.filter(code="maoi").count() == 2
     with clinic.eyes_of(clinic.cast.b), pytest.raises(Refused, match="prescriber and the nurse"):
-        actions.correct_fact(by=clinic.cast.b, fact_id=wrong.id, value=False, reason="I say so.")
+        workup_actions.correct_fact(by=clinic.cast.b, fact_id=wrong.id, value=False, reason="I say so.")
     with door.opened(clinic.cast.a.id), pytest.raises(Refused, match="no such entry"):
-        actions.correct_fact(by=clinic.cast.a, fact_id=wrong.id, value=False, reason="I say so.")
+        workup_actions.correct_fact(by=clinic.cast.a, fact_id=wrong.id, value=False, reason="I say so.")
 
 
 def test_a_pressure_taken_at_one_moment_stays_a_pair_when_corrected(clinic: Clinic) -> None:
     clinic.facts(systolic_mmhg=Decimal(182))
     helen = clinic.cast.prescriber
     with clinic.eyes_of(helen) as course:
-        assert actions.findings_of(course)[0].kind is Severity.HOLD
+        assert workup_actions.findings_of(course)[0].kind is Severity.HOLD
         wrong = MedicalFact.objects.get(code="systolic_mmhg")
-        actions.correct_fact(by=helen, fact_id=wrong.id, value=Decimal(128), reason="A slip of the pen.")
-        assert actions.may_clear(course)
+        workup_actions.correct_fact(
+            by=helen, fact_id=wrong.id, value=Decimal(128), reason="A slip of the pen."
+        )
+        assert workup_actions.may_clear(course)
 
 
 def test_a_hold_is_decided_by_the_prescriber_with_a_reason_until_newer_evidence(clinic: Clinic) -> None:
     clinic.facts(arrhythmia=True)
     cast, post = clinic.cast, uuid4()
     with clinic.eyes_of(cast.prescriber) as course:
-        assert "Arrhythmia" in actions.may_clear(course).reason
+        assert "Arrhythmia" in workup_actions.may_clear(course).reason
         with pytest.raises(Refused, match="sentence"):
-            actions.resolve(by=cast.prescriber, course=course, finding="arrhythmia", reason="fine")
+            workup_actions.resolve(by=cast.prescriber, course=course, finding="arrhythmia", reason="fine")
         for _ in range(2):
-            actions.resolve(
+            workup_actions.resolve(
                 by=cast.prescriber,
                 course=course,
                 finding="arrhythmia",
@@ -609,17 +629,17 @@ def test_a_hold_is_decided_by_the_prescriber_with_a_reason_until_newer_evidence(
                 reason="Cardiology saw single benign extrasystoles.",
             )
         assert Resolution.objects.count() == 1
-        assert actions.may_clear(course)
-        actions.record_facts(
+        assert workup_actions.may_clear(course)
+        workup_actions.record_facts(
             by=cast.prescriber,
             subject=cast.b,
             values={"arrhythmia": True},
             source="ECG",
             observed_at=timezone.now(),
         )
-        assert not actions.may_clear(course)
+        assert not workup_actions.may_clear(course)
     with clinic.eyes_of(cast.nurse) as course, pytest.raises(Refused, match="prescriber"):
-        actions.resolve(
+        workup_actions.resolve(
             by=cast.nurse, course=course, finding="arrhythmia", reason="It seems quite fine to me."
         )
 
@@ -631,11 +651,11 @@ def test_an_absolute_is_never_decided_away_nor_is_there_anything_to_decide_in_a_
     helen = clinic.cast.prescriber
     with clinic.eyes_of(helen) as course:
         with pytest.raises(Refused, match="absolute"):
-            actions.resolve(
+            workup_actions.resolve(
                 by=helen, course=course, finding="hypersensitivity", reason="Only a mild rash then."
             )
         with pytest.raises(Refused, match="does not hold"):
-            actions.resolve(
+            workup_actions.resolve(
                 by=helen, course=course, finding="maoi", reason="Nothing was found, so it is fine."
             )
 
@@ -654,14 +674,16 @@ def deciding(clinic: Clinic) -> Clinic:
 def put_question(clinic: Clinic, by: Person | None = None, **changed: object) -> JointDecision:
     by = by or clinic.cast.prescriber
     with clinic.eyes_of(by) as course:
-        return actions.open_decision(by=by, course=course, **{"route": "iv", "summary": WORDS, **changed})  # type: ignore[arg-type]
+        return decision_actions.open_decision(
+            by=by, course=course, **{"route": "iv", "summary": WORDS, **changed}
+        )  # type: ignore[arg-type]
 
 
 def sign(
     clinic: Clinic, decision: JointDecision, by: Person, verdict: Verdict = Verdict.PROCEED, words: str = ""
 ) -> DecisionSignature:
     with door.opened(by.id):
-        return actions.sign_decision(
+        return decision_actions.sign_decision(
             by=by, decision_id=decision.id, verdict=verdict, words=words, signed_name=by.name_used
         )
 
@@ -679,18 +701,18 @@ def test_three_sign_the_partner_last_and_the_route_is_then_the_courses(deciding:
     assert sign(deciding, decision, cast.prescriber, Verdict.DECLINE, "Changed my mind.").id == first.id
     with deciding.eyes_of(cast.prescriber) as course:
         assert course.route == ""
-        assert "joint_decision_signed" not in actions.met_gates(course)
+        assert "joint_decision_signed" not in course_actions.met_gates(course)
     sign(deciding, decision, cast.b)
     with deciding.eyes_of(cast.prescriber) as course:
         assert course.route == "iv"
-        taken = actions.take_step(by=cast.prescriber, course_id=course.id, kind=K.ADVANCE)
+        taken = course_actions.take_step(by=cast.prescriber, course_id=course.id, kind=K.ADVANCE)
         assert taken.course.phase == P.CONSENT
 
 
 def test_no_prescriber_signs_while_something_holds_but_may_say_not_yet(deciding: Clinic) -> None:
     cast = deciding.cast
     with deciding.eyes_of(cast.prescriber):
-        actions.record_facts(
+        workup_actions.record_facts(
             by=cast.prescriber,
             subject=cast.b,
             values={"arrhythmia": True},
@@ -777,13 +799,15 @@ def test_a_question_waits_for_its_phase_and_for_an_open_course(deciding: Clinic)
 def test_declining_ends_the_course_and_deferring_holds_it(deciding: Clinic) -> None:
     cast = deciding.cast
     with deciding.eyes_of(cast.b):
-        taken = actions.take_step(
+        taken = course_actions.take_step(
             by=cast.b, course_id=deciding.course_id, kind=K.DEFER, why="After the move."
         )
         assert (taken.course.phase, taken.course.state) == (P.JOINT_DECISION, steps.State.ON_HOLD)
     with deciding.eyes_of(cast.prescriber):
-        actions.take_step(by=cast.prescriber, course_id=deciding.course_id, kind=K.RESUME, why="They moved.")
-        taken = actions.take_step(
+        course_actions.take_step(
+            by=cast.prescriber, course_id=deciding.course_id, kind=K.RESUME, why="They moved."
+        )
+        taken = course_actions.take_step(
             by=cast.prescriber, course_id=deciding.course_id, kind=K.DECLINE, why="Not now."
         )
         assert (taken.course.phase, taken.course.state) == (P.ENDED, steps.State.ENDED)

@@ -26,7 +26,7 @@ from bothwell.models import (
     Person,
     Response,
 )
-from bothwell.pathway import actions as pathway
+from bothwell.pathway import course_actions, protocol_actions, workup_actions
 from bothwell.pathway.facts import FACTS, Answer
 from bothwell.privacy import door
 from bothwell.privacy.circles import Relation
@@ -160,10 +160,10 @@ class Desk:
     def course(self, who: Person, **fields: object) -> Course:
         lead = self.cast.lead
         with door.opened(lead.id):
-            if pathway.protocol_in_use() is None:
-                version = pathway.load_protocols(by=lead)[0]
-                pathway.sign_protocol(by=lead, protocol_id=version.id, signed_name="Lea")
-            course = pathway.begin(by=lead, subject=who, couple=self.cast.couple)
+            if protocol_actions.protocol_in_use() is None:
+                version = protocol_actions.load_protocols(by=lead)[0]
+                protocol_actions.sign_protocol(by=lead, protocol_id=version.id, signed_name="Lea")
+            course = course_actions.begin(by=lead, subject=who, couple=self.cast.couple)
         self.put(course, **fields)
         return course
 
@@ -193,7 +193,7 @@ class Desk:
 
     def facts(self, who: Person, **changed: object) -> None:
         with door.opened(self.cast.prescriber.id):
-            pathway.record_facts(
+            workup_actions.record_facts(
                 by=self.cast.prescriber,
                 subject=who,
                 values={**HEALTHY, **changed},

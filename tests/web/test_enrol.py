@@ -5,7 +5,7 @@ from uuid import uuid4
 import pytest
 
 from bothwell.models import Contact, Couple, Person
-from bothwell.pathway.actions import load_protocols, sign_protocol
+from bothwell.pathway.protocol_actions import load_protocols, sign_protocol
 from bothwell.privacy import door
 from tests.cast import Cast, client_for, make_cast
 from tests.conftest import loading

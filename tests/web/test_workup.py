@@ -33,7 +33,7 @@ from bothwell.models import (
     Step,
     User,
 )
-from bothwell.pathway import actions as pathway
+from bothwell.pathway import decision_actions
 from bothwell.privacy import door
 from tests.cast import client_for
 from tests.conftest import loading
@@ -374,7 +374,9 @@ def test_the_three_sign_from_their_own_pages(deciding: Desk) -> None:
     assert "On file when signing: couples, ketamine, licence." in text
     assert "Signs last" in text
     with door.opened(cast.b.id):
-        pathway.sign_decision(by=cast.b, decision_id=row.id, verdict="proceed", words="", signed_name="Ben")  # type: ignore[arg-type]
+        decision_actions.sign_decision(
+            by=cast.b, decision_id=row.id, verdict="proceed", words="", signed_name="Ben"
+        )  # type: ignore[arg-type]
     assert "All three have signed to go on" in look(made)
     assert course(made).route == "iv"
 
