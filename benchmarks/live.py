@@ -23,7 +23,7 @@ from django.db import transaction
 from benchmarks.stage import LOGINS, environment, percentile, prepare, row
 from bothwell.devices import hl7v2
 from bothwell.models import Person
-from bothwell.monitoring import actions
+from bothwell.monitoring import feed
 from tests.cast import assign, client_for, person
 from tests.conftest import loading
 from tests.room import Bedside, as_login, said
@@ -63,7 +63,7 @@ def commit(bedside: Bedside) -> tuple[str, float]:
     at = now.replace(microsecond=now.microsecond // 1000 * 1000)
     read = hl7v2.read(said(bedside.device.identifier, at, heart_rate=70, spo2=97), at, UTC)
     assert isinstance(read, hl7v2.Message)
-    actions.record(read, received_at=at)
+    feed.record(read, received_at=at)
     return at.isoformat(), time.perf_counter()
 
 

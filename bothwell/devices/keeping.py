@@ -11,7 +11,7 @@ from datetime import datetime
 
 from django.db import InterfaceError, InternalError, OperationalError, ProgrammingError, connection
 
-from bothwell.monitoring import actions, feed
+from bothwell.monitoring import feed
 from bothwell.monitoring.clocks import LOOK_EVERY
 from bothwell.monitoring.feed import Site
 
@@ -90,7 +90,7 @@ class Clocks:
         """Note what these monitors' clocks show. No reading waits for it, and none is lost if it fails."""
         try:
             for device, (observed_at, at) in self._due(newest, received_at).items():
-                actions.look_at_clocks({device: observed_at}, received_at=at)
+                feed.look_at_clocks({device: observed_at}, received_at=at)
         except Exception as error:
             connection.close()
             self._calm.say(f"a monitor's clock was not looked at: {kind_of(error)}")

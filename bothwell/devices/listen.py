@@ -34,7 +34,7 @@ from bothwell.devices.er7 import AckCode, Refusal
 from bothwell.devices.keeping import AWAY, Calm, Clocks, Sites, kind_of
 from bothwell.devices.reading import HARMLESS
 from bothwell.devices.standby import OUTAGE, Standby
-from bothwell.monitoring import actions, feed
+from bothwell.monitoring import feed, ticking
 from bothwell.monitoring.feed import Site
 
 # A message of a monitor has a few kilobytes; a gateway's for a ward still fits.
@@ -396,7 +396,7 @@ class Listener:
             # While the journal holds what the database has not got, a silence there means nothing.
             is_well = self.desk.standby is None or self.desk.standby.look(now)
             if is_well and may_miss:
-                actions.tick(now)
+                ticking.tick(now)
         except Exception as error:
             connection.close()
             self.desk.calm.say(f"the watch for lost signals paused: {kind_of(error)}")

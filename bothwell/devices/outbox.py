@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from django.db import connection
 
 from bothwell.devices.keeping import AWAY, OUTAGE, Calm, kind_of
-from bothwell.monitoring import actions
+from bothwell.monitoring import feed
 from bothwell.monitoring.feed import Report
 
 # As much as several monitors say in a day; past it the oldest go, and it is said.
@@ -90,7 +90,7 @@ class Outbox:
     def _taken(self, report: Report, received_at: datetime, *, is_last_try: bool) -> bool:
         """Whether the report is done with: in the database, or such that it never will be."""
         try:
-            if not actions.record(report, received_at=received_at).is_known:
+            if not feed.record(report, received_at=received_at).is_known:
                 self._calm.say("a device that is not known here spoke")
             if self.standby:
                 self.standby.seen(report, received_at)

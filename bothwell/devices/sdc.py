@@ -35,7 +35,7 @@ from bothwell.devices.metrics import Coded, Metric, Said
 from bothwell.devices.outbox import Outbox
 from bothwell.devices.reading import HARMLESS
 from bothwell.devices.standby import Standby, speaks_sdc
-from bothwell.monitoring import actions
+from bothwell.monitoring import feed, ticking
 
 WANTED = {Actions.EpisodicMetricReport, Actions.DescriptionModificationReport}
 LOOK_EVERY_S = 5.0
@@ -372,7 +372,7 @@ class Listening:
             # While the journal holds what the database has not got, a silence there means nothing.
             is_well = self.desk.standby is None or self.desk.standby.look(now)
             if is_well and may_miss:
-                actions.tick(now)
+                ticking.tick(now)
         except Exception as error:
             connection.close()
             self.desk.calm.say(f"the watch for lost signals paused: {kind_of(error)}")
@@ -391,7 +391,7 @@ class Listening:
     def _look_once(self, discovery: WSDiscovery) -> None:
         try:
             self._found = search(discovery)
-            known = actions.known_among(list(self._found))
+            known = feed.known_among(list(self._found))
         except AWAY as error:
             connection.close()
             self.desk.calm.say(f"the database is away, nobody new is called: {kind_of(error)}")

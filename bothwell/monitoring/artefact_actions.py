@@ -11,9 +11,10 @@ from django.db import transaction
 
 from bothwell.couples.models import Person
 from bothwell.later import tell
-from bothwell.monitoring.actions import KIND, _once, _session_to_write
+from bothwell.monitoring.entry_actions import in_place_of
 from bothwell.monitoring.models import Sample
-from bothwell.monitoring.watch import Entry, insert, lock, save
+from bothwell.monitoring.watch import insert, lock, save
+from bothwell.monitoring.writing_actions import KIND, once, session_to_write
 from bothwell.privacy import audit
 from bothwell.refusal import Refused, Stale
 
@@ -29,10 +30,10 @@ def mark_artefact(*, by: Person, sample_id: UUID, reason: str, request_id: UUID)
     wrong = Sample.objects.filter(id=sample_id).first()
     if wrong is None:
         raise Refused("There is no such reading here.")
-    session = _session_to_write(wrong.session_id)
+    session = session_to_write(wrong.session_id)
     if not reason.strip():
         raise Refused("Say why the reading was none.")
-    _once(request_id)
+    once(request_id)
     known = Sample.objects.filter(session_id=session.id, request_id=request_id)
     if kept := tuple(known):
         return kept
@@ -40,7 +41,10 @@ def mark_artefact(*, by: Person, sample_id: UUID, reason: str, request_id: UUID)
     channels = lock(session, OF_ONE_CUFF if wrong.code in OF_ONE_CUFF else [wrong.code])
     if Sample.objects.filter(corrects=wrong).exists():
         raise Stale("This reading was corrected already. Look at it again.")
-    entries = [_entry(one, by, reason, request_id) for one in _measured_together(wrong)]
+    entries = [
+        replace(in_place_of(one, by, reason, request_id), is_artefact=True)
+        for one in _measured_together(wrong)
+    ]
     if len(insert(session, entries)) != len(entries):
         raise Stale("Somebody else was first. Look again; nothing was written.")
     # It leaves the watch too, and may have been the baseline: whoever remembers a channel reads it anew once it was
@@ -64,23 +68,3 @@ def _measured_together(wrong: Sample) -> Sequence[Sample]:
         is_artefact=False, corrected_by__isnull=True,
     )  # fmt: skip
     return list(same)
-
-
-def _entry(wrong: Sample, by: Person, reason: str, request_id: UUID) -> Entry:
-    root = wrong
-    while root.corrects is not None:
-        root = root.corrects
-    return Entry(
-        code=wrong.code,
-        value=wrong.value,
-        unit=wrong.unit,
-        observed_at=wrong.observed_at,
-        source=wrong.source,
-        author_id=by.id,
-        request_id=request_id,
-        detail=wrong.detail,
-        is_artefact=True,
-        corrects_id=wrong.id,
-        root_id=root.id,
-        reason=reason.strip()[:300],
-    )

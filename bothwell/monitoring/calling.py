@@ -38,7 +38,8 @@ class Staff:
 def called(level: int, staff: Staff, intimates: Collection[UUID] = ()) -> tuple[UUID, ...]:
     """Who is called at this level, the first by name. Where a level has nobody, the next one's people.
 
-    `intimates` are the patient and everyone they are or were a couple with: an alarm about them is not theirs.
+    `intimates` are the patient, everyone they are or were a couple with, and who is close to any of these: an alarm about
+    them is not theirs.
     """
     by_level = {Level.TEAM: staff.team, Level.ON_STAFF: staff.on_staff, Level.LEAD: staff.leads}
     for each in Level:

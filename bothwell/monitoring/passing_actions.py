@@ -11,6 +11,7 @@ from bothwell.later import later, tell
 from bothwell.monitoring import alarms, calling
 from bothwell.monitoring.calling import Level
 from bothwell.monitoring.watch import Watched, keep_event, rows
+from bothwell.privacy.closeness import not_to_be_called
 
 _NOW = "since <= clock_timestamp() and (until is null or until > clock_timestamp())"
 
@@ -31,7 +32,7 @@ def pass_on(session: Watched, code: str, event: alarms.AlarmEvent) -> tuple[UUID
 
 def called(level: int, subject_id: UUID, clinic_id: UUID) -> tuple[UUID, ...]:
     """Who is called about this person's alarm at this level, now."""
-    return calling.called(level, staff_of(subject_id, clinic_id), intimates_of(subject_id))
+    return calling.called(level, staff_of(subject_id, clinic_id), not_to_be_called(subject_id))
 
 
 def staff_of(subject_id: UUID, clinic_id: UUID) -> calling.Staff:
@@ -48,13 +49,3 @@ def staff_of(subject_id: UUID, clinic_id: UUID) -> calling.Staff:
         on_staff=[who for where, role, who, _ in found if where == "staff" and role != "lead"],
         leads=[who for where, role, who, _ in found if where == "staff" and role == "lead"],
     )
-
-
-def intimates_of(person_id: UUID) -> frozenset[UUID]:
-    """The person, and everyone they are or were a couple with."""
-    found = rows(
-        "select them.person_id from bothwell_membership mine join bothwell_membership them using (couple_id) "
-        "where mine.person_id = %s",
-        [person_id],
-    )
-    return frozenset({person_id, *(who for (who,) in found)})

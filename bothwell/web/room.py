@@ -20,7 +20,7 @@ from bothwell.couples.models import Role
 from bothwell.dosing import checklist_actions, flowsheet, giving_actions, leaving_actions, session_actions
 from bothwell.dosing import discharge as discharging
 from bothwell.dosing.models import Administration, Discharge, DosingSession, SessionSummary
-from bothwell.monitoring import actions as monitoring
+from bothwell.monitoring import binding_actions, entry_actions, quieting_actions
 from bothwell.monitoring.artefact_actions import mark_artefact
 from bothwell.monitoring.models import Alarm, Device, Sample
 from bothwell.monitoring.vitals import format_value
@@ -222,7 +222,7 @@ def enter(request: HttpRequest, session_id: UUID, what: str) -> HttpResponse:
     form = bedside_forms.Readings(request.POST or None, zone=bed.zone, parts=parts)
 
     def keep() -> None:
-        monitoring.enter(
+        entry_actions.enter(
             by=bed.who, session=bed.session, readings=form.readings,
             request_id=form.cleaned_data["request_id"], observed_at=form.when(),
             wanted=form.is_wanted, body_site=form.body_site, note=form.cleaned_data.get("note", ""), detail=form.made,
@@ -309,7 +309,7 @@ def correct(request: HttpRequest, session_id: UUID, sample_id: UUID) -> HttpResp
                 by=bed.who, sample_id=wrong.id, reason=said["reason"], request_id=said["request_id"]
             )
             return
-        monitoring.correct(
+        entry_actions.correct(
             by=bed.who,
             sample_id=wrong.id,
             value=said["value"],
@@ -328,7 +328,7 @@ def acknowledge(request: HttpRequest, session_id: UUID, alarm_id: UUID) -> HttpR
     try:
         if not Alarm.objects.filter(id=alarm_id, session_id=session_id).exists():
             raise Refused("There is no such alarm here.")
-        monitoring.acknowledge(by=bed.who, alarm_id=alarm_id)
+        quieting_actions.acknowledge(by=bed.who, alarm_id=alarm_id)
     except Refused as refused:
         return _room(request, bed_of(request, session_id), trouble=refused.reason, status=422)
     return redirect("room", session_id)
@@ -352,7 +352,7 @@ def device(request: HttpRequest, session_id: UUID) -> HttpResponse:
     def keep() -> None:
         if chosen is None:
             raise Refused("Choose a monitor first.")
-        monitoring.bind_device(
+        binding_actions.bind_device(
             by=bed.who, session=bed.session, device=chosen, request_id=form.cleaned_data["request_id"]
         )
 
@@ -374,7 +374,7 @@ def take_off(request: HttpRequest, session_id: UUID) -> HttpResponse:
     """The monitor is off this person."""
     bed = bed_of(request, session_id)
     try:
-        monitoring.unbind(by=bed.who, session=bed.session)
+        binding_actions.unbind(by=bed.who, session=bed.session)
     except Refused as refused:
         return _room(request, bed, trouble=refused.reason, status=422)
     return redirect("room", session_id)
@@ -471,7 +471,7 @@ def discharge(request: HttpRequest, session_id: UUID) -> HttpResponse:
             condition=_condition(bed, seen, form),
             signed_name=form.cleaned_data["signed_name"],
         )
-        monitoring.unbind(by=bed.who, session=bed.session)
+        binding_actions.unbind(by=bed.who, session=bed.session)
 
     def context() -> dict[str, Any]:
         found = leaving_actions.discharge_criteria(bed.session, charted)
@@ -496,7 +496,7 @@ def _signed(request: HttpRequest, session_id: UUID, title: str, end: Callable[..
     def keep() -> None:
         said = form.cleaned_data
         end(by=bed.who, session_id=session_id, reason=said["reason"], signed_name=said["signed_name"])
-        monitoring.unbind(by=bed.who, session=bed.session)
+        binding_actions.unbind(by=bed.who, session=bed.session)
 
     return _once(request, bed, form, title, keep)
 

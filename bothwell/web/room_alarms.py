@@ -13,7 +13,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from bothwell.monitoring import actions
+from bothwell.monitoring import quieting_actions
 from bothwell.monitoring.pausing import NEVER_OFF
 from bothwell.refusal import Refused
 from bothwell.web import room
@@ -34,7 +34,7 @@ class TurnedOff(Bedside):
 
     reason = forms.CharField(
         label="Why",
-        max_length=actions.MOST_REASON,
+        max_length=quieting_actions.MOST_REASON,
         help_text="It stands with your name in the room and on the board until somebody turns them on again.",
         error_messages={"required": "Say why these alarms are to be off."},
     )
@@ -86,7 +86,7 @@ def pause(request: HttpRequest, session_id: UUID, code: str) -> HttpResponse:
         request,
         bed,
         code,
-        lambda code, request_id: actions.pause(
+        lambda code, request_id: quieting_actions.pause(
             by=bed.who, session=bed.session, code=code, request_id=request_id
         ),
     )
@@ -100,7 +100,7 @@ def turn_on(request: HttpRequest, session_id: UUID, code: str) -> HttpResponse:
         request,
         bed,
         code,
-        lambda code, request_id: actions.turn_on(
+        lambda code, request_id: quieting_actions.turn_on(
             by=bed.who, session=bed.session, code=code, request_id=request_id
         ),
     )
@@ -117,7 +117,7 @@ def turn_off(request: HttpRequest, session_id: UUID, code: str) -> HttpResponse:
             _each(
                 code,
                 form.cleaned_data["request_id"],
-                lambda code, request_id: actions.turn_off(
+                lambda code, request_id: quieting_actions.turn_off(
                     by=bed.who, session=bed.session, code=code, reason=reason, request_id=request_id
                 ),
             )

@@ -26,7 +26,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from bothwell.codes import BY_CODE
 from bothwell.couples.models import Person, Role
 from bothwell.dosing.models import Administration, GateCheck
-from bothwell.monitoring import actions as monitoring
+from bothwell.monitoring import entry_actions
 from bothwell.monitoring.models import AdverseEvent, Note, Sample
 from bothwell.monitoring.vitals import format_value
 from bothwell.privacy import audit
@@ -300,7 +300,7 @@ def conflict(request: HttpRequest, session_id: UUID) -> HttpResponse:
     at = entry.made_at if bed.session.ended_at is None else min(entry.made_at, bed.session.ended_at)
     text = handed_in.note_of(said, entry.made_at.astimezone(bed.zone), why if is_left_out else "", reason)
     try:
-        monitoring.enter(
+        entry_actions.enter(
             by=bed.who, session=bed.session, readings={}, observed_at=at, note=text,
             request_id=handed_in.note_id(entry.request_id),
         )  # fmt: skip

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from bothwell.devices import hl7v2
 from bothwell.devices.listen import Desk
 from bothwell.models import Alarm, AlarmEvent, Channel, DosingSession, Sample
-from bothwell.monitoring import actions, alarms, feed, held, quick
+from bothwell.monitoring import alarms, feed, held, quick, quieting_actions
 from bothwell.monitoring.channel import AlarmReading, ChannelState
 from bothwell.monitoring.watch import SESSION, rows
 from bothwell.privacy import door
@@ -182,7 +182,7 @@ def test_what_another_process_wrote_is_seen(bedsides: list[Bedside]) -> None:
     with loading():
         (alarm,) = Alarm.objects.filter(session=bedside.session)
     with door.opened(bedside.cast.nurse.id):
-        actions.acknowledge(by=bedside.cast.nurse, alarm_id=alarm.id)
+        quieting_actions.acknowledge(by=bedside.cast.nurse, alarm_id=alarm.id)
     held._held.clear()
     held._held.update(remembered)
     with as_login(LOGINS.work):

@@ -26,7 +26,7 @@ from bothwell.demo.monitor import END, START, Connection, read_answer
 from bothwell.devices.listen import LIMIT_BYTES, Desk
 from bothwell.devices.mllp import frame
 from bothwell.models import Alarm, DosingSession, Sample
-from bothwell.monitoring import actions, feed
+from bothwell.monitoring import feed
 from tests.conftest import LOGINS, loading
 from tests.room import Bedside, add_device, as_final, as_login, bind, open_bedside, open_session, said
 
@@ -372,7 +372,7 @@ def test_a_look_at_the_clocks_that_fails_costs_no_reading(
     def fails(*args: object, **kwargs: object) -> None:
         raise KeyError(SECRET)
 
-    monkeypatch.setattr(actions, "look_at_clocks", fails)
+    monkeypatch.setattr(feed, "look_at_clocks", fails)
     desk, begin = Desk(), timezone.now() - timedelta(seconds=30)
     for second in range(0, 30, 5):
         at = begin + timedelta(seconds=second)

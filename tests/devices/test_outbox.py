@@ -12,7 +12,7 @@ from bothwell.devices import outbox
 from bothwell.devices.keeping import Calm
 from bothwell.devices.metrics import Report
 from bothwell.devices.outbox import Outbox
-from bothwell.monitoring.actions import Recorded
+from bothwell.monitoring.feed import Recorded
 
 NOON = datetime(2026, 3, 5, 12, tzinfo=UTC)
 
@@ -40,7 +40,7 @@ class Database:
 @pytest.fixture
 def database(monkeypatch: pytest.MonkeyPatch) -> Database:
     one = Database()
-    monkeypatch.setattr(outbox.actions, "record", one.record)
+    monkeypatch.setattr(outbox.feed, "record", one.record)
     monkeypatch.setattr(outbox.connection, "close", lambda: None)
     return one
 
@@ -175,7 +175,7 @@ def test_a_database_that_refuses_is_no_reason_to_stand_in(
 
     box, standing_in = Outbox(Calm(), retry_s=0.01), StandsIn()
     box.standby = standing_in
-    monkeypatch.setattr(outbox.actions, "record", refuses)
+    monkeypatch.setattr(outbox.feed, "record", refuses)
     box.put(spoken(1)[0], NOON)
     box.start()
     eventually(lambda: database.tries > 5)

@@ -11,7 +11,15 @@ from django.utils import timezone
 
 from bothwell.devices import hl7v2
 from bothwell.models import Alarm, AlarmEvent, AuditEntry, Binding, DosingSession, Note, Person, Sample
-from bothwell.monitoring import actions, artefact_actions, watch
+from bothwell.monitoring import (
+    artefact_actions,
+    binding_actions,
+    entry_actions,
+    feed,
+    quieting_actions,
+    ticking,
+    watch,
+)
 from bothwell.privacy import door
 from bothwell.refusal import Refused, Stale
 from bothwell.web import bedside as beds
@@ -36,14 +44,14 @@ def now() -> datetime:
     return timezone.now().replace(microsecond=0)
 
 
-def feed(message: bytes, received_at: datetime | None = None) -> actions.Recorded:
+def feed(message: bytes, received_at: datetime | None = None) -> feed.Recorded:
     """As the listener would: read, take down as the feed's login."""
     received_at = received_at or timezone.now()
     read = hl7v2.read(message, received_at, UTC)
     assert isinstance(read, hl7v2.Message)
     assert read.readings
     with as_login(LOGINS.work):
-        return actions.record(read, received_at=received_at)
+        return feed.record(read, received_at=received_at)
 
 
 def samples(session: DosingSession) -> list[tuple[str, Decimal, UUID | None]]:
@@ -66,9 +74,9 @@ def alarms_of(session: DosingSession) -> list[tuple[str, str, list[str]]]:
 
 def test_a_message_is_kept_once_however_often_it_comes(bedside: Bedside) -> None:
     message = said(bedside.device.identifier, now(), systolic=190, heart_rate=70, spo2=97)
-    assert feed(message) == actions.Recorded(True, kept=3)
+    assert feed(message) == feed.Recorded(True, kept=3)
     before = (samples(bedside.session), alarms_of(bedside.session))
-    assert feed(message) == actions.Recorded(True, repeated=3)
+    assert feed(message) == feed.Recorded(True, repeated=3)
     assert (samples(bedside.session), alarms_of(bedside.session)) == before
     assert before[1] == [("systolic", "high", [])]
 
@@ -118,19 +126,19 @@ def test_before_a_dose_there_is_no_baseline(bedside: Bedside) -> None:
 
 
 def test_what_an_unknown_device_says_is_kept_nowhere(bedside: Bedside) -> None:
-    assert feed(said("00000000000000FF", now(), systolic=190)) == actions.Recorded(False)
+    assert feed(said("00000000000000FF", now(), systolic=190)) == feed.Recorded(False)
 
 
 def test_a_retired_device_is_not_known(bedside: Bedside) -> None:
     with loading():
         type(bedside.device).objects.filter(id=bedside.device.id).update(is_retired=True)
-    assert feed(said(bedside.device.identifier, now(), systolic=190)) == actions.Recorded(False)
+    assert feed(said(bedside.device.identifier, now(), systolic=190)) == feed.Recorded(False)
 
 
 def test_what_a_device_on_nobody_says_is_kept_nowhere() -> None:
     bedside = open_bedside(is_bound=False)
     message = said(bedside.device.identifier, now(), systolic=190)
-    assert feed(message) == actions.Recorded(True, on_nobody=1)
+    assert feed(message) == feed.Recorded(True, on_nobody=1)
     assert samples(bedside.session) == []
 
 
@@ -207,8 +215,8 @@ def test_two_heart_rates_of_the_same_instant_are_both_kept_and_both_watched(beds
     at = now() - timedelta(seconds=20)
     for second in range(0, 20, 2):
         message = two_rates(bedside.device.identifier, at + timedelta(seconds=second), 38, 75)
-        assert feed(message) == actions.Recorded(True, kept=2)
-        assert feed(message) == actions.Recorded(True, repeated=2)
+        assert feed(message) == feed.Recorded(True, kept=2)
+        assert feed(message) == feed.Recorded(True, repeated=2)
     assert sorted(rates(bedside.session)) == [("147842", 38)] * 10 + [("149530", 75)] * 10
     assert alarms_of(bedside.session) == [("heart_rate", "high", [])]
     with loading():
@@ -268,7 +276,7 @@ def test_a_clock_that_is_wrong_is_told_and_no_time_is_changed(
         at = start + timedelta(seconds=second)
         with as_login(LOGINS.work):
             shown = {bedside.device.identifier: at - timedelta(seconds=behind_s), "nobody's": at}
-            actions.look_at_clocks(shown, received_at=at)
+            feed.look_at_clocks(shown, received_at=at)
     assert said_so in trouble(bedside)
     assert bool(said_so) == bool(trouble(bedside))
     observed_at = now() - timedelta(seconds=max(behind_s, 0))
@@ -334,7 +342,7 @@ def test_the_feed_speaks_for_nobody(bedside: Bedside) -> None:
 
 def tick(at: datetime) -> None:
     with as_login(LOGINS.work):
-        actions.tick(at)
+        ticking.tick(at)
 
 
 def test_a_signal_that_goes_is_told_once_and_is_over_when_it_returns(bedside: Bedside) -> None:
@@ -402,11 +410,11 @@ def test_an_alarm_nobody_answers_goes_further_once(bedside: Bedside) -> None:
 # ── people ──
 
 
-def entered(bedside: Bedside, by: Person | None = None, **wanted: object) -> actions.Entered:
+def entered(bedside: Bedside, by: Person | None = None, **wanted: object) -> entry_actions.Entered:
     by = by or bedside.cast.nurse
     given = {"readings": {"systolic": Decimal(150), "diastolic": Decimal(80)}, "request_id": uuid4()} | wanted
     with door.opened(by.id):
-        return actions.enter(by=by, session=bedside.session, **given)  # type: ignore[arg-type]
+        return entry_actions.enter(by=by, session=bedside.session, **given)  # type: ignore[arg-type]
 
 
 def test_an_entry_is_kept_once_with_its_author_and_its_words(bedside: Bedside) -> None:
@@ -471,7 +479,7 @@ def test_a_correction_takes_the_place_of_the_value_in_the_watch(bedside: Bedside
 
     def corrected(value: int, request_id: UUID) -> Sample:
         with door.opened(nurse.id):
-            return actions.correct(
+            return entry_actions.correct(
                 by=nurse, sample_id=wrong.id, value=Decimal(value), reason="Slip", request_id=request_id
             )
 
@@ -486,7 +494,7 @@ def test_a_correction_takes_the_place_of_the_value_in_the_watch(bedside: Bedside
 def acknowledged(bedside: Bedside, alarm: Alarm, by: Person | None = None) -> AlarmEvent:
     by = by or bedside.cast.nurse
     with door.opened(by.id):
-        return actions.acknowledge(by=by, alarm_id=alarm.id)
+        return quieting_actions.acknowledge(by=by, alarm_id=alarm.id)
 
 
 def test_an_alarm_is_acknowledged_once_and_never_one_that_nobody_has_seen(bedside: Bedside) -> None:
@@ -508,7 +516,7 @@ def test_an_alarm_is_acknowledged_once_and_never_one_that_nobody_has_seen(bedsid
 def bound(bedside: Bedside, session: DosingSession, device: object, by: Person | None = None) -> Binding:
     by = by or bedside.cast.nurse
     with door.opened(by.id):
-        return actions.bind_device(by=by, session=session, device=device)  # type: ignore[arg-type]
+        return binding_actions.bind_device(by=by, session=session, device=device)  # type: ignore[arg-type]
 
 
 def test_a_monitor_is_put_on_by_a_person_and_replaces_the_one_before(bedside: Bedside) -> None:
@@ -521,8 +529,8 @@ def test_a_monitor_is_put_on_by_a_person_and_replaces_the_one_before(bedside: Be
         assert [each.device_id for each in held] == [other.id]
     assert feed(said(bedside.device.identifier, now() + timedelta(seconds=1), systolic=120)).on_nobody == 1
     with door.opened(bedside.cast.nurse.id):
-        assert actions.unbind(by=bedside.cast.nurse, session=bedside.session)
-        assert not actions.unbind(by=bedside.cast.nurse, session=bedside.session)
+        assert binding_actions.unbind(by=bedside.cast.nurse, session=bedside.session)
+        assert not binding_actions.unbind(by=bedside.cast.nurse, session=bedside.session)
 
 
 def test_a_monitor_on_somebody_else_is_refused_also_to_one_who_cannot_see_whom(bedside: Bedside) -> None:
@@ -538,6 +546,6 @@ def test_a_monitor_taken_off_is_not_missed(bedside: Bedside) -> None:
     feed(said(bedside.device.identifier, at, spo2=97), at)
     tick(at + timedelta(seconds=9))
     with door.opened(bedside.cast.nurse.id):
-        actions.unbind(by=bedside.cast.nurse, session=bedside.session)
+        binding_actions.unbind(by=bedside.cast.nurse, session=bedside.session)
     tick(at + timedelta(seconds=60))
     assert alarms_of(bedside.session) == [("monitor", "technical", ["over"])]

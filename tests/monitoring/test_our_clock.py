@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from bothwell.devices import hl7v2
 from bothwell.models import Alarm
-from bothwell.monitoring import actions, alarms, feed, silence
+from bothwell.monitoring import alarms, feed, silence, ticking
 from bothwell.monitoring.alarms import AlarmReading, ChannelState, Kind, Limits, Tick, default_limits
 from bothwell.monitoring.channel import from_json, to_json
 from bothwell.monitoring.our_clock import ASKEW, brought_back
@@ -145,16 +145,16 @@ def test_the_running_watch_waits_no_longer_because_the_server_was_an_hour_ahead(
     assert isinstance(read, hl7v2.Message)
     with as_login(LOGINS.work):
         assert feed.record(read, received_at=ahead).kept == 1
-        actions.tick(ahead + timedelta(seconds=1))
+        ticking.tick(ahead + timedelta(seconds=1))
         # The server is set right.
-        actions.tick(now)
-        actions.tick(now + timedelta(seconds=7))
+        ticking.tick(now)
+        ticking.tick(now + timedelta(seconds=7))
     assert happened(bedside) == [("spo2", [])]
     with as_login(LOGINS.work):
-        actions.tick(now + timedelta(seconds=9))
+        ticking.tick(now + timedelta(seconds=9))
     assert ("monitor", []) in happened(bedside)
     with as_login(LOGINS.work):
-        actions.tick(now + timedelta(seconds=121))
+        ticking.tick(now + timedelta(seconds=121))
     assert ("spo2", ["escalated"]) in happened(bedside)
 
 
@@ -168,9 +168,9 @@ def test_a_channel_somebody_holds_does_not_hold_up_the_time_of_the_other_session
     with psycopg.connect(LOGINS.admin) as holder:
         holder.execute("select 1 from bothwell_channel where session_id = %s for update", [held.session.id])
         with as_login(LOGINS.work), pytest.raises(OperationalError):
-            actions.tick(now + timedelta(seconds=121))
+            ticking.tick(now + timedelta(seconds=121))
         assert ("spo2", ["escalated"]) in happened(other)
         assert happened(held) == [("spo2", [])]
     with as_login(LOGINS.work):
-        actions.tick(now + timedelta(seconds=123))
+        ticking.tick(now + timedelta(seconds=123))
     assert ("spo2", ["escalated"]) in happened(held)

@@ -10,7 +10,7 @@ from django.db import connection
 from django.utils import timezone
 
 from bothwell.models import Alarm, AlarmEvent, AlarmSetting, AuditEntry, Person, StaffRole
-from bothwell.monitoring import actions
+from bothwell.monitoring import binding_actions, entry_actions, quieting_actions, ticking
 from bothwell.monitoring.watch import ESCALATE_AFTER_SECONDS
 from bothwell.privacy import door
 from bothwell.refusal import Refused
@@ -38,12 +38,12 @@ def do(
     by = by or bedside.cast.nurse
     with door.opened(by.id):
         given = {"request_id": uuid4(), **more}
-        return getattr(actions, what)(by=by, session=bedside.session, code=code, **given)  # type: ignore[no-any-return]
+        return getattr(quieting_actions, what)(by=by, session=bedside.session, code=code, **given)  # type: ignore[no-any-return]
 
 
 def tick(now: datetime) -> int:
     with as_login(LOGINS.work):
-        return actions.tick(now)
+        return ticking.tick(now)
 
 
 def alarms(bedside: Bedside, code: str = "spo2") -> list[tuple[str, list[str]]]:
@@ -144,7 +144,7 @@ def test_another_monitor_ends_what_was_quiet_and_says_so(bedside: Bedside) -> No
     with loading():
         other = add_device(bedside.cast)
     with door.opened(bedside.cast.nurse.id):
-        actions.bind_device(by=bedside.cast.nurse, session=bedside.session, device=other)
+        binding_actions.bind_device(by=bedside.cast.nurse, session=bedside.session, device=other)
     assert shown(bedside) == []
     assert alarms(bedside) == [("high", [])]
     with loading():
@@ -180,7 +180,7 @@ def test_a_check_nobody_made_is_called_and_charting_it_ends_that() -> None:
     tick(now + timedelta(seconds=ESCALATE_AFTER_SECONDS))
     assert alarms(bedside, "checks") == [("medium", ["escalated"])]
     with door.opened(bedside.cast.nurse.id):
-        actions.enter(
+        entry_actions.enter(
             by=bedside.cast.nurse,
             session=bedside.session,
             readings={code: Decimal(value) for code, value in CHECKED.items()},

@@ -8,7 +8,7 @@ from django.db import connection
 from django.utils import timezone
 
 from bothwell.devices.listen import Desk
-from bothwell.monitoring import actions
+from bothwell.monitoring import ticking
 from tests.conftest import LOGINS
 from tests.room import Bedside, as_login, open_bedside, said
 
@@ -47,19 +47,19 @@ def test_no_value_is_lost_and_no_value_calls_because_the_clock_leapt(
         return now + timedelta(seconds=number)
 
     say(now, now, heart_rate=70, spo2=97)
-    actions.tick(second(1))
+    ticking.tick(second(1))
     assert alarms_of(bedside, "monitor", "spo2", "heart_rate") == []
     # The leap. Ahead: everything seems to have been silent for minutes, which is told. Back: the monitor seems ahead.
-    actions.tick(second(2) + leap)
+    ticking.tick(second(2) + leap)
     silence = [("monitor", False)] if leap > timedelta(0) else []
     assert alarms_of(bedside, "monitor", "spo2", "heart_rate") == silence
     say(second(3), second(3) + leap, heart_rate=70, spo2=97)
-    actions.tick(second(4) + leap)
+    ticking.tick(second(4) + leap)
     # Ahead: it is over with the first word. Back: values seem to come from the future and are refused by name.
     assert alarms_of(bedside, "monitor") == [(code, True) for code, _ in silence]
     # The clock is right again.
     say(second(5), second(5), heart_rate=70, spo2=78)
-    actions.tick(second(6))
+    ticking.tick(second(6))
     assert alarms_of(bedside, "spo2") == [("spo2", False)]
     say(second(7), second(7), heart_rate=70, spo2=97)
     assert alarms_of(bedside, "spo2", "heart_rate") == [("spo2", True)]

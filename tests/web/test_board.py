@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from bothwell.dosing import giving_actions, visit_actions
 from bothwell.models import AuditEntry, Course, DosingSession, Person, Room
-from bothwell.monitoring import actions as monitoring
+from bothwell.monitoring import entry_actions, quieting_actions
 from bothwell.privacy import door
 from bothwell.refusal import Refused
 from tests.cast import assign, client_for, make_cast, pair, person
@@ -78,14 +78,14 @@ def test_rooms_keep_their_place_and_say_who_and_how_long(ready: Ready, nurse: Cl
 def test_an_alarm_fills_a_bar_until_it_is_acknowledged(ready: Ready, nurse: Client) -> None:
     session = started_ago(ready, 20)
     with door.opened(ready.cast.nurse.id):
-        entered = monitoring.enter(
+        entered = entry_actions.enter(
             by=ready.cast.nurse, session=session, readings={"spo2": Decimal(88)}, request_id=uuid4()
         )
     page = nurse.get("/board").content.decode()
     assert 'class="tile card high"' in page
     assert 'class="pill high"' in page
     with door.opened(ready.cast.nurse.id):
-        monitoring.acknowledge(by=ready.cast.nurse, alarm_id=entered.raised[0].id)
+        quieting_actions.acknowledge(by=ready.cast.nurse, alarm_id=entered.raised[0].id)
     page = nurse.get("/board").content.decode()
     assert 'class="tile card high"' not in page
     assert 'class="alarm high acknowledged"' in page

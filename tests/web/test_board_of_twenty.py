@@ -13,7 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from bothwell.models import Course, DosingSession, Room
-from bothwell.monitoring import actions as monitoring
+from bothwell.monitoring import entry_actions
 from bothwell.privacy import door
 from tests.cast import assign, client_for, make_cast, pair, person
 from tests.conftest import loading
@@ -79,7 +79,7 @@ def test_rooms_keep_their_place_whatever_rings_and_the_gravest_is_said_first(
     assert len(places) == 20
     for session, code, value in ((sessions[11], "heart_rate", 115), (sessions[4], "spo2", 86)):
         with door.opened(ready.cast.nurse.id):
-            monitoring.enter(
+            entry_actions.enter(
                 by=ready.cast.nurse,
                 session=session,
                 readings={code: Decimal(value)},

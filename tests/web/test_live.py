@@ -29,7 +29,7 @@ from django.utils import timezone
 from bothwell.devices import hl7v2
 from bothwell.later import tell
 from bothwell.models import Assignment, Person, Sample, StaffRole, User
-from bothwell.monitoring import actions
+from bothwell.monitoring import entry_actions, feed, quieting_actions
 from bothwell.privacy import door
 from bothwell.web import ear, room_news, stream
 from tests.cast import client_for
@@ -178,7 +178,7 @@ def show(bedside: Bedside, **values: float) -> float:
     message = hl7v2.read(said(bedside.device.identifier, at, **values), at, timezone.get_default_timezone())
     assert isinstance(message, hl7v2.Message)
     with as_login(LOGINS.work):
-        assert actions.record(message, received_at=at).kept == len(values)
+        assert feed.record(message, received_at=at).kept == len(values)
         return time.monotonic()
 
 
@@ -200,7 +200,7 @@ def test_a_reading_reaches_the_open_room_within_a_second_and_once(port: int, bed
     assert (alarm["priority"], alarm["is_acknowledged"]) == ("high", False)
     assert event.id == event.data["next"]
     with door.opened(bedside.cast.nurse.id):
-        actions.acknowledge(by=bedside.cast.nurse, alarm_id=UUID(alarm["id"]))
+        quieting_actions.acknowledge(by=bedside.cast.nurse, alarm_id=UUID(alarm["id"]))
     event = page.next()
     assert event is not None
     assert event.data["samples"] == []
@@ -213,7 +213,7 @@ def test_what_a_person_enters_is_told_as_well(port: int, bedside: Bedside) -> No
     page = follow(port, bedside.cast.prescriber, "room", bedside.session.id).opened(2)
     nurse = bedside.cast.nurse
     with door.opened(nurse.id):
-        actions.enter(
+        entry_actions.enter(
             by=nurse, session=bedside.session, readings={"dissociation": Decimal(2)}, wanted=True,
             request_id=uuid4(),
         )  # fmt: skip

@@ -6,8 +6,7 @@ import pytest
 from django.utils import timezone
 
 from bothwell.dosing import visit_actions
-from bothwell.monitoring import actions as monitoring
-from bothwell.monitoring import clocks
+from bothwell.monitoring import binding_actions, clocks
 from bothwell.monitoring.models import Device
 from bothwell.privacy import door
 from tests.cast import client_for, make_cast
@@ -29,7 +28,7 @@ def with_a_clock(behind: timedelta) -> Ready:
     with door.opened(nurse.id):
         visit_actions.arrive(by=nurse, session_id=ready.session.id, room=ready.room)
         ready.session.refresh_from_db()
-        monitoring.bind_device(by=nurse, session=ready.session, device=ready.device)
+        binding_actions.bind_device(by=nurse, session=ready.session, device=ready.device)
     with loading():
         Device.objects.filter(id=ready.device.id).update(clock=clocks.to_json(clock))
     return ready
@@ -57,6 +56,6 @@ def test_the_room_the_choice_of_monitor_and_the_lead_see_it_only_when_it_is_wron
 def test_a_monitor_that_is_on_nobody_troubles_no_room() -> None:
     ready = with_a_clock(timedelta(minutes=10))
     with door.opened(ready.cast.nurse.id):
-        assert monitoring.unbind(by=ready.cast.nurse, session=ready.session)
+        assert binding_actions.unbind(by=ready.cast.nurse, session=ready.session)
     shown = client_for(ready.cast.nurse).get(f"/room/{ready.session.id}").content.decode()
     assert WORDS not in shown

@@ -26,7 +26,7 @@ from bothwell.models import (
     Note,
     Sample,
 )
-from bothwell.monitoring import actions as monitoring
+from bothwell.monitoring import binding_actions, entry_actions
 from bothwell.privacy import door
 from tests.cast import assign, client_for, make_cast, person
 from tests.conftest import loading
@@ -501,7 +501,7 @@ def test_a_correction_keeps_both_and_the_chart_shows_the_right_one(ready: Ready,
 def raise_alarm(ready: Ready) -> Alarm:
     with door.opened(ready.cast.nurse.id):
         session = DosingSession.objects.get(id=ready.session.id)
-        monitoring.enter(
+        entry_actions.enter(
             by=ready.cast.nurse, session=session,
             readings={"systolic": Decimal(186), "diastolic": Decimal(90)},
             request_id=uuid4(),
@@ -565,7 +565,7 @@ def test_a_discharge_takes_its_values_from_the_chart_and_frees_the_monitor(
 ) -> None:
     started_ago(ready, 130)
     with door.opened(ready.cast.nurse.id):
-        monitoring.bind_device(by=ready.cast.nurse, session=ready.session, device=ready.device)
+        binding_actions.bind_device(by=ready.cast.nurse, session=ready.session, device=ready.device)
     chart(ready, -5, systolic=124, diastolic=78, spo2=98)
     chart(ready, 125, systolic=160, diastolic=88, spo2=97, sedation=5, nausea=0)
     page = nurse.get(at(ready, "discharge"))
