@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +18,10 @@ import django
 from django.core.management import CommandError, call_command, execute_from_command_line
 
 from bothwell.monitoring.months import Month, read_month
-from bothwell.running import archive, backup
+from bothwell.running import archive, backup, notes_key
 from bothwell.running.postgres import running_socket
 from bothwell.running.roles import place
-from bothwell.running.secrets import FILE_NAME, load
+from bothwell.running.secrets import FILE_NAME, forget_lost_notes_key, load
 from bothwell.running.serve import (
     Process,
     Role,
@@ -45,6 +46,7 @@ OURS = {
     "verify-audit",
     "backup",
     "restore",
+    "new-notes-key",
     "archive",
     "restore-month",
     "status",
@@ -69,6 +71,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _run(words: list[str]) -> int:
+    if words[:1] == ["outcomes"]:
+        # Loaded for this word alone: the others need no numpy, and this one needs no database.
+        return int(import_module("bothwell.outcomes.command").main(words[1:]))
     if words and words[0] not in OURS:
         with told(Role.OWNER):
             execute_from_command_line(["bothwell", *words])
@@ -80,8 +85,16 @@ def _run(words: list[str]) -> int:
         case "backup":
             print(f"Saved to {backup.save(wish_from(os.environ), asked.file, os.environ)}")
         case "restore":
-            backup.restore(wish_from(os.environ), asked.file, os.environ, replace=asked.yes)
+            backup.restore(
+                wish_from(os.environ),
+                asked.file,
+                os.environ,
+                replace=asked.yes,
+                without_process_notes=asked.without_process_notes,
+            )
             print("Restored. Start Bothwell with: bothwell serve")
+        case "new-notes-key":
+            _new_notes_key(wish_from(os.environ))
         case "archive":
             _archive(asked.before, asked.to, drop=asked.drop_after_verify)
         case "restore-month":
@@ -124,6 +137,20 @@ def _archive(before: Month, folder: Path, *, drop: bool) -> None:
             print(
                 f"{done.month}: {done.readings} readings in {done.file}, proved; {kept}. sha256 {done.sha256}"
             )
+
+
+def _new_notes_key(wish: Wish) -> None:
+    """Go on where the key of therapists' own notes is lost; somebody types the words asked for."""
+    words = "the old notes stay closed"
+    print(f"Notes sealed with a key that is lost can never be read again. Type: {words}")
+    if input().strip() != words:
+        raise CannotRun("Those were not the words. Nothing was done.")
+    forget_lost_notes_key(wish.home)
+    secrets = load(wish.home)
+    with database(wish, secrets, os.environ, join=True) as server:
+        owner = prepare_logins(server.dsn, secrets, os.environ).owner
+        name = notes_key.begin_anew(owner, wish.home, os.environ)
+    print(f"From the next start on own notes are sealed with the key {name}. Make a backup now.")
 
 
 def _django(role: Role, *words: str) -> None:
@@ -239,12 +266,21 @@ def _parser() -> argparse.ArgumentParser:
         metavar="CLINIC=NUMBER:HASH",
         help="a head written down earlier: finds a log that was cut short",
     )
+    commands.add_parser(
+        "outcomes", help="fit a model of couples' numbers to a table in a file (docs/outcomes.md)"
+    )
     commands.add_parser("backup", help="save database and secrets in one file").add_argument(
         "file", type=Path
     )
     restoring = commands.add_parser("restore", help="put a backup back; Bothwell must be stopped")
     restoring.add_argument("file", type=Path)
     restoring.add_argument("--yes", action="store_true", help="replace what is in the database now")
+    restoring.add_argument(
+        "--without-process-notes",
+        action="store_true",
+        help="although the key of therapists' own notes lacks: they stay closed",
+    )
+    commands.add_parser("new-notes-key", help="go on though the key of therapists' own notes is lost")
     archiving = commands.add_parser(
         "archive", help="put whole months of readings away as Parquet files (needs the extra `analytics`)"
     )

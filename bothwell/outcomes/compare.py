@@ -1,0 +1,109 @@
+"""Which of several models the couples' answers are likelier under. It compares fits and makes none the truth."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from bothwell.outcomes.design import Pattern
+from bothwell.outcomes.fit import Fit, fit
+from bothwell.outcomes.frame import Frame, frame
+from bothwell.outcomes.significance import Test, chi_square
+from bothwell.outcomes.spec import Method, Spec
+from bothwell.outcomes.unfit import Unfit
+
+ROUNDING = 1e-6  # by which a larger model may look less likely
+
+
+@dataclass(frozen=True)
+class Rank:
+    """A model beside others of the same answers; `weight`: Akaike's, how the evidence is shared among them."""
+
+    name: str
+    n_parameters: int
+    log_likelihood: float
+    aic: float
+    bic: float
+    weight: float
+
+
+def likelihood_ratio(smaller: Fit, larger: Fit, null: str = "the smaller model holds") -> Test:
+    """Twice the difference of log-likelihoods, χ². Where the null sets a variance to zero, p is too large (cautious).
+
+    Raises Unfit where the two are not of the same answers, not nested, or restricted with different effects.
+    """
+    _refuse_others(smaller, larger)
+    df = larger.n_parameters - smaller.n_parameters
+    gain = larger.log_likelihood - smaller.log_likelihood
+    if df <= 0 or gain < -ROUNDING:
+        raise Unfit("the first model is not a special case of the second")
+    return chi_square(null, 2 * gain, df)
+
+
+def ranking(fits: Mapping[str, Fit]) -> tuple[Rank, ...]:
+    """Models by Akaike's criterion, the best first. Raises Unfit as `likelihood_ratio` does, nested or not."""
+    first, *others = fits.values()
+    for other in others:
+        _refuse_others(first, other)
+    best = min(one.aic for one in fits.values())
+    share = {name: float(np.exp((best - one.aic) / 2)) for name, one in fits.items()}
+    ranks = [
+        Rank(name, one.n_parameters, one.log_likelihood, one.aic, one.bic, share[name] / sum(share.values()))
+        for name, one in fits.items()
+    ]
+    return tuple(sorted(ranks, key=lambda rank: rank.aic))
+
+
+def _refuse_others(first: Fit, second: Fit) -> None:
+    if (first.spec.outcome, first.n_couples, first.n_answers) != (
+        second.spec.outcome,
+        second.n_couples,
+        second.n_answers,
+    ):
+        raise Unfit("the two models were not fitted to the same answers")
+    if first.method != second.method:
+        raise Unfit("one model is restricted (REML) and the other is not")
+    if first.method is Method.REML and first.names != second.names:
+        raise Unfit(
+            "restricted likelihoods (REML) of models with different effects cannot be compared; use ML"
+        )
+
+
+@dataclass(frozen=True)
+class Distinguishable:
+    """The omnibus test, and both fits by maximum likelihood."""
+
+    test: Test
+    pooled: Fit
+    apart: Fit
+
+
+def distinguishable(spec: Spec, table: Any) -> Distinguishable:
+    """Whether roles differ in anything the model has: means, effects, variances (Kenny, Kashy & Cook 2006, p. 129).
+
+    Raises Unfit as frames and fits do; `spec.partner` or `spec.role` must tell partners apart.
+    """
+    pooled, apart = (
+        _fitted(replace(spec, distinguished=told, method=Method.ML), table) for told in (False, True)
+    )
+    return Distinguishable(
+        likelihood_ratio(pooled, apart, "the roles are the same in all of the model"), pooled, apart
+    )
+
+
+def _fitted(spec: Spec, table: Any) -> Fit:
+    return fit(spec, frame(spec, table))
+
+
+def independent(spec: Spec, couples: Frame) -> Test:
+    """Whether, beside the effects, partners are no more alike than strangers: by the likelihood, one variance for all.
+
+    Raises Unfit where roles have variances of their own: there the correlation's interval says it.
+    """
+    if couples.residual is not Pattern.EXCHANGEABLE:
+        raise Unfit("with roles told apart, see the interval of the residuals' correlation")
+    alone = fit(spec, replace(couples, residual=Pattern.NONE))
+    return likelihood_ratio(alone, fit(spec, couples), "partners are no more alike than strangers")

@@ -1,0 +1,69 @@
+"""What a model expects of partners with given values: for the average of such people, and for a new one.
+
+It expects and never promises; nobody who was in the data is told apart here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from bothwell.outcomes.arrays import Numbers
+from bothwell.outcomes.degrees import Df, Errors, covariance, degrees
+from bothwell.outcomes.fit import Fit
+from bothwell.outcomes.frame import designed
+from bothwell.outcomes.sheet import read
+from bothwell.outcomes.significance import quantile
+from bothwell.outcomes.unfit import Unfit
+
+
+@dataclass(frozen=True, eq=False)
+class Predictions:
+    """In the outcome's units, both partners of each row side by side; nan where a predictor is missing."""
+
+    mean: Numbers  # (m, 2)
+    standard_error: Numbers  # of the mean
+    low: Numbers  # the mean's interval: where the average of such people lies
+    high: Numbers
+    new_low: Numbers  # the prediction interval: where a new person's answer lies
+    new_high: Numbers
+
+
+def predict(
+    fit: Fit,
+    x: Numbers,
+    z: Numbers,
+    *,
+    df: Df = Df.RESIDUAL,
+    errors: Errors = Errors.EXPECTED,
+    level: float = 0.95,
+) -> Predictions:
+    """For design rows (m, 2, p) and (m, 2, q). A new person differs by their random effects and by the residual.
+
+    Raises Unfit for Satterthwaite's degrees of freedom: each row would have its own (`contrast` gives one).
+    """
+    if df is Df.SATTERTHWAITE:
+        raise Unfit("predictions take residual or normal degrees of freedom")
+    mean = x @ fit.estimates
+    doubt = np.einsum("msi,ij,msj->ms", x, covariance(fit, errors), x)
+    own = np.einsum("msi,ij,msj->ms", z, fit.spread, z) + np.diag(fit.residual)
+    reach = quantile(level, degrees(fit, np.ones(len(fit.names)), df, errors))
+    error, wide = np.sqrt(doubt), np.sqrt(doubt + own)
+    return Predictions(
+        mean, error, mean - reach * error, mean + reach * error, mean - reach * wide, mean + reach * wide
+    )
+
+
+def predict_table(
+    fit: Fit, table: Any, *, df: Df = Df.RESIDUAL, errors: Errors = Errors.EXPECTED, level: float = 0.95
+) -> Predictions:
+    """For a table with the fit's own columns; rows in the order of couple and time. The outcome's may be empty.
+
+    Raises Unfit where the table has not the roles or columns of the model.
+    """
+    design = designed(fit.spec, read(fit.spec, table))
+    if design.fixed != fit.names:
+        raise Unfit(f"this table leads to other effects than the model's: {', '.join(design.fixed)}")
+    return predict(fit, design.x, design.z, df=df, errors=errors, level=level)

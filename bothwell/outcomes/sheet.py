@@ -1,0 +1,200 @@
+"""The table with each couple's two partners side by side. It keeps every answer and judges none."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from bothwell.outcomes.arrays import Indexes, Numbers
+from bothwell.outcomes.columns import Raw, codes, columns, numbered, numbers
+from bothwell.outcomes.spec import OF, TIMES, Spec
+from bothwell.outcomes.unfit import Unfit
+
+
+@dataclass(frozen=True, eq=False)
+class Sheet:
+    """One row an occasion (m of them), in the order of couple and time; the two partners side by side."""
+
+    couple: Indexes  # (m,) 0 … n-1, never falling
+    at: Numbers  # (m,) when
+    wave: Indexes  # (m,) which of the study's waves, from 0; the same for all couples
+    values: Mapping[str, Numbers]  # (m, 2) each; nan where not answered or where the partner has no row
+    couples: tuple[str, ...]  # n, as the table calls them
+    sides: tuple[str, str]  # as the table calls them; ("1", "2") where nothing tells partners apart
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class _Rows:
+    """The table's own rows: whose, which side, which occasion."""
+
+    couple: Indexes
+    couples: tuple[str, ...]
+    side: Indexes
+    sides: tuple[str, str]
+
+
+def read(spec: Spec, table: Any) -> Sheet:
+    """The columns the question names, as a Sheet. Raises Unfit, naming couple and column where it can."""
+    keys = tuple(name for name in (spec.couple, spec.partner, spec.role, spec.wave, spec.time) if name)
+    raw = columns(table, tuple(dict.fromkeys(keys + spec.columns)))
+    rows = _rows(spec, raw)
+    occasion, couple, at, wave, notes = _occasions(spec, raw, rows)
+    _refuse_repeats(spec, rows, occasion)
+    values = {}
+    for name in spec.columns:
+        values[name] = np.full((len(couple), 2), np.nan)
+        values[name][occasion, rows.side] = numbers(raw[name], name, rows.couple, rows.couples)
+    return Sheet(couple, at, wave, values, rows.couples, rows.sides, _single(rows) + notes)
+
+
+# ── who ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _rows(spec: Spec, raw: Mapping[str, Raw]) -> _Rows:
+    couple, couples = codes(raw[spec.couple], spec.couple)
+    person, persons = codes(raw[spec.partner], spec.partner)
+    rank = _ranks(spec, couple, couples, person, len(persons))
+    if not spec.distinguished:
+        return _Rows(couple, couples, rank, ("1", "2"))
+    role, roles = codes(raw[spec.role], spec.role) if spec.role else (person, persons)
+    if len(roles) != 2:
+        raise Unfit(
+            f"two roles tell partners apart, and here are {len(roles)}; without `distinguished` any two will do",
+            column=spec.role or spec.partner,
+        )
+    for name in roles:
+        if OF in name or TIMES in name:
+            raise Unfit("a role with “: ” or “ × ” would be read as an effect's", column=spec.role or spec.partner)
+    if spec.role:
+        _refuse_roles(spec, couple, couples, rank, role)
+    return _Rows(couple, couples, role, (roles[0], roles[1]))
+
+
+def _single(rows: _Rows) -> tuple[str, ...]:
+    there = np.zeros((len(rows.couples), 2), dtype=bool)
+    there[rows.couple, rows.side] = True
+    alone = int((~there.all(axis=1)).sum())
+    return (f"{alone} of {len(there)} couples have only one partner in the table",) if alone else ()
+
+
+def _ranks(spec: Spec, couple: Indexes, couples: tuple[str, ...], person: Indexes, n_persons: int) -> Indexes:
+    """0 or 1 for each row: which of the couple's two partners, in the order of what the table calls them."""
+    pairs, pair = numbered(couple * n_persons + person)
+    whose = pairs // n_persons
+    first = np.searchsorted(whose, whose)
+    rank = np.arange(len(pairs), dtype=np.int64) - first
+    if (rank > 1).any():
+        raise Unfit("a third partner", couple=couples[whose[np.argmax(rank > 1)]], column=spec.partner)
+    return np.asarray(rank[pair], np.int64)
+
+
+def _refuse_roles(
+    spec: Spec, couple: Indexes, couples: tuple[str, ...], rank: Indexes, role: Indexes
+) -> None:
+    """Each partner keeps one role over all waves, and the two of a couple have different ones."""
+    counts = np.zeros((len(couples), 2, 2), dtype=np.int64)
+    np.add.at(counts, (couple, rank, role), 1)
+    held = counts > 0  # couple, partner, role
+    changed = (held[:, :, 0] & held[:, :, 1]).any(axis=1)
+    if changed.any():
+        raise Unfit(
+            "a partner's role is not the same over the waves",
+            couple=couples[np.argmax(changed)],
+            column=spec.role,
+        )
+    same = (held[:, 0] & held[:, 1]).any(axis=1)
+    if same.any():
+        raise Unfit(
+            "both partners have the same role, so it cannot tell them apart",
+            couple=couples[np.argmax(same)],
+            column=spec.role,
+        )
+
+
+# ── when ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _occasions(
+    spec: Spec, raw: Mapping[str, Raw], rows: _Rows
+) -> tuple[Indexes, Indexes, Numbers, Indexes, tuple[str, ...]]:
+    """For each row its occasion's place; for each occasion its couple, time and wave; and what must be said of them."""
+    n = len(rows.couples)
+    if not spec.has_waves:
+        return rows.couple, np.arange(n), np.zeros(n), np.zeros(n, dtype=np.int64), ()
+    moment = _moments(spec, raw, rows)
+    wave = _waves(spec, raw, moment)
+    n_waves = int(wave.max()) + 1
+    ids, occasion = numbered(rows.couple * n_waves + wave)
+    couple = ids // n_waves
+    one = np.empty(len(ids))
+    one[occasion] = moment
+    apart = np.bincount(occasion, moment != one[occasion]) > 0
+    at = np.where(apart, np.bincount(occasion, moment) / np.bincount(occasion), one)
+    order = np.lexsort((at, couple))
+    _refuse_same_time(spec, rows, couple[order], at[order])
+    place = np.empty_like(order)
+    place[order] = np.arange(len(order))
+    return place[occasion], couple[order], at[order], (ids % n_waves)[order], _apart_note(moment, at[occasion])
+
+
+def _waves(spec: Spec, raw: Mapping[str, Raw], moment: Numbers) -> Indexes:
+    """Each row's wave: numbers in their own order, words in that of their mean times; without waves the times.
+
+    Times that differ by less than a billionth of the study's length are one.
+    """
+    if spec.wave and spec.time:
+        named, words = codes(raw[spec.wave], spec.wave)
+        order = np.argsort(_places(words, np.bincount(named, moment) / np.bincount(named)), kind="stable")
+        return np.asarray(np.argsort(order)[named], np.int64)
+    times, place = np.unique(moment, return_inverse=True)
+    later = np.diff(times, prepend=times[0]) > 1e-9 * np.ptp(times)
+    return np.asarray(np.cumsum(later)[place.reshape(-1)], np.int64)
+
+
+def _places(words: tuple[str, ...], times: Numbers) -> Numbers:
+    try:
+        return np.array([float(word) for word in words])
+    except ValueError:
+        return times
+
+
+def _moments(spec: Spec, raw: Mapping[str, Raw], rows: _Rows) -> Numbers:
+    column = spec.time or spec.wave
+    moment = numbers(raw[column], column, rows.couple, rows.couples)
+    if np.isnan(moment).any():
+        raise Unfit("no time", couple=rows.couples[rows.couple[np.argmax(np.isnan(moment))]], column=column)
+    return moment
+
+
+def _apart_note(moment: Numbers, at: Numbers) -> tuple[str, ...]:
+    rows = int((moment != at).sum())
+    if not rows:
+        return ()
+    return (f"partners gave different times for one wave in {rows} rows; the wave's time is their mean",)
+
+
+def _refuse_same_time(spec: Spec, rows: _Rows, couple: Indexes, at: Numbers) -> None:
+    same = (np.diff(couple) == 0) & (np.diff(at) == 0)
+    if same.any():
+        raise Unfit(
+            "two waves at the same time", couple=rows.couples[couple[np.argmax(same)]], column=spec.time
+        )
+
+
+def _refuse_repeats(spec: Spec, rows: _Rows, occasion: Indexes) -> None:
+    times = np.bincount(occasion * 2 + rows.side)
+    if (times < 2).all():
+        return
+    repeated = np.flatnonzero(occasion == int(np.argmax(times > 1)) // 2)[0]
+    reason = (
+        "a duplicated wave: one partner has two rows of it"
+        if spec.has_waves
+        else "one partner has two rows, and no wave tells them apart"
+    )
+    raise Unfit(
+        reason, couple=rows.couples[rows.couple[repeated]], column=spec.wave or spec.time or spec.partner
+    )

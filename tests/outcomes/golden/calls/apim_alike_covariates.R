@@ -1,0 +1,23 @@
+# data: apim_alike
+library(nlme)
+table <- read.csv("data.csv", check.names = FALSE)
+d <- data.frame(couple = table[["couple"]])
+d$side <- ave(as.integer(factor(table[["role"]])), d$couple,
+              FUN = function(who) match(who, sort(unique(who))))
+d$step <- 1
+d$occasion <- d$couple
+d$y <- table[["y"]]
+d$x <- table[["x"]]
+d$age <- table[["age"]]
+d$years <- table[["years"]]
+# a value of the same couple: the partner's, or some waves back
+at <- function(v, back = 0, side = d$side)
+  v[match(paste(d$couple, d$step - back, side), paste(d$couple, d$step, d$side))]
+d$x.partner <- at(d$x, side = 3 - d$side)
+d$answer <- d$y
+fit <- gls(answer ~ x + x.partner + age + years,
+           data = d,
+           correlation = corCompSymm(form = ~ 1 | occasion),
+           method = "REML",
+           na.action = na.omit)
+summary(fit)

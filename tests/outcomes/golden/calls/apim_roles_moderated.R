@@ -1,0 +1,24 @@
+# data: apim_roles_missing
+library(nlme)
+table <- read.csv("data.csv", check.names = FALSE)
+d <- data.frame(couple = table[["couple"]])
+d$role <- factor(table[["role"]])
+d$side <- as.integer(d$role)
+d$sign <- ifelse(d$side == 1, 1, -1)
+d$step <- 1
+d$occasion <- d$couple
+d$y <- table[["y"]]
+d$x <- table[["x"]]
+d$years <- table[["years"]]
+# a value of the same couple: the partner's, or some waves back
+at <- function(v, back = 0, side = d$side)
+  v[match(paste(d$couple, d$step - back, side), paste(d$couple, d$step, d$side))]
+d$x.partner <- at(d$x, side = 3 - d$side)
+d$answer <- d$y
+fit <- gls(answer ~ 0 + role + role:x + role:x.partner + role:years + role:x:years + role:x.partner:years,
+           data = d,
+           correlation = corCompSymm(form = ~ 1 | occasion),
+           weights = varIdent(form = ~ 1 | role),
+           method = "REML",
+           na.action = na.omit)
+summary(fit)

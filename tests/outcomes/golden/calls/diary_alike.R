@@ -1,0 +1,32 @@
+# data: diary_alike
+library(nlme)
+table <- read.csv("data.csv", check.names = FALSE)
+d <- data.frame(couple = table[["couple"]])
+d$side <- ave(as.integer(factor(table[["role"]])), d$couple,
+              FUN = function(who) match(who, sort(unique(who))))
+d$time <- table[["day"]]
+d$step <- match(d$time, sort(unique(d$time)))
+d$occasion <- paste(d$couple, d$step)
+d$y <- table[["y"]]
+d$x <- table[["x"]]
+# a value of the same couple: the partner's, or some waves back
+at <- function(v, back = 0, side = d$side)
+  v[match(paste(d$couple, d$step - back, side), paste(d$couple, d$step, d$side))]
+# a person's mean over the waves
+usual <- function(v, side = d$side)
+  as.vector(tapply(v, paste(d$couple, d$side), mean, na.rm = TRUE)[paste(d$couple, side)])
+d$x.within <- d$x - usual(d$x)
+d$x.within.partner <- at(d$x - usual(d$x), side = 3 - d$side)
+d$x.between <- usual(d$x)
+d$x.between.partner <- usual(d$x, side = 3 - d$side)
+d$answer <- d$y
+d$s <- 1 / sqrt(2)  # what partners share
+d$d <- ifelse(d$side == 1, 1, -1) / sqrt(2)  # in what they differ
+fit <- lme(answer ~ x.within + x.within.partner + x.between + x.between.partner,
+           data = d,
+           random = list(couple = pdBlocked(list(pdSymm(~ 0 + s), pdSymm(~ 0 + d)))),
+           correlation = corCompSymm(form = ~ 1 | couple/occasion),
+           method = "REML",
+           na.action = na.omit,
+           control = lmeControl(maxIter = 200, msMaxIter = 500))
+summary(fit)

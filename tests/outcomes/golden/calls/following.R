@@ -1,0 +1,29 @@
+# data: following
+library(nlme)
+table <- read.csv("data.csv", check.names = FALSE)
+d <- data.frame(couple = table[["couple"]])
+d$role <- factor(table[["role"]])
+d$side <- as.integer(d$role)
+d$sign <- ifelse(d$side == 1, 1, -1)
+d$time <- table[["wave"]]
+d$step <- match(d$time, sort(unique(d$time)))
+d$occasion <- paste(d$couple, d$step)
+d$y <- table[["y"]]
+d$m <- table[["m"]]
+# a value of the same couple: the partner's, or some waves back
+at <- function(v, back = 0, side = d$side)
+  v[match(paste(d$couple, d$step - back, side), paste(d$couple, d$step, d$side))]
+d$m.change <- at(d$m, 1) - at(d$m, 2)
+d$m.change.partner <- at(at(d$m, 1) - at(d$m, 2), side = 3 - d$side)
+d$m.earlier <- at(d$m, 2)
+d$m.earlier.partner <- at(d$m, 2, side = 3 - d$side)
+d$y.earlier <- at(d$y, 1)
+d$y.earlier.partner <- at(d$y, 1, side = 3 - d$side)
+d$answer <- d$y - at(d$y, 1)
+fit <- gls(answer ~ 0 + role + role:m.change + role:m.change.partner + role:m.earlier + role:m.earlier.partner + role:y.earlier + role:y.earlier.partner,
+           data = d,
+           correlation = corCompSymm(form = ~ 1 | occasion),
+           weights = varIdent(form = ~ 1 | role),
+           method = "REML",
+           na.action = na.omit)
+summary(fit)

@@ -1,0 +1,21 @@
+# data: growth_complete
+library(nlme)
+table <- read.csv("data.csv", check.names = FALSE)
+d <- data.frame(couple = table[["couple"]])
+d$role <- factor(table[["role"]])
+d$side <- as.integer(d$role)
+d$sign <- ifelse(d$side == 1, 1, -1)
+d$time <- table[["time"]]
+d$step <- match(d$time, sort(unique(d$time)))
+d$occasion <- paste(d$couple, d$step)
+d$y <- table[["y"]]
+d$answer <- d$y
+fit <- lme(answer ~ 0 + role + role:time,
+           data = d,
+           random = list(couple = pdSymm(~ 0 + role + role:time)),
+           correlation = corCompSymm(form = ~ 1 | couple/occasion),
+           weights = varIdent(form = ~ 1 | role),
+           method = "REML",
+           na.action = na.omit,
+           control = lmeControl(maxIter = 200, msMaxIter = 500))
+summary(fit)

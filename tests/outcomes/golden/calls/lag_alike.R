@@ -1,0 +1,22 @@
+# data: lag_alike
+library(nlme)
+table <- read.csv("data.csv", check.names = FALSE)
+d <- data.frame(couple = table[["couple"]])
+d$side <- ave(as.integer(factor(table[["role"]])), d$couple,
+              FUN = function(who) match(who, sort(unique(who))))
+d$time <- table[["wave"]]
+d$step <- match(d$time, sort(unique(d$time)))
+d$occasion <- paste(d$couple, d$step)
+d$y <- table[["y"]]
+# a value of the same couple: the partner's, or some waves back
+at <- function(v, back = 0, side = d$side)
+  v[match(paste(d$couple, d$step - back, side), paste(d$couple, d$step, d$side))]
+d$y.before <- at(d$y, 1)
+d$y.before.partner <- at(d$y, 1, side = 3 - d$side)
+d$answer <- d$y
+fit <- gls(answer ~ y.before + y.before.partner,
+           data = d,
+           correlation = corCompSymm(form = ~ 1 | occasion),
+           method = "REML",
+           na.action = na.omit)
+summary(fit)

@@ -1,0 +1,61 @@
+"""Sentences to be read aloud: what goes with what, how sure that is, and never what brings what about."""
+
+import re
+from dataclasses import replace
+
+import pytest
+
+from bothwell.outcomes.fit import fit
+from bothwell.outcomes.frame import frame
+from bothwell.outcomes.reading import NEVER_CAUSAL, OPEN, reading
+from bothwell.outcomes.spec import Model
+from bothwell.outcomes.summary import summary
+from tests.outcomes.golden.cases import CASES
+
+CAUSAL = re.compile(
+    r"\b(cause[sd]?|because|leads?|led|makes?|made|improves?|due|effect|thanks|results? in)\b"
+)
+
+
+def said(name: str, **other: object) -> tuple[str, ...]:
+    spec = replace(CASES[name].spec, **other)
+    found = fit(spec, frame(spec, CASES[name].table()))
+    return reading(found, summary(found))
+
+
+@pytest.mark.parametrize(
+    "name",
+    [name for name, case in CASES.items() if case.spec.model not in (Model.COMMON_FATE, Model.MEDIATION)],
+)
+def test_no_sentence_speaks_of_causes_and_the_last_one_says_so(name: str) -> None:
+    *sentences, last = said(name)
+    assert last == NEVER_CAUSAL
+    assert not [sentence for sentence in sentences if CAUSAL.search(sentence)]
+
+
+def test_likeness_of_partners_has_its_interval() -> None:
+    assert re.match(
+        r"In 60 couples, partners’ y correlates 0\.\d\d \(95 % interval 0\.\d\d to 0\.\d\d\)\.",
+        said("icc_complete")[0],
+    )
+
+
+def test_each_role_has_its_own_and_the_partners_sentence() -> None:
+    whose = [sentence.split(":")[0] for sentence in said("apim_roles")[:-1]]
+    assert whose == ["other", "other", "treated", "treated"]
+
+
+def test_an_interval_with_zero_in_it_leaves_the_question_open() -> None:
+    found = said("apim_roles")
+    assert [OPEN in sentence for sentence in found[:-1]] == [False, False, False, True]
+
+
+def test_what_falls_is_said_to_fall() -> None:
+    rises_or_falls = said("growth_complete")[:-1]
+    assert all(" falls by " in sentence for sentence in rises_or_falls) and len(rises_or_falls) == 2
+
+
+def test_an_effect_that_something_moves_is_told_with_its_place() -> None:
+    assert all(", where arm is 0 (" in sentence for sentence in said("growth_arm")[:-1])
+    assert all(", where years is 0 (" in sentence for sentence in said("apim_alike_moderated")[:-1])
+    assert not any("where" in sentence for sentence in said("apim_roles", model=Model.APIM))

@@ -1,0 +1,306 @@
+"""Degrees of freedom, contrasts, comparisons, ratios and predictions say what their textbooks say."""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from bothwell.outcomes.compare import distinguishable, independent, likelihood_ratio, ranking
+from bothwell.outcomes.contrasts import contrast, same, wald
+from bothwell.outcomes.degrees import Df, Errors, satterthwaite
+from bothwell.outcomes.fit import Fit, fit
+from bothwell.outcomes.frame import frame
+from bothwell.outcomes.nonindependence import nonindependence
+from bothwell.outcomes.predict import predict, predict_table
+from bothwell.outcomes.ratio import ratio
+from bothwell.outcomes.spec import Method, Model, Spec
+from bothwell.outcomes.summary import summary
+from bothwell.outcomes.unfit import Unfit
+from bothwell.outcomes.variances import sides, variances
+from tests.outcomes import frames, tables
+
+ICC = Spec(Model.ICC, "y")
+POOLED = Spec(Model.APIM, "y", ("x",), distinguished=False)
+TWO = Spec(Model.TWO_INTERCEPT, "y", ("x",))
+
+
+def fitted(spec: Spec, table: Any) -> Fit:
+    return fit(spec, frame(spec, table))
+
+
+# ── degrees of freedom and errors ─────────────────────────────────────────────────────────────────────────
+
+
+def test_satterthwaite_gives_the_textbooks_degrees_where_they_are_known() -> None:
+    """Complete couples: each role's mean and their difference have n − 1, the paired t test to the digit."""
+    table = tables.couples(23)
+    found = fitted(ICC, table)
+    for row in summary(found, "satterthwaite").effects:
+        assert row.df == pytest.approx(22, rel=1e-6)
+    difference = contrast(found, same("husband: intercept", "wife: intercept"), df=Df.SATTERTHWAITE)
+    paired = nonindependence(frame(ICC, table)).paired
+    assert paired and difference.df == pytest.approx(22, rel=1e-6)
+    assert difference.statistic == pytest.approx(paired.statistic, rel=1e-6)
+    assert difference.p == pytest.approx(paired.p, rel=1e-6)
+
+
+def test_satterthwaite_of_the_pooled_mean_counts_couples_and_not_persons() -> None:
+    found = fitted(replace(ICC, distinguished=False), tables.couples(23))
+    row = summary(found, "satterthwaite").effect("intercept")
+    assert row.df == pytest.approx(22, rel=1e-6)
+    assert summary(found).effect("intercept").df == 45
+
+
+def test_several_at_once_are_the_multivariate_test_of_complete_couples() -> None:
+    """Two directions of 22 degrees each: E = 2·22/20, df = 2E/(E − 2) = 22."""
+    found = fitted(ICC, tables.couples(23))
+    joint = wald(found, [{"husband: intercept": 1.0}, {"wife: intercept": 1.0}], df=Df.SATTERTHWAITE)
+    assert joint.name == "F" and joint.df == 2 and joint.df_denominator == pytest.approx(22, rel=1e-5)
+    alone = wald(found, [{"wife: intercept": 1.0}], df=Df.SATTERTHWAITE)
+    row = contrast(found, {"wife: intercept": 1.0}, df=Df.SATTERTHWAITE)
+    assert alone.statistic == pytest.approx(row.statistic**2) and alone.p == pytest.approx(row.p, rel=1e-6)
+
+
+def test_residual_degrees_count_answers_and_with_robust_errors_couples() -> None:
+    found = fitted(POOLED, tables.couples(40))
+    assert summary(found).effect("actor x").df == 80 - 3
+    assert summary(found, errors="robust").effect("actor x").df == 40 - 3
+    assert summary(found, "normal").effect("actor x").df == np.inf
+
+
+def test_an_interval_holds_the_estimate_and_leaves_zero_out_just_when_p_is_small() -> None:
+    found = fitted(TWO, tables.couples(40, missing=0.1))
+    for df in Df:
+        for row in summary(found, df).effects:
+            assert row.low < row.estimate < row.high
+            assert (row.p < 0.05) == (row.low > 0 or row.high < 0)
+
+
+def test_other_errors_give_other_intervals_around_the_same_estimate() -> None:
+    found = fitted(TWO, tables.couples(40, missing=0.1))
+    rows = [summary(found, errors=errors).effect("wife: actor x") for errors in Errors]
+    assert len({row.estimate for row in rows}) == 1 and len({row.standard_error for row in rows}) == 3
+    with pytest.raises(Unfit, match="expected errors alone"):
+        summary(found, "satterthwaite", errors="robust")
+
+
+def test_no_degrees_of_freedom_left_is_said() -> None:
+    found = replace(fitted(TWO, tables.couples(40)), n_couples=6)
+    with pytest.raises(Unfit, match="no degrees of freedom are left"):
+        summary(found, errors="robust")
+
+
+def test_a_certain_error_has_endless_degrees_of_freedom() -> None:
+    found = fitted(ICC, tables.couples(23))
+    certain = replace(found, theta_covariance=np.zeros_like(found.theta_covariance))
+    assert satterthwaite(certain, np.array([1.0, 0.0])) == np.inf
+
+
+# ── contrasts ─────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_contrast_is_named_by_what_it_asks() -> None:
+    found = fitted(POOLED, tables.couples(40))
+    assert contrast(found, {"actor x": 2.0, "partner x": -1.0}).name == "2·actor x − partner x"
+    assert contrast(found, {"actor x": 1.0}, name="own").name == "own"
+    against = contrast(found, {"actor x": 1.0}, against=0.5)
+    assert against.statistic == pytest.approx((against.estimate - 0.5) / against.standard_error)
+
+
+def test_what_the_model_has_not_is_refused() -> None:
+    found = fitted(POOLED, tables.couples(40))
+    with pytest.raises(
+        Unfit, match="column actor z: the model has no such effect; it has intercept, actor x"
+    ):
+        contrast(found, {"actor z": 1.0})
+    with pytest.raises(Unfit, match="no effect in it"):
+        contrast(found, {})
+    with pytest.raises(Unfit, match="follows from the others"):
+        wald(found, [{"actor x": 1.0}, {"actor x": 2.0}])
+
+
+# ── variances ─────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_correlations_interval_is_fishers() -> None:
+    """Complete couples of two roles: the error of Fisher's z is 1/√n by the curvature of the likelihood."""
+    found = fitted(replace(ICC, method=Method.ML), tables.couples(50))
+    part = summary(found).part("residual correlation of husband with wife")
+    assert part.standard_error == pytest.approx((1 - part.estimate**2) / np.sqrt(50), rel=1e-5)
+    assert part.low is not None and part.high is not None
+    assert np.arctanh(part.high) - np.arctanh(part.low) == pytest.approx(2 * 1.959964 / np.sqrt(50), rel=1e-5)
+
+
+def test_a_variances_error_is_the_textbooks() -> None:
+    found = fitted(replace(ICC, method=Method.ML), tables.couples(50))
+    part = summary(found).part("residual variance of wife")
+    assert part.standard_error == pytest.approx(part.estimate * np.sqrt(2 / 50), rel=1e-5)
+    assert part.low is not None and part.high is not None
+    assert part.low * part.high == pytest.approx(part.estimate**2)
+
+
+def test_each_number_of_exchangeable_partners_is_told_once() -> None:
+    couples = frames.growth(60, 5, exchangeable=True)
+    spec = Spec(Model.GROWTH, "y", wave="w", distinguished=False)
+    found = fit(spec, replace(couples, random=("1: intercept", "1: w", "2: intercept", "2: w")))
+    names = [part.name for part in variances(found)]
+    assert names == [
+        "random variance of intercept",
+        "random variance of w",
+        "random correlation of intercept with w",
+        "random correlation of intercept with the partner's intercept",
+        "random correlation of intercept with the partner's w",
+        "random correlation of w with the partner's w",
+        "residual variance",
+        "residual correlation of partners",
+    ]
+    assert [part.estimate for part in variances(found)][:2] == pytest.approx(np.diag(found.spread)[:2])
+
+
+def test_a_boundary_has_no_interval() -> None:
+    found = fitted(ICC, tables.couples(50))
+    flat = replace(found, residual=np.ones((2, 2)))
+    part = summary(flat).part("residual correlation of husband with wife")
+    assert (part.estimate, part.standard_error, part.low, part.high) == (1.0, None, None, None)
+    none = replace(found, residual=np.diag([0.0, 1.0]))
+    assert np.isnan(summary(none).part("residual correlation of husband with wife").estimate)
+    assert summary(none).part("residual variance of husband").low is None
+
+
+def test_roles_that_enter_as_deviations_are_told_by_their_sign() -> None:
+    assert sides(fitted(replace(TWO, model=Model.APIM), tables.couples(30))) == ("role +1", "role −1")
+
+
+# ── the whole of it ───────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_summary_is_tidy_and_keeps_what_must_be_said() -> None:
+    found = fitted(POOLED, tables.couples(12))
+    told = summary(found)
+    table = told.to_pandas()
+    assert isinstance(table, pd.DataFrame) and list(table["name"]) == ["intercept", "actor x", "partner x"]
+    assert told.n_couples == 12 and told.n_answers == 24 and told.data_hash == found.data_hash
+    assert any("Fewer than 30 couples" in note for note in told.notes)
+    with pytest.raises(KeyError):
+        told.effect("actor z")
+
+
+# ── several models ────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_restricted_likelihoods_of_different_effects_are_not_compared() -> None:
+    table = tables.couples(40)
+    one, two = fitted(POOLED, table), fitted(replace(POOLED, covariates=("age",)), table)
+    with pytest.raises(Unfit, match="use ML"):
+        likelihood_ratio(one, two)
+    with pytest.raises(Unfit, match="one model is restricted"):
+        likelihood_ratio(one, fitted(replace(POOLED, method=Method.ML), table))
+    with pytest.raises(Unfit, match="not fitted to the same answers"):
+        likelihood_ratio(one, fitted(POOLED, tables.couples(39)))
+    with pytest.raises(Unfit, match="not a special case"):
+        likelihood_ratio(one, one)
+
+
+def test_models_are_ranked_and_share_the_evidence() -> None:
+    table = tables.couples(60)
+    ml = replace(POOLED, method=Method.ML)
+    fits = {
+        "alone": fitted(replace(ml, model=Model.ICC, predictors=()), table),
+        "actor and partner": fitted(ml, table),
+        "and age": fitted(replace(ml, covariates=("age",)), table),
+    }
+    ranks = ranking(fits)
+    assert [rank.aic for rank in ranks] == sorted(one.aic for one in fits.values())
+    assert ranks[-1].name == "alone" and sum(rank.weight for rank in ranks) == pytest.approx(1)
+
+
+def test_the_omnibus_test_counts_one_for_each_number_of_the_roles_own() -> None:
+    found = distinguishable(replace(TWO, covariates=("age",)), tables.couples(60, missing=0.1))
+    assert found.test.df == 5
+    assert found.test.statistic == pytest.approx(
+        2 * (found.apart.log_likelihood - found.pooled.log_likelihood)
+    )
+
+
+def test_the_omnibus_test_errs_as_often_as_it_says() -> None:
+    """300 tables of partners whom nothing tells apart: p below .05 in 5 of 100, within Monte-Carlo error."""
+    chance = np.random.default_rng(11)
+    small = 0
+    for _ in range(300):
+        x = chance.multivariate_normal([0, 0], [[1, 0.3], [0.3, 1]], 60)
+        y = 0.4 * x + 0.2 * x[:, ::-1] + chance.multivariate_normal([0, 0], [[1, 0.4], [0.4, 1]], 60)
+        table = {
+            "couple": np.repeat(np.arange(60), 2),
+            "partner": np.tile(["a", "b"], 60),
+            "x": x.ravel(),
+            "y": y.ravel(),
+        }
+        small += distinguishable(TWO, table).test.p < 0.05
+    assert 4 <= small <= 28  # 15 expected; ± 3 standard errors, and a little for 60 couples
+
+
+def test_independence_is_asked_of_partners_not_told_apart() -> None:
+    spec = replace(POOLED, method=Method.ML)
+    assert independent(spec, frame(spec, tables.couples(200))).p < 0.001
+    with pytest.raises(Unfit, match="interval of the residuals' correlation"):
+        independent(TWO, frame(TWO, tables.couples(60)))
+
+
+# ── the ratio ─────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_the_drawn_interval_is_the_same_for_the_same_generator() -> None:
+    found = fitted(TWO, tables.couples(60))
+    one, two = (ratio(found, "x", np.random.default_rng(3), side="wife") for _ in "12")
+    assert one == two
+    with pytest.raises(Unfit, match="column z"):
+        ratio(found, "z", np.random.default_rng(3), side="wife")
+    with pytest.raises(Unfit, match="column x"):
+        ratio(found, "x", np.random.default_rng(3))
+
+
+def test_a_ratio_to_nearly_nothing_is_not_to_be_read() -> None:
+    found = fitted(POOLED, tables.couples(60))
+    faint = replace(found, estimates=np.array([1.0, 0.001, 0.2]))
+    assert "do not read it" in ratio(faint, "x", np.random.default_rng(3)).notes[0]
+    assert ratio(found, "x", np.random.default_rng(3)).notes == ()
+
+
+# ── predictions ───────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_prediction_is_a_contrast_and_a_new_person_varies_more() -> None:
+    table = tables.couples(60)
+    found = fitted(TWO, table)
+    told = predict_table(
+        found, {"couple": [1, 1], "partner": ["husband", "wife"], "x": [3.0, 2.0], "y": [None, None]}
+    )
+    row = contrast(found, {"wife: intercept": 1.0, "wife: actor x": 2.0, "wife: partner x": 3.0})
+    assert (told.mean[0, 1], told.low[0, 1], told.high[0, 1]) == pytest.approx(
+        (row.estimate, row.low, row.high)
+    )
+    half = told.new_high[0, 1] - told.mean[0, 1]
+    reach = (row.high - row.estimate) / row.standard_error
+    assert half == pytest.approx(reach * np.sqrt(row.standard_error**2 + found.residual[1, 1]))
+
+
+def test_prediction_intervals_hold_new_answers_as_often_as_they_say() -> None:
+    found = fitted(TWO, tables.couples(200, seed=1))
+    new = frame(TWO, tables.couples(2000, seed=2))
+    told = predict(found, new.x, new.z)
+    inside = ((told.new_low < new.y) & (new.y < told.new_high)).mean()
+    assert 0.93 < inside < 0.97
+
+
+def test_a_table_of_other_roles_or_without_a_predictor_is_refused_or_left_empty() -> None:
+    found = fitted(TWO, tables.couples(60))
+    with pytest.raises(Unfit, match="other effects than the model's"):
+        predict_table(found, {"couple": [1, 1], "partner": ["a", "b"], "x": [3.0, 2.0], "y": [None, None]})
+    gap = predict_table(
+        found, {"couple": [1, 1], "partner": ["husband", "wife"], "x": [3.0, None], "y": [None, None]}
+    )
+    assert np.isnan(gap.mean).all()
+    with pytest.raises(Unfit, match="residual or normal"):
+        predict(found, np.zeros((1, 2, 6)), np.zeros((1, 2, 0)), df=Df.SATTERTHWAITE)
