@@ -2,6 +2,7 @@
 
 Refused            the rule says no; the sentence helps
 └── Stale          somebody else was first; look again
+    └── SentBefore the same form came before and said something else; sent once more, it is another
 """
 
 from bothwell.decision import Decision
@@ -23,3 +24,13 @@ class Refused(Exception):
 
 class Stale(Refused):
     """The row changed since it was read; nothing was written."""
+
+
+class SentBefore(Stale):
+    """The same form was sent before with other words: those stand, these are not kept yet, and can be as well."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This was sent a moment ago with other words, and those were kept. What you see here now is not kept. "
+            "Look at what stands; if this should stand beside it, press once more."
+        )

@@ -272,6 +272,7 @@ PROCRASTINATE_IMPORT_PATHS = [
     "bothwell.jobs.calls",
     "bothwell.jobs.measures",
     "bothwell.jobs.push",
+    "bothwell.jobs.outcomes",
 ]
 
 # Nothing a person wrote and nobody's name goes into a log: requests by path pattern only, errors by type.

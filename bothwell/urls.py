@@ -9,6 +9,7 @@ handler404 = "bothwell.web.errors.not_found"
 handler500 = "bothwell.web.errors.broken"
 
 SCREENS = (
+    "here",
     "today",
     "checkin",
     "offline",
@@ -40,6 +41,7 @@ SCREENS = (
     "people",
     "couple",
     "couple_session",
+    "couple_drafts",
     "score_page",
     "couple_own_notes",
     "couple_library",
@@ -48,6 +50,7 @@ SCREENS = (
     "invitation",
     "enrol",
     "clinic",
+    "close",
     "safety",
     "shelter",
     "records",
@@ -59,6 +62,7 @@ SCREENS = (
     "instruments_load",
     "instruments",
     "help_now",
+    "outcomes",
     "messages",
     "appointments",
     "calendar",

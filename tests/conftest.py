@@ -34,7 +34,7 @@ def django_db_setup(django_db_blocker: object) -> None:
     with psycopg.connect(LOGINS.admin, autocommit=True) as admin:
         # Tests build their people on the connection that then looks at them. The web login inherits nothing
         # from this; it takes a deliberate SET ROLE (see `loading`).
-        admin.execute("grant bothwell_loader to bothwell_web")
+        admin.execute("grant bothwell_loader, bothwell_research to bothwell_web")
 
 
 @contextmanager

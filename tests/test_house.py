@@ -20,6 +20,7 @@ SLICES = (
     "integration",
     "messaging",
     "records",
+    "outcomes",
 )
 # Only these know Django: models, actions (the feed's and the watch's among them), the door and what keeps it.
 WORLDLY = re.compile(

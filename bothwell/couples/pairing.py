@@ -102,7 +102,7 @@ class Post:
 class Clinician:
     """What assigning needs to know about a member of staff.
 
-    `intimates`: those of the people concerned with whom they are or were a couple.
+    `intimates`: those of the people concerned with whom they are or were a couple, or to whom they are close.
     """
 
     id: UUID
@@ -144,7 +144,9 @@ def may_assign(by_roles: Collection[str], who: Clinician, to: Post) -> Decision:
     if who.id in to.partners:
         return Decision.no("Nobody cares for themselves.")
     if who.intimates & to.partners:
-        return Decision.no("Nobody cares for their own partner, present or past.")
+        return Decision.no(
+            "Nobody cares for their own partner, present or past, or for whom they are close to."
+        )
     if to.role not in who.qualified_as:
         return Decision.no(
             f"This colleague is not on file as {WORDS[to.role]}. The clinic lead can add the role."

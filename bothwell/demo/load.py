@@ -19,7 +19,7 @@ from django.contrib.auth.hashers import make_password
 from django.db import connection, transaction
 from django.db.models import ForeignKey, Model
 
-from bothwell.demo import cast, story
+from bothwell.demo import cast, outcomes, story
 from bothwell.demo.people import PASSWORD, SEED, House, Partner, Staff
 from bothwell.demo.sheaf import Sheaf
 from bothwell.enrolment import link
@@ -59,6 +59,7 @@ def _load(house: House, now: datetime, zone: ZoneInfo, secret: str, seed: int, p
         return link.token_hash(link.token(key, secret))
 
     sheaf = story.tell(house, now, zone, seed=seed, token_hash=token_hash)
+    outcomes.ask(sheaf, house, zone, now)
     give_logins(sheaf, house, password, now)
     seal_rows(sheaf.of(ProcessNote))
     write(sheaf)

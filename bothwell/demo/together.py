@@ -28,6 +28,8 @@ from bothwell.models import (
 )
 from bothwell.privacy.models import Audience
 
+GIVES_TO_RESEARCH = 0.9
+"""High, so that the outcomes' pages have enough couples for a count."""
 TOLD = {"amara": texts.AMARA, "ben": texts.BEN}
 
 
@@ -102,7 +104,7 @@ class Both:
         for code in released:
             self._consent(person, partner, "release", code, "couples_therapist", 8)
         draw = self.place.sheaf.draw("research", partner.key)
-        if draw.random() < 0.5:
+        if draw.random() < GIVES_TO_RESEARCH:
             self._consent(person, partner, "research", "deidentified", "", 9)
         if partner.key == "marguerite":
             taken = self._consent(person, partner, "release", "medical_summary", "couples_therapist", 8)

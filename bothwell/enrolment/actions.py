@@ -35,6 +35,7 @@ from bothwell.enrolment import link
 from bothwell.later import later, tell
 from bothwell.pathway.course_actions import begin
 from bothwell.privacy import audit, door
+from bothwell.privacy.closeness_actions import kept_from, with_their_mates
 from bothwell.privacy.models import Invitation, User
 from bothwell.refusal import Refused, Stale
 
@@ -442,10 +443,8 @@ def _partners_of(couple: Couple) -> list[UUID]:
 
 
 def _intimates_among(staff: Person, partners: Collection[UUID]) -> frozenset[UUID]:
-    """Those of `partners` with whom this colleague is or was a couple, as far as the viewer can see."""
-    shared = Membership.objects.filter(person=staff).values("couple_id")
-    rows = Membership.objects.filter(couple_id__in=shared, person_id__in=partners).exclude(person=staff)
-    return frozenset(rows.values_list("person_id", flat=True))
+    """Those of `partners` whose chart no role opens to this colleague, as far as the viewer can see."""
+    return (with_their_mates([staff.id]) - {staff.id} | kept_from(staff.id)) & frozenset(partners)
 
 
 @transaction.atomic

@@ -24,6 +24,7 @@ from bothwell.refusal import Refused, Stale
 
 ITEM_KIND = "insight"
 LONGEST_LINE = 300
+KEPT_ELSEWHERE = "You kept this in another window, with other words. Yours are still here: keep them too, as a note of their own."
 
 
 def words_of(version: InsightVersion) -> Words:
@@ -52,7 +53,10 @@ def write(
     request_id: UUID,
     tags: Sequence[str] = (),
 ) -> Insight:
-    """Keep something new, for its author alone. `request_id` is the form's: posted twice, it is kept once."""
+    """Keep something new, for its author alone. `request_id` is the form's: posted twice, it is kept once.
+
+    Raises Stale when the same form, open in two windows, was kept with other words: nothing is put in their place.
+    """
     _check(words, tags)
     insight = Insight(id=request_id, clinic_id=by.clinic_id, subject=by, author=by, kind=kind)
     try:
@@ -62,6 +66,9 @@ def write(
         kept = Insight.objects.filter(id=request_id, subject=by).first()
         if kept is None:
             raise Refused("This form was used before. Open a new one; your words are still here.") from error
+        first = kept.versions.order_by("number").first()
+        if first is not None and words_of(first) != words.trimmed():
+            raise Stale(KEPT_ELSEWHERE) from error
         return kept
     _add_version(by, insight, 1, words, tags)
     audit.log("wrote", by=by, subject=by, item_kind=kind.value, item_id=insight.id)

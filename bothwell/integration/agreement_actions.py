@@ -3,6 +3,7 @@
 Nothing here is decided for anybody: an agreement holds only by the yes of both, and either ends it without a reason.
 """
 
+from typing import Any
 from uuid import UUID, uuid5
 
 from django.db import IntegrityError, transaction
@@ -12,7 +13,7 @@ from bothwell.integration import agreements as rules
 from bothwell.integration.doing_actions import SHARED, own_couple
 from bothwell.integration.models import AgreementAnswer, CoupleAgreement
 from bothwell.privacy import audit
-from bothwell.privacy.actions import kept_first, tell_couple
+from bothwell.privacy.actions import kept_first, sent_before, tell_couple
 from bothwell.refusal import Refused
 
 
@@ -36,21 +37,22 @@ def propose(
 ) -> CoupleAgreement:
     """Put something before the other, with one's own yes to it. Posted twice, it is proposed once."""
     couple, key = own_couple(by), uuid5(by.id, str(request_id))
-    if kept := CoupleAgreement.objects.filter(id=key, couple=couple).first():
+    is_quiet = kind == rules.Kind.NO_BIG_DECISIONS
+    said: dict[str, Any] = {
+        "couple": couple, "kind": kind,
+        "days": days if is_quiet else None, "words": "" if is_quiet else words.strip(),
+    }  # fmt: skip
+    if kept := sent_before(CoupleAgreement, key, by, **said):
         return kept
     if problem := rules.fault(kind, days, words):
         raise Refused(problem)
-    is_quiet = kind == rules.Kind.NO_BIG_DECISIONS
     row = CoupleAgreement(
         id=key,
         clinic_id=by.clinic_id,
-        couple=couple,
         author=by,  # no subject: the answers of both hang on it
-        kind=kind,
-        days=days if is_quiet else None,
-        words="" if is_quiet else words.strip(),
+        **said,
     )
-    if not kept_first(row):
+    if not kept_first(row, **said):
         return CoupleAgreement.objects.get(id=key)
     audit.log("proposed an agreement", by=by, couple=couple, item_kind=SHARED, item_id=row.id)
     _answer(by, couple, row, rules.Answer.YES)

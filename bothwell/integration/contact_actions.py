@@ -5,6 +5,7 @@ Neither partner ever finds it, nor that it took place: it stands in no log of th
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID, uuid5
 
 from django.db import IntegrityError, transaction
@@ -14,7 +15,7 @@ from bothwell.couples.models import Couple, Membership, Person
 from bothwell.integration.models import IndividualContact
 from bothwell.integration.session_actions import check_length, must_be_theirs
 from bothwell.privacy import audit
-from bothwell.privacy.actions import kept_first
+from bothwell.privacy.actions import kept_first, sent_before
 from bothwell.privacy.models import DisclosureAgreement
 from bothwell.refusal import Refused, Stale
 
@@ -57,10 +58,14 @@ def record_contact(
     that time: what it means must be read before it is written under it.
     """
     key = uuid5(by.id, str(request_id))
-    if kept := IndividualContact.objects.filter(id=key, couple=couple).first():
+    member = Membership.objects.filter(couple=couple, side=side).first()
+    said: dict[str, Any] = {
+        "subject_id": member.person_id if member else None, "couple": couple,
+        "at": at, "minutes": minutes, "by_telephone": by_telephone, "text": text.strip(),
+    }  # fmt: skip
+    if kept := sent_before(IndividualContact, key, by, **said):
         return kept
     must_be_theirs(by, couple)
-    member = Membership.objects.filter(couple=couple, side=side).first()
     if member is None:
         raise Refused("Choose which of the two it was.")
     if at > timezone.now() + AHEAD:
@@ -72,16 +77,11 @@ def record_contact(
     row = IndividualContact(
         id=key,
         clinic_id=by.clinic_id,
-        subject_id=member.person_id,
-        couple=couple,
         author=by,
         agreement=agreement,
-        at=at,
-        minutes=minutes,
-        by_telephone=by_telephone,
-        text=text.strip(),
+        **said,
     )
-    if not kept_first(row):
+    if not kept_first(row, **said):
         return IndividualContact.objects.get(id=key)
     _log("kept what one said alone", by, row)
     return row

@@ -14,8 +14,8 @@ from bothwell.integration.models import CoupleSession, CycleMap, CycleNode, Cycl
 from bothwell.integration.session_actions import PROGRESS, SHARED, must_be_theirs, must_go_on
 from bothwell.later import tell
 from bothwell.privacy import audit
-from bothwell.privacy.actions import tell_couple
-from bothwell.refusal import Refused, Stale
+from bothwell.privacy.actions import sent_before, tell_couple
+from bothwell.refusal import Refused, SentBefore, Stale
 
 NODE = "cycle.node"
 
@@ -30,7 +30,9 @@ def draw_cycle(
     when somebody drew another meanwhile.
     """
     key = uuid5(by.id, str(request_id))
-    if kept := CycleMap.objects.filter(id=key, couple=couple).first():
+    if kept := sent_before(CycleMap, key, by, couple=couple):
+        if read(kept.map) != cycle:
+            raise SentBefore
         return kept
     must_be_theirs(by, couple)
     if cycle.is_empty:

@@ -109,6 +109,15 @@ class ProcessNote(Private):
     sealed = models.BinaryField(default=b"", help_text="the words under their author's own key")
 
 
+class NotesKey(models.Model):
+    """With which key process notes are sealed: its name, and a word sealed with it. Of the installation; the last counts."""
+
+    number = models.PositiveSmallIntegerField(primary_key=True)
+    name = models.CharField(max_length=16)
+    sealed = models.BinaryField()
+    since = models.DateTimeField(default=timezone.now)
+
+
 class ExerciseGiven(Private):
     """An exercise from our library, given to a couple."""
 
@@ -165,29 +174,59 @@ class CouplePause(Private):
 # ── the couple's work, in full ──
 
 
-class InsightDraft(Private):
-    """Words being written, kept as they are typed: its author's alone, until they are saved as a version.
+class Draft(Private):
+    """Words being written, kept as they are typed: their author's alone, until they are saved for good.
 
-    `revision` counts each keeping, so that two windows never write over each other. Once saved it is emptied.
+    `revision` counts each keeping, so that two windows never write over each other. Once saved or put away it is emptied.
     """
 
+    revision = models.PositiveIntegerField(default=1)
+    saved_at = models.DateTimeField(default=timezone.now)
+    closed_at = models.DateTimeField(null=True)
+    is_beside = models.BooleanField(
+        default=False, help_text="begun while another window wrote other words for the same"
+    )
+
+    class Meta:
+        abstract = True
+
+
+class InsightDraft(Draft):
+    """An insight being written, or newer words for one. `after`: the version these began from."""
+
     insight = models.ForeignKey(Insight, null=True, on_delete=models.PROTECT, related_name="drafts")
+    after = models.PositiveIntegerField(null=True)
     kind = models.CharField(max_length=12, choices=Insight.Kind, default=Insight.Kind.INSIGHT)
     text = models.TextField(blank=True)
     feeling = models.TextField(blank=True)
     to_say = models.TextField(blank=True)
     to_ask = models.TextField(blank=True)
     tags = models.JSONField(default=list)
-    revision = models.PositiveIntegerField(default=1)
-    saved_at = models.DateTimeField(default=timezone.now)
-    closed_at = models.DateTimeField(null=True)
 
     class Meta:
         constraints = [
             models.UniqueConstraint(
                 fields=["clinic", "insight"],
-                condition=Q(closed_at__isnull=True, insight__isnull=False),
+                condition=Q(closed_at__isnull=True, insight__isnull=False, is_beside=False),
                 name="one_open_draft_an_insight",
+            )
+        ]
+
+
+class NoteDraft(Draft):
+    """A progress note being written, or the correction of one (`corrects`): no part of the record yet."""
+
+    session = models.ForeignKey(CoupleSession, on_delete=models.PROTECT, related_name="note_drafts")
+    corrects = models.ForeignKey(ProgressNote, null=True, on_delete=models.PROTECT, related_name="+")
+    fields = models.JSONField(default=dict, help_text="what stands in each field of the form")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["clinic", "author", "session", "corrects"],
+                condition=Q(closed_at__isnull=True, is_beside=False),
+                nulls_distinct=False,
+                name="one_open_draft_a_note",
             )
         ]
 
@@ -298,6 +337,27 @@ class WarningSign(Private):
 
     words = models.CharField(max_length=300)
     until = models.DateTimeField(null=True)
+
+
+class LaidAside(Private):
+    """One of the two (`author`) lays something aside: an exercise that either chose, or a sign of their own.
+
+    An act of its own, and no change of what is laid aside: so it can be unseen where its author is sheltered.
+    """
+
+    given = models.ForeignKey(ExerciseGiven, null=True, on_delete=models.PROTECT, related_name="laid_aside")
+    sign = models.ForeignKey(WarningSign, null=True, on_delete=models.PROTECT, related_name="laid_aside")
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                name="one_thing_is_laid_aside",
+                condition=Q(given__isnull=True, sign__isnull=False)
+                | Q(given__isnull=False, sign__isnull=True),
+            ),
+            models.UniqueConstraint(fields=["clinic", "author", "given"], name="laid_aside_once"),
+            models.UniqueConstraint(fields=["clinic", "author", "sign"], name="sign_laid_aside_once"),
+        ]
 
 
 class PlanReview(Private):

@@ -5,24 +5,26 @@ A plan is never overwritten: the newest version holds, the earlier ones stay. No
 
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Any
 from uuid import UUID, uuid5
 
 from django.conf import settings
 from django.db import IntegrityError, ProgrammingError, transaction
-from django.db.models import Max
+from django.db.models import Max, QuerySet
 from django.utils import timezone
 
 from bothwell.couples.models import Couple, Membership, Person
 from bothwell.integration import support
-from bothwell.integration.doing_actions import SHARED, own_couple
+from bothwell.integration.doing_actions import SHARED, keep_aside, own_couple
 from bothwell.integration.models import CarePlanItem, PlanReview, SupportPlan, WarningSign
 from bothwell.integration.session_actions import PARTED, hold_on, is_therapist_of, plan_session
 from bothwell.later import tell
 from bothwell.privacy import audit
-from bothwell.privacy.actions import kept_first, tell_couple
+from bothwell.privacy.actions import kept_first, sent_before, tell_couple
 from bothwell.refusal import Refused, Stale
 
 LONGEST_PART = 500
+CARE = "care_plan"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +60,11 @@ def write_plan(
     `after` is the number of the version the form began from, 0 for none. Raises Stale when a newer one exists.
     """
     key = uuid5(by.id, str(request_id))
-    if kept := SupportPlan.objects.filter(id=key, couple=couple).first():
+    said: dict[str, Any] = {
+        "couple": couple, "cadence": plan.cadence.strip(), "agreed": plan.agreed.strip(),
+        "if_it_returns": plan.if_it_returns.strip(), "review_on": plan.review_on,
+    }  # fmt: skip
+    if kept := sent_before(SupportPlan, key, by, **said):
         return kept
     _must_be_theirs(by, couple)
     _check(plan, today)
@@ -66,13 +72,9 @@ def write_plan(
     row = SupportPlan(
         id=key,
         clinic_id=by.clinic_id,
-        couple=couple,
         author=by,
         number=last + 1,
-        cadence=plan.cadence.strip(),
-        agreed=plan.agreed.strip(),
-        if_it_returns=plan.if_it_returns.strip(),
-        review_on=plan.review_on,
+        **said,
     )
     newer = "A newer version of this plan was written meanwhile. Compare, then save again."
     if last != after:
@@ -116,7 +118,8 @@ def _check(plan: Plan, today: date) -> None:
 def name_sign(*, by: Person, words: str, request_id: UUID) -> WarningSign:
     """One partner names a sign by which both will know that things slip. Posted twice, it is named once."""
     couple, key = own_couple(by), uuid5(by.id, str(request_id))
-    if kept := WarningSign.objects.filter(id=key, author=by).first():
+    said = {"words": words.strip()}
+    if kept := sent_before(WarningSign, key, by, **said):
         return kept
     if not words.strip():
         raise Refused("Write the sign in a few words.")
@@ -125,11 +128,17 @@ def name_sign(*, by: Person, words: str, request_id: UUID) -> WarningSign:
     sign = WarningSign(
         id=key, clinic_id=by.clinic_id, couple=couple, subject=by, author=by, words=words.strip()
     )
-    if not kept_first(sign):
+    if not kept_first(sign, **said):
         return WarningSign.objects.get(id=key)
     audit.log("named a warning sign", by=by, subject=by, couple=couple, item_kind=SHARED, item_id=sign.id)
     tell_couple(couple)
     return sign
+
+
+def signs_of(couple: Couple) -> QuerySet[WarningSign]:
+    """The signs that either named and did not take off again, as far as the viewer can see; the oldest first."""
+    named = WarningSign.objects.filter(couple=couple, until__isnull=True, laid_aside__isnull=True)
+    return named.order_by("recorded_at", "id")
 
 
 @transaction.atomic
@@ -139,11 +148,8 @@ def drop_sign(*, by: Person, sign_id: UUID) -> None:
     sign = WarningSign.objects.filter(id=sign_id, author=by, couple=couple).first()
     if sign is None:
         raise Refused("There is no such sign of yours.")
-    if WarningSign.objects.filter(id=sign_id, author=by, until__isnull=True).update(until=timezone.now()):
-        audit.log(
-            "took off a warning sign", by=by, subject=by, couple=couple, item_kind=SHARED, item_id=sign.id
-        )
-        tell_couple(couple)
+    if sign.until is None:
+        keep_aside(by, couple, "took off a warning sign", sign=sign)
 
 
 # -------------------------------------------------------------------------------------------------- looks back
@@ -169,7 +175,11 @@ def look_back(
     The therapist may plan the next couples session with it, under `session_id`.
     """
     key = uuid5(by.id, str(request_id))
-    if kept := PlanReview.objects.filter(id=key, couple=couple).first():
+    said: dict[str, Any] = {
+        "couple": couple, "kind": look.kind, "words": support.review_words(look.words, look.next_step),
+        "next_on": look.next_on,
+    }  # fmt: skip
+    if kept := sent_before(PlanReview, key, by, **said):
         return kept
     is_one_of_them = Membership.objects.filter(couple=couple, person=by, until__isnull=True).exists()
     if not couple.is_together:
@@ -186,15 +196,12 @@ def look_back(
     row = PlanReview(
         id=key,
         clinic_id=by.clinic_id,
-        couple=couple,
         subject=by if is_one_of_them else None,
         author=by,
-        kind=look.kind,
         on_day=today,
-        words=support.review_words(look.words, look.next_step),
-        next_on=look.next_on,
+        **said,
     )
-    if not kept_first(row):
+    if not kept_first(row, **said):
         return PlanReview.objects.get(id=key)
     audit.log("looked back at the plan", by=by, couple=couple, item_kind=SHARED, item_id=row.id)
     tell_couple(couple)
@@ -208,7 +215,8 @@ def look_back(
 def add_part(*, by: Person, subject: Person, part: str, words: str, request_id: UUID) -> CarePlanItem:
     """One part of a person's care, written by themselves or by their care team. Posted twice, kept once."""
     key = uuid5(by.id, str(request_id))
-    if kept := CarePlanItem.objects.filter(id=key, subject=subject).first():
+    said: dict[str, Any] = {"subject": subject, "part": part, "words": words.strip()}
+    if kept := sent_before(CarePlanItem, key, by, **said):
         return kept
     if part not in CarePlanItem.Part.values:
         raise Refused("Choose where it belongs.")
@@ -216,15 +224,13 @@ def add_part(*, by: Person, subject: Person, part: str, words: str, request_id: 
         raise Refused("Write it in a few words.")
     if len(words.strip()) > LONGEST_PART:
         raise Refused(f"There is room for {LONGEST_PART} characters. Shorten it; nothing was lost.")
-    item = CarePlanItem(
-        id=key, clinic_id=by.clinic_id, subject=subject, author=by, part=part, words=words.strip()
-    )
+    item = CarePlanItem(id=key, clinic_id=by.clinic_id, author=by, **said)
     try:
-        with transaction.atomic():
-            item.save(force_insert=True)
-    except (IntegrityError, ProgrammingError) as error:  # row-level security, or a form used before
+        if not kept_first(item, **said):
+            return CarePlanItem.objects.get(id=key)
+    except (IntegrityError, ProgrammingError) as error:  # row-level security
         raise Refused("You cannot add to this plan. Open the page again.") from error
-    audit.log("added to the care plan", by=by, subject=subject, item_kind="pathway", item_id=item.id)
+    audit.log("added to the care plan", by=by, subject=subject, item_kind=CARE, item_id=item.id)
     tell("person", subject.id)
     return item
 
@@ -235,8 +241,9 @@ def end_part(*, by: Person, subject: Person, item_id: UUID) -> None:
     item = CarePlanItem.objects.filter(id=item_id, subject=subject).first()
     if item is None:
         raise Refused("This is no longer there. Open the page again.")
-    if CarePlanItem.objects.filter(id=item_id, until__isnull=True).update(until=timezone.now()):
-        audit.log(
-            "ended a part of the care plan", by=by, subject=subject, item_kind="pathway", item_id=item.id
-        )
-        tell("person", subject.id)
+    if item.until is not None:
+        return
+    if not CarePlanItem.objects.filter(id=item_id).update(until=timezone.now()):
+        raise Refused("You may read this plan, and not change it.")
+    audit.log("ended a part of the care plan", by=by, subject=subject, item_kind=CARE, item_id=item.id)
+    tell("person", subject.id)

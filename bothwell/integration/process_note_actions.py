@@ -11,19 +11,32 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.db import transaction
+from django.db import connection, transaction
 
 from bothwell.couples.models import Couple, Person
 from bothwell.integration.models import CoupleSession, ProcessNote
-from bothwell.integration.process_notes import KIND, NONCE_BYTES, CannotOpen, seal, unseal
+from bothwell.integration.process_notes import (
+    KIND,
+    NONCE_BYTES,
+    CannotOpen,
+    is_key_of,
+    seal,
+    unseal,
+)
 from bothwell.integration.session_actions import check_length, is_therapist_of
 from bothwell.privacy import audit
-from bothwell.privacy.actions import kept_first
-from bothwell.refusal import Refused
+from bothwell.privacy.actions import kept_first, sent_before
+from bothwell.refusal import Refused, SentBefore
 
 NO_KEY = (
     "Your own notes cannot be sealed just now: the clinic’s key for them is missing. Nothing was kept. "
     "Whoever looks after the machine finds process-notes.key in the last backup."
+)
+
+
+OTHER_KEY = (
+    "Your own notes cannot be sealed just now: the clinic’s key for them is another one than before. Nothing was kept. "
+    "Whoever looks after the machine puts back the right process-notes.key, from the last backup."
 )
 
 
@@ -45,13 +58,15 @@ def write_process_note(
 
     It stays possible after a couple has parted: it is the therapist's own, not the couple's chart.
     """
-    if kept := ProcessNote.objects.filter(id=request_id, author=by).first():
+    if kept := _sent_before(by, request_id, text.strip()):
         return kept
     if not is_therapist_of(by, couple):
         raise Refused("Only the couple's own couples therapist can do this.")
     if not text.strip():
         raise Refused("Write a few words first.")
     check_length(text)
+    if not has_right_key():
+        raise Refused(OTHER_KEY if settings.PROCESS_NOTES_KEY else NO_KEY)
     if session_id and not CoupleSession.objects.filter(id=session_id, couple=couple).exists():
         raise Refused("There is no such session.")
     note = ProcessNote(
@@ -63,10 +78,27 @@ def write_process_note(
         sealed=_sealed(text.strip(), request_id, by.id),
     )
     if not kept_first(note):
+        _sent_before(by, request_id, text.strip())
         return ProcessNote.objects.get(id=request_id)
     # The log says that something of one's own was written, never about which session nor a word of it.
     audit.log("wrote a process note", by=by, couple=couple, item_kind=KIND, item_id=note.id)
     return note
+
+
+def has_right_key() -> bool:
+    """Whether the key at hand is the one the database was told of; also where it was told of none yet."""
+    with connection.cursor() as cursor:
+        cursor.execute("select sealed from door.notes_key()")
+        row = cursor.fetchone()
+    return row is None or is_key_of(bytes(row[0]), settings.PROCESS_NOTES_KEY)
+
+
+def _sent_before(by: Person, request_id: UUID, words: str) -> ProcessNote | None:
+    """What the same form left before. Raises SentBefore where it said something else."""
+    kept = sent_before(ProcessNote, request_id, by)
+    if kept is not None and _words(kept, by.id) != words:
+        raise SentBefore
+    return kept
 
 
 def own_notes(by: Person, **which: Any) -> list[OwnNote]:

@@ -17,6 +17,10 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 FORM: Final = b"\x01"
 NONCE_BYTES: Final = 12
 
+KNOWN: Final = "These notes open."
+NOBODY: Final = UUID(int=0)
+"""What is sealed with every key, as a note of nobody's: by it a key is known before a note is written or read."""
+
 KIND: Final = "process_note"
 IN_NO_EXPORT: Final = frozenset({KIND})
 """Kinds that no export, print, request for a record or feed ever holds: 45 CFR 164.524(a)(1)(i) leaves psychotherapy
@@ -43,6 +47,25 @@ def unseal(sealed: bytes, *, secret: str, note: UUID, author: UUID) -> str:
         return _lock(secret, author).decrypt(nonce, rest, _bound_to(note, author)).decode()
     except (InvalidTag, ValueError) as error:
         raise CannotOpen("another key, or not this note") from error
+
+
+def name_of(secret: str) -> str:
+    """What a key is called: sixteen hexadecimal digits that tell one from another, and open nothing."""
+    made = HKDF(algorithm=SHA256(), length=8, salt=None, info=b"bothwell: name of the key of process notes")
+    return made.derive(secret.encode()).hex()
+
+
+def known_word(secret: str, nonce: bytes) -> bytes:
+    """The word everybody knows, sealed with this key. Raises CannotOpen without a secret."""
+    return seal(KNOWN, secret=secret, note=NOBODY, author=NOBODY, nonce=nonce)
+
+
+def is_key_of(sealed: bytes, secret: str) -> bool:
+    """Whether this is the key with which the word was sealed."""
+    try:
+        return unseal(sealed, secret=secret, note=NOBODY, author=NOBODY) == KNOWN
+    except CannotOpen:
+        return False
 
 
 def _lock(secret: str, author: UUID) -> AESGCM:

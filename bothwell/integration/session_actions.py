@@ -11,7 +11,7 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 from django.db.models import Max
 from django.utils import timezone
 
@@ -28,8 +28,9 @@ from bothwell.integration.models import (
     ProgressNote,
     SharedSummary,
 )
+from bothwell.integration.standing import mark
 from bothwell.privacy import audit
-from bothwell.privacy.actions import kept_first, receive, tell_couple
+from bothwell.privacy.actions import kept_first, receive, sent_before, tell_couple
 from bothwell.privacy.models import Receipt
 from bothwell.refusal import Refused, Stale
 
@@ -38,6 +39,7 @@ EARLY = timedelta(minutes=30)
 
 PARTED = "This couple has parted; its chart takes no new entries. What each has of their own goes on."
 SHARED, PROGRESS = "couple.shared", "couple.progress"
+CHANGED = "Somebody changed its time or place since you looked. See how it stands now; then say once more what you want."
 
 
 def is_therapist_of(by: Person, couple: Couple) -> bool:
@@ -62,10 +64,18 @@ def hold_on(by: Person, couple: Couple) -> str:
     """What the couples therapist is told while couple work is on hold, never why; empty while it is not."""
     if not open_holds(couple.id):
         return ""
-    leads = StaffRole.objects.filter(open_at(timezone.now()), role=Role.LEAD).exclude(person=by)
-    names = list(leads.order_by("since", "id").values_list("person__name_used", flat=True))
-    whom = " or ".join(names) if names else "the clinic lead"
+    leads = [lead for lead in _leads_for(couple) if lead != by.id]
+    held = StaffRole.objects.filter(open_at(timezone.now()), role=Role.LEAD, person__in=leads)
+    names = list(held.order_by("since", "id").values_list("person__name_used", flat=True))
+    whom = " or ".join(names) if names else "whoever stands in for the clinic lead"
     return f"Couple work is on hold. Before the next session speak with {whom}."
+
+
+def _leads_for(couple: Couple) -> list[UUID]:
+    """The leads with whom one may speak of this couple: none who is, or is close to, one of the two."""
+    with connection.cursor() as cursor:
+        cursor.execute("select door.leads_for(%s)", [couple.id])
+        return [key for (key,) in cursor.fetchall()]
 
 
 def must_go_on(by: Person, couple: Couple) -> None:
@@ -90,7 +100,8 @@ def plan_session(
     *, by: Person, couple: Couple, at: datetime, minutes: int, place: str, request_id: UUID
 ) -> CoupleSession:
     """Put a couples session on the calendar; posted twice with one `request_id`, it is planned once."""
-    if kept := CoupleSession.objects.filter(id=request_id, couple=couple).first():
+    said: dict[str, Any] = {"couple": couple, "at": at, "minutes": minutes, "place": place.strip()[:80]}
+    if kept := sent_before(CoupleSession, request_id, by, **said):
         return kept
     must_be_theirs(by, couple)
     must_go_on(by, couple)
@@ -99,12 +110,9 @@ def plan_session(
     session = CoupleSession(
         id=request_id,
         clinic_id=by.clinic_id,
-        couple=couple,
         author=by,
-        at=at,
-        minutes=minutes,
         number=last + 1,
-        place=place.strip()[:80],
+        **said,
     )
     try:
         with transaction.atomic():
@@ -128,15 +136,32 @@ def _session(session_id: UUID) -> CoupleSession:
     return session
 
 
+def as_seen(session: CoupleSession) -> str:
+    """How a session stands, in one word: another as soon as its time, length or place is another."""
+    return mark(session.at, session.minutes, session.place)
+
+
+def _must_be_as_seen(session: CoupleSession, was: str | None) -> None:
+    """Raises Stale when it was changed since somebody looked at it, so that nothing newer is undone unseen."""
+    if was is not None and was != as_seen(session):
+        raise Stale(CHANGED)
+
+
 @transaction.atomic
-def move_session(*, by: Person, session_id: UUID, at: datetime, minutes: int, place: str) -> CoupleSession:
-    """Another time or place for a session that is still planned. The same again changes nothing."""
+def move_session(
+    *, by: Person, session_id: UUID, at: datetime, minutes: int, place: str, was: str | None = None
+) -> CoupleSession:
+    """Another time or place for a session that is still planned. The same again changes nothing.
+
+    `was`: how it stood when it was looked at (`as_seen`). Raises Stale when it was moved since.
+    """
     session = _session(session_id)
     couple = must_be_theirs(by, session.couple)
     must_go_on(by, couple)
     _check_time(minutes)
     if (session.at, session.minutes, session.place) == (at, minutes, place.strip()[:80]):
         return session
+    _must_be_as_seen(session, was)
     _set(session, at=at, minutes=minutes, place=place.strip()[:80])
     audit.log("moved a couples session", by=by, couple=couple, item_kind=SHARED, item_id=session.id)
     tell_couple(couple)
@@ -144,20 +169,22 @@ def move_session(*, by: Person, session_id: UUID, at: datetime, minutes: int, pl
 
 
 @transaction.atomic
-def cancel_session(*, by: Person, session_id: UUID) -> None:
-    """Take a planned session off the calendar. Cancelling twice changes nothing."""
+def cancel_session(*, by: Person, session_id: UUID, was: str | None = None) -> None:
+    """Take a planned session off the calendar. Cancelling twice changes nothing. `was` as for moving it."""
     session = _session(session_id)
     couple = must_be_theirs(by, session.couple)
     if session.state == CoupleSession.State.CANCELLED:
         return
+    _must_be_as_seen(session, was)
     _set(session, state=CoupleSession.State.CANCELLED)
     audit.log("cancelled a couples session", by=by, couple=couple, item_kind=SHARED, item_id=session.id)
     tell_couple(couple)
 
 
 def _set(session: CoupleSession, **changes: Any) -> None:
-    """Compare and set: only what is still planned changes."""
-    planned = CoupleSession.objects.filter(id=session.id, state=CoupleSession.State.PLANNED)
+    """Compare and set: only what is still planned, and as it was read, changes."""
+    as_read = {"at": session.at, "minutes": session.minutes, "place": session.place}
+    planned = CoupleSession.objects.filter(id=session.id, state=CoupleSession.State.PLANNED, **as_read)
     if not planned.update(**changes):
         raise Stale("This session is no longer planned: it was held or cancelled. Look at it again.")
 
@@ -307,7 +334,8 @@ def write_summary(*, by: Person, session_id: UUID, text: str, request_id: UUID) 
     once.
     """
     session = _session(session_id)
-    if kept := SharedSummary.objects.filter(id=request_id, session=session).first():
+    said = {"text": text.strip(), "session_id": session.id}
+    if kept := sent_before(SharedSummary, request_id, by, **said):
         return kept
     couple = must_be_theirs(by, session.couple)
     if session.state != CoupleSession.State.HELD:
@@ -318,7 +346,7 @@ def write_summary(*, by: Person, session_id: UUID, text: str, request_id: UUID) 
     summary = SharedSummary(
         id=request_id, clinic_id=by.clinic_id, couple=couple, author=by, session=session, text=text.strip()
     )
-    if not kept_first(summary):
+    if not kept_first(summary, **said):
         return SharedSummary.objects.get(id=request_id)
     audit.log("wrote a shared summary", by=by, couple=couple, item_kind=SHARED, item_id=summary.id)
     tell_couple(couple)
@@ -343,7 +371,8 @@ def give_exercise(
     """Give both an exercise from the library, until a day or until it is ended; `way`: together, each alone, or
     as they like. Posted twice, it is given once.
     """
-    if kept := ExerciseGiven.objects.filter(id=request_id, couple=couple).first():
+    said: dict[str, Any] = {"couple": couple, "exercise": code, "words": words.strip(), "way": way}
+    if kept := sent_before(ExerciseGiven, request_id, by, **said):
         return kept
     must_be_theirs(by, couple)
     must_go_on(by, couple)
@@ -367,7 +396,7 @@ def give_exercise(
         until=until,
         way=way,
     )
-    if not kept_first(given):
+    if not kept_first(given, **said):
         return ExerciseGiven.objects.get(id=request_id)
     audit.log("gave an exercise", by=by, couple=couple, item_kind=SHARED, item_id=given.id, why=code)
     tell_couple(couple)

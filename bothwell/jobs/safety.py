@@ -19,6 +19,7 @@ from bothwell.instruments.safety_actions import leads_of, owners_of
 from bothwell.instruments.waiting import level_due
 from bothwell.later import later, tell
 from bothwell.privacy import audit
+from bothwell.privacy.closeness_actions import not_to_be_called
 from bothwell.privacy.models import User
 
 EVERY_MINUTE: Final = "* * * * *"
@@ -63,7 +64,7 @@ def _pass_on(flag: SafetyFlag, now: datetime) -> None:
     )
     if due <= (last or 0) or not _added(flag, due, now):
         return
-    leads = leads_of(flag.clinic_id)
+    leads = leads_of(flag.clinic_id) - not_to_be_called(flag.subject_id)
     for staff in owners | leads:
         tell("person", staff)
     for staff in leads:

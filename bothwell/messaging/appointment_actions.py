@@ -3,26 +3,27 @@
 The office makes them with anybody on the person's care team; a clinician makes their own. Nothing is removed.
 """
 
-from datetime import datetime
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, Final
 from uuid import UUID, uuid5
 
 from django.db import IntegrityError, ProgrammingError, connection, transaction
 from django.utils import timezone
 
 from bothwell.couples.models import Assignment, Membership, Person, Role, StaffRole, open_at
+from bothwell.integration.standing import mark
 from bothwell.later import tell
 from bothwell.messaging import booking
-from bothwell.messaging.booking import Span
-from bothwell.messaging.coming_actions import is_free_for
 from bothwell.messaging.models import Appointment
 from bothwell.messaging.threads import CARE_ROLES
 from bothwell.privacy import audit
-from bothwell.privacy.actions import kept_first
+from bothwell.privacy.actions import kept_first, sent_before
 from bothwell.refusal import Refused, Stale
 
 OFFICE = (Role.LEAD, Role.COORDINATOR)
 KIND = "appointment"
+VISIT: Final = timedelta(minutes=booking.VISIT_MINUTES)
+CHANGED = "Somebody changed it since you looked. See how it stands now; then say once more what you want."
 
 
 def with_whom(by: Person, person: Person) -> list[Person]:
@@ -56,24 +57,22 @@ def make(
 ) -> Appointment:
     """An appointment of one person with one member of staff. Posted twice with one `request_id`, it is made once."""
     key = uuid5(by.id, str(request_id))
-    if kept := Appointment.objects.filter(id=key, subject=person).first():
+    said: dict[str, Any] = {
+        "subject": person, "staff_id": staff_id, "kind": kind,
+        "at": at, "minutes": minutes, "place": place.strip()[:80], "is_video": is_video,
+    }  # fmt: skip
+    if kept := sent_before(Appointment, key, by, **said):
         return kept
     staff = _staff(by, person, staff_id)
-    _must_fit(person, staff, at, minutes, key)
+    _must_fit(person, staff, at, minutes, key, "" if is_video else place.strip())
     row = Appointment(
         id=key,
         clinic_id=by.clinic_id,
-        subject=person,
         author=by,
-        kind=kind,
-        staff=staff,
-        at=at,
-        minutes=minutes,
-        place=place.strip()[:80],
-        is_video=is_video,
+        **said,
     )
     try:
-        if not kept_first(row):
+        if not kept_first(row, **said):
             return Appointment.objects.get(id=key)
     except (IntegrityError, ProgrammingError) as error:
         raise Refused("This was not kept. Open the page again, and make it from there.") from error
@@ -88,19 +87,39 @@ def _staff(by: Person, person: Person, staff_id: UUID) -> Person:
     return staff
 
 
-def _must_fit(person: Person, staff: Person, at: datetime, minutes: int, but_not: UUID | None = None) -> None:
-    """Raises Refused when the time will not do. Two who book at once wait for each other."""
+def _must_fit(person: Person, staff: Person, at: datetime, minutes: int, but_not: UUID, room: str) -> None:
+    """Raises Refused when the time will not do, or the room, where `room` names one. Two who book at once wait for each
+    other.
+    """
     Refused.unless(booking.check(at, minutes, timezone.now()))
     with connection.cursor() as cursor:
         for who in sorted({str(person.id), str(staff.id)}):
             cursor.execute(
                 "select pg_advisory_xact_lock(hashtextextended('appointments of ' || %s, 0))", [who]
             )
-    person_is_free, staff_is_free = is_free_for(Span.of(at, minutes), person, staff, but_not)
-    if not person_is_free:
-        raise Refused("They have something else at that time. Choose another.")
-    if not staff_is_free:
-        raise Refused("The colleague has something else at that time. Choose another.")
+        if room:
+            cursor.execute(
+                "select pg_advisory_xact_lock(hashtextextended('the room ' || lower(%s), 0))", [room]
+            )
+        when = (at, at + timedelta(minutes=minutes), VISIT, but_not)
+        taken = [
+            words
+            for asked, what, words in (
+                ("is_taken", person.id, "They have something else at that time. Choose another."),
+                ("is_taken", staff.id, "The colleague has something else at that time. Choose another."),
+                ("place_is_taken", room, "Somebody else has that room at that time. Choose another."),
+            )
+            if what and _asked(cursor, asked, what, *when)
+        ]
+    if taken:
+        raise Refused(taken[0])
+
+
+def _asked(cursor: Any, question: str, *about: object) -> bool:
+    """Yes or no, from the whole calendar; of what is in the way, the database says nothing."""
+    cursor.execute(f"select door.{question}(%s, %s, %s, %s, %s)", about)
+    (is_so,) = cursor.fetchone()
+    return bool(is_so)
 
 
 def _theirs(by: Person, appointment_id: UUID) -> Appointment:
@@ -124,17 +143,39 @@ def may_change(by: Person, row: Appointment) -> bool:
     return row.state == Appointment.State.PLANNED and row.at > timezone.now()
 
 
+def as_seen(row: Appointment) -> str:
+    """How an appointment stands, in one word: another as soon as its time, length, place or way is another."""
+    return mark(row.at, row.minutes, row.place, row.is_video)
+
+
+def _must_be_as_seen(row: Appointment, was: str | None) -> None:
+    """Raises Stale when it was changed since somebody looked at it, so that nothing newer is undone unseen."""
+    if was is not None and was != as_seen(row):
+        raise Stale(CHANGED)
+
+
 @transaction.atomic
 def move(
-    *, by: Person, appointment_id: UUID, at: datetime, minutes: int, place: str, is_video: bool
+    *,
+    by: Person,
+    appointment_id: UUID,
+    at: datetime,
+    minutes: int,
+    place: str,
+    is_video: bool,
+    was: str | None = None,
 ) -> Appointment:
-    """Another time or place. The same again changes nothing."""
+    """Another time or place. The same again changes nothing.
+
+    `was`: how it stood when it was looked at (`as_seen`). Raises Stale when it was changed since.
+    """
     row = _theirs(by, appointment_id)
     new = {"at": at, "minutes": minutes, "place": place.strip()[:80], "is_video": is_video}
     if {name: getattr(row, name) for name in new} == new:
         return row
+    _must_be_as_seen(row, was)
     assert row.subject is not None
-    _must_fit(row.subject, row.staff, at, minutes, row.id)
+    _must_fit(row.subject, row.staff, at, minutes, row.id, "" if is_video else place.strip())
     _set(row, **new)
     _say("moved an appointment", by, row)
     row.refresh_from_db()
@@ -142,19 +183,24 @@ def move(
 
 
 @transaction.atomic
-def cancel(*, by: Person, appointment_id: UUID) -> None:
-    """Take it off the calendar; it stays on the list as cancelled. Cancelling twice changes nothing."""
+def cancel(*, by: Person, appointment_id: UUID, was: str | None = None) -> None:
+    """Take it off the calendar; it stays on the list as cancelled. Cancelling twice changes nothing.
+
+    `was` as for moving it.
+    """
     row = _theirs(by, appointment_id)
     if row.state == Appointment.State.CANCELLED:
         return
+    _must_be_as_seen(row, was)
     _set(row, state=Appointment.State.CANCELLED)
     _say("cancelled an appointment", by, row)
 
 
 def _set(row: Appointment, **changes: Any) -> None:
     """Compare and set: only what is still planned, and as it was read, changes."""
+    as_read = {name: getattr(row, name) for name in ("at", "minutes", "place", "is_video")}
     planned = Appointment.objects.filter(
-        id=row.id, state=Appointment.State.PLANNED, at=row.at, at__gt=timezone.now()
+        id=row.id, state=Appointment.State.PLANNED, at__gt=timezone.now(), **as_read
     )
     if not planned.update(**changes):
         raise Stale("This appointment was changed meanwhile, or its time has come. Look at it again.")

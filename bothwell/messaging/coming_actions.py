@@ -91,19 +91,6 @@ def in_the_clinic(span: Span) -> list[Entry]:
     return _sorted(list(map(entry_of, _near(appointments, "at", span))), span)
 
 
-def is_free_for(
-    wanted: Span, person: Person, staff: Person, but_not: UUID | None = None
-) -> tuple[bool, bool]:
-    """Whether the person, and the member of staff, have nothing else then, as far as the viewer can see."""
-
-    def free(entries: list[Entry]) -> bool:
-        return booking.is_free(
-            wanted, (one.span for one in entries if not one.is_cancelled and one.id != but_not)
-        )
-
-    return free(own(person, wanted)), free(of_staff(staff, wanted))
-
-
 def video_address(entry: Entry, link: str, now: datetime) -> str:
     """The way into the video room, while it is open; empty otherwise."""
     if not entry.is_video or entry.is_cancelled or not video.is_open(entry.at, entry.minutes, now):

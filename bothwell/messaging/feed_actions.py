@@ -32,9 +32,11 @@ CHANGES = (
     "cancelled an appointment",
     "moved a couples session",
     "cancelled a couples session",
-    "moved a session",
     "cancelled a session",
 )
+"""What the log says of a change of time, or an end. The log is added to, never changed, so their number only grows; after
+a backup is put back it counts on from there.
+"""
 
 
 @dataclass(frozen=True)

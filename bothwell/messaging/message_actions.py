@@ -20,7 +20,8 @@ from bothwell.messaging import threads as rules
 from bothwell.messaging.models import Message
 from bothwell.messaging.threads import Circle, Thread
 from bothwell.privacy import audit
-from bothwell.privacy.actions import agreement_in_force, couple_of, kept_first, tell_couple
+from bothwell.privacy.actions import agreement_in_force, couple_of, kept_first, sent_before, tell_couple
+from bothwell.privacy.closeness_actions import intimates
 from bothwell.privacy.models import DisclosureAgreement, Receipt
 from bothwell.refusal import Refused, Stale
 
@@ -64,7 +65,7 @@ def _of_staff(viewer: Person) -> list[Thread]:
         .filter(Q(couple__isnull=True) | Q(couple__parted_at__isnull=True))
         .order_by("since", "id")
     )
-    couples, own = _members([row.couple_id for row in held if row.couple_id]), intimates(viewer)
+    couples, own = _members([row.couple_id for row in held if row.couple_id]), intimates()
     found: list[Thread] = []
     for row in held:
         members = couples.get(row.couple_id, []) if row.couple_id else []
@@ -73,14 +74,6 @@ def _of_staff(viewer: Person) -> list[Thread]:
             continue
         found += rules.threads_of_role(row.role, row.subject_id, row.couple_id, members)
     return list(dict.fromkeys(found))
-
-
-def intimates(viewer: Person) -> frozenset[UUID]:
-    """The viewer, and whoever they are or were a couple with."""
-    mine = Membership.objects.filter(person=viewer).values("couple_id")
-    return frozenset(
-        {viewer.id, *Membership.objects.filter(couple_id__in=mine).values_list("person_id", flat=True)}
-    )
 
 
 def _members(couples: Sequence[UUID]) -> dict[UUID, list[UUID]]:
@@ -106,7 +99,7 @@ def _theirs(viewer: Person) -> QuerySet[Message]:
     """What the viewer reads as what they are here: staff nothing of a life of their own."""
     if not viewer.is_staff_member:
         return Message.objects.all()
-    own = intimates(viewer)
+    own = intimates()
     couples = Membership.objects.filter(person=viewer).values("couple_id")
     return Message.objects.exclude(Q(subject_id__in=own)).exclude(
         Q(couple_id__isnull=False) & Q(couple_id__in=couples)
@@ -164,11 +157,14 @@ def _couple(thread: Thread) -> Couple | None:
 def send(
     *, by: Person, thread: Thread, text: str, request_id: UUID, read_under: UUID | None = None
 ) -> Message:
-    """One message. Posted twice with one `request_id` it is sent once; the first words stay.
+    """One message. Posted twice with one `request_id` it is sent once; with other words, SentBefore is raised.
 
     `read_under`: alone, the agreement whose meaning stood above the form. Raises Refused, Stale.
     """
-    if kept := messages_in(thread).filter(id=request_id, author=by).first():
+    said: dict[str, Any] = {
+        "text": text.strip(), "kind": str(thread.circle), "subject_id": thread.person, "couple_id": thread.couple
+    }  # fmt: skip
+    if kept := sent_before(Message, request_id, by, **said):
         return kept
     if thread not in open_threads(by):
         raise Refused(CLOSED)
@@ -179,15 +175,12 @@ def send(
     row = Message(
         id=request_id,
         clinic_id=by.clinic_id,
-        kind=str(thread.circle),
-        subject_id=thread.person,
-        couple_id=thread.couple,
         author=by,
-        text=text.strip(),
         agreement=agreement,
+        **said,
     )
     try:
-        if not kept_first(row):
+        if not kept_first(row, **said):
             return messages_in(thread).get(id=request_id)
     except (IntegrityError, ProgrammingError) as error:
         raise Refused("This was not sent. Open the page again, and send it from there.") from error

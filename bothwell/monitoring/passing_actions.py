@@ -11,7 +11,7 @@ from bothwell.later import later, tell
 from bothwell.monitoring import alarms, calling
 from bothwell.monitoring.calling import Level
 from bothwell.monitoring.watch import Watched, keep_event, rows
-from bothwell.privacy.closeness import not_to_be_called
+from bothwell.privacy.closeness_actions import not_to_be_called
 
 _NOW = "since <= clock_timestamp() and (until is null or until > clock_timestamp())"
 

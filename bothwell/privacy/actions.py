@@ -5,7 +5,7 @@ None of these decides who may see; they record what a person chose, and the poli
 
 import hashlib
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Any, Protocol, TypeVar
 from uuid import UUID
 
 from django.db import IntegrityError, ProgrammingError, connection, transaction
@@ -29,9 +29,10 @@ from bothwell.privacy.models import (
     Receipt,
     ReleaseClass,
 )
-from bothwell.refusal import Refused, Stale
+from bothwell.refusal import Refused, SentBefore, Stale
 
 GLASS_STAYS_BROKEN = timedelta(hours=1)
+Kept = TypeVar("Kept", bound=Private)
 
 
 class Item(Protocol):
@@ -373,13 +374,26 @@ def _members(couple: Couple | None) -> list[Person]:
     )
 
 
-def kept_first(row: Private) -> bool:
-    """Insert a row that its form named; false if a second press of the same form came first, and its row stands."""
+def sent_before(model: type[Kept], key: UUID, by: Person, **said: Any) -> Kept | None:
+    """The row that a form left when it was sent before, so that a second press is answered like the first; None when it
+    was not. `said`: what it says now, by column. Raises SentBefore where it said something else then.
+    """
+    kept = model._default_manager.filter(pk=key, author=by).first()
+    if kept is not None and any(getattr(kept, column) != value for column, value in said.items()):
+        raise SentBefore
+    return kept
+
+
+def kept_first(row: Private, **said: Any) -> bool:
+    """Insert a row that its form named; false if a second press of the same form came first, and its row stands. Raises
+    SentBefore where that one said something else (`said`, by column).
+    """
     try:
         with transaction.atomic():
             row.save(force_insert=True)
     except IntegrityError:
-        if type(row)._default_manager.filter(pk=row.pk, author=row.author).exists():
-            return False
-        raise
+        assert row.author is not None
+        if sent_before(type(row), row.pk, row.author, **said) is None:
+            raise
+        return False
     return True

@@ -27,65 +27,70 @@ class Relation(StrEnum):
     LEAD = "lead"
     SAFETY = "safety"
     COORDINATOR = "coordinator"
+    RESEARCHER = "researcher"
 
 
 COLUMNS: Final = tuple(Relation)
 
 # Cells.  Y sees · G only by the subject's grant · R:class only under that signed, current release
 # B by break-glass · D on a day with a dosing session · L while a call after a session is still to be made
-# A what they wrote themselves · C what both had seen before they parted · - never
+# A what they wrote themselves · C what they had opened before they parted, and their own · - never
 _READS: Final = """
-kind                 self partner ex prescriber            nurse individual              couples                 lead safety coordinator
-person.name          Y    Y       Y  Y                     Y     Y                       Y                       Y    Y      Y
-person.contact       Y    -       -  Y                     Y     -                       Y                       Y    Y      Y
-care_team            Y    -       -  Y                     Y     Y                       Y                       Y    Y      Y
-care_team.sealed     -    -       -  -                     -     -                       -                       Y    Y      -
-medical              Y    -       -  Y                     Y     R:medical_summary       R:medical_summary       B    -      -
-preparation          Y    -       -  Y                     Y     Y                       R:medical_summary       B    -      -
-dosing.time          Y    G       -  Y                     Y     Y                       R:dosing_summary        Y    -      Y
-dosing.busy          Y    Y       -  Y                     Y     Y                       Y                       Y    -      Y
-dosing.flowsheet     Y    -       -  Y                     Y     R:dosing_summary        -                       B    -      -
-dosing.summary       Y    G       -  Y                     Y     Y                       R:dosing_summary        B    -      -
-measure.individual   Y    G       -  Y                     -     Y                       R:individual_scores     B    -      -
-measure.predose      Y    G       -  Y                     Y     Y                       R:individual_scores     B    -      -
-measure.relationship Y    G       -  R:relationship_scores -     R:relationship_scores   R:relationship_scores   B    -      -
-screen.suicide       Y    -       -  Y                     D     Y                       R:suicide_reason,B      B    -      -
-call.thoughts        Y    -       -  Y                     L,A   Y                       -                       B    -      -
-suicide.flag         -    -       -  Y                     D     Y                       R:suicide_reason,B      B    -      -
-screen.violence      -    -       -  -                     -     -                       -                       -    Y      -
-draft                Y    -       -  -                     -     -                       -                       -    -      -
-suicide.escalated    -    -       -  Y                     D     Y                       -                       Y    -      -
-insight              Y    G       -  -                     -     G                       G                       -    -      -
-decision             Y    -       -  Y                     Y     Y                       Y                       Y    -      -
-decision.status      Y    G       -  Y                     Y     Y                       Y                       Y    -      -
-pathway              Y    -       -  Y                     Y     Y                       Y                       Y    -      -
-consent              Y    -       -  Y                     Y     Y                       -                       Y    -      -
-consent.couples      Y    -       -  Y                     Y     Y                       Y                       Y    -      -
-shelter              -    -       -  -                     -     -                       -                       -    Y      -
-appointment          Y    -       -  Y                     Y     Y                       -                       Y    -      Y
-message.care         Y    -       -  Y                     Y     Y                       -                       -    -      -
-message.therapist    Y    -       -  -                     -     Y                       -                       -    -      -
-message.alone        Y    -       -  -                     -     -                       Y                       -    -      -
-record.request       Y    -       -  -                     -     -                       -                       Y    -      Y
-disclosed            Y    -       -  Y                     -     -                       -                       Y    -      -
-legal.hold           -    -       -  -                     -     -                       -                       Y    -      Y
-parting.asked        Y    -       -  -                     -     -                       Y                       Y    -      Y
-cycle.node           Y    -       -  -                     -     -                       Y                       -    -      -
-access               Y    -       -  -                     -     -                       -                       Y    -      -
-access.couple        Y    -       -  -                     -     -                       -                       Y    -      -
-access.sealed        -    -       -  -                     -     -                       -                       -    Y      -
-break_glass          -    -       -  -                     -     -                       -                       Y    -      -
-couple.link          Y    Y       Y  Y                     Y     Y                       Y                       Y    Y      Y
-couple.shared        Y    Y       C  -                     -     R:couple_work           Y                       B    -      -
-couple.progress      -    -       -  -                     -     -                       Y                       B    -      -
-couple.alone         -    -       -  -                     -     -                       Y                       B    -      -
-couple.request       Y    Y       Y  -                     -     -                       -                       Y    -      Y
-message.couple       Y    Y       C  -                     -     -                       Y                       -    -      -
-couple.hold          -    -       -  -                     -     -                       Y                       -    Y      -
-disclosure           Y    Y       Y  Y                     -     Y                       Y                       Y    -      -
-process_note         -    -       -  -                     -     -                       -                       -    -      -
-vials                -    -       -  Y                     Y     -                       -                       Y    -      -
-vials.use            -    -       -  Y                     Y     -                       -                       Y    -      -
+kind                 self partner ex prescriber            nurse individual              couples                 lead safety coord study
+person.name          Y    Y       Y  Y                     Y     Y                       Y                       Y    Y      Y     -
+person.contact       Y    -       -  Y                     Y     -                       Y                       Y    Y      Y     -
+care_team            Y    -       -  Y                     Y     Y                       Y                       Y    Y      Y     -
+care_team.sealed     -    -       -  -                     -     -                       -                       Y    Y      -     -
+medical              Y    -       -  Y                     Y     R:medical_summary       R:medical_summary       B    -      -     -
+preparation          Y    -       -  Y                     Y     Y                       R:medical_summary       B    -      -     -
+dosing.time          Y    G       -  Y                     Y     Y                       R:dosing_summary        Y    -      Y     -
+dosing.busy          Y    Y       -  Y                     Y     Y                       Y                       Y    -      Y     -
+dosing.flowsheet     Y    -       -  Y                     Y     R:dosing_summary        -                       B    -      -     -
+dosing.summary       Y    G       -  Y                     Y     Y                       R:dosing_summary        B    -      -     -
+measure.individual   Y    G       -  Y                     -     Y                       R:individual_scores     B    -      -     -
+measure.predose      Y    G       -  Y                     Y     Y                       R:individual_scores     B    -      -     -
+measure.relationship Y    G       -  R:relationship_scores -     R:relationship_scores   R:relationship_scores   B    -      -     -
+screen.suicide       Y    -       -  Y                     D     Y                       R:suicide_reason,B      B    -      -     -
+call.thoughts        Y    -       -  Y                     L,A   Y                       -                       B    -      -     -
+suicide.flag         -    -       -  Y                     D     Y                       R:suicide_reason,B      B    -      -     -
+screen.violence      -    -       -  -                     -     -                       -                       -    Y      -     -
+draft                Y    -       -  -                     -     -                       -                       -    -      -     -
+suicide.escalated    -    -       -  Y                     D     Y                       -                       Y    -      -     -
+insight              Y    G       -  -                     -     G                       G                       -    -      -     -
+decision             Y    -       -  Y                     Y     Y                       Y                       Y    -      -     -
+decision.status      Y    G       -  Y                     Y     Y                       Y                       Y    -      -     -
+pathway              Y    -       -  Y                     Y     Y                       Y                       Y    -      -     -
+care_plan            Y    -       -  Y                     Y     Y                       R:medical_summary       B    -      -     -
+consent              Y    -       -  Y                     Y     Y                       -                       Y    -      -     -
+consent.couples      Y    -       -  Y                     Y     Y                       Y                       Y    -      -     -
+shelter              -    -       -  -                     -     -                       -                       -    Y      -     -
+close_to             -    -       -  -                     -     -                       -                       Y    -      Y     -
+appointment          Y    -       -  Y                     Y     Y                       -                       Y    -      Y     -
+message.care         Y    -       -  Y                     Y     Y                       -                       -    -      -     -
+message.therapist    Y    -       -  -                     -     Y                       -                       -    -      -     -
+message.alone        Y    -       -  -                     -     -                       Y                       -    -      -     -
+record.request       Y    -       -  -                     -     -                       -                       Y    -      Y     -
+disclosed            Y    -       -  Y                     -     -                       -                       Y    -      -     -
+legal.hold           -    -       -  -                     -     -                       -                       Y    -      Y     -
+parting.asked        Y    -       -  -                     -     -                       Y                       Y    -      Y     -
+cycle.node           Y    -       -  -                     -     -                       Y                       -    -      -     -
+access               Y    -       -  -                     -     -                       -                       Y    -      -     -
+access.couple        Y    -       -  -                     -     -                       -                       Y    -      -     -
+access.sealed        -    -       -  -                     -     -                       -                       -    Y      -     -
+break_glass          -    -       -  -                     -     -                       -                       Y    -      -     -
+couple.link          Y    Y       Y  Y                     Y     Y                       Y                       Y    Y      Y     -
+couple.shared        Y    Y       C  -                     -     R:couple_work           Y                       B    -      -     -
+couple.progress      -    -       -  -                     -     -                       Y                       B    -      -     -
+couple.alone         -    -       -  -                     -     -                       Y                       B    -      -     -
+couple.request       Y    Y       Y  -                     -     -                       -                       Y    -      Y     -
+message.couple       Y    Y       C  -                     -     -                       Y                       -    -      -     -
+couple.hold          -    -       -  -                     -     -                       Y                       -    Y      -     -
+disclosure           Y    Y       Y  Y                     -     Y                       Y                       Y    -      -     -
+note.draft           -    -       -  -                     -     -                       -                       -    -      -     -
+process_note         -    -       -  -                     -     -                       -                       -    -      -     -
+vials                -    -       -  Y                     Y     -                       -                       Y    -      -     -
+vials.use            -    -       -  Y                     Y     -                       -                       Y    -      -     -
+outcomes             -    -       -  -                     -     -                       -                       Y    -      -     Y
 """
 
 # Who may add a row of a kind. Everyone writes in their own name; the database checks that too.
@@ -113,12 +118,14 @@ insight              self
 decision             prescriber couples_therapist
 decision.signature   self prescriber couples_therapist
 pathway              self prescriber nurse individual_therapist couples_therapist lead coordinator
+care_plan            self prescriber nurse individual_therapist
 hold.reason          prescriber nurse individual_therapist couples_therapist lead
 consent              self
 consent.reaffirmed   self prescriber nurse
 grant                self
 shelter              self safety
 shelter.ended        safety
+close_to             lead coordinator
 appointment          prescriber nurse individual_therapist lead coordinator
 message.care         self prescriber nurse individual_therapist
 message.therapist    self individual_therapist
@@ -134,6 +141,7 @@ couple.link          lead coordinator
 couple.parting       couples_therapist lead coordinator
 couple.shared        couples_therapist
 couple.doing         self partner couples_therapist
+couple.aside         self partner
 couple.progress      couples_therapist
 couple.alone         couples_therapist
 couple.request       self partner ex_partner lead coordinator
@@ -143,10 +151,12 @@ couple.hold          self safety
 couple.hold.lifted   safety
 disclosure           couples_therapist
 disclosure.signature self partner
+note.draft           couples_therapist
 process_note         couples_therapist individual_therapist
 break_glass          lead couples_therapist
 vials                prescriber nurse lead
 vials.use            prescriber nurse
+outcomes             lead researcher
 """
 
 
@@ -191,6 +201,7 @@ FROZEN_BY_PARTING: Final = frozenset(
         "couple.parting",
         "couple.shared",
         "couple.doing",
+        "couple.aside",
         "couple.progress",
         "couple.hold",
         "couple.hold.lifted",
@@ -200,21 +211,27 @@ FROZEN_BY_PARTING: Final = frozenset(
 )
 """Kinds that take no new row, and no change, once a couple has parted."""
 
-AUTHORS_OWN: Final = frozenset({"process_note", "break_glass"})
+AUTHORS_OWN: Final = frozenset({"process_note", "note.draft", "break_glass"})
 """Kinds that stay visible to whoever wrote them."""
 
 CLINIC_WIDE: Final = frozenset({Relation.LEAD, Relation.COORDINATOR})
-STOCK: Final = frozenset({"vials"})
+STOCK: Final = frozenset({"vials", "outcomes"})
 """Kinds about nobody, opened by what a member of staff is in the clinic, whoever is in their care."""
 NEEDS_BOTH_RELEASES: Final = frozenset({"couple.shared"})
 """What two people made together is released only by both (AAMFT code 2.2, clinical.md 5.1)."""
 
 
-SHELTERED: Final = frozenset({"access", "couple.shared", "message.couple"})
-"""Kinds whose rows by a sheltered author are as if they were not there, for their partner; of a log, their own."""
+SHELTERED: Final = frozenset({"access", "couple.request", "couple.shared", "message.couple"})
+"""Kinds of which a partner, present or past, never finds what was added under shelter; of a log, their own."""
 
-WITHIN_A_COUPLE: Final = frozenset({"cycle.node", "message.alone"})
+GOES_ON_CHANGING: Final = frozenset({"decision.status", "dosing.time"})
+"""Kinds of gifts that tell more tomorrow than they told when they were opened: a shelter ends them."""
+
+WITHIN_A_COUPLE: Final = frozenset({"cycle.node", "message.alone", "parting.answered", "parting.asked"})
 """Kinds about one person, said or shown within one couple's work: of the staff only that couple's see them."""
+
+SINCE_THE_TWO_BEGAN: Final = frozenset({"measure.relationship"})
+"""Kinds about one person of which a couples therapist sees nothing older than the couple: it would be about others."""
 
 
 @dataclass(frozen=True)
@@ -235,6 +252,23 @@ class Pair:
     id: UUID
     partners: tuple[UUID, UUID]
     parted_at: datetime | None = None
+    formed_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Sheltered:
+    """From when to when a partner finds nothing new of what somebody gives or does."""
+
+    subject: UUID
+    since: datetime
+    until: datetime | None = None
+
+    def covers(self, at: datetime | None) -> bool:
+        return at is not None and self.since <= at and self.until_after(at)
+
+    def until_after(self, at: datetime) -> bool:
+        """Whether it ended, or will, after this moment."""
+        return self.until is None or at < self.until
 
 
 @dataclass(frozen=True)
@@ -246,6 +280,7 @@ class Granted:
     couple: UUID | None
     opens_at: datetime
     revoked_at: datetime | None = None
+    given_at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -277,22 +312,33 @@ class World:
     granted: tuple[Granted, ...] = ()
     released: tuple[Released, ...] = ()
     broken_glass: tuple[Glass, ...] = ()
-    opened: frozenset[tuple[UUID, UUID]] = frozenset()
+    opened: Mapping[tuple[UUID, UUID], datetime] = field(default_factory=dict)
+    """When somebody first opened an item."""
     dosing_days: frozenset[tuple[UUID, date]] = frozenset()
     today: date = field(default=date.min)
     to_be_rung: frozenset[UUID] = frozenset()
     """People whose call after a session with a dose is not done yet."""
-    sheltered: frozenset[UUID] = frozenset()
-    """People of whom a partner, present or past, finds nothing that they gave or did."""
+    shelters: tuple[Sheltered, ...] = ()
+    """Those that stand, and those that have ended."""
+    close: frozenset[tuple[UUID, UUID]] = frozenset()
+    """Staff, and a person in care whom they are or are close to."""
 
     def pair(self, couple: UUID | None) -> Pair | None:
         return next((pair for pair in self.pairs if pair.id == couple), None)
 
-    def intimates(self, person: UUID) -> frozenset[UUID]:
-        """The person and everyone they are or were a couple with: no role opens these charts to them."""
+    def mates(self, person: UUID) -> frozenset[UUID]:
+        """Everyone this person is or was a couple with."""
         return frozenset(
-            {person, *(p for pair in self.pairs if person in pair.partners for p in pair.partners)}
+            p for pair in self.pairs if person in pair.partners for p in pair.partners if p != person
         )
+
+    def intimates(self, person: UUID) -> frozenset[UUID]:
+        """The person, whoever they are besides or are close to, and everyone any of these is or was a couple with.
+
+        No role opens these charts to them.
+        """
+        known = {person, *(about for staff, about in self.close if staff == person)}
+        return frozenset(known.union(*(self.mates(one) for one in known)))
 
 
 @dataclass(frozen=True)
@@ -306,6 +352,8 @@ class Item:
     couple: UUID | None = None
     author: UUID | None = None
     is_draft: bool = False
+    at: datetime | None = None
+    """When it was added, sent or fell due; of a release, when it ended."""
 
 
 def relations_to_person(world: World, viewer: UUID, subject: UUID) -> frozenset[Relation]:
@@ -321,6 +369,8 @@ def relations_to_person(world: World, viewer: UUID, subject: UUID) -> frozenset[
     }
     if intimate:
         return frozenset({Relation.PARTNER} if Relation.PARTNER in intimate else intimate)
+    if subject in world.intimates(viewer):
+        return frozenset()
     return frozenset(_roles(world, viewer, subject))
 
 
@@ -357,9 +407,9 @@ def may_see(world: World, viewer: UUID, item: Item) -> Decision:
         return Decision.yes("own draft") if viewer == item.subject else Decision.no("a draft is its author's")
     if item.kind in AUTHORS_OWN and viewer == item.author:
         return Decision.yes("its author")
-    if item.kind == "access.couple" and item.author in world.intimates(viewer) - {viewer}:
+    if item.kind == "access.couple" and item.author in world.mates(viewer):
         return Decision.no("what a partner did is theirs to tell")
-    if _is_sheltered(world, viewer, item):
+    if _is_kept_back(world, viewer, item):
         return Decision.no("as if nothing were shared")
     for relation in sorted(_relations(world, viewer, item)):
         for way in READS[item.kind][relation]:
@@ -368,10 +418,15 @@ def may_see(world: World, viewer: UUID, item: Item) -> Decision:
     return Decision.no("nothing opens it")
 
 
-def _is_sheltered(world: World, viewer: UUID, item: Item) -> bool:
-    """Whether this was done by somebody sheltered with whom the viewer is or was a couple."""
-    reaches = item.kind in SHELTERED and (item.kind != "access" or item.subject == viewer)
-    return reaches and item.author in world.sheltered & (world.intimates(viewer) - {viewer})
+def _is_kept_back(world: World, viewer: UUID, item: Item) -> bool:
+    """Whether somebody with whom the viewer is or was a couple added this under shelter, to what the two have in common."""
+    if item.kind not in SHELTERED or item.author not in world.mates(viewer):
+        return False
+    pair = world.pair(item.couple)
+    is_common = item.subject == viewer if item.kind == "access" else pair and viewer in pair.partners
+    return bool(is_common) and any(
+        each.covers(item.at) for each in world.shelters if each.subject == item.author
+    )
 
 
 def _relations(world: World, viewer: UUID, item: Item) -> frozenset[Relation]:
@@ -382,8 +437,21 @@ def _relations(world: World, viewer: UUID, item: Item) -> frozenset[Relation]:
     if item.kind in COUPLE_KINDS or (item.couple and not item.subject):
         return relations_to_couple(world, viewer, pair) if pair else frozenset()
     if item.subject:
-        return relations_to_person(world, viewer, item.subject)
+        found = relations_to_person(world, viewer, item.subject)
+        return found - {Relation.COUPLES_THERAPIST} if _is_of_before(world, item) else found
     return _staff_roles(world, viewer) if item.kind in STOCK else _clinic_roles(world, viewer)
+
+
+def _is_of_before(world: World, item: Item) -> bool:
+    """Whether this is older than the couple its subject is in now: no business of that couple's therapist."""
+    if item.kind not in SINCE_THE_TWO_BEGAN | {"consent.couples"}:
+        return False
+    now = next((p for p in world.pairs if item.subject in p.partners and p.parted_at is None), None)
+    if now is None or now.formed_at is None:
+        return False
+    if item.kind == "consent.couples":  # what still holds is of now, whenever it was signed
+        return item.at is not None and item.at < now.formed_at
+    return item.at is None or item.at < now.formed_at
 
 
 def _staff_roles(world: World, viewer: UUID) -> frozenset[Relation]:
@@ -408,9 +476,11 @@ def _open(world: World, viewer: UUID, relation: Relation, way: str, item: Item) 
         case ["Y"]:
             return True
         case ["G"]:
-            if relation == Relation.PARTNER and item.subject in world.sheltered:
-                return False
-            return any(_grant_holds(world, grant, relation, item) for grant in world.granted)
+            return any(
+                _grant_holds(world, grant, relation, item)
+                and not (relation == Relation.PARTNER and _gift_is_kept_back(world, viewer, grant))
+                for grant in world.granted
+            )
         case ["R", data_class]:
             return _released(world, relation, data_class, item)
         case ["B"]:
@@ -422,11 +492,7 @@ def _open(world: World, viewer: UUID, relation: Relation, way: str, item: Item) 
         case ["A"]:
             return item.author == viewer
         case ["C"]:
-            pair = world.pair(item.couple)
-            return pair is not None and (
-                item.author == viewer
-                or all(item.author == each or (each, item.id) in world.opened for each in pair.partners)
-            )
+            return item.author == viewer or (viewer, item.id) in world.opened
         case _:
             raise ValueError(f"no such way: {way}")
 
@@ -440,6 +506,22 @@ def _grant_holds(world: World, grant: Granted, relation: Relation, item: Item) -
         return True
     pair = world.pair(grant.couple)
     return pair is not None and pair.parted_at is None and grant.giver in pair.partners
+
+
+def _gift_is_kept_back(world: World, viewer: UUID, grant: Granted) -> bool:
+    """Whether a shelter keeps a gift from the partner: given under it, or given before and not opened when it began.
+
+    What goes on changing is kept back though it was opened. It stays so when the shelter ends, until it is given again.
+    """
+    at = grant.given_at
+    opened_at = None if grant.kind in GOES_ON_CHANGING else world.opened.get((viewer, grant.item))
+    return any(
+        at is not None
+        and each.until_after(at)
+        and not (at < each.since and opened_at is not None and opened_at < each.since)
+        for each in world.shelters
+        if each.subject == grant.giver
+    )
 
 
 def _released(world: World, relation: Relation, data_class: str, item: Item) -> bool:

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 from django.utils import timezone
 
 from bothwell.couples.models import Couple, Person, Role, Row, new_id
@@ -229,6 +229,33 @@ class Shelter(Private):
             models.UniqueConstraint(
                 fields=["clinic", "subject"], condition=Q(until__isnull=True), name="one_shelter_at_a_time"
             )
+        ]
+
+
+class CloseTo(Private):
+    """A member of staff is this person (`subject`), or is close to them: no role opens the chart of either to them.
+
+    Kept from that person and from everyone they are or were a couple with; never shown to the colleague it names.
+    """
+
+    class How(models.TextChoices):
+        SELF = "self", "they are this person"
+        PARTNER = "partner", "they are their partner, or were"
+        FAMILY = "family", "they are family"
+        FRIEND = "friend", "they are close friends"
+
+    staff = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="close_to")
+    how = models.CharField(max_length=8, choices=How)
+    until = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["clinic", "staff", "subject"],
+                condition=Q(until__isnull=True),
+                name="said_once_who_is_close",
+            ),
+            models.CheckConstraint(name="nobody_is_close_to_themselves", condition=~Q(staff=F("subject"))),
         ]
 
 

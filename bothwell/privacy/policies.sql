@@ -18,9 +18,9 @@ end $$;
 drop schema if exists door cascade;
 create schema door;
 grant create on schema door to bothwell_rules;
-grant usage on schema door to bothwell_viewer, bothwell_web, bothwell_work, bothwell_rules, bothwell_loader;
-grant usage on schema public to bothwell_viewer, bothwell_web, bothwell_work, bothwell_rules, bothwell_loader;
-revoke all on all tables in schema public from bothwell_viewer, bothwell_web, bothwell_work, bothwell_rules, bothwell_loader;
+grant usage on schema door to bothwell_viewer, bothwell_web, bothwell_work, bothwell_research, bothwell_rules, bothwell_loader;
+grant usage on schema public to bothwell_viewer, bothwell_web, bothwell_work, bothwell_research, bothwell_rules, bothwell_loader;
+revoke all on all tables in schema public from bothwell_viewer, bothwell_web, bothwell_work, bothwell_research, bothwell_rules, bothwell_loader;
 
 ---------------------------------------------------------------------------------------------- whose eyes these are
 -- The token is `person.expiry.signature`; the signature is HMAC-SHA256 with a key only the web process and
@@ -48,12 +48,25 @@ create function door.clinic() returns uuid language sql stable security definer 
   select clinic_id from bothwell_person where id = door.me()
 $$;
 
--- The viewer, and everyone they are or were a couple with: no role opens these charts to them.
-create function door.intimates() returns setof uuid language sql stable security definer set search_path = public as $$
-  select door.me()
+-- Whoever the viewer is or was a couple with.
+create function door.mates() returns setof uuid language sql stable security definer set search_path = public as $$
+  select distinct them.person_id from bothwell_membership mine join bothwell_membership them using (couple_id)
+  where mine.person_id = door.me() and them.person_id <> mine.person_id
+$$;
+
+-- These people, and everyone they are or were a couple with.
+create function door.with_their_mates(people uuid[]) returns setof uuid language sql stable security definer set search_path = public as $$
+  select unnest(people)
   union
   select them.person_id from bothwell_membership mine join bothwell_membership them using (couple_id)
-  where mine.person_id = door.me()
+  where mine.person_id = any(people)
+$$;
+
+-- The viewer, whoever they are besides or are close to, and everyone any of these is or was a couple with: no role opens
+-- these charts to them.
+create function door.intimates() returns setof uuid language sql stable security definer set search_path = public as $$
+  select door.with_their_mates(array(
+    select door.me() union select c.subject_id from bothwell_closeto c where c.staff_id = door.me() and c.until is null))
 $$;
 
 ------------------------------------------------------------------------------------------------------- the table
@@ -119,12 +132,15 @@ create function door.reads() returns table (kind text, relation text, way text, 
   ('decision.status','couples_therapist','Y',''), ('decision.status','lead','Y',''),
   ('pathway','self','Y',''), ('pathway','prescriber','Y',''), ('pathway','nurse','Y',''),
   ('pathway','individual_therapist','Y',''), ('pathway','couples_therapist','Y',''), ('pathway','lead','Y',''),
+  ('care_plan','self','Y',''), ('care_plan','prescriber','Y',''), ('care_plan','nurse','Y',''),
+  ('care_plan','individual_therapist','Y',''), ('care_plan','couples_therapist','R','medical_summary'), ('care_plan','lead','B',''),
   ('consent','self','Y',''), ('consent','prescriber','Y',''), ('consent','nurse','Y',''),
   ('consent','individual_therapist','Y',''), ('consent','lead','Y',''),
   ('consent.couples','self','Y',''), ('consent.couples','prescriber','Y',''), ('consent.couples','nurse','Y',''),
   ('consent.couples','individual_therapist','Y',''), ('consent.couples','couples_therapist','Y',''),
   ('consent.couples','lead','Y',''),
   ('shelter','safety','Y',''),
+  ('close_to','lead','Y',''), ('close_to','coordinator','Y',''),
   ('appointment','self','Y',''), ('appointment','prescriber','Y',''), ('appointment','nurse','Y',''), ('appointment','individual_therapist','Y',''), ('appointment','lead','Y',''), ('appointment','coordinator','Y',''),
   ('message.care','self','Y',''), ('message.care','prescriber','Y',''), ('message.care','nurse','Y',''), ('message.care','individual_therapist','Y',''),
   ('message.therapist','self','Y',''), ('message.therapist','individual_therapist','Y',''),
@@ -154,7 +170,8 @@ create function door.reads() returns table (kind text, relation text, way text, 
   ('disclosure','prescriber','Y',''), ('disclosure','individual_therapist','Y',''),
   ('disclosure','couples_therapist','Y',''), ('disclosure','lead','Y',''),
   ('vials','prescriber','Y',''), ('vials','nurse','Y',''), ('vials','lead','Y',''),
-  ('vials.use','prescriber','Y',''), ('vials.use','nurse','Y',''), ('vials.use','lead','Y','')
+  ('vials.use','prescriber','Y',''), ('vials.use','nurse','Y',''), ('vials.use','lead','Y',''),
+  ('outcomes','lead','Y',''), ('outcomes','researcher','Y','')
 $$;
 
 create function door.writes_by() returns table (kind text, relation text) language sql immutable as $$
@@ -181,12 +198,14 @@ create function door.writes_by() returns table (kind text, relation text) langua
   ('decision', 'prescriber couples_therapist'),
   ('decision.signature', 'self prescriber couples_therapist'),
   ('pathway', 'self prescriber nurse individual_therapist couples_therapist lead coordinator'),
+  ('care_plan', 'self prescriber nurse individual_therapist'),
   ('hold.reason', 'prescriber nurse individual_therapist couples_therapist lead'),
   ('consent', 'self'),
   ('consent.reaffirmed', 'self prescriber nurse'),
   ('grant', 'self'),
   ('shelter', 'self safety'),
   ('shelter.ended', 'safety'),
+  ('close_to', 'lead coordinator'),
   ('appointment', 'prescriber nurse individual_therapist lead coordinator'),
   ('message.care', 'self prescriber nurse individual_therapist'),
   ('message.therapist', 'self individual_therapist'),
@@ -202,6 +221,7 @@ create function door.writes_by() returns table (kind text, relation text) langua
   ('couple.parting', 'couples_therapist lead coordinator'),
   ('couple.shared', 'couples_therapist'),
   ('couple.doing', 'self partner couples_therapist'),
+  ('couple.aside', 'self partner'),
   ('couple.progress', 'couples_therapist'),
   ('couple.alone', 'couples_therapist'),
   ('couple.request', 'self partner ex_partner lead coordinator'),
@@ -212,9 +232,11 @@ create function door.writes_by() returns table (kind text, relation text) langua
   ('disclosure', 'couples_therapist'),
   ('disclosure.signature', 'self partner'),
   ('process_note', 'couples_therapist individual_therapist'),
+  ('note.draft', 'couples_therapist'),
   ('break_glass', 'lead couples_therapist'),
   ('vials', 'prescriber nurse lead'),
-  ('vials.use', 'prescriber nurse')
+  ('vials.use', 'prescriber nurse'),
+  ('outcomes', 'lead researcher')
   ) as w (k, who)
 $$;
 
@@ -250,10 +272,52 @@ create function door.partners(together boolean) returns setof uuid language sql 
   where mine.person_id = door.me() and (c.parted_at is null) = together
 $$;
 
--- Those with whom the viewer is or was a couple, and of whom they now find nothing that was given or done.
+-- Shelter. What somebody gives or does while one stands, whoever is or was a couple with them never finds: not while it
+-- stands, and not when it has ended, for what comes to light with an old date tells of it. What they had given or done
+-- before stays as it was, for what was read and is gone tells of it too.
+
+-- Those with whom the viewer is or was a couple, and of whom they now find nothing new.
 create function door.sheltered() returns setof uuid language sql stable security definer set search_path = public as $$
-  select s.subject_id from bothwell_shelter s
-  where s.until is null and s.subject_id <> door.me() and s.subject_id in (select door.intimates())
+  select s.subject_id from bothwell_shelter s where s.until is null and s.subject_id in (select door.mates())
+$$;
+
+create function door.shared_tables() returns setof text language sql immutable as $$
+  select unnest(array['couplesession', 'sharedsummary', 'exercisegiven', 'exercisedone', 'laidaside', 'couplepause', 'cycleshown',
+    'couplecheckin', 'coupleagreement', 'agreementanswer', 'supportplan', 'warningsign', 'planreview', 'message',
+    'jointrequest', 'jointsignature'])
+$$;
+
+-- Rows of these couples that one of these people added while they were sheltered.
+create function door.under_shelter(couples uuid[], people uuid[]) returns setof uuid language plpgsql stable security definer set search_path = public as $$
+declare t text;
+begin
+  if not exists (select 1 from bothwell_shelter s where s.subject_id = any(people)) then return; end if;
+  for t in select door.shared_tables() loop
+    return query execute format('select r.id from %I r join bothwell_shelter s on s.subject_id = r.author_id
+      and r.recorded_at >= s.recorded_at and r.recorded_at < coalesce(s.until, ''infinity'')
+      where r.couple_id = any($1) and r.author_id = any($2)', 'bothwell_' || t) using couples, people;
+  end loop;
+end $$;
+
+-- Of what the viewer has in common with others: what they never find.
+create function door.kept_back() returns setof uuid language sql stable security definer set search_path = public as $$
+  select door.under_shelter(array(select m.couple_id from bothwell_membership m where m.person_id = door.me()), array(select door.mates()))
+$$;
+
+-- Lines of the viewer's own log about what one of these did under shelter.
+create function door.lines_kept_back() returns setof uuid language sql stable security definer set search_path = public as $$
+  select a.id from bothwell_shelter s join bothwell_auditentry a on a.actor_id = s.subject_id and a.subject_id = door.me()
+    and a.at >= s.recorded_at and a.at < coalesce(s.until, 'infinity')
+  where s.subject_id in (select door.mates())
+$$;
+
+-- Whether a gift to a partner stays unseen: given under shelter, or given before and not opened by them when it began.
+-- What goes on changing (when a session is, whether a decision stands) stays unseen though it was opened.
+create function door.is_kept_back(giver uuid, item uuid, kind text, given_at timestamptz, receiver uuid) returns boolean
+language sql stable security definer set search_path = public as $$
+  select exists (select 1 from bothwell_shelter s where s.subject_id = giver and given_at < coalesce(s.until, 'infinity')
+    and not (given_at < s.recorded_at and kind not in ('dosing.time', 'decision.status')
+             and exists (select 1 from bothwell_receipt r where r.author_id = receiver and r.item_id = item and r.recorded_at < s.recorded_at)))
 $$;
 
 create function door.own_couples() returns setof uuid language sql stable security definer set search_path = public as $$
@@ -275,11 +339,31 @@ create function door.held_couples() returns table (role text, couple uuid) langu
                     and n.person_id in (select door.intimates()))
 $$;
 
--- Of a couple in the viewer's care: whose words stay off what is made for both. Never to be shown to anybody.
-create function door.withheld(of_couple uuid) returns setof uuid language sql stable security definer set search_path = public as $$
-  select s.subject_id from bothwell_shelter s join bothwell_membership m on m.person_id = s.subject_id and m.couple_id = of_couple
-  where s.until is null and of_couple in (select h.couple from door.held_couples() h)
-$$;
+-- Of a couple in the viewer's care: what stays off a sheet that both will read. Never to be shown to anybody.
+create function door.withheld(of_couple uuid) returns setof uuid language plpgsql stable security definer set search_path = public as $$
+begin
+  if of_couple not in (select h.couple from door.held_couples() h)
+     and not exists (select 1 from bothwell_breakglass b where b.couple_id = of_couple and b.author_id = door.me() and b.expires_at > now())
+  then return; end if;
+  return query
+  select door.under_shelter(array[of_couple], array(select m.person_id from bothwell_membership m where m.couple_id = of_couple))
+  union all
+  select g.item_id from bothwell_grant g join bothwell_membership m on m.couple_id = g.couple_id and m.person_id <> g.subject_id
+  where g.couple_id = of_couple and g.audience = 'partner' and g.revoked_at is null
+    and door.is_kept_back(g.subject_id, g.item_id, g.item_kind, g.recorded_at, m.person_id);
+end $$;
+
+-- Whether what belongs to both must stay where it is, though both have signed since then. The lead learns yes or no: not
+-- whether for a shelter or a hold, nor for whose sake. A yes that was said while one was sheltered is not a free one.
+create function door.not_now(of_couple uuid, since timestamptz) returns boolean language plpgsql stable security definer set search_path = public as $$
+begin
+  if 'lead' <> all(array(select door.clinic_roles())) or of_couple in (select door.own_couples())
+     or of_couple not in (select c.id from bothwell_couple c where c.clinic_id = door.clinic()) then return true; end if;
+  return exists (select 1 from bothwell_shelter s join bothwell_membership m on m.person_id = s.subject_id
+                 where m.couple_id = of_couple and coalesce(s.until, 'infinity') > since)
+      or exists (select 1 from bothwell_couplehold h where h.couple_id = of_couple
+                 and not exists (select 1 from bothwell_coupleholdlifted l where l.hold_id = h.id));
+end $$;
 
 ------------------------------------------------------------------------------------------------ the leaves: reading
 -- People whose items of this kind the viewer sees by relation, release, dosing day or break-glass.
@@ -301,6 +385,7 @@ begin
   select h.subject from held h join ways w on w.relation = h.role and w.way = 'Y'
   union
   select h.subject from held h join ways w on w.relation = h.role and w.way = 'R'
+    and not (wanted = 'measure.relationship' and h.role = 'couples_therapist')  -- door.since_the_two_began() has those
   join bothwell_consent k on k.subject_id = h.subject and k.release_class = w.class and k.release_to = h.role
                          and k.withdrawn_at is null
   union
@@ -323,6 +408,32 @@ begin
       and not exists (select 1 from bothwell_nextdaycall c where c.session_id = s.id and c.is_closed);
   end if;
 end $$;
+
+-- Answers about the relationship, and requests for them, as a couples therapist sees them: released to them, and not older
+-- than the couple, for earlier ones are about somebody else.
+create function door.since_the_two_began() returns setof uuid language sql stable security definer set search_path = public as $$
+  with released as (
+    select h.subject, c.formed_at from door.held() h
+    join bothwell_membership m on m.person_id = h.subject
+    join bothwell_couple c on c.id = m.couple_id and c.parted_at is null
+    where h.role = 'couples_therapist'
+      and exists (select 1 from bothwell_consent k where k.subject_id = h.subject and k.release_class = 'relationship_scores'
+                  and k.release_to = 'couples_therapist' and k.withdrawn_at is null))
+  select r.id from bothwell_response r join released on r.subject_id = released.subject and r.sent_at >= released.formed_at
+  where r.kind = 'measure.relationship' and r.status = 'sent'
+  union all
+  select q.id from bothwell_request q join released on q.subject_id = released.subject and q.due_at >= released.formed_at
+  where q.kind = 'measure.relationship'
+$$;
+
+-- Releases to a couples therapist that had ended before this couple began: no business of theirs.
+create function door.before_the_two_began() returns setof uuid language sql stable security definer set search_path = public as $$
+  select k.id from door.held() h
+  join bothwell_membership m on m.person_id = h.subject
+  join bothwell_couple c on c.id = m.couple_id and c.parted_at is null
+  join bothwell_consent k on k.subject_id = h.subject and k.withdrawn_at < c.formed_at
+  where h.role = 'couples_therapist' and k.release_to = 'couples_therapist'
+$$;
 
 -- People towards whom the viewer holds a role that sees what it wrote itself.
 create function door.as_author(wanted text) returns setof uuid language sql stable security definer set search_path = public as $$
@@ -348,7 +459,8 @@ begin
   join ways w on w.relation = g.audience
   join bothwell_couple c on c.id = g.couple_id and c.parted_at is null
   where g.audience = 'partner' and g.item_kind = wanted and g.revoked_at is null and g.opens_at <= now()
-    and g.subject_id in (select door.partners(true)) and g.subject_id not in (select door.sheltered())
+    and g.subject_id in (select door.partners(true))
+    and not door.is_kept_back(g.subject_id, g.item_id, g.item_kind, g.recorded_at, viewer)
     and exists (select 1 from bothwell_membership m where m.couple_id = g.couple_id and m.person_id = viewer)
     and exists (select 1 from bothwell_membership m where m.couple_id = g.couple_id and m.person_id = g.subject_id)
   union
@@ -389,17 +501,11 @@ begin
          or exists (select 1 from held h where h.role = w.relation and h.couple = g.couple_id));
 end $$;
 
--- Couples that had the viewer in them, as far as `C` reaches: what they wrote themselves …
+-- Couples that had the viewer in them, as far as `C` reaches: what they wrote themselves, and what they had opened. Whether
+-- the other had opened it too is not asked: that something stays, or is gone, would tell what the other had read.
 create function door.parted_couples() returns setof uuid language sql stable security definer set search_path = public as $$
   select m.couple_id from bothwell_membership m join bothwell_couple c on c.id = m.couple_id
   where m.person_id = door.me() and c.parted_at is not null
-$$;
-
--- … and what both had opened before they parted.
-create function door.seen_by_both() returns setof uuid language sql stable security definer set search_path = public as $$
-  select mine.item_id from bothwell_receipt mine
-  join bothwell_receipt theirs on theirs.item_id = mine.item_id
-  where mine.author_id = door.me() and theirs.author_id in (select door.partners(false))
 $$;
 create function door.seen_by_me() returns setof uuid language sql stable security definer set search_path = public as $$
   select item_id from bothwell_receipt where author_id = door.me()
@@ -408,6 +514,23 @@ $$;
 -- Couples towards which a role held now sees items of this kind; never one's own.
 create function door.couples_in_care(wanted text) returns setof uuid language sql stable security definer set search_path = public as $$
   select h.couple from door.held_couples() h join door.reads() r on r.kind = wanted and r.way = 'Y' and r.relation = h.role
+$$;
+
+-- What a line of the log may name in the place of a person: holds and words said alone of one's own circle, and its couples.
+create function door.of_intimates() returns setof uuid language sql stable security definer set search_path = public as $$
+  select door.own_couples()
+  union all select h.id from bothwell_legalhold h where h.subject_id in (select door.intimates())
+  union all select i.id from bothwell_individualcontact i where i.subject_id in (select door.intimates())
+$$;
+
+-- The leads of the clinic who are not close to either of a couple in the viewer's care: with whom one may speak of it.
+create function door.leads_for(of_couple uuid) returns setof uuid language sql stable security definer set search_path = public as $$
+  select r.person_id from bothwell_staffrole r
+  where of_couple in (select h.couple from door.held_couples() h) and r.clinic_id = door.clinic() and r.role = 'lead'
+    and r.since <= now() and (r.until is null or r.until > now())
+    and not exists (select 1 from bothwell_membership m where m.couple_id = of_couple and m.person_id in (
+      select door.with_their_mates(array(
+        select r.person_id union select c.subject_id from bothwell_closeto c where c.staff_id = r.person_id and c.until is null))))
 $$;
 
 -- Whether what one is in the clinic shows, or may write, things of the clinic's stock.
@@ -452,14 +575,55 @@ create function door.writes_everywhere(wanted text) returns boolean language sql
   select exists (select 1 from door.writes_by() w where w.kind = wanted and w.relation in (select door.clinic_roles()))
 $$;
 
+-- Whether somebody, or a place, has anything else at a time: yes or no, never what. Asked by who makes appointments: of a
+-- person in their care, of themselves, or (the office) of any colleague. A visit is taken to last as long as whoever asks says.
+create function door.is_taken(who uuid, starts_at timestamptz, ends_at timestamptz, visit interval, but_not uuid) returns boolean
+language sql stable security definer set search_path = public as $$
+  select
+    ((who = door.me() or who in (select door.writes('appointment'))
+      or (door.writes_everywhere('appointment') and who not in (select door.intimates())
+          and who in (select p.id from bothwell_person p where p.clinic_id = door.clinic())))
+     and (exists (select 1 from bothwell_appointment a where a.subject_id = who and a.id <> but_not
+                  and a.state = 'planned' and a.at < ends_at and a.at + a.minutes * interval '1 minute' > starts_at)
+       or exists (select 1 from bothwell_dosingsession s where s.subject_id = who and s.outcome <> 'cancelled' and s.ended_at is null
+                  and s.scheduled_at < ends_at and s.scheduled_at + visit > starts_at)
+       or exists (select 1 from bothwell_couplesession t join bothwell_membership m on m.couple_id = t.couple_id and m.person_id = who
+                  join bothwell_couple c on c.id = t.couple_id and c.parted_at is null
+                  where t.state = 'planned' and t.at < ends_at and t.at + t.minutes * interval '1 minute' > starts_at)))
+    or
+    ((who = door.me() or (door.writes_everywhere('appointment')
+                          and who in (select p.id from bothwell_person p where p.clinic_id = door.clinic() and p.kind = 'staff')))
+     and (exists (select 1 from bothwell_appointment a where a.staff_id = who and a.id <> but_not
+                  and a.state = 'planned' and a.at < ends_at and a.at + a.minutes * interval '1 minute' > starts_at)
+       or exists (select 1 from bothwell_couplesession t join bothwell_assignment g on g.couple_id = t.couple_id and g.staff_id = who
+                  and g.role = 'couples_therapist' and g.since <= now() and (g.until is null or g.until > now())
+                  where t.state = 'planned' and t.at < ends_at and t.at + t.minutes * interval '1 minute' > starts_at)))
+$$;
+
+-- The same of a room of the clinic, by its name: an appointment there, a couples session, or a visit. What is no room of the
+-- clinic ("by telephone") is never taken.
+create function door.place_is_taken(place text, starts_at timestamptz, ends_at timestamptz, visit interval, but_not uuid) returns boolean
+language sql stable security definer set search_path = public as $$
+  select (door.writes_everywhere('appointment') or exists (select 1 from door.writes('appointment') w where w <> door.me()))
+    and exists (select 1 from bothwell_room r where r.clinic_id = door.clinic() and lower(r.name) = lower($1))
+    and (exists (select 1 from bothwell_appointment a where a.clinic_id = door.clinic() and lower(a.place) = lower($1) and not a.is_video
+                 and a.id <> but_not and a.state = 'planned' and a.at < ends_at and a.at + a.minutes * interval '1 minute' > starts_at)
+      or exists (select 1 from bothwell_dosingsession s join bothwell_room r on r.id = s.room_id
+                 where s.clinic_id = door.clinic() and lower(r.name) = lower($1) and s.outcome <> 'cancelled' and s.ended_at is null
+                 and s.scheduled_at < ends_at and s.scheduled_at + visit > starts_at)
+      or exists (select 1 from bothwell_couplesession t where t.clinic_id = door.clinic() and lower(t.place) = lower($1)
+                 and t.state = 'planned' and t.at < ends_at and t.at + t.minutes * interval '1 minute' > starts_at))
+$$;
+
 -- What everyone may know without the row: a partner's blocked time, without content. Only what lies ahead, or is
--- open now: the past would be a count.
+-- open now: the past would be a count. Of somebody sheltered not even that: where they are, and when, is what to keep.
 create function door.busy() returns table (subject uuid, starts_at timestamptz, is_open boolean)
 language sql stable security definer set search_path = public as $$
   select s.subject_id, s.scheduled_at, s.arrived_at is not null and s.ended_at is null
   from bothwell_dosingsession s
   where s.clinic_id = door.clinic() and s.outcome <> 'cancelled'
     and (s.scheduled_at > now() - interval '1 day' or (s.arrived_at is not null and s.ended_at is null))
+    and s.subject_id not in (select door.sheltered())
     and (s.subject_id in (select door.subjects('dosing.busy'))
          or (door.everywhere('dosing.busy') and s.subject_id not in (select door.intimates())))
 $$;
@@ -481,7 +645,7 @@ create function door.couple_has_open_session(of_couple uuid, but_not uuid) retur
 language sql stable security definer set search_path = public as $$
   select exists (select 1 from bothwell_dosingsession s
                  where s.couple_id = of_couple and s.subject_id <> but_not
-                   and s.arrived_at is not null and s.ended_at is null)
+                   and s.arrived_at is not null and s.ended_at is null and s.subject_id not in (select door.sheltered()))
      and (of_couple in (select h.couple from door.held_couples() h
                         join door.reads() r on r.kind = 'dosing.busy' and r.relation = h.role and r.way = 'Y')
           or exists (select 1 from bothwell_membership m join bothwell_couple c on c.id = m.couple_id
@@ -526,7 +690,11 @@ $$;
 -- that couple, and does not follow the person into the next.
 create function door.leaf(about text, kind text) returns text language sql immutable as $$
   select case about
-    when 'one of a couple' then format('(subject_id = (select door.me()) or couple_id = any(array(select door.couples_in_care(%1$L))))', kind)
+    when 'one of a couple' then format(
+      '(subject_id = (select door.me()) or couple_id = any(array(select door.couples_in_care(%1$L)))'
+      || case when exists (select 1 from door.reads() r where r.kind = $2 and r.way = 'Y' and r.relation in ('lead', 'coordinator'))
+         then ' or ((select door.everywhere(%1$L)) and couple_id is not null and couple_id <> all(array(select door.own_couples())))' else '' end
+      || ')', kind)
     when 'person' then format(
       '(subject_id = any(array(select door.subjects(%1$L)))'
       || case when exists (select 1 from door.reads() r where r.kind = $2 and r.way = 'Y' and r.relation in ('lead', 'coordinator'))
@@ -541,11 +709,10 @@ create function door.leaf(about text, kind text) returns text language sql immut
       || case when exists (select 1 from door.reads() r where r.kind = $2 and r.way = 'Y' and r.relation in ('lead', 'coordinator'))
          then ' or ((select door.everywhere(%1$L)) and couple_id <> all(array(select door.own_couples())))' else '' end
       || case when exists (select 1 from door.reads() r where r.kind = $2 and r.way = 'C')
-         then ' or (couple_id = any(array(select door.parted_couples())) and (author_id = (select door.me()) or id = any(array(select door.seen_by_both()))
-              or (author_id = any(array(select door.partners(false))) and id = any(array(select door.seen_by_me())))))'  -- its author knows it
+         then ' or (couple_id = any(array(select door.parted_couples())) and (author_id = (select door.me()) or id = any(array(select door.seen_by_me()))))'
          else '' end
       || ')'
-      || case when $2 in ('couple.shared', 'message.couple') then ' and (author_id is null or author_id <> all(array(select door.sheltered())))' else '' end, kind)
+      || case when $2 in ('couple.shared', 'message.couple', 'couple.request') then ' and id <> all(array(select door.kept_back()))' else '' end, kind)
   end
 $$;
 
@@ -556,7 +723,9 @@ create function door.write_leaf(about text, kind text) returns text language sql
       '(subject_id = any(array(select door.writes(%1$L))) or ((select door.writes_everywhere(%1$L)) and subject_id <> all(array(select door.intimates()))))', kind)
     when 'couple' then format('couple_id = any(array(select door.writes_couples(%1$L, false)))', kind)
     when 'one of a couple' then format(
-      'subject_id = any(array(select door.writes(%1$L))) and couple_id = any(array(select door.writes_couples(%1$L, false)))
+      '((subject_id = any(array(select door.writes(%1$L))) and couple_id = any(array(select door.writes_couples(%1$L, false))))
+        or ((select door.writes_everywhere(%1$L)) and couple_id <> all(array(select door.own_couples()))
+            and couple_id in (select c.id from bothwell_couple c where c.parted_at is null)))
        and (couple_id, subject_id) in (select m.couple_id, m.person_id from bothwell_membership m)', kind)
     else format(
       '(couple_id = any(array(select door.writes_couples(%1$L, true))) or ((select door.writes_everywhere(%1$L)) and couple_id <> all(array(select door.own_couples()))))', kind)
@@ -607,23 +776,24 @@ begin
     ('bothwell_insightversion',       'person', 'insight',            'insight',            ''),
     ('bothwell_couplesession',        'couple', 'couple.shared',      'couple.shared',      'at,minutes,state,place'),
     ('bothwell_sharedsummary',        'couple', 'couple.shared',      'couple.shared',      ''),
-    ('bothwell_exercisegiven',        'couple', 'couple.shared',      'couple.doing',       'until'),
+    ('bothwell_exercisegiven',        'couple', 'couple.shared',      'couple.doing',       ''),
     ('bothwell_exercisedone',         'couple', 'couple.shared',      'couple.doing',       ''),
     ('bothwell_progressnote',         'couple', 'couple.progress',    'couple.progress',    ''),
     ('bothwell_couplepause',          'couple', 'couple.shared',      'couple.shared',      'until'),
     ('bothwell_couplehold',           'couple', 'couple.hold',        'couple.hold',        ''),
     ('bothwell_coupleholdlifted',     'couple', 'couple.hold',        'couple.hold.lifted', ''),
     ('bothwell_insightdiscussed',     'couple', 'couple.progress',    'couple.progress',    ''),
-    ('bothwell_insightdraft',         'person', 'draft',              'insight',            'text,feeling,to_say,to_ask,tags,revision,saved_at,closed_at'),
+    ('bothwell_insightdraft',         'person', 'draft',              'insight',            'text,feeling,to_say,to_ask,tags,after,revision,saved_at,closed_at'),
     ('bothwell_cyclenode',            'one of a couple', 'cycle.node',         'cycle.node',         ''),
-    ('bothwell_careplanitem',         'person', 'pathway',            'pathway',            'until'),
+    ('bothwell_careplanitem',         'person', 'care_plan',          'care_plan',          'until'),
     ('bothwell_appointment',          'person', 'appointment',        'appointment',        'at,minutes,place,is_video,state'),
-    ('bothwell_partingrequest',       'person', 'parting.asked',      'parting.asked',      ''),
-    ('bothwell_partinganswer',        'person', 'parting.asked',      'parting.answered',   ''),
+    ('bothwell_partingrequest',       'one of a couple', 'parting.asked',      'parting.asked',      'withdrawn_at'),
+    ('bothwell_partinganswer',        'one of a couple', 'parting.asked',      'parting.answered',   ''),
     ('bothwell_recordrequest',        'person', 'record.request',     'record.request',     ''),
     ('bothwell_recordanswer',         'person', 'record.request',     'record.answered',    ''),
     ('bothwell_disclosure',           'person', 'disclosed',          'disclosed',          ''),
     ('bothwell_legalhold',            'person', 'legal.hold',         'legal.hold',         'until'),
+    ('bothwell_closeto',              'person', 'close_to',           'close_to',           'until'),
     ('bothwell_cyclemap',             'couple', 'couple.progress',    'couple.progress',    ''),
     ('bothwell_cycleshown',           'couple', 'couple.shared',      'couple.shared',      ''),
     ('bothwell_individualcontact',    'couple', 'couple.alone',       'couple.alone',       ''),
@@ -631,7 +801,8 @@ begin
     ('bothwell_coupleagreement',      'couple', 'couple.shared',      'couple.doing',       ''),
     ('bothwell_agreementanswer',      'couple', 'couple.shared',      'couple.doing',       ''),
     ('bothwell_supportplan',          'couple', 'couple.shared',      'couple.shared',      ''),
-    ('bothwell_warningsign',          'couple', 'couple.shared',      'couple.doing',       'until'),
+    ('bothwell_warningsign',          'couple', 'couple.shared',      'couple.doing',       ''),
+    ('bothwell_laidaside',            'couple', 'couple.shared',      'couple.aside',       ''),
     ('bothwell_planreview',           'couple', 'couple.shared',      'couple.doing',       ''),
     ('bothwell_jointrequest',         'couple, parted too', 'couple.request', 'couple.request', ''),
     ('bothwell_jointsignature',       'couple, parted too', 'couple.request', 'couple.signed', ''),
@@ -656,6 +827,27 @@ begin
     end if;
   end loop;
 end $$;
+
+-- An exercise ends by the therapist's word. What one of the two chose, or a sign of one's own, is laid aside by a row of its
+-- own: never the other's sign, never what the therapist gave.
+create policy changed on bothwell_exercisegiven for update to bothwell_viewer
+  using (clinic_id = (select door.clinic()) and couple_id = any(array(select door.writes_couples('couple.shared', false))))
+  with check (clinic_id = (select door.clinic()) and couple_id = any(array(select door.writes_couples('couple.shared', false))));
+grant update (until) on bothwell_exercisegiven to bothwell_viewer;
+create policy of_ones_own on bothwell_laidaside as restrictive for insert to bothwell_viewer with check (
+  (sign_id is null or sign_id in (select w.id from bothwell_warningsign w where w.author_id = (select door.me())))
+  and (given_id is null or given_id in (select g.id from bothwell_exercisegiven g
+       where g.author_id = (select door.me()) or g.author_id = any(array(select door.partners(true))))));
+
+-- A colleague is named as close to somebody, never anybody else.
+create policy of_the_staff on bothwell_closeto as restrictive for insert to bothwell_viewer with check (
+  staff_id in (select p.id from bothwell_person p where p.kind = 'staff'));
+
+-- What one signed for both is one's own to take back, at any time; never the other's.
+create policy changed on bothwell_jointsignature for update to bothwell_viewer
+  using (clinic_id = (select door.clinic()) and author_id = (select door.me()) and withdrawn_at is null)
+  with check (clinic_id = (select door.clinic()) and author_id = (select door.me()));
+grant update (withdrawn_at) on bothwell_jointsignature to bothwell_viewer;
 
 -- A message: its own circle chooses. A partner's, of the couple's thread, like all that is shared.
 do $$
@@ -752,6 +944,16 @@ begin
   end loop;
 end $$;
 
+-- What was asked of the couples' answers, and what came of it: counts and estimates that name nobody. Whoever asks writes
+-- the question; a result only the job that reckons it; who entered one, nobody looks at.
+create policy seen on bothwell_analysis for select to bothwell_viewer using (clinic_id = (select door.clinic()) and (select door.stock('outcomes')));
+create policy added on bothwell_analysis for insert to bothwell_viewer with check (
+  clinic_id = (select door.clinic()) and author_id = (select door.me()) and (select door.stocks('outcomes')));
+create policy seen on bothwell_analysisrun for select to bothwell_viewer using (clinic_id = (select door.clinic()) and (select door.stock('outcomes')));
+create policy added on bothwell_analysisrun for insert to bothwell_viewer with check (
+  clinic_id = (select door.clinic()) and author_id = (select door.me()) and (select door.stocks('outcomes')) and state = 'waiting');
+grant select, insert on bothwell_analysis, bothwell_analysisrun to bothwell_viewer;
+
 -- Where a member of staff asked to be called: theirs alone, and the caller's.
 create policy seen on bothwell_pushaddress for select to bothwell_viewer using (clinic_id = (select door.clinic()) and person_id = (select door.me()));
 create policy added on bothwell_pushaddress for insert to bothwell_viewer with check (clinic_id = (select door.clinic()) and person_id = (select door.me()));
@@ -819,9 +1021,11 @@ begin
   from unnest(array['measure.individual', 'measure.predose', 'measure.relationship', 'screen.suicide', 'screen.violence']) k;
   execute format('create policy seen on bothwell_response for select to bothwell_viewer using (clinic_id = (select door.clinic())
     and ((status = ''draft'' and subject_id = (select door.me())) or (status = ''sent'' and (%s))
+         or id = any(array(select door.since_the_two_began()))
          or (kind = ''screen.violence'' and entered_as = ''self'' and subject_id = (select door.me()) and sent_at >= (select now()))))', reading);
   execute format('create policy seen on bothwell_request for select to bothwell_viewer using (clinic_id = (select door.clinic())
-    and ((kind <> ''screen.violence'' and subject_id = (select door.me())) or (author_id = (select door.me()) and %s) or %s))', door.write_leaf('person', 'request'), requested);
+    and ((kind <> ''screen.violence'' and subject_id = (select door.me())) or (author_id = (select door.me()) and %s)
+         or id = any(array(select door.since_the_two_began())) or %s))', door.write_leaf('person', 'request'), requested);
 end $$;
 create policy added on bothwell_response for insert to bothwell_viewer with check (
   clinic_id = (select door.clinic()) and author_id = (select door.me()) and (sent_at is null or sent_at <= clock_timestamp())
@@ -862,7 +1066,7 @@ $$;
 do $$
 begin
   execute format('create policy seen on bothwell_consent for select to bothwell_viewer using (clinic_id = (select door.clinic())
-    and (%s or (release_to = ''couples_therapist'' and %s)))', door.leaf('person', 'consent'), door.leaf('person', 'consent.couples'));
+    and (%s or (release_to = ''couples_therapist'' and id <> all(array(select door.before_the_two_began())) and %s)))', door.leaf('person', 'consent'), door.leaf('person', 'consent.couples'));
 end $$;
 create policy added on bothwell_consent for insert to bothwell_viewer with check (
   clinic_id = (select door.clinic()) and subject_id = (select door.me()) and author_id = (select door.me()));
@@ -907,8 +1111,7 @@ create policy changed on bothwell_grant for update to bothwell_viewer
 grant select, insert, update (revoked_at, opens_at, for_session_id) on bothwell_grant to bothwell_viewer;
 
 create policy seen on bothwell_receipt for select to bothwell_viewer using (
-  clinic_id = (select door.clinic()) and author_id = (select door.me())
-  and (subject_id is null or subject_id <> all(array(select door.sheltered()))));  -- else it would look taken back
+  clinic_id = (select door.clinic()) and author_id = (select door.me()));
 create policy added on bothwell_receipt for insert to bothwell_viewer with check (
   clinic_id = (select door.clinic()) and author_id = (select door.me()) and (
     exists (select 1 from bothwell_insightversion i where i.id = item_id)
@@ -927,6 +1130,7 @@ create policy added on bothwell_receipt for insert to bothwell_viewer with check
     or exists (select 1 from bothwell_supportplan i where i.id = item_id)
     or exists (select 1 from bothwell_warningsign i where i.id = item_id)
     or exists (select 1 from bothwell_planreview i where i.id = item_id)
+    or exists (select 1 from bothwell_laidaside i where i.id = item_id)
     or item_id = any(array(select door.granted('decision.status')))));
 grant select, insert on bothwell_receipt to bothwell_viewer;
 
@@ -937,6 +1141,26 @@ create policy added on bothwell_processnote for insert to bothwell_viewer with c
   clinic_id = (select door.clinic()) and author_id = (select door.me())
   and (subject_id = any(array(select door.writes('process_note'))) or couple_id = any(array(select door.writes_couples('process_note', true)))));
 grant select, insert on bothwell_processnote to bothwell_viewer;
+
+-- A progress note being written: its author's alone, and emptied by them whatever has become of the couple's care since.
+create policy seen on bothwell_notedraft for select to bothwell_viewer using (
+  clinic_id = (select door.clinic()) and author_id = (select door.me()));
+create policy added on bothwell_notedraft for insert to bothwell_viewer with check (
+  clinic_id = (select door.clinic()) and author_id = (select door.me()) and subject_id is null
+  and couple_id = any(array(select door.writes_couples('note.draft', true))));
+create policy changed on bothwell_notedraft for update to bothwell_viewer
+  using (clinic_id = (select door.clinic()) and author_id = (select door.me()))
+  with check (clinic_id = (select door.clinic()) and author_id = (select door.me()));
+grant select, insert, update (fields, revision, saved_at, closed_at) on bothwell_notedraft to bothwell_viewer;
+
+-- With which key those are sealed: a name and a word, which open nothing. The owner writes it at the start.
+create function door.notes_key() returns table (name text, sealed bytea) language plpgsql stable security definer set search_path = public as $$
+begin
+  return query select k.name::text, k.sealed from bothwell_noteskey k order by k.number desc limit 1;
+end $$;
+create policy named on bothwell_noteskey for all to bothwell_owner using (true) with check (true);
+create policy for_the_rules on bothwell_noteskey for select to bothwell_rules using (true);
+grant select on bothwell_noteskey to bothwell_rules;
 
 -- Break-glass: opened by the lead (or the couples therapist of this person) for one hour; the subject's log shows it.
 create policy seen on bothwell_breakglass for select to bothwell_viewer using (
@@ -956,17 +1180,19 @@ grant select, insert on bothwell_breakglass to bothwell_viewer;
 
 -- The log of who saw what. Of their couple's chart the two see who else looked, not what their partner did. The safety circle's entries are sealed from everyone else, the lead included.
 -- Of what one wrote for oneself, and gave or took back, the lead learns nothing, not even that it exists; nor does
--- anyone learn of a process note but its author.
+-- anyone learn of a process note but its author. A line that names nobody, for the sake of one it is about, is no line for
+-- whoever is close to that one.
 create policy seen on bothwell_auditentry for select to bothwell_viewer using (
   clinic_id = (select door.clinic()) and (
     (not sealed and (item_kind <> 'process_note' or actor_id = (select door.me()))
-        and ((subject_id = (select door.me()) and item_kind <> 'legal.hold'
-             and (actor_id is null or actor_id <> all(array(select door.sheltered()))))
+        and ((subject_id = (select door.me()) and item_kind <> all(array['legal.hold', 'close_to']) and id <> all(array(select door.lines_kept_back())))
         or (subject_id is null and couple_id = any(array(select door.couples('access.couple')))
-            and (actor_id is null or actor_id = (select door.me()) or actor_id <> all(array(select door.intimates()))))
+            and (actor_id is null or actor_id <> all(array(select door.mates()))))
         or ((select door.everywhere('access')) and item_kind <> all(array['insight', 'intention', 'message.care', 'message.therapist', 'message.alone', 'message.couple', 'cycle.node'])
             and (subject_id is null or subject_id <> all(array(select door.intimates())))
-            and (couple_id is null or couple_id <> all(array(select door.own_couples()))))))
+            and (couple_id is null or couple_id <> all(array(select door.own_couples())))
+            and (subject_id is not null or couple_id is not null or item_id is null
+                 or item_id <> all(array(select door.of_intimates()))))))
     or (sealed and subject_id = any(array(select door.subjects('access.sealed'))))));
 create policy added on bothwell_auditentry for insert to bothwell_viewer with check (
   clinic_id = (select door.clinic()) and actor_id = (select door.me())
@@ -1004,7 +1230,7 @@ do $$
 declare t text;
 begin
   foreach t in array array['bothwell_person', 'bothwell_clinic', 'bothwell_membership', 'bothwell_couple', 'bothwell_assignment',
-      'bothwell_staffrole', 'bothwell_consent', 'bothwell_breakglass', 'bothwell_grant', 'bothwell_receipt', 'bothwell_shelter', 'bothwell_legalhold',
+      'bothwell_staffrole', 'bothwell_consent', 'bothwell_breakglass', 'bothwell_grant', 'bothwell_receipt', 'bothwell_shelter', 'bothwell_legalhold', 'bothwell_closeto',
       'bothwell_dosingsession', 'bothwell_jointdecision', 'bothwell_decisionsignature', 'bothwell_auditentry', 'bothwell_auditlink',
       'bothwell_vial', 'bothwell_vialevent', 'bothwell_discrepancy'] loop
     execute format('create policy for_the_rules on %I for select to bothwell_rules using (true)', t);
@@ -1020,6 +1246,26 @@ begin
   end loop;
 end $$;
 grant select (recorded_at) on bothwell_safetyflag to bothwell_rules;
+create policy for_the_rules on bothwell_coupleholdlifted for select to bothwell_rules using (true);
+grant select (hold_id) on bothwell_coupleholdlifted to bothwell_rules;
+-- Who added what, and when; when somebody or a place is taken; of answers that they are there: of these no word.
+do $$
+declare t record;
+begin
+  for t in
+    select 'bothwell_' || name as name, 'id, couple_id, author_id, recorded_at' as columns from door.shared_tables() as name
+    union all values
+      ('bothwell_response', 'id, subject_id, kind, status, sent_at'),
+      ('bothwell_request', 'id, subject_id, kind, due_at'),
+      ('bothwell_individualcontact', 'id, subject_id'),
+      ('bothwell_appointment', 'id, clinic_id, subject_id, staff_id, at, minutes, place, is_video, state'),
+      ('bothwell_room', 'id, clinic_id, name')
+  loop
+    execute format('create policy for_the_rules on %I for select to bothwell_rules using (true)', t.name);
+    execute format('grant select (%s) on %I to bothwell_rules', t.columns, t.name);
+  end loop;
+end $$;
+grant select (clinic_id, state, at, minutes, place) on bothwell_couplesession to bothwell_rules;
 create policy for_the_rules on bothwell_nextdaycall for select to bothwell_rules using (true);
 grant select (id, session_id, is_closed) on bothwell_nextdaycall to bothwell_rules;
 create policy for_the_rules on bothwell_doorkey for select to bothwell_rules using (true);
@@ -1052,6 +1298,9 @@ grant select (id, clinic_id, subject_id, couple_id, course_id, order_id, room_id
 create policy for_the_feed on bothwell_order for select to bothwell_work using (true);
 grant select (id, minutes) on bothwell_order to bothwell_work;
 grant select (id, clinic_id, subject_id, safe_email) on bothwell_contact to bothwell_work;
+-- Whom it does not call about somebody: a colleague who is close to them.
+create policy for_the_feed on bothwell_closeto for select to bothwell_work using (until is null);
+grant select (staff_id, subject_id, until) on bothwell_closeto to bothwell_work;
 -- The planner asks for what is due, reminds, and passes on a flag that waits: it sees who, what and when, no answer.
 do $$
 declare t text;
@@ -1089,6 +1338,94 @@ create policy for_the_calls on bothwell_nextdaycall for select to bothwell_work 
 grant select (id, session_id, at, next_at, is_closed) on bothwell_nextdaycall to bothwell_work;
 create policy missed on bothwell_nextdaycall for insert to bothwell_work with check (author_id is null and is_closed and not was_reached and answers = '{}');
 grant insert on bothwell_nextdaycall to bothwell_work;
+
+-- Research. The job of one result takes the role `bothwell_research` and names the run; with no run under way, or whoever
+-- asked for it no longer entitled to ask, there is nothing to see. It sees what both of a couple gave to research: what was
+-- scored, of which wave; no words, no name, no single answer, nothing that was asked for safety's sake or before a dose.
+create function door.asked_run() returns setof uuid language sql stable security definer set search_path = public as $$
+  select r.id from bothwell_analysisrun r
+  where r.id::text = nullif(current_setting('bothwell.run', true), '') and r.state in ('waiting', 'running')
+    and exists (select 1 from bothwell_staffrole s join door.reads() t on t.kind = 'outcomes' and t.way = 'Y' and t.relation = s.role
+                where s.person_id = r.author_id and s.clinic_id = r.clinic_id and s.since <= now() and (s.until is null or s.until > now()))
+$$;
+create function door.asked_clinic() returns uuid language sql stable security definer set search_path = public as $$
+  select r.clinic_id from bothwell_analysisrun r where r.id in (select door.asked_run())
+$$;
+
+-- Whether a research consent, by the name of its text, covers a kind of score. Any other text covers nothing.
+create function door.covers(code text, wanted text) returns boolean language sql immutable as $$
+  select wanted in ('measure.individual', 'measure.relationship')
+     and (code = 'deidentified' or (code = 'individual_scores' and wanted = 'measure.individual')
+          or (code = 'relationship_scores' and wanted = 'measure.relationship'))
+$$;
+
+-- Couples of this clinic of which both give this kind of score to research now. Those in which somebody works here, or is
+-- close to somebody who does, stay out: a colleague who knows half of the answers could reckon the other half.
+create function door.give_to_research(of_clinic uuid, wanted text) returns setof uuid language sql stable security definer set search_path = public as $$
+  select m.couple_id from bothwell_membership m join bothwell_person p on p.id = m.person_id
+  where m.clinic_id = of_clinic
+  group by m.couple_id
+  having count(*) = 2 and bool_and(p.kind = 'partner'
+    and not exists (select 1 from bothwell_closeto k where k.subject_id = m.person_id and k.until is null)
+    and exists (select 1 from bothwell_consent k join bothwell_consenttext t on t.id = k.text_id
+                where k.subject_id = m.person_id and k.withdrawn_at is null and t.kind = 'research' and door.covers(t.code, wanted)))
+$$;
+create function door.research_couples(wanted text) returns setof uuid language sql stable security definer set search_path = public as $$
+  select c from door.give_to_research((select door.asked_clinic()), wanted) c
+$$;
+create function door.research_people(wanted text) returns setof uuid language sql stable security definer set search_path = public as $$
+  select m.person_id from bothwell_membership m where m.couple_id in (select door.research_couples(wanted))
+$$;
+-- Whether somebody whose answers stand in a result has taken their consent back since: yes or no.
+create function door.was_taken_back(run uuid) returns boolean language sql stable security definer set search_path = public as $$
+  select (select door.stock('outcomes')) and exists (
+    select 1 from bothwell_analysisuse u cross join lateral jsonb_object_keys(u.used) k (couple)
+    where u.run_id = run and u.clinic_id = door.clinic()
+      and k.couple::uuid not in (select c from door.give_to_research(u.clinic_id, 'measure.individual') c
+                                 union select c from door.give_to_research(u.clinic_id, 'measure.relationship') c))
+$$;
+grant select (kind, code) on bothwell_consenttext to bothwell_rules;
+grant select (subject_id, until) on bothwell_closeto to bothwell_rules;
+grant select (id, clinic_id, author_id, state) on bothwell_analysisrun to bothwell_rules;
+grant select (run_id, clinic_id, used) on bothwell_analysisuse to bothwell_rules;
+do $$
+declare t text;
+begin
+  foreach t in array array['bothwell_consenttext', 'bothwell_closeto', 'bothwell_analysisrun', 'bothwell_analysisuse'] loop
+    if not exists (select 1 from pg_policies p where p.tablename = t and p.policyname = 'for_the_rules') then
+      execute format('create policy for_the_rules on %I for select to bothwell_rules using (true)', t);
+    end if;
+  end loop;
+end $$;
+
+create policy for_research on bothwell_response for select to bothwell_research using (
+  clinic_id = (select door.asked_clinic()) and status = 'sent'
+  and ((kind = 'measure.individual' and subject_id = any(array(select door.research_people('measure.individual'))))
+       or (kind = 'measure.relationship' and subject_id = any(array(select door.research_people('measure.relationship'))))));
+grant select (id, clinic_id, subject_id, instrument, kind, wave, status, sent_at, total, scores) on bothwell_response to bothwell_research;
+create policy for_research on bothwell_couple for select to bothwell_research using (
+  clinic_id = (select door.asked_clinic()) and (id = any(array(select door.research_couples('measure.individual')))
+                                                or id = any(array(select door.research_couples('measure.relationship')))));
+grant select (id, clinic_id, formed_at, parted_at) on bothwell_couple to bothwell_research;
+create policy for_research on bothwell_membership for select to bothwell_research using (
+  clinic_id = (select door.asked_clinic()) and (couple_id = any(array(select door.research_couples('measure.individual')))
+                                                or couple_id = any(array(select door.research_couples('measure.relationship')))));
+grant select (id, clinic_id, couple_id, person_id, side) on bothwell_membership to bothwell_research;
+create policy for_research on bothwell_clinic for select to bothwell_research using (id = (select door.asked_clinic()));
+grant select (id, timezone) on bothwell_clinic to bothwell_research;
+create policy for_research on bothwell_analysis for select to bothwell_research using (clinic_id = (select door.asked_clinic()));
+create policy for_research on bothwell_analysisrun for select to bothwell_research using (clinic_id = (select door.asked_clinic()));
+create policy reckoned on bothwell_analysisrun for update to bothwell_research
+  using (id = any(array(select door.asked_run()))) with check (clinic_id is not null);  -- what is done is seen no more
+grant select on bothwell_analysis, bothwell_analysisrun to bothwell_research;
+grant update (state, progress, done_at, result, reason, data_hash, code_version) on bothwell_analysisrun to bothwell_research;
+create policy for_research on bothwell_analysisuse for select to bothwell_research using (clinic_id = (select door.asked_clinic()));
+create policy used on bothwell_analysisuse for insert to bothwell_research with check (
+  clinic_id = (select door.asked_clinic()) and run_id = any(array(select door.asked_run())));
+grant select, insert on bothwell_analysisuse to bothwell_research;
+create policy reckoned on bothwell_auditentry for insert to bothwell_research with check (
+  actor_id is null and service = 'outcomes' and subject_id is null and couple_id is null and clinic_id = (select door.asked_clinic()));
+grant insert on bothwell_auditentry to bothwell_research;
 
 create policy logged on bothwell_auditentry for insert to bothwell_work with check (actor_id is null and service <> '');
 grant insert on bothwell_auditentry to bothwell_work;
@@ -1130,6 +1467,8 @@ grant execute on all functions in schema door to bothwell_viewer, bothwell_rules
 revoke execute on all functions in schema door from public;
 grant execute on function door.me(), door.clinic() to bothwell_web;
 grant execute on function door.has_demo() to bothwell_web, bothwell_work;
+grant execute on function door.asked_run(), door.asked_clinic(), door.research_couples(text), door.research_people(text) to bothwell_research;
+revoke execute on function door.asked_run(), door.asked_clinic(), door.give_to_research(uuid, text), door.research_couples(text), door.research_people(text) from bothwell_viewer;
 grant execute on function door.loadable() to bothwell_loader;
 
 ------------------------------------------------------------------------------------------------- force, everywhere
@@ -1151,9 +1490,9 @@ begin
     execute format('alter table %I.%I force row level security', t.schemaname, t.tablename);
   end loop;
 end $$;
-revoke all on schema months, archive from public, bothwell_viewer, bothwell_web, bothwell_work, bothwell_rules, bothwell_loader;
-revoke all on all tables in schema months, archive from public, bothwell_viewer, bothwell_web, bothwell_work, bothwell_rules, bothwell_loader;
-revoke all on all functions in schema months from public, bothwell_viewer, bothwell_web, bothwell_work, bothwell_rules, bothwell_loader;
+revoke all on schema months, archive from public, bothwell_viewer, bothwell_web, bothwell_work, bothwell_research, bothwell_rules, bothwell_loader;
+revoke all on all tables in schema months, archive from public, bothwell_viewer, bothwell_web, bothwell_work, bothwell_research, bothwell_rules, bothwell_loader;
+revoke all on all functions in schema months from public, bothwell_viewer, bothwell_web, bothwell_work, bothwell_research, bothwell_rules, bothwell_loader;
 -- Whoever puts a month away says so in the log, as a service.
 create policy put_away on bothwell_auditentry for insert to bothwell_owner with check (actor_id is null and service = 'archive');
 
@@ -1181,7 +1520,7 @@ begin
     execute format('create trigger kept before delete on %I for each row execute function door.refuse()', t);
   end loop;
   foreach t in array array['bothwell_auditentry', 'bothwell_auditlink', 'bothwell_vial', 'bothwell_vialevent', 'bothwell_vialuse',
-      'bothwell_inventory', 'bothwell_discrepancy', 'bothwell_discrepancyresolved'] loop
+      'bothwell_inventory', 'bothwell_discrepancy', 'bothwell_discrepancyresolved', 'bothwell_analysis', 'bothwell_analysisuse'] loop
     execute format('create trigger never_changed before update on %I for each row execute function door.refuse()', t);
     execute format('create trigger never_emptied before truncate on %I for each statement execute function door.refuse()', t);
   end loop;
@@ -1309,7 +1648,7 @@ begin
 end $$;
 
 -- Readings lie in months, and a unique index spans one month only: that a post is kept once is asked here, after row-level
--- security has had its say. Two of the same post wait for each other, by the lock `monitoring.actions` takes too.
+-- security has had its say. Two of the same post wait for each other, by the lock `monitoring.writing_actions` takes too.
 create function door.one_post() returns trigger language plpgsql security definer set search_path = public as $$
 begin
   perform pg_advisory_xact_lock(hashtextextended(new.request_id::text, 0));
@@ -1404,6 +1743,20 @@ grant update (withdrawn_at) on bothwell_consent to bothwell_rules;
 create policy ended_with_the_couple on bothwell_calendarfeed for update to bothwell_rules using (ended_at is null) with check (ended_at is not null);
 create policy for_the_rules on bothwell_calendarfeed for select to bothwell_rules using (true);
 grant select (subject_id, ended_at), update (ended_at) on bothwell_calendarfeed to bothwell_rules;
+
+-- A colleague who turns out to be close to somebody leaves their care teams, sealed ones too: what they no longer see they
+-- cannot look after, and somebody else is to take their place.
+create function door.set_apart() returns trigger language plpgsql security definer set search_path = public as $$
+declare kept_from uuid[] := array(select door.with_their_mates(array[new.subject_id]));
+begin
+  update bothwell_assignment a set until = greatest(now(), a.since) where a.staff_id = new.staff_id and (a.until is null or a.until > now())
+    and (a.subject_id = any(kept_from)
+         or a.couple_id in (select m.couple_id from bothwell_membership m where m.person_id = any(kept_from)));
+  return null;
+end $$;
+create trigger set_apart after insert on bothwell_closeto for each row when (new.until is null) execute function door.set_apart();
+create policy set_apart on bothwell_assignment for update to bothwell_rules using (true) with check (until is not null);
+grant update (until) on bothwell_assignment to bothwell_rules;
 
 -- Last, so that everything above exists: the functions belong to the role that may read what they need.
 do $$

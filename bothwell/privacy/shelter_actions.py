@@ -1,6 +1,7 @@
-"""Keeping from a partner all that somebody gave or did, for as long as they may be in danger at home.
+"""Keeping from a partner what somebody gives or does from now on, for as long as they may be in danger at home.
 
-Nobody but the safety circle learns that it stands: not the partner, nor anyone who holds the person's own telephone.
+Nobody but the safety circle learns that it stands: not the partner, nor anyone who holds the person's own telephone. So
+nothing that was read before is taken away, and nothing that was hidden comes to light when it ends.
 """
 
 from collections.abc import Collection
@@ -22,7 +23,7 @@ SHORTEST_REASON = 3
 
 @transaction.atomic
 def keep_to_myself(*, by: Person) -> None:
-    """From now on a partner finds nothing that `by` gave or did. Whether it stood already is not told.
+    """From now on a partner finds nothing new of what `by` gives or does. Whether it stood already is not told.
 
     Nothing is woken and nobody is written to: the moment would tell as much as a word.
     """
@@ -43,7 +44,7 @@ def shelter(*, by: Person, subject: Person, why: str) -> None:
 
 @transaction.atomic
 def end_shelter(*, by: Person, subject: Person, why: str) -> None:
-    """The safety circle alone ends it; what was given before is open again. Ending twice changes nothing."""
+    """The safety circle alone ends it; what it hid stays hidden, until it is given again. Ending twice changes nothing."""
     _must_be_in_the_circle(by, subject)
     _must_say_why(why)
     if Shelter.objects.filter(subject=subject, until__isnull=True).update(until=timezone.now()):
@@ -77,15 +78,8 @@ def _must_say_why(why: str) -> None:
         raise Refused("Write why in a few words. Only the safety circle reads it.")
 
 
-def hidden_from_me() -> frozenset[UUID]:
-    """Of those with whom whoever looks is or was a couple: who is sheltered. For leaving things out, never to be shown."""
-    with connection.cursor() as cursor:
-        cursor.execute("select door.sheltered()")
-        return frozenset(key for (key,) in cursor.fetchall())
-
-
 def withheld(couple_id: UUID) -> frozenset[UUID]:
-    """Of a couple in one's care: whose words stay off a sheet that both will read. For leaving out, never to be shown."""
+    """Of a couple in one's care: which rows stay off a sheet that both will read. For leaving out, never to be shown."""
     with connection.cursor() as cursor:
         cursor.execute("select door.withheld(%s)", [couple_id])
         return frozenset(key for (key,) in cursor.fetchall())

@@ -7,7 +7,7 @@ of what the reader could read anyway. docs/record-file.md describes the file.
 import json
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any, Final
@@ -19,6 +19,10 @@ FORMAT: Final = "bothwell-record"
 VERSION: Final = 1
 THE_OTHER: Final = "[the other]"
 """Stands where a clinician wrote the other's name."""
+
+
+NAMES_NO_ENTRY: Final = frozenset({"insight_id"})
+"""Keys that tell which entries belong together, and name none: they stand as they are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +100,25 @@ def chapter(part: Part, rows: Iterable[Row], reader: Reader, names: dict[UUID, s
         elif part.whose is not Whose.MINE or row.author == reader.id:
             kept.append(_entry(part, row, reader, names))
     return Chapter(part, tuple(kept), left_out)
+
+
+def hanging_together(chapters: Sequence[Chapter]) -> tuple[Chapter, ...]:
+    """The chapters without a key that names an entry which is not in them: it would tell that there is one."""
+    held = {entry.id for one in chapters for entry in one.entries}
+    return tuple(
+        replace(
+            one, entries=tuple(replace(entry, values=_named(entry.values, held)) for entry in one.entries)
+        )
+        for one in chapters
+    )
+
+
+def _named(values: dict[str, Any], held: set[str]) -> dict[str, Any]:
+    return {
+        column: value
+        for column, value in values.items()
+        if not column.endswith("_id") or column in NAMES_NO_ENTRY or value in held
+    }
 
 
 def whole_chapter(part: Part, rows: Iterable[Row], names: dict[UUID, str]) -> Chapter:

@@ -6,17 +6,21 @@ record is read by the lead through the broken glass, and only when both have sig
 
 import hashlib
 from collections.abc import Iterator, Sequence
+from datetime import timedelta
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid5
 
 from django.apps import apps
-from django.db import models, transaction
+from django.db import connection, models, transaction
 from django.db.models import Q
+from django.utils import timezone
 
 from bothwell.couples.models import Contact, Couple, Membership, Person
 from bothwell.instruments.models import Kind
 from bothwell.privacy import audit
-from bothwell.privacy.actions import break_glass
+from bothwell.privacy.actions import break_glass, kept_first
+from bothwell.privacy.models import BreakGlass
+from bothwell.privacy.shelter_actions import withheld
 from bothwell.records import document, rights
 from bothwell.records.contents import Part, Scope, Whose, parts_of
 from bothwell.records.hold_actions import must_be_lead
@@ -26,8 +30,13 @@ from bothwell.refusal import Refused
 
 KIND = "disclosed"
 WHY_GLASS = "Both have signed that the couple's whole record is given."
+NOT_NOW = (
+    "This cannot be given now. Nothing was made, and neither of the two is told. Speak with each of them alone; "
+    "where both still want it, they ask anew."
+)
 WHAT = {"own": "own record", "couple": "own record, and own part of the couple's chart"}
 AT_ONCE = 2000
+STILL_OPEN = timedelta(minutes=1)
 
 
 # ── reading ───────────────────────────────────────────────────────────────────────────────────────────────
@@ -40,13 +49,22 @@ def copy_for(by: Person, scope: Scope) -> document.Record:
         document.chapter(part, rows := list(_rows(part, by)), reader, _names(rows))
         for part in parts_of(scope)
     )
-    return document.Record(scope, by.clinic.name, local_day(by), _about(by), chapters)
+    return document.Record(
+        scope, by.clinic.name, local_day(by), _about(by), document.hanging_together(chapters)
+    )
 
 
 def copy_of_both(by: Person, couple: Couple) -> document.Record:
-    """The couple's whole record, as far as the looking lead's broken glass shows it."""
+    """The couple's whole record, as far as the looking lead's broken glass shows it, but for what one of the two gave or
+    did under shelter: the other reads this too.
+    """
+    kept_back = withheld(couple.id)
     chapters = tuple(
-        document.whole_chapter(part, rows := list(_read(part, Q(couple=couple))), _names(rows))
+        document.whole_chapter(
+            part,
+            rows := [one for one in _read(part, Q(couple=couple)) if one.id not in kept_back],
+            _names(rows),
+        )
         for part in parts_of(Scope.JOINT)
     )
     members = Membership.objects.filter(couple=couple).select_related("person").order_by("side")
@@ -55,7 +73,9 @@ def copy_of_both(by: Person, couple: Couple) -> document.Record:
         "formed_on": document.plain(local_day(by, couple.formed_at)),
         "parted_on": document.plain(local_day(by, couple.parted_at)) if couple.parted_at else "",
     }
-    return document.Record(Scope.JOINT, by.clinic.name, local_day(by), about, chapters)
+    return document.Record(
+        Scope.JOINT, by.clinic.name, local_day(by), about, document.hanging_together(chapters)
+    )
 
 
 def _reader(by: Person) -> document.Reader:
@@ -153,9 +173,24 @@ def open_both(*, by: Person, joint_id: UUID) -> JointRequest:
     if asked is None or asked.couple is None:
         raise Refused("There is no such request here.")
     if not both_signed(asked):
-        raise Refused("Both must have signed first.")
-    break_glass(by=by, reason=WHY_GLASS, couple=asked.couple)
+        raise Refused("Both must have signed first, and neither have taken it back.")
+    if _not_now(asked):
+        raise Refused(NOT_NOW)
+    # Long paper is asked for more than once, and each broken glass is a line in both their logs.
+    broken = BreakGlass.objects.filter(
+        author=by, couple=asked.couple, reason=WHY_GLASS, expires_at__gt=timezone.now() + STILL_OPEN
+    )
+    if not broken.exists():
+        break_glass(by=by, reason=WHY_GLASS, couple=asked.couple)
     return asked
+
+
+def _not_now(asked: JointRequest) -> bool:
+    """Whether somebody's safety stands against it. The answer holds no more than that, and here not even that."""
+    with connection.cursor() as cursor:
+        cursor.execute("select door.not_now(%s, %s)", [asked.couple_id, asked.recorded_at])
+        (is_so,) = cursor.fetchone()
+    return bool(is_so)
 
 
 @transaction.atomic
@@ -173,14 +208,19 @@ def give_both(*, by: Person, asked: JointRequest, file: bytes, form: str) -> Non
 
 
 @transaction.atomic
-def write_down(*, by: Person, subject: Person, recipient: str, what: str, ground: str) -> Disclosure:
-    """The lead writes down what left the record by another way: by letter, by telephone, to a court."""
+def write_down(
+    *, by: Person, subject: Person, recipient: str, what: str, ground: str, request_id: UUID
+) -> Disclosure:
+    """The lead writes down what left the record by another way: by letter, by telephone, to a court. Posted twice with
+    one `request_id`, it is one line.
+    """
     must_be_lead(by)
     if not recipient.strip() or not what.strip():
         raise Refused("Write to whom it went, and what it was.")
     if ground not in {one.code for one in rights.grounds_to(rights.Use.GIVE)}:
         raise Refused("Choose the ground on which it was given.")
-    return _disclose(by, subject=subject.id, recipient=recipient, what=what, ground=ground)
+    key = uuid5(by.id, str(request_id))
+    return _disclose(by, key=key, subject=subject.id, recipient=recipient, what=what, ground=ground)
 
 
 def _disclose(
@@ -192,18 +232,15 @@ def _disclose(
     ground: str,
     sha256: str = "",
     left_out: dict[str, int] | None = None,
+    key: UUID | None = None,
 ) -> Disclosure:
-    row = Disclosure(
-        clinic_id=by.clinic_id,
-        subject_id=subject,
-        author=by,
-        recipient=recipient.strip()[:200],
-        what=what.strip()[:300],
-        ground=ground,
-        sha256=sha256,
-        left_out=left_out or {},
-    )
-    row.save(force_insert=True)
+    said: dict[str, Any] = {
+        "subject_id": subject, "recipient": recipient.strip()[:200], "what": what.strip()[:300], "ground": ground
+    }  # fmt: skip
+    row = Disclosure(clinic_id=by.clinic_id, author=by, sha256=sha256, left_out=left_out or {}, **said)
+    row.id = key or row.id
+    if not kept_first(row, **said):
+        return Disclosure.objects.get(id=row.id)
     audit.log("gave out", by=by, subject=subject, item_kind=KIND, item_id=row.id, why=row.what)
     return row
 

@@ -14,6 +14,7 @@ class PartingRequest(Private):
     """One partner (`subject`) says that the two are parting. Nothing changes before the clinic confirms it."""
 
     words = models.CharField(max_length=500, blank=True, help_text="for the clinic, never for the other")
+    withdrawn_at = models.DateTimeField(null=True)
 
 
 class PartingAnswer(Private):
@@ -67,6 +68,7 @@ class JointSignature(Private):
     request = models.ForeignKey(JointRequest, on_delete=models.PROTECT, related_name="signatures")
     is_yes = models.BooleanField()
     signed_name = models.CharField(max_length=120)
+    withdrawn_at = models.DateTimeField(null=True)
 
     class Meta:
         constraints = [

@@ -7,7 +7,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from uuid import UUID, uuid5
 
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
@@ -16,7 +16,7 @@ from bothwell.enrolment import actions as enrolment
 from bothwell.integration.models import CoupleSession
 from bothwell.later import tell
 from bothwell.privacy import audit
-from bothwell.privacy.actions import couple_of
+from bothwell.privacy.actions import couple_of, kept_first, sent_before
 from bothwell.records import hold_actions
 from bothwell.records.models import PartingAnswer, PartingRequest
 from bothwell.refusal import Refused, Stale
@@ -36,43 +36,71 @@ class Done:
 
 @transaction.atomic
 def ask_to_part(*, by: Person, words: str, request_id: UUID) -> PartingRequest:
-    """One of the two says to the clinic that they are parting. Asking again while it waits changes nothing."""
-    couple = couple_of(by)
+    """One of the two says to the clinic that they are parting. Asked again while it waits, other words stand beside the
+    first ones; the same, or none, change nothing.
+    """
+    couple, key, said = couple_of(by), uuid5(by.id, str(request_id)), words.strip()[:500]
     if couple is None:
         raise Refused("You are not in a couple in care here.")
-    waits = waiting(by).first()
-    if waits:
-        return waits
+    if kept := sent_before(PartingRequest, key, by, words=said):
+        return kept
+    waits = list(waiting(by))
+    if waits and said in ("", *(one.words for one in waits)):
+        return waits[0]
     row = PartingRequest(
-        id=uuid5(by.id, str(request_id)),
+        id=key,
         clinic_id=by.clinic_id,
         subject=by,
         couple=couple,
         author=by,
-        words=words.strip()[:500],
+        words=said,
     )
-    try:
-        with transaction.atomic():
-            row.save(force_insert=True)
-    except IntegrityError:
-        return PartingRequest.objects.get(id=row.id)
+    if not kept_first(row, words=said):
+        return PartingRequest.objects.get(id=key)
     audit.log("asked about parting", by=by, subject=by, item_kind=KIND, item_id=row.id)
     return row
 
 
+@transaction.atomic
+def take_back(*, by: Person) -> None:
+    """Whatever of this the person has asked and nobody has answered yet waits no more. Where nothing waits, nothing
+    changes; whether something did is not told, for somebody else may hold their telephone.
+    """
+    couple = couple_of(by)
+    if couple is None:
+        return
+    _one_after_another(couple.id)
+    waits = list(waiting(by))
+    for row in waits:
+        PartingRequest.objects.filter(id=row.id, withdrawn_at__isnull=True).update(
+            withdrawn_at=timezone.now()
+        )
+        audit.log("took back what was asked about parting", by=by, subject=by, item_kind=KIND, item_id=row.id)
+
+
+def _one_after_another(couple_id: UUID) -> None:
+    """Who takes it back and who answers it wait for each other; the second finds what the first did."""
+    with connection.cursor() as cursor:
+        cursor.execute("select pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"parting {couple_id}"])
+
+
 def waiting(person: Person | None = None) -> QuerySet[PartingRequest]:
-    """Requests of this person, or all the viewer may see, that no answer stands to; the oldest first."""
-    rows = PartingRequest.objects.filter(answer__isnull=True, couple__parted_at__isnull=True)
+    """Requests of this person, or all the viewer may see, that wait for an answer; the oldest first."""
+    rows = PartingRequest.objects.filter(
+        answer__isnull=True, withdrawn_at__isnull=True, couple__parted_at__isnull=True
+    )
     return (rows.filter(subject=person) if person else rows).order_by("recorded_at")
 
 
 @transaction.atomic
 def leave_it(*, by: Person, asked_id: UUID, words: str) -> PartingAnswer:
-    """The clinic answers that no parting is recorded, and why; the one who asked reads it, and nobody else."""
+    """The clinic answers that no parting is recorded, and why. The one who asked is told by word of mouth: no page of
+    theirs says that they asked.
+    """
     asked = _asked(asked_id)
     _must_care(by, asked.couple_id)  # type: ignore[arg-type]
     if len(words.strip()) < hold_actions.SHORTEST_REASON:
-        raise Refused("Write what was said. They read it.")
+        raise Refused("Write what was said.")
     answer = _answer(by, asked, is_confirmed=False, words=words)
     audit.log("left the couple as it is", by=by, subject=asked.subject_id, item_kind=KIND, item_id=asked.id)
     if asked.subject_id:
@@ -101,6 +129,7 @@ def part(
     if couple is None:
         raise Refused("There is no such couple here.")
     _must_care(by, couple_id)
+    _one_after_another(couple_id)
     if asked_id is not None:
         _asked(asked_id)  # one that was answered meanwhile parts nobody
     # Before the parting: afterwards the couples therapist writes nothing of the two any more.
@@ -112,9 +141,12 @@ def part(
 
 
 def _asked(asked_id: UUID) -> PartingRequest:
+    row = PartingRequest.objects.filter(id=asked_id).first()
+    if row is not None and row.couple_id is not None:
+        _one_after_another(row.couple_id)
     found = waiting().filter(id=asked_id).first()
     if found is None:
-        raise Stale("This has been answered already. Open the list again.")
+        raise Stale("This has been answered already, or taken back. Open the list again.")
     return found
 
 
@@ -161,6 +193,10 @@ def _cancel_planned(by: Person, couple: Couple) -> int:
 
 def _hold(by: Person, couple: Couple, people: Collection[UUID], why: str) -> int:
     members = Membership.objects.filter(couple=couple, person_id__in=list(people)).select_related("person")
-    return sum(
-        hold_actions.lay_hold(by=by, subject=member.person, reason=why) is not None for member in members
-    )
+    stand = hold_actions.holds_on([member.person_id for member in members])
+    for member in members:
+        if known := stand.get(member.person_id):
+            hold_actions.note_reason(by=by, hold_id=known.id, reason=why)
+        else:
+            hold_actions.lay_hold(by=by, subject=member.person, reason=why)
+    return len(members)

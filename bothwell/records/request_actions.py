@@ -14,6 +14,7 @@ from django.utils import timezone
 from bothwell.couples.models import Couple, Membership, Person, Role, StaffRole, open_at
 from bothwell.later import tell
 from bothwell.privacy import audit
+from bothwell.privacy.actions import kept_first, sent_before
 from bothwell.records import rights
 from bothwell.records.models import JointRequest, JointSignature, RecordAnswer, RecordRequest
 from bothwell.refusal import Refused, Stale
@@ -21,6 +22,8 @@ from bothwell.refusal import Refused, Stale
 KIND = "record.request"
 JOINT_KIND = "couple.request"
 OFFICE = (Role.LEAD, Role.COORDINATOR)
+WAITS = "You asked for a copy already, and it waits for an answer. Tell the clinic in a message what should be different."
+LAPSED = "This request has run out. Ask for the record anew if it is still wanted."
 PARTNERS_IN_A_COUPLE = 2
 
 
@@ -34,28 +37,31 @@ def local_day(person: Person, at: datetime | None = None) -> date:
 
 @transaction.atomic
 def ask_for_copy(*, by: Person, scope: RecordRequest.Scope, words: str, request_id: UUID) -> RecordRequest:
-    """A person asks for a copy; the clinic answers in time. Asking again while one waits changes nothing."""
+    """A person asks for a copy; the clinic answers in time. Asking the same again while it waits changes nothing; raises
+    Stale when something else is asked meanwhile.
+    """
     if by.is_staff_member:
         raise Refused("A copy of their own record is asked for by the person it concerns.")
     if scope not in RecordRequest.Scope.values:
         raise Refused("Say what the copy should hold.")
     for row, now in standings(RecordRequest.objects.filter(subject=by)):
         if now.is_open:
+            if (row.scope, row.words) != (scope, words.strip()[:500]):
+                raise Stale(WAITS)
             return row
+    key, said = uuid5(by.id, str(request_id)), {"scope": scope, "words": words.strip()[:500]}
+    if kept := sent_before(RecordRequest, key, by, **said):
+        return kept
     row = RecordRequest(
-        id=uuid5(by.id, str(request_id)),
+        id=key,
         clinic_id=by.clinic_id,
         subject=by,
         author=by,
-        scope=scope,
         due_on=rights.due_on(local_day(by)),
-        words=words.strip()[:500],
+        **said,
     )
-    try:
-        with transaction.atomic():
-            row.save(force_insert=True)
-    except IntegrityError:
-        return RecordRequest.objects.get(id=row.id)
+    if not kept_first(row, **said):
+        return RecordRequest.objects.get(id=key)
     audit.log("asked for a copy", by=by, subject=by, item_kind=KIND, item_id=row.id)
     return row
 
@@ -138,19 +144,13 @@ def ask_for_both(
     _must_be_member(by, couple)
     if not recipient.strip() or not purpose.strip():
         raise Refused("Say to whom it is to go, and what for: the other reads it before signing.")
-    row = JointRequest(
-        id=uuid5(by.id, str(request_id)),
-        clinic_id=by.clinic_id,
-        couple=couple,
-        author=by,
-        recipient=recipient.strip()[:200],
-        purpose=purpose.strip()[:300],
-    )
-    try:
-        with transaction.atomic():
-            row.save(force_insert=True)
-    except IntegrityError:
-        return JointRequest.objects.get(id=row.id)
+    key = uuid5(by.id, str(request_id))
+    said = {"couple": couple, "recipient": recipient.strip()[:200], "purpose": purpose.strip()[:300]}
+    if kept := sent_before(JointRequest, key, by, **said):
+        return kept
+    row = JointRequest(id=key, clinic_id=by.clinic_id, author=by, **said)
+    if not kept_first(row, **said):
+        return JointRequest.objects.get(id=key)
     audit.log("asked for the couple's record", by=by, subject=by, item_kind=JOINT_KIND, item_id=row.id)
     sign_for_both(by=by, joint_id=row.id, is_yes=True, signed_name=signed_name)
     return row
@@ -165,6 +165,8 @@ def sign_for_both(*, by: Person, joint_id: UUID, is_yes: bool, signed_name: str)
     _must_be_member(by, asked.couple)
     if not signed_name.strip():
         raise Refused("Type your name to sign.")
+    if has_lapsed(asked):
+        raise Refused(LAPSED)
     row = JointSignature(
         clinic_id=by.clinic_id,
         couple=asked.couple,
@@ -179,18 +181,42 @@ def sign_for_both(*, by: Person, joint_id: UUID, is_yes: bool, signed_name: str)
             row.save(force_insert=True)
     except IntegrityError as error:
         kept = JointSignature.objects.get(request=asked, author=by)
-        if kept.is_yes != is_yes:
-            raise Stale(
-                "You have answered this already. Tell the clinic if it should not be given."
-            ) from error
+        if kept.is_yes != is_yes or kept.withdrawn_at:
+            raise Stale("You have answered this already. A yes can be taken back on its page.") from error
         return kept
     audit.log("signed" if is_yes else "said no", by=by, subject=by, item_kind=JOINT_KIND, item_id=asked.id)
     return row
 
 
+@transaction.atomic
+def take_back_yes(*, by: Person, joint_id: UUID) -> None:
+    """From now on it is not given on this request; what was given before stays given. Twice changes nothing.
+
+    The other learns nothing of it: their page never said what was answered here.
+    """
+    yes = JointSignature.objects.filter(request_id=joint_id, author=by, is_yes=True)
+    if not yes.exists():
+        raise Refused("There is no yes of yours here.")
+    if yes.filter(withdrawn_at__isnull=True).update(withdrawn_at=timezone.now()):
+        audit.log("took back", by=by, subject=by, item_kind=JOINT_KIND, item_id=joint_id)
+
+
+def stands_until(asked: JointRequest) -> date:
+    """The last day on which the couple's record can be given on this request, by the clinic's calendar."""
+    zone = ZoneInfo(asked.clinic.timezone)
+    return rights.stands_until(asked.recorded_at.astimezone(zone).date())
+
+
+def has_lapsed(asked: JointRequest) -> bool:
+    """Whether the request, and with it every yes, has run out."""
+    return timezone.now().astimezone(ZoneInfo(asked.clinic.timezone)).date() > stands_until(asked)
+
+
 def both_signed(asked: JointRequest) -> bool:
-    """Whether both of the couple signed yes."""
-    yes = {one.author_id for one in asked.signatures.all() if one.is_yes}
+    """Whether both of the couple signed a yes that stands: not taken back, and not run out."""
+    if has_lapsed(asked):
+        return False
+    yes = {one.author_id for one in asked.signatures.all() if one.is_yes and not one.withdrawn_at}
     return len(yes) == PARTNERS_IN_A_COUPLE and yes == set(
         Membership.objects.filter(couple=asked.couple_id).values_list("person_id", flat=True)
     )

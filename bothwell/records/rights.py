@@ -53,6 +53,7 @@ class Rights:
     prolonged_by: timedelta
     prolonged_times: int
     fetched_within: timedelta
+    joint_stands_for: timedelta
     accounted_years: int
 
 
@@ -65,6 +66,7 @@ def rights() -> Rights:
         prolonged_by=timedelta(days=given["prolong"]["days"]),
         prolonged_times=given["prolong"]["times"],
         fetched_within=timedelta(days=given["fetch"]["days"]),
+        joint_stands_for=timedelta(days=given["joint"]["days"]),
         accounted_years=given["accounting"]["years"],
     )
 
@@ -173,6 +175,11 @@ def may_answer(now: Standing, kind: Kind, ground: str, words: str) -> Decision:
 def prolonged_to(now: Standing) -> date:
     """The new day where it takes longer."""
     return now.due_on + rights().prolonged_by
+
+
+def stands_until(asked_on: date) -> date:
+    """The last day of a request for the couple's whole record, and of every yes to it."""
+    return asked_on + rights().joint_stands_for
 
 
 def keeps_until(on: date) -> date:

@@ -22,14 +22,19 @@ from pathlib import Path
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
+from bothwell.integration.process_notes import name_of
+from bothwell.running import notes_key
 from bothwell.running import secrets as keys
 from bothwell.running.postgres import program
 from bothwell.running.roles import Logins
 from bothwell.running.serve import Wish, check_database, database, forget_stamps, prepare_logins
+from bothwell.running.supervise import say
 from bothwell.running.trouble import CannotRun, disk_trouble
 
 FORMAT = "bothwell backup 1"
 MANIFEST, DUMP = "backup.json", "database.dump"
+NOTES_KEY_NAME = "notes_key"
+"""In the manifest: with which key therapists' own notes in the dump are sealed."""
 
 # One transaction with the restore: what was there stays unless the whole backup came in.
 EMPTY_FIRST = """
@@ -69,32 +74,44 @@ def save(wish: Wish, target: Path, environment: Mapping[str, str]) -> Path:
             dump = Path(draft) / DUMP
             _tool("pg_dump", logins.admin, "--format=custom", f"--file={dump}", what="The backup")
             whole = Path(draft) / "whole"
-            _pack(whole, dump, wish.home)
+            _pack(whole, dump, wish.home, notes_key.name_kept(logins.owner))
             whole.rename(target)
     except OSError as error:
         raise disk_trouble(target.parent, error) from error
     return target
 
 
-def restore(wish: Wish, source: Path, environment: Mapping[str, str], *, replace: bool) -> None:
+def restore(
+    wish: Wish,
+    source: Path,
+    environment: Mapping[str, str],
+    *,
+    replace: bool,
+    without_process_notes: bool = False,
+) -> None:
     """Put the backup in `source` into the database of `wish`, with its secret key. Raises CannotRun.
 
-    Bothwell must be stopped. A database that holds tables is left alone unless `replace`.
+    Bothwell must be stopped. A database that holds tables is left alone unless `replace`; a backup whose key of
+    therapists' own notes is neither in it nor at hand, unless `without_process_notes`.
     """
     with tempfile.TemporaryDirectory(prefix="bothwell-restore-") as folder:
         unpacked = unpack(source.expanduser(), Path(folder))
+        key = _notes_key_for(unpacked, wish.home, environment, may_lack=without_process_notes)
         with _reaching(wish, environment, join=False) as logins:
             tables = _tables(logins.admin)
             if tables and not replace:
                 raise CannotRun(
                     f"The database holds {tables} tables. To replace them with the backup, add --yes."
                 )
+            # Before the database: should we be cut off, the next start finds the key that opens what is in it.
+            if key:
+                notes_key.lay_ready(key, wish.home)
             _replay(logins.admin, unpacked.dump)
         # The cluster keeps its own passwords; what encrypts and signs must be what it was.
         mine = keys.load(wish.home)
         keys.write(replaced(mine, secret_key=unpacked.secrets.secret_key), wish.home / keys.FILE_NAME)
-        if unpacked.notes_key:
-            keys.write_notes_key(unpacked.notes_key, wish.home)
+        if key:
+            notes_key.take_into_use(wish.home)
         forget_stamps(wish.home)
 
 
@@ -105,6 +122,23 @@ class Unpacked:
     dump: Path
     secrets: keys.Secrets
     notes_key: str = ""
+    notes_key_name: str = ""
+
+
+def _notes_key_for(unpacked: Unpacked, home: Path, environment: Mapping[str, str], *, may_lack: bool) -> str:
+    """The key to write beside the database, empty where the right one is in use already. Raises CannotRun if it lacks."""
+    name = unpacked.notes_key_name
+    if not name or (unpacked.notes_key and name_of(unpacked.notes_key.strip()) == name):
+        return unpacked.notes_key
+    in_use = environment.get(notes_key.NAMED_BY, "").strip()
+    if not in_use and (home / keys.NOTES_KEY).exists():
+        in_use = (home / keys.NOTES_KEY).read_text(encoding="utf-8").strip()
+    if not (in_use and name_of(in_use) == name) and not may_lack:
+        raise CannotRun(
+            f"Therapists' own notes in this backup are sealed with a key ({name}) that is neither in it nor here. "
+            f"Set {notes_key.NAMED_BY} to it. If it is lost, add --without-process-notes: they then stay closed."
+        )
+    return ""
 
 
 def unpack(source: Path, folder: Path) -> Unpacked:
@@ -129,7 +163,8 @@ def unpack(source: Path, folder: Path) -> Unpacked:
         raise CannotRun(
             f"{source} was made by another version of Bothwell, in a form this one does not know."
         )
-    return Unpacked(folder / DUMP, keys.parse(folder / keys.FILE_NAME), key)
+    name = str(manifest.get(NOTES_KEY_NAME, ""))
+    return Unpacked(folder / DUMP, keys.parse(folder / keys.FILE_NAME), key, name)
 
 
 @contextmanager
@@ -142,16 +177,24 @@ def _reaching(wish: Wish, environment: Mapping[str, str], *, join: bool) -> Iter
         yield prepare_logins(server.dsn, secrets, environment)
 
 
-def _pack(target: Path, dump: Path, home: Path) -> None:
+def _pack(target: Path, dump: Path, home: Path, sealed_with: str) -> None:
+    """`sealed_with`: the name of the key of therapists' own notes, where the database keeps it."""
     made_at = datetime.now(UTC).isoformat(timespec="seconds")
-    manifest = json.dumps({"format": FORMAT, "made_at": made_at}).encode()
+    manifest = json.dumps({"format": FORMAT, "made_at": made_at, NOTES_KEY_NAME: sealed_with}).encode()
+    names = [keys.FILE_NAME, keys.NOTES_KEY]
+    if sealed_with and name_of((home / keys.NOTES_KEY).read_text(encoding="utf-8").strip()) != sealed_with:
+        names.remove(keys.NOTES_KEY)  # another one is used, which only its keeper has
+        say(
+            "bothwell",
+            f"the key of therapists' own notes ({sealed_with}) is not in this backup: keep it yourself",
+        )
     with os.fdopen(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
         with tarfile.open(fileobj=file, mode="w") as tar:
             entry = tarfile.TarInfo(MANIFEST)
             entry.size = len(manifest)
             tar.addfile(entry, io.BytesIO(manifest))
             tar.add(dump, DUMP)
-            for name in (keys.FILE_NAME, keys.NOTES_KEY):
+            for name in names:
                 tar.add(home / name, name)
         file.flush()
         os.fsync(file.fileno())

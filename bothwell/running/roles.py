@@ -11,6 +11,7 @@ Never gives any of them the right to step around row-level security, and never s
 | bothwell_web | yes, inherits nothing | what comes before the door; then SET ROLE bothwell_viewer |
 | bothwell_viewer | no | what the policies show a person |
 | bothwell_work | yes | jobs and device feeds, under policies of their own |
+| bothwell_research | no | read, for one result asked for, what both of a couple gave to research |
 | bothwell_rules | no | own the functions that policies ask |
 | bothwell_loader | no | load the demonstration clinic |
 """
@@ -27,17 +28,19 @@ from bothwell.running.trouble import CannotRun, connection_trouble
 
 OWNER, WEB, VIEWER = "bothwell_owner", "bothwell_web", "bothwell_viewer"
 WORK, RULES, LOADER = "bothwell_work", "bothwell_rules", "bothwell_loader"
+RESEARCH = "bothwell_research"
 DATABASE = "bothwell"
 
 SHAPES = {
     OWNER: "LOGIN NOINHERIT",
     WEB: "LOGIN NOINHERIT",
     VIEWER: "NOLOGIN",
-    WORK: "LOGIN",
+    WORK: "LOGIN NOINHERIT",
+    RESEARCH: "NOLOGIN",
     RULES: "NOLOGIN",
     LOADER: "NOLOGIN",
 }
-MEMBERS = ((VIEWER, WEB), (RULES, OWNER), (LOADER, OWNER))
+MEMBERS = ((VIEWER, WEB), (RESEARCH, WORK), (RULES, OWNER), (LOADER, OWNER))
 # Any number will do, so long as every Bothwell uses the same: two that start at once take turns.
 TURN = 0x426F7468
 

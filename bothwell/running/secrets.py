@@ -17,7 +17,10 @@ from bothwell.running.trouble import CannotRun, disk_trouble
 
 FILE_NAME = "secrets.json"
 NOTES_KEY, NOTES_MARK = "process-notes.key", "process-notes.mark"
-"""What seals therapists' own notes; and a mark made from it, which tells a lost key from one never made."""
+NOTES_KEY_READY = "process-notes.key.ready"
+"""What seals therapists' own notes; a mark made from it, which tells a lost key from one never made; and the key of a
+backup that is being put back. `notes_key` asks the database whether it is the right one.
+"""
 FOLDERS = ("run", "mail", "backups")
 
 
@@ -85,7 +88,7 @@ def _keep_notes_key(home: Path) -> None:
         else:
             write_notes_key(_fresh(), home)
         if not mark.exists():
-            _write_closed(mark, _mark_of(path.read_text(encoding="utf-8")))
+            write_closed(mark, _mark_of(path.read_text(encoding="utf-8")))
         if mark.read_text(encoding="utf-8") != _mark_of(path.read_text(encoding="utf-8")):
             raise CannotRun(
                 f"{path} is not the key that therapists' own notes were sealed with. "
@@ -97,8 +100,14 @@ def _keep_notes_key(home: Path) -> None:
 
 def write_notes_key(key: str, home: Path) -> None:
     """Write the key of the therapists' own notes and its mark (0600), as after a restore. Raises CannotRun."""
-    _write_closed(home / NOTES_KEY, key.strip())
-    _write_closed(home / NOTES_MARK, _mark_of(key))
+    write_closed(home / NOTES_KEY, key.strip())
+    write_closed(home / NOTES_MARK, _mark_of(key))
+
+
+def forget_lost_notes_key(home: Path) -> None:
+    """Where the key's file is gone, forget that there was one, so that another is made."""
+    if not (home / NOTES_KEY).exists():
+        (home / NOTES_MARK).unlink(missing_ok=True)
 
 
 def _mark_of(key: str) -> str:
@@ -130,10 +139,11 @@ def _create(home: Path) -> Secrets:
 
 def write(secrets: Secrets, path: Path) -> None:
     """Write `secrets` to `path` (0600), whole or not at all. Raises CannotRun."""
-    _write_closed(path, json.dumps(asdict(secrets), indent=1))
+    write_closed(path, json.dumps(asdict(secrets), indent=1))
 
 
-def _write_closed(path: Path, text: str) -> None:
+def write_closed(path: Path, text: str) -> None:
+    """Write `text` to `path` (0600), whole or not at all. Raises CannotRun."""
     draft = path.with_name(path.name + ".new")
     try:
         draft.unlink(missing_ok=True)

@@ -24,7 +24,7 @@ from pathlib import Path
 import psycopg
 
 from bothwell.demo import cast, people
-from bothwell.running import months, reviving
+from bothwell.running import months, notes_key, reviving
 from bothwell.running.postgres import Cluster, Server, socket_folder
 from bothwell.running.roles import Logins, place, prepare
 from bothwell.running.secrets import Secrets, home_from, load, prepare_home
@@ -83,6 +83,8 @@ def serve(wish: Wish, environment: Mapping[str, str]) -> None:
         with database(wish, secrets, environment, join=bool(wish.only)) as server:
             logins = prepare_logins(server.dsn, secrets, environment)
             _bring_up_to_date(wish, secrets, logins, environment)
+            if Process.WEB in wish.processes:  # nobody else is told that key
+                notes_key.check(logins.owner, wish.home, environment)
             months.tell(months.make_patiently(logins.owner, datetime.now(UTC)))
             months.keep_daily(logins.owner)
             parts = tuple(

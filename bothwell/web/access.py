@@ -87,6 +87,11 @@ KINDS: Final = {
 """What a kind of item is called in the log. A kind not named here is shown by its own name."""
 
 
+ASKED_OF_THE_CLINIC: Final = frozenset({"parting.asked", "record.request"})
+"""In one's own log these read alike, and say no more: somebody else may hold the telephone."""
+ALIKE: Final = {"asked": "asked", "viewed": "viewed", "took": "took back"}
+
+
 @dataclass(frozen=True)
 class Line:
     """One entry of the log in words."""
@@ -105,13 +110,27 @@ def in_words(entries: Iterable[AuditEntry], reader: Person) -> list[Line]:
         Line(
             at=entry.at,
             who=_who(entry, reader),
-            did=entry.action,
-            what=KINDS.get(entry.item_kind, entry.item_kind.replace("_", " ").replace(":", ", ")),
+            did=_did(entry, reader),
+            what=_what(entry, reader),
             whose=entry.subject.name_used if entry.subject else "a couple" if entry.couple_id else "",
             why=_why(entry),
         )
         for entry in entries
     ]
+
+
+def _is_plain(entry: AuditEntry, reader: Person) -> bool:
+    return entry.subject_id == reader.id and entry.item_kind in ASKED_OF_THE_CLINIC
+
+
+def _did(entry: AuditEntry, reader: Person) -> str:
+    return ALIKE.get(entry.action.partition(" ")[0], "answered") if _is_plain(entry, reader) else entry.action
+
+
+def _what(entry: AuditEntry, reader: Person) -> str:
+    if _is_plain(entry, reader):
+        return "something asked of the clinic"
+    return KINDS.get(entry.item_kind, entry.item_kind.replace("_", " ").replace(":", ", "))
 
 
 def _who(entry: AuditEntry, reader: Person) -> str:

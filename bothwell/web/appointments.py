@@ -12,8 +12,9 @@ from django.conf import settings
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.urls import URLPattern, path
+from django.urls import URLPattern, path, reverse
 from django.utils import timezone
+from django.utils.http import urlencode
 from django.views.decorators.http import require_http_methods, require_POST
 
 from bothwell.couples.models import Membership, Person, Role
@@ -24,10 +25,12 @@ from bothwell.messaging.booking import Span
 from bothwell.messaging.coming_actions import Entry
 from bothwell.messaging.models import Appointment
 from bothwell.messaging.threads import CARE_ROLES
-from bothwell.refusal import Refused
+from bothwell.refusal import Refused, Stale
 from bothwell.web.around import local_now, nearby, zone_of
-from bothwell.web.asking import require, require_partner, viewer
+from bothwell.web.asking import require, require_partner, told, viewer
+from bothwell.web.calendar import has_proved_again
 from bothwell.web.couple_asking import LOCAL, DayAndTime
+from bothwell.web.drafts import carry
 from bothwell.web.nav import roles_of
 from bothwell.web.people import frame_of
 
@@ -83,11 +86,14 @@ def _own(request: HttpRequest, who: Person, **more: Any) -> HttpResponse:
 
 @require_POST
 def make_feed(request: HttpRequest) -> HttpResponse:
-    """A new address for one's calendar, shown this once."""
+    """A new address for one's calendar, shown this once, and only to whoever has just shown that it is still them."""
     who = require_partner(request)
     form = RequestForm(request.POST)
     if not form.is_valid():
         return redirect("appointments")
+    if not has_proved_again(request):
+        messages.info(request, "After this, press once more: then the address is shown.")
+        return redirect(f"{reverse('account_reauthenticate')}?{urlencode({'next': reverse('appointments')})}")
     try:
         made = feed_actions.make(by=who, request_id=form.cleaned_data["request_id"])
     except Refused as refused:
@@ -196,6 +202,7 @@ class AppointmentForm(forms.Form):
     place = forms.CharField(label="Where", max_length=80, required=False)
     is_video = forms.BooleanField(label="By video", required=False)
     request_id = forms.UUIDField(widget=forms.HiddenInput, initial=uuid4)
+    was = forms.CharField(widget=forms.HiddenInput, required=False, max_length=64)
 
     def __init__(self, *given: Any, staff: list[Person], has_video: bool, **kept: Any) -> None:
         super().__init__(*given, **kept)
@@ -271,7 +278,7 @@ def _made(by: Person, person: Person, form: AppointmentForm) -> bool:
             **_values(form),
         )
     except Refused as refused:
-        form.add_error(None, refused.reason)
+        told(form, refused)
         return False
     return True
 
@@ -290,6 +297,7 @@ def change(request: HttpRequest, person_id: UUID, appointment_id: UUID) -> HttpR
     if request.POST.get("do") == "cancel":
         return _cancelled(request, by, row)
     initial = {
+        "was": actions.as_seen(row),
         "at": timezone.localtime(row.at).strftime(LOCAL),
         "minutes": row.minutes,
         "place": row.place,
@@ -308,13 +316,19 @@ def change(request: HttpRequest, person_id: UUID, appointment_id: UUID) -> HttpR
     if request.method == "POST" and form.is_valid() and _moved(by, row, form):
         messages.success(request, "Moved.")
         return redirect("person-appointments", person_id=person_id)
-    context = {"frame": frame, "form": form, "row": row}
+    row.refresh_from_db()
+    if form.is_bound:
+        carry(form, was=actions.as_seen(row))
+    context = {"frame": frame, "form": form, "row": row, "was": actions.as_seen(row)}
     return render(request, "appointments/change.html", context, status=422 if form.is_bound else 200)
 
 
 def _cancelled(request: HttpRequest, by: Person, row: Appointment) -> HttpResponse:
     try:
-        actions.cancel(by=by, appointment_id=row.id)
+        actions.cancel(by=by, appointment_id=row.id, was=request.POST.get("was", ""))
+    except Stale as stale:
+        messages.warning(request, stale.reason)
+        return redirect(request.path)
     except Refused as refused:
         messages.warning(request, refused.reason)
     else:
@@ -324,9 +338,9 @@ def _cancelled(request: HttpRequest, by: Person, row: Appointment) -> HttpRespon
 
 def _moved(by: Person, row: Appointment, form: AppointmentForm) -> bool:
     try:
-        actions.move(by=by, appointment_id=row.id, **_values(form))
+        actions.move(by=by, appointment_id=row.id, was=form.cleaned_data["was"], **_values(form))
     except Refused as refused:
-        form.add_error(None, refused.reason)
+        told(form, refused)
         return False
     return True
 

@@ -40,7 +40,7 @@ class Nearby:
 
     @property
     def ours_label(self) -> str:
-        """The badge on what belongs to both; after a parting, on what both had read by then."""
+        """The badge on what belongs to both; after a parting, on what one had read by then."""
         if self.couple is None:
             return "Both of you, until you parted, and your couples therapist"
         therapists = " + ".join(f"{name} (couples therapist)" for name in self.around.couples_therapists)

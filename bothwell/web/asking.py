@@ -3,14 +3,16 @@
 from collections.abc import Callable
 from functools import wraps
 from typing import Any, cast
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from django.db.models import Q
+from django.forms import Form
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.views.decorators.http import require_POST
 
 from bothwell.couples.models import Membership, Person, Role
+from bothwell.refusal import Refused, SentBefore
 from bothwell.web.nav import roles_of
 
 
@@ -40,6 +42,17 @@ def not_ones_own(who: Person, *, person: UUID | None = None, couple: UUID | None
     about = Q(couple_id=couple) if couple else Q(couple__memberships__person_id=person)
     if Membership.objects.filter(about, person=who).exists():
         raise Http404
+
+
+def told(form: Form, refused: Refused) -> None:
+    """The refusal becomes the form's own sentence, and what was typed stays. Where the same form came before with other
+    words, it is shown with a new number: pressed once more, these are kept as well.
+    """
+    form.add_error(None, refused.reason)
+    if isinstance(refused, SentBefore):
+        typed: Any = form.data
+        form.data = typed.copy()
+        form.data[form.add_prefix("request_id")] = str(uuid4())  # type: ignore[index]
 
 
 def post_or_back(page: str) -> Callable[[Callable[..., HttpResponse]], Callable[..., HttpResponse]]:

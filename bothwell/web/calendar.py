@@ -4,18 +4,24 @@ It needs no login, so it says nothing a stranger could use; what ended and what 
 """
 
 import re
-from typing import Final
+import time
+from typing import Any, Final
 
+from allauth.account.internal.flows.login import get_authentication_records
+from allauth.account.signals import password_changed, password_reset, password_set
+from django.conf import settings
 from django.core.cache import cache
+from django.dispatch import receiver
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.urls import URLPattern, path
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from bothwell.couples.models import Person
-from bothwell.messaging import feed
+from bothwell.messaging import feed, feed_actions
 from bothwell.messaging.feed_actions import calendar_of, hash_of, owner_of
 from bothwell.privacy import door
+from bothwell.privacy.models import User
 
 SECRET: Final = re.compile(r"^[A-Za-z0-9_-]{43}$")
 ASKED_AGAIN_S: Final = 600
@@ -55,6 +61,20 @@ def _asked(name: str) -> int:
         return cache.incr(key)
     except ValueError:  # it ran out between the two
         return 1
+
+
+def has_proved_again(request: HttpRequest) -> bool:
+    """Whether whoever looks has shown lately, in this session, that it is still them: by password, or second factor."""
+    proofs = get_authentication_records(request, request.user)  # type: ignore[arg-type]
+    lately = time.time() - settings.ACCOUNT_REAUTHENTICATION_TIMEOUT
+    return any(one.get("reauthenticated") and one["at"] > lately for one in proofs)
+
+
+@receiver([password_changed, password_reset, password_set])
+def _end_with_the_password(user: User, **_: Any) -> None:
+    """Whoever knew the old password may have made an address with it: that one ends."""
+    with door.opened(user.person_id):
+        feed_actions.end(by=Person.objects.get(id=user.person_id))
 
 
 urlpatterns: list[URLPattern] = [

@@ -29,17 +29,19 @@ from bothwell.integration.pause_actions import pause_of
 from bothwell.pathway.models import Course
 from bothwell.pathway.rights_actions import roles_towards
 from bothwell.pathway.steps import Phase, State
-from bothwell.privacy.circles import READS
+from bothwell.privacy.circles import READS, WRITES
 from bothwell.refusal import Refused
 from bothwell.web.around import Nearby, nearby, zone_of
-from bothwell.web.asking import not_ones_own, post_or_back, require, require_partner
+from bothwell.web.asking import not_ones_own, post_or_back, require, require_partner, told
 from bothwell.web.people import SEES_PEOPLE, Frame, frame_of
 
 FOLLOWED = ("individual", "relationship")
 """Kinds of questionnaires that follow a person over time; those that look for danger are named nowhere here."""
 
 READERS = frozenset(str(one) for one, ways in READS["pathway"].items() if "Y" in ways)
-"""Who reads where a person's care stands reads the plan of it."""
+"""Who reads where a person's care stands reads this page; of the parts written here, what they may see."""
+
+WRITERS = frozenset(str(one) for one in WRITES["care_plan"])
 
 WHERE: dict[Phase, str] = {
     Phase.REFERRAL: "The first questions: whether it could be right at all",
@@ -209,7 +211,7 @@ def _added(by: Person, subject: Person, form: PartForm) -> bool:
             request_id=given["request_id"],
         )
     except Refused as refused:
-        form.add_error(None, refused.reason)
+        told(form, refused)
         return False
     return True
 
@@ -241,6 +243,7 @@ def own(request: HttpRequest) -> HttpResponse:
         "person": who,
         "parts": parts_of(who, surroundings.couple),
         "form": form,
+        "may_write": True,
         "now": timezone.now(),
     }
     return render(request, "care_plan/own.html", context, status=422 if form.is_bound else 200)
@@ -257,26 +260,26 @@ def own_end(request: HttpRequest, item_id: UUID) -> HttpResponse:
 # --------------------------------------------------------------------------------------------------- clinicians
 
 
-def _theirs(request: HttpRequest, person_id: UUID, item_id: UUID | None = None) -> tuple[Person, Frame]:
-    """The clinician looking and the person's frame, or 404 for who has no part in their care."""
+def _theirs(request: HttpRequest, person_id: UUID, item_id: UUID | None = None) -> tuple[Person, Frame, bool]:
+    """The clinician looking, the person's frame, and whether it is theirs to write; 404 for who has no part in the care."""
     who = require(request, *SEES_PEOPLE)
     not_ones_own(who, person=person_id)
     couple = Membership.objects.filter(person=person_id, until__isnull=True).values_list(
         "couple_id", flat=True
     )
-    roles = roles_towards(who, person_id, couple.first())
+    roles = {str(role) for role in roles_towards(who, person_id, couple.first())}
     # Asked before the page is: who is turned away leaves no line in anybody's log.
-    if not {str(role) for role in roles} & READERS:
+    if not roles & READERS:
         raise Http404
     if item_id is not None:
         get_object_or_404(CarePlanItem, id=item_id, subject=person_id)
-    return frame_of(request, person_id, "care plan")
+    return *frame_of(request, person_id, "care plan"), bool(roles & WRITERS)
 
 
 @require_http_methods(["GET", "POST"])
 def theirs(request: HttpRequest, person_id: UUID) -> HttpResponse:
     """The plan of somebody in one's care; posting adds a part."""
-    by, frame = _theirs(request, person_id)
+    by, frame, may_write = _theirs(request, person_id)
     form = PartForm(request.POST if request.method == "POST" else None, initial={"part": "medical"})
     if request.method == "POST" and _added(by, frame.person, form):
         messages.success(request, "Added. They and their care team can see it.")
@@ -286,6 +289,7 @@ def theirs(request: HttpRequest, person_id: UUID) -> HttpResponse:
         "person": frame.person,
         "parts": parts_of(frame.person, frame.couple),
         "form": form,
+        "may_write": may_write,
         "now": timezone.now(),
     }
     return render(request, "care_plan/theirs.html", context, status=422 if form.is_bound else 200)
@@ -294,7 +298,7 @@ def theirs(request: HttpRequest, person_id: UUID) -> HttpResponse:
 @post_or_back("/people")
 def theirs_end(request: HttpRequest, person_id: UUID, item_id: UUID) -> HttpResponse:
     """A part of somebody's plan ends."""
-    by, frame = _theirs(request, person_id, item_id)
+    by, frame, _ = _theirs(request, person_id, item_id)
     _ended(request, by, frame.person, item_id)
     return redirect("person_care_plan", person_id=person_id)
 

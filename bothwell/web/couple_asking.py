@@ -15,7 +15,7 @@ from bothwell.couples.models import Couple, Person
 from bothwell.integration.models import CoupleSession
 from bothwell.integration.session_actions import hold_on, is_therapist_of
 from bothwell.refusal import Refused
-from bothwell.web.asking import not_ones_own, require
+from bothwell.web.asking import not_ones_own, require, told
 from bothwell.web.couple_chart import Voice, members_of
 
 LOCAL = "%Y-%m-%dT%H:%M"
@@ -49,7 +49,7 @@ def attempt(form: forms.Form, act: Callable[[], object]) -> bool:
     try:
         act()
     except Refused as refused:
-        form.add_error(None, refused.reason)
+        told(form, refused)
         return False
     return True
 

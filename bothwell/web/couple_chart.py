@@ -25,6 +25,7 @@ from bothwell.instruments.models import Response
 from bothwell.integration import agenda, story
 from bothwell.integration.agreement_actions import agreements_of
 from bothwell.integration.agreements import Agreement, Kind, Standing, standing
+from bothwell.integration.doing_actions import given_to
 from bothwell.integration.library import title_of
 from bothwell.integration.models import (
     CoupleSession,
@@ -267,12 +268,14 @@ class Chart:
         return self._story(self._voice(self.a), self._voice(self.b), self.words)
 
     def without(self, withheld: Collection[UUID]) -> Chart:
-        """The chart without what these people gave, chose or did."""
+        """The chart without these words and acts; what was laid aside by one of them goes on."""
         return replace(
             self,
-            words=[word for word in self.words if word.row.subject_id not in withheld],
-            given=[one for one in self.given if one.author_id not in withheld],
-            done=[one for one in self.done if one.author_id not in withheld],
+            words=[word for word in self.words if word.row.id not in withheld],
+            given=[one for one in given_to(self.couple, but_not=withheld) if one.id not in withheld]
+            if withheld
+            else self.given,
+            done=[one for one in self.done if one.id not in withheld],
         )
 
     def picture_for_both(self) -> score.Story:
@@ -372,7 +375,7 @@ def read(couple: Couple, a_wants: str = "", b_wants: str = "") -> Chart:
         today=timezone.localdate(),
         sessions=sessions,
         words=_words(couple, voices, sessions, [one.name_used for one in therapists]),
-        given=list(ExerciseGiven.objects.filter(couple=couple).order_by("recorded_at")),
+        given=given_to(couple),
         done=list(ExerciseDone.objects.select_related("author").filter(couple=couple).order_by("on_day")),
         agreements=list(
             DisclosureAgreement.objects.filter(couple=couple)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from django import forms
 from django.forms import BoundField
@@ -141,6 +141,9 @@ def _field(question: Question, label: str, names: Mapping[str, str]) -> forms.Fi
     return forms.CharField(**shared, widget=widget)
 
 
+F = TypeVar("F", bound=ProgressNoteForm)
+
+
 class RecordForm(ProgressNoteForm):
     """The note, with what was taken up and what both may read."""
 
@@ -162,7 +165,7 @@ class RecordForm(ProgressNoteForm):
         spoken.choices = [(point.key, point.title) for point in self.points]
 
     def _chosen(self, name: str) -> list[str]:
-        return self.data.getlist(name) if self.is_bound else []  # type: ignore[attr-defined]
+        return self.data.getlist(name) if self.is_bound else self.initial.get(name) or []  # type: ignore[attr-defined]
 
     @property
     def words_to_tick(self) -> list[tuple[Words, bool]]:
@@ -195,6 +198,14 @@ def begun_from(chart: Chart, minutes: int) -> tuple[dict[str, Any], dict[str, An
         return {"modality": note_forms.forms()[0].code}, {"mode": "room", "minutes": minutes}
     carried = note_forms.carried(last.detail)
     return {"modality": last.modality}, {"mode": "room", **carried, "minutes": minutes}
+
+
+def from_draft(form: type[F], chart: Chart, fields: Mapping[str, Sequence[str]]) -> F:
+    """The form with what a draft holds, field by field; what was emptied there stays empty."""
+    blank = form(chart=chart)
+    some = {name for name, field in blank.fields.items() if isinstance(field, forms.MultipleChoiceField)}
+    kept = {name: (list(texts) if name in some else texts[0]) for name, texts in fields.items() if texts}
+    return form(chart=chart, initial=dict.fromkeys(blank.fields) | kept)
 
 
 def as_it_stands(note: ProgressNote) -> tuple[dict[str, Any], dict[str, Any]]:

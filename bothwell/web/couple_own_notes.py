@@ -11,7 +11,7 @@ from django.shortcuts import redirect, render
 from django.urls import URLPattern, path
 from django.views.decorators.http import require_http_methods
 
-from bothwell.integration.process_note_actions import own_notes, write_process_note
+from bothwell.integration.process_note_actions import has_right_key, own_notes, write_process_note
 from bothwell.web.couple_asking import attempt, session_of, status_of, therapist_and_couple
 from bothwell.web.couple_chart import members_of
 from bothwell.web.couple_session import TextForm
@@ -38,6 +38,7 @@ def own(request: HttpRequest, couple_id: UUID, session_id: UUID) -> HttpResponse
         "session": one,
         "notes": own_notes(who, couple=pair, session=one),
         "form": form,
+        "has_right_key": has_right_key(),
     }
     return render(request, "couple/own_notes.html", context, status=status_of(form))
 

@@ -25,11 +25,15 @@ from bothwell.integration.models import (
     ProgressNote,
     SharedSummary,
 )
+from bothwell.integration.note_draft_actions import Sheet
+from bothwell.integration.session_actions import as_seen
 from bothwell.privacy import audit
-from bothwell.refusal import Refused
+from bothwell.refusal import Refused, Stale
 from bothwell.web.couple_asking import DayAndTime, attempt, session_of, status_of, therapist_and_couple
 from bothwell.web.couple_chart import Chart, read
-from bothwell.web.couple_note_form import CorrectionForm, RecordForm, as_it_stands, begun_from
+from bothwell.web.couple_drafts import drafts_in, keep_by_hand, on_the_page, recorded
+from bothwell.web.couple_note_form import CorrectionForm, RecordForm, as_it_stands, begun_from, from_draft
+from bothwell.web.drafts import carry
 
 RECORD = "couple.progress"
 
@@ -41,6 +45,12 @@ class PlanForm(forms.Form):
     minutes = forms.IntegerField(label="Minutes", initial=60, min_value=10, max_value=300)
     place = forms.CharField(label="Place", required=False, max_length=80)
     request_id = forms.UUIDField(widget=forms.HiddenInput, initial=uuid4)
+
+
+class MoveForm(PlanForm):
+    """Another time for a session; `was`: how it stood when it was looked at."""
+
+    was = forms.CharField(widget=forms.HiddenInput, required=False, max_length=64)
 
 
 class TextForm(forms.Form):
@@ -62,11 +72,15 @@ def session(request: HttpRequest, couple_id: UUID, session_id: UUID) -> HttpResp
     if request.method == "GET":
         return _page(request, who, chart, one)
     form = RecordForm(request.POST, chart=chart)
-    if one.state == CoupleSession.State.HELD:
+    if "as_draft" in request.POST:
+        if attempt(form, lambda: keep_by_hand(request, who, Sheet(one))):
+            return redirect("couple_session", couple_id=pair.id, session_id=one.id)
+    elif one.state == CoupleSession.State.HELD:
         if _is_kept(who, one, form):  # a second press of the button: the first one counted
             return redirect("couple_session", couple_id=pair.id, session_id=one.id)
         form.add_error(None, "This session is recorded already. What you wrote now was not kept.")
     elif form.is_valid() and attempt(form, lambda: _record(who, one, form.cleaned_data)):
+        recorded(who, request.POST)
         messages.success(request, "Recorded. What you wrote for both is on their pages now.")
         return redirect("couple_session", couple_id=pair.id, session_id=one.id)
     return _page(request, who, chart, one, record=form)
@@ -104,18 +118,26 @@ def _record(who: Person, one: CoupleSession, cleaned: dict[str, Any]) -> CoupleS
 def _page(request: HttpRequest, who: Person, chart: Chart, one: CoupleSession, **bound: Any) -> HttpResponse:
     for voice in chart.voices:
         audit.viewed(who, subject=voice.person, couple=chart.couple, what=RECORD)
+    record, is_open = (
+        bound.get("record"),
+        one.state == CoupleSession.State.PLANNED and chart.couple.is_together,
+    )
+    has_begun = one.at <= timezone.now() + actions.EARLY
+    begun = on_the_page(who, Sheet(one), request.GET.get("draft", ""), request.POST if record else None)
+    if record is None and begun.draft:
+        record = from_draft(RecordForm, chart, begun.draft.fields)
+    is_drawn = is_open and (has_begun or bound.get("record") is not None)
     context = {
         "chart": chart,
         "session": one,
         **_written(chart, one),
-        "record": bound.get("record") or _new_note(chart, one),
-        "left": _left(
-            bound.get("record"), one.state == CoupleSession.State.PLANNED and chart.couple.is_together
-        ),
-        "move": bound.get("move")
-        or PlanForm(initial={"at": one.at, "minutes": one.minutes, "place": one.place}),
+        **drafts_in(begun, is_drawn),
+        "record": record or _new_note(chart, one),
+        "left": _left(bound.get("record"), is_open),
+        "move": bound.get("move") or MoveForm(initial=_standing(one)),
+        "was": as_seen(one),
         "summary_form": bound.get("summary_form") or TextForm(prefix="summary"),
-        "has_begun": one.at <= timezone.now() + actions.EARLY,
+        "has_begun": has_begun,
         "is_held": one.state == CoupleSession.State.HELD,
         "is_planned": one.state == CoupleSession.State.PLANNED,
         "hold": actions.hold_on(who, chart.couple),
@@ -152,19 +174,25 @@ def _written(chart: Chart, one: CoupleSession) -> dict[str, Any]:
     }
 
 
+def _standing(one: CoupleSession) -> dict[str, Any]:
+    return {"at": one.at, "minutes": one.minutes, "place": one.place, "was": as_seen(one)}
+
+
 @require_POST
 def move(request: HttpRequest, couple_id: UUID, session_id: UUID) -> HttpResponse:
-    """Another time or place."""
+    """Another time or place, for the session as it was looked at."""
     who, pair = therapist_and_couple(request, couple_id)
-    one, form = session_of(pair, session_id), PlanForm(request.POST)
+    one, form = session_of(pair, session_id), MoveForm(request.POST)
 
     def act() -> CoupleSession:
-        cleaned = {name: form.cleaned_data[name] for name in ("at", "minutes", "place")}
+        cleaned = {name: form.cleaned_data[name] for name in ("at", "minutes", "place", "was")}
         return actions.move_session(by=who, session_id=one.id, **cleaned)
 
     if form.is_valid() and attempt(form, act):
         messages.success(request, "Moved. Both see the new time.")
         return redirect("couple_session", couple_id=pair.id, session_id=one.id)
+    one = session_of(pair, session_id)
+    carry(form, was=as_seen(one))
     return _page(request, who, read(pair), one, move=form)
 
 
@@ -174,8 +202,11 @@ def cancel(request: HttpRequest, couple_id: UUID, session_id: UUID) -> HttpRespo
     who, pair = therapist_and_couple(request, couple_id)
     one = session_of(pair, session_id)
     try:
-        actions.cancel_session(by=who, session_id=one.id)
+        actions.cancel_session(by=who, session_id=one.id, was=request.POST.get("was", ""))
         messages.success(request, "Cancelled.")
+    except Stale as stale:
+        messages.error(request, stale.reason)
+        return redirect("couple_session", couple_id=pair.id, session_id=one.id)
     except Refused as refused:
         messages.error(request, refused.reason)
     return redirect("couple", couple_id=pair.id)
@@ -199,18 +230,27 @@ def correct(request: HttpRequest, couple_id: UUID, note_id: UUID) -> HttpRespons
     """A new note in the place of an earlier one; both stay."""
     who, pair = therapist_and_couple(request, couple_id)
     note = get_object_or_404(ProgressNote.objects.select_related("session"), id=note_id, couple=pair)
-    chart = read(pair)
+    chart, sheet = read(pair), Sheet(note.session, note)
     initial, answers = as_it_stands(note)
     form = CorrectionForm(request.POST or None, chart=chart, initial=initial, answers=answers)
-    if (
-        request.method == "POST"
-        and form.is_valid()
-        and attempt(form, lambda: _correct(who, note, form.cleaned_data))
-    ):
+    begun = on_the_page(who, sheet, request.GET.get("draft", ""), request.POST if form.is_bound else None)
+    if begun.draft:
+        form = from_draft(CorrectionForm, chart, begun.draft.fields)
+    if "as_draft" in request.POST:
+        if attempt(form, lambda: keep_by_hand(request, who, sheet)):
+            return redirect("couple_correct", couple_id=pair.id, note_id=note.id)
+    elif form.is_bound and form.is_valid() and attempt(form, lambda: _correct(who, note, form.cleaned_data)):
+        recorded(who, request.POST)
         messages.success(request, "Corrected. The earlier note stays beside it.")
         return redirect("couple_session", couple_id=pair.id, session_id=note.session_id)
     audit.viewed(who, couple=pair, what=RECORD)
-    context = {"chart": chart, "note": note, "record": form}
+    context = {
+        "chart": chart,
+        "note": note,
+        "session": note.session,
+        "record": form,
+        **drafts_in(begun, is_drawn=True),
+    }
     return render(request, "couple/correct.html", context, status=status_of(form))
 
 

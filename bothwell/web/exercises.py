@@ -9,7 +9,6 @@ from uuid import UUID, uuid4
 
 from django import forms
 from django.contrib import messages
-from django.db.models import Q
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import URLPattern, path
@@ -25,7 +24,7 @@ from bothwell.integration.models import ExerciseDone, ExerciseGiven
 from bothwell.privacy.actions import receive
 from bothwell.refusal import Refused
 from bothwell.web.around import Nearby, local_now, nearby
-from bothwell.web.asking import require_partner
+from bothwell.web.asking import require_partner, told
 
 MOST_RUNNING = 20
 WAYS = {"together": "together", "each": "each of you alone", "either": "together or alone"}
@@ -57,12 +56,8 @@ def running(surroundings: Nearby) -> list[Running]:
     if surroundings.couple is None:
         return []
     who, now = surroundings.person, timezone.now()
-    rows = (
-        ExerciseGiven.objects.select_related("author")
-        .filter(Q(until__isnull=True) | Q(until__gte=now), couple=surroundings.couple)
-        .order_by("-recorded_at", "-id")[:MOST_RUNNING]
-    )
-    found = list(rows)
+    known = actions.given_to(surroundings.couple)
+    found = [row for row in reversed(known) if row.until is None or row.until >= now][:MOST_RUNNING]
     said: dict[UUID, list[ExerciseDone]] = {}
     for done in (
         ExerciseDone.objects.select_related("author")
@@ -187,7 +182,7 @@ def choose(request: HttpRequest, code: str) -> HttpResponse:
                 by=who, code=code, way=form.cleaned_data["way"], request_id=form.cleaned_data["request_id"]
             )
         except Refused as refused:
-            form.add_error(None, refused.reason)
+            told(form, refused)
         else:
             messages.success(request, "It is among your exercises now. Both of you see it.")
             return redirect("exercise-given", given_id=given.id)
@@ -270,7 +265,7 @@ def done(request: HttpRequest, given_id: UUID) -> HttpResponse:
                 how=form.cleaned_data["how"],
             )
         except Refused as refused:
-            form.add_error(None, refused.reason)
+            told(form, refused)
         else:
             messages.success(request, "Kept, for both of you.")
             return redirect("/us")

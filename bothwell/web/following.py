@@ -11,7 +11,7 @@ from django.db import connection
 from django.http import HttpRequest
 
 from bothwell.privacy.models import User
-from bothwell.web.guard import HANDED, SecondFactor, is_idle, second_factor
+from bothwell.web.guard import HANDED, SecondFactor, is_idle, is_too_long, second_factor
 from bothwell.web.sessions import SessionStore
 
 # May the viewer, whose door is open, follow this? One row, one boolean.
@@ -93,6 +93,8 @@ def viewer_of(session_key: str) -> UUID | None:
     request = HttpRequest()
     request.session = SessionStore(session_key)
     request.user = user = get_user(request)
-    if not isinstance(user, User) or is_idle(request.session) or HANDED in request.session:
+    if not isinstance(user, User) or is_idle(request.session) or is_too_long(request.session):
+        return None
+    if HANDED in request.session:
         return None
     return user.person_id if second_factor(request) is SecondFactor.SETTLED else None

@@ -17,7 +17,6 @@ from bothwell.integration.models import InsightVersion
 from bothwell.privacy.actions import receive
 from bothwell.privacy.circles import Relation
 from bothwell.privacy.models import Audience, Grant, Receipt
-from bothwell.privacy.shelter_actions import hidden_from_me
 from bothwell.web.around import Nearby
 
 
@@ -47,9 +46,9 @@ def theirs(who: Person, surroundings: Nearby) -> tuple[list[Shared], bool]:
     versions = list(InsightVersion.objects.filter(subject=partner))
     given = _given([version.id for version in versions])
     read = set(
-        Receipt.objects.filter(author=who, subject=partner, item_kind=ITEM_KIND)
-        .exclude(subject__in=hidden_from_me())  # of somebody sheltered not even what was read once is told
-        .values_list("item_id", flat=True)
+        Receipt.objects.filter(author=who, subject=partner, item_kind=ITEM_KIND).values_list(
+            "item_id", flat=True
+        )
     )
     side = surroundings.other_side
     shared = [

@@ -23,12 +23,16 @@ from django.urls import reverse
 from django.utils.http import urlencode
 
 from bothwell.privacy.models import User
+from bothwell.web.errors import too_late, words_sent
 from bothwell.web.sessions import SessionStore
 
 SEEN = "seen_at"
+BEGUN = "begun_at"
 ENROLLED = "added_a_second_factor"
 FREE = ("/account/", "/invitation/", "/static/", "/health", "/sw.js")
 RENEW_AFTER_S = 15
+BY_ITSELF = "X-By-Itself"
+"""Sent by an open page that looks again because something happened elsewhere: nobody need be there (live.js)."""
 LEFT = "left"
 """A cookie that quick-exit.js sets: whoever left without a network is signed out by the next request."""
 HANDED = "handed_over"
@@ -72,6 +76,9 @@ class SessionGuard:
         if is_idle(request.session):
             logout(request)
             return to_login(request, idle=True)
+        if is_too_long(request.session):
+            logout(request)
+            return to_login(request)
         is_free = request.path in STILL_OPEN or request.path.startswith("/static/")
         if HANDED in request.session and not is_free:
             if request.headers.get("Sec-Fetch-Mode", "navigate") != "navigate":
@@ -80,7 +87,9 @@ class SessionGuard:
             logout(request)
             return redirect(settings.LOGIN_URL)
         now = int(time.time())
-        if now - request.session[SEEN] > RENEW_AFTER_S:
+        if BY_ITSELF not in request.headers and now - request.session[SEEN] > min(
+            RENEW_AFTER_S, settings.IDLE_LOCK_SECONDS // 4
+        ):
             request.session[SEEN] = now
         match second_factor(request):
             case SecondFactor.UNPROVED:
@@ -94,6 +103,11 @@ class SessionGuard:
 def is_idle(session: SessionBase) -> bool:
     """Whether nobody was there for longer than a session stays open."""
     return int(time.time()) - int(session.get(SEEN, 0)) > settings.IDLE_LOCK_SECONDS
+
+
+def is_too_long(session: SessionBase) -> bool:
+    """Whether it began longer ago than a login may last, whoever is there: nothing done in it makes it last longer."""
+    return int(time.time()) - int(session.get(BEGUN, 0)) > settings.SESSION_COOKIE_AGE
 
 
 def second_factor(request: HttpRequest) -> SecondFactor:
@@ -111,12 +125,15 @@ def second_factor(request: HttpRequest) -> SecondFactor:
 def to_login(request: HttpRequest, *, idle: bool = False) -> HttpResponse:
     """The way to the login and back to the page that was open.
 
-    A part of a page gets a bare 401: the page stays as it is, with what was typed, and says so (app.js).
+    A part of a page gets a bare 401: the page stays as it is, with what was typed, and says so (app.js). A form with
+    words in it gets a page that shows them.
     """
     if request.headers.get("HX-Request"):
         return HttpResponse(status=401)
     asked = {"next": _page(request)} | ({"idle": "1"} if idle else {})
-    return redirect(f"{settings.LOGIN_URL}?{urlencode(asked)}")
+    login = f"{settings.LOGIN_URL}?{urlencode(asked)}"
+    words = words_sent(request)
+    return too_late(request, words, login) if words else redirect(login)
 
 
 def _page(request: HttpRequest) -> str:
@@ -134,7 +151,7 @@ def _page(request: HttpRequest) -> str:
 @receiver(user_logged_in)
 def _begin(request: HttpRequest | None = None, **_: Any) -> None:
     if request is not None:
-        request.session[SEEN] = int(time.time())
+        request.session[BEGUN] = request.session[SEEN] = int(time.time())
         # Whoever only looks at the login leaves a session too: those that ran out go when somebody comes in.
         SessionStore.clear_expired()
 

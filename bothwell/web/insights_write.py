@@ -12,25 +12,26 @@ from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import URLPattern, path
 from django.utils import timezone
-from django.utils.formats import date_format
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from bothwell.couples.models import Person, new_id
 from bothwell.integration import actions, draft_actions, prompts
-from bothwell.integration.draft_actions import Kept, Typed
+from bothwell.integration.draft_actions import Typed
 from bothwell.integration.finding import tags_of
 from bothwell.integration.insights import Words
 from bothwell.integration.models import Insight, InsightDraft
 from bothwell.refusal import Refused, Stale
 from bothwell.web.around import local_now
 from bothwell.web.asking import require_partner
+from bothwell.web.drafts import DraftForm, answer, carry, uuid_of
 from bothwell.web.insights_sheet import Sheet, last_session_at, own_sheet
 
 UNKEEPABLE = "Something here cannot be kept as it is. Your words are still below."
+TWO = "Another window wrote other words here. Both are kept: yours below, the others under “Begun, not finished”."
 FIELDS = ("text", "feeling", "to_say", "to_ask")
 
 
-class WordsForm(forms.Form):
+class WordsForm(DraftForm):
     """What came up. No field has a `maxlength`: a browser would cut a pasted text in silence."""
 
     text = forms.CharField(required=False, widget=forms.Textarea, strip=False)
@@ -39,9 +40,6 @@ class WordsForm(forms.Form):
     to_ask = forms.CharField(required=False, widget=forms.Textarea, strip=False)
     tags = forms.CharField(required=False)
     request_id = forms.UUIDField(required=False)
-    draft_id = forms.UUIDField(required=False)
-    beside_id = forms.UUIDField(required=False)
-    revision = forms.IntegerField(required=False, min_value=0, max_value=2_000_000_000)
     after = forms.IntegerField(required=False, min_value=0, max_value=2_000_000_000)
 
     def words(self) -> Words:
@@ -53,11 +51,6 @@ class WordsForm(forms.Form):
     def typed(self, kind: Insight.Kind, insight_id: UUID | None, draft_id: UUID | None = None) -> Typed:
         """What this window holds, for the drafts."""
         known = self.cleaned_data
-        over = self.data.get(
-            "keep_over", ""
-        )  # this draft, which another window wrote, gives way to these words
-        if over:
-            draft_id, known["revision"] = _over(over)
         return Typed(
             draft_id=draft_id or known["draft_id"] or known["request_id"] or new_id(),
             beside_id=known["beside_id"] or new_id(),
@@ -66,19 +59,12 @@ class WordsForm(forms.Form):
             kind=kind,
             insight_id=insight_id,
             revision=known["revision"] or 0,
+            after=known["after"],
         )
 
 
-def _over(asked: str) -> tuple[UUID | None, int]:
-    """The draft and the revision a person saw when they chose to put their own words in its place."""
-    draft, _, revision = asked.partition(" ")
-    return _uuid(draft), int(revision) if revision.isascii() and revision.isdigit() and len(
-        revision
-    ) < 10 else 0
-
-
 def _by_hand(request: HttpRequest) -> bool:
-    return "as_draft" in request.POST or "keep_over" in request.POST
+    return "as_draft" in request.POST
 
 
 # ------------------------------------------------------------------------------------------------- the pages
@@ -90,7 +76,8 @@ def new(request: HttpRequest) -> HttpResponse:
     who = require_partner(request)
     kind = _kind(request.POST.get("kind") or request.GET.get("kind"))
     if request.method == "GET":
-        blank = {"request_id": new_id(), "beside_id": new_id(), "revision": 0}
+        start = DraftForm.of(None)
+        blank = start | {"request_id": start["draft_id"]}
         return _form(request, who, WordsForm(initial=blank), kind, begun=_begun(who, kind))
     form = WordsForm(request.POST)
     if not form.is_valid():
@@ -104,6 +91,10 @@ def new(request: HttpRequest) -> HttpResponse:
         kept = actions.write(
             by=who, words=form.words(), kind=kind, request_id=request_id, tags=form.tags_typed()
         )
+    except Stale as stale:  # saved in another window with other words: these go on by themselves
+        fresh = DraftForm.of(None)
+        carry(form, **fresh, request_id=fresh["draft_id"])
+        return _form(request, who, form, kind, trouble=stale.reason, status=409)
     except Refused as refused:
         return _form(request, who, form, kind, trouble=refused.reason, status=422)
     _finish(who, form, request_id)
@@ -115,10 +106,12 @@ def _kind(asked: str | None) -> Insight.Kind:
 
 
 def _finish(who: Person, form: WordsForm, draft_id: UUID | None) -> None:
-    """The words are saved: the draft they came from is emptied."""
+    """The words are saved: the draft they came from is emptied, and one beside it with the same words."""
     if draft_id:
         revision = form.cleaned_data["revision"] or 0
         draft_actions.finish(by=who, draft_id=draft_id, words=form.words(), revision=revision)
+    if beside_id := form.cleaned_data["beside_id"]:
+        draft_actions.finish(by=who, draft_id=beside_id, words=form.words(), revision=0)
 
 
 def _begun(who: Person, kind: Insight.Kind) -> list[InsightDraft]:
@@ -137,14 +130,16 @@ def resume(request: HttpRequest, draft_id: UUID) -> HttpResponse:
             return redirect(f"/insights/{draft_id}")
         raise Http404
     if draft.insight_id:
-        return redirect(f"/insights/{draft.insight_id}/edit")
-    start = _as_typed(draft) | {"request_id": draft.id, "beside_id": new_id()}
+        return redirect(
+            f"/insights/{draft.insight_id}/edit" + (f"?draft={draft.id}" if draft.is_beside else "")
+        )
+    start = _as_typed(draft) | DraftForm.of(draft) | {"request_id": draft.id}
     return _form(request, who, WordsForm(initial=start), _kind(draft.kind), draft=draft)
 
 
 def _as_typed(draft: InsightDraft) -> dict[str, Any]:
     words = {name: getattr(draft, name) for name in FIELDS}
-    return words | {"tags": ", ".join(draft.tags), "revision": draft.revision}
+    return words | {"tags": ", ".join(draft.tags)}
 
 
 @require_http_methods(["GET", "POST"])
@@ -153,7 +148,7 @@ def edit(request: HttpRequest, insight_id: UUID) -> HttpResponse:
     who, _, sheet = own_sheet(request, insight_id)
     kind = _kind(sheet.insight.kind)
     if request.method == "GET":
-        draft = draft_actions.draft_of(who, sheet.insight)
+        draft = _draft_asked(request, who, sheet)
         form = WordsForm(initial=_start(sheet, draft))
         return _form(request, who, form, kind, sheet=sheet, draft=draft)
     form = WordsForm(request.POST)
@@ -176,12 +171,21 @@ def edit(request: HttpRequest, insight_id: UUID) -> HttpResponse:
     return redirect(f"/insights/{insight_id}")
 
 
+def _draft_asked(request: HttpRequest, who: Person, sheet: Sheet) -> InsightDraft | None:
+    """The draft to go on with: the one named, where there are several, else the first."""
+    asked = uuid_of(request.GET.get("draft", ""))
+    named = draft_actions.open_draft(who, asked) if asked else None
+    if named is not None and named.insight_id == sheet.insight.id:
+        return named
+    return draft_actions.draft_of(who, sheet.insight)
+
+
 def _start(sheet: Sheet, draft: InsightDraft | None) -> dict[str, Any]:
     current = sheet.current
-    words = {name: getattr(current, name) for name in FIELDS}
-    start = words | {"tags": ", ".join(current.tags), "revision": 0}
-    ids = {"draft_id": draft.id if draft else new_id(), "beside_id": new_id(), "after": current.number}
-    return start | (_as_typed(draft) if draft else {}) | ids
+    words = {name: getattr(current, name) for name in FIELDS} | {"tags": ", ".join(current.tags)}
+    # Words begun before newer ones were kept still say which they began from: on saving, the person is asked.
+    after = (draft.after if draft else None) or current.number
+    return words | (_as_typed(draft) if draft else {}) | DraftForm.of(draft) | {"after": after}
 
 
 def _form(
@@ -197,7 +201,8 @@ def _form(
     trouble: str = "",
     status: int = 200,
 ) -> HttpResponse:
-    draft_id = form["draft_id"].value() or form["request_id"].value() or new_id()
+    ours = (form["draft_id"], form["request_id"]) if sheet else (form["request_id"], form["draft_id"])
+    draft_id = next((uuid for field in ours if (uuid := uuid_of(str(field.value() or "")))), None) or new_id()
     context = {
         "form": form,
         "kind": kind,
@@ -207,11 +212,19 @@ def _form(
         "draft": draft,
         "draft_id": draft_id,
         "begun": begun,
-        "other": other,
+        "beside": [other] if other else _beside(who, sheet, draft_id),
         "is_kept": request.method == "GET",
         **({} if sheet else _prompted(request, who, kind)),
     }
     return render(request, "insights/write.html", context, status=status)
+
+
+def _beside(who: Person, sheet: Sheet | None, draft_id: UUID) -> list[InsightDraft]:
+    """Other words begun for the same insight, in another window: each can be gone on with."""
+    if sheet is None:
+        return []
+    drafts = draft_actions.open_drafts(who)
+    return [each for each in drafts if each.insight_id == sheet.insight.id and each.id != draft_id]
 
 
 def _prompted(request: HttpRequest, who: Person, kind: Insight.Kind) -> dict[str, Any]:
@@ -235,8 +248,9 @@ def _keep_by_hand(
         kept = draft_actions.keep(by=who, typed=form.typed(kind, sheet.insight.id if sheet else None))
     except Refused as refused:
         return _form(request, who, form, kind, sheet=sheet, trouble=refused.reason, status=422)
-    if kept.other is not None:
-        return _form(request, who, form, kind, sheet=sheet, other=kept.other, status=409)
+    if kept.other is not None and kept.draft is not None:
+        carry(form, **DraftForm.of(kept.draft), request_id=kept.draft.id)
+        return _form(request, who, form, kind, sheet=sheet, other=kept.other, trouble=TWO, status=409)
     messages.success(request, "Kept as a draft. Only you see it.")
     return redirect("/insights")
 
@@ -248,36 +262,23 @@ def keep(request: HttpRequest, draft_id: UUID) -> HttpResponse:
     form = WordsForm({name: str(value).replace("\0", "") for name, value in request.POST.items()})
     if not form.is_valid():
         return JsonResponse({"reason": UNKEEPABLE}, status=422)
-    insight_id = _uuid(request.POST.get("insight_id", ""))
+    insight_id = uuid_of(request.POST.get("insight_id", ""))
     try:
         typed = form.typed(_kind(request.POST.get("kind")), insight_id, draft_id)
         kept = draft_actions.keep(by=who, typed=typed)
     except Refused as refused:
         return JsonResponse({"reason": refused.reason}, status=422)
-    return JsonResponse(_answer(kept), status=409 if kept.other else 200)
+    is_new_sheet = kept.draft is not None and kept.draft.insight_id is None
+    address = f"/insights/drafts/{kept.draft.id}" if kept.draft is not None and is_new_sheet else ""
+    return answer(kept, fields=_fields, shown=_shown, address=address)
 
 
-def _uuid(text: str) -> UUID | None:
-    try:
-        return UUID(text)
-    except ValueError:
-        return None
+def _fields(draft: InsightDraft) -> dict[str, list[str]]:
+    return {name: [text] for name, text in _as_typed(draft).items()}
 
 
-def _answer(kept: Kept) -> dict[str, Any]:
-    """Where the words are, for the page that asked; with those of the other window, when there is one."""
-    answer: dict[str, Any] = {}
-    if kept.draft is not None:
-        at = timezone.localtime(kept.draft.saved_at)
-        answer |= {
-            "draft": str(kept.draft.id),
-            "revision": kept.draft.revision,
-            "at": date_format(at, "H:i"),
-            "address": f"/insights/drafts/{kept.draft.id}" if kept.draft.insight_id is None else "",
-        }
-    if kept.other is not None:
-        answer["other"] = _as_typed(kept.other) | {"draft": str(kept.other.id)}
-    return answer
+def _shown(draft: InsightDraft) -> str:
+    return draft.text or draft.to_say or draft.to_ask or draft.feeling or ", ".join(draft.tags)
 
 
 @require_POST
@@ -285,7 +286,13 @@ def drop(request: HttpRequest, draft_id: UUID) -> HttpResponse:
     """Put a draft away for good; put away already, it stays so."""
     who = require_partner(request)
     get_object_or_404(InsightDraft, id=draft_id, subject=who)
-    draft_actions.drop(by=who, draft_id=draft_id)
+    seen = request.POST.get("seen", "")
+    revision = int(seen) if seen.isascii() and seen.isdigit() and len(seen) < 10 else None
+    try:
+        draft_actions.drop(by=who, draft_id=draft_id, revision=revision)
+    except Stale as stale:
+        messages.warning(request, stale.reason)
+        return redirect(f"/insights/drafts/{draft_id}")
     messages.success(request, "Put away. The words are gone.")
     return redirect("/insights")
 

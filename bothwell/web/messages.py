@@ -20,10 +20,11 @@ from bothwell.messaging import threads as rules
 from bothwell.messaging.models import Message
 from bothwell.messaging.threads import Circle, Thread
 from bothwell.privacy.circles import Relation
+from bothwell.privacy.closeness_actions import intimates
 from bothwell.privacy.models import DisclosureAgreement
 from bothwell.refusal import Refused
 from bothwell.web.around import Nearby, nearby
-from bothwell.web.asking import viewer
+from bothwell.web.asking import told, viewer
 
 ON_A_PAGE = 40
 CIRCLES = {Circle.CARE: "care", Circle.THERAPIST: "therapist", Circle.ALONE: "alone", Circle.COUPLE: "couple"}
@@ -258,7 +259,7 @@ def _has_something(who: Person, thread: Thread) -> bool:
 
 def _is_ones_own(who: Person, thread: Thread) -> bool:
     mine = Membership.objects.filter(person=who, couple_id__in=[thread.couple] if thread.couple else [])
-    return thread.person in actions.intimates(who) or mine.exists()
+    return thread.person in intimates() or mine.exists()
 
 
 def _sent(who: Person, thread: Thread, form: MessageForm) -> bool:
@@ -273,7 +274,7 @@ def _sent(who: Person, thread: Thread, form: MessageForm) -> bool:
             read_under=given["read_under"],
         )
     except Refused as refused:
-        form.add_error(None, refused.reason)
+        told(form, refused)
         return False
     return True
 

@@ -25,6 +25,7 @@ STAFF: tuple[tuple[str, str, frozenset[Role]], ...] = (
     ("Couples", "/couples", frozenset({Role.COUPLES_THERAPIST})),
     ("Messages", "/messages", CARES),
     ("Vials", "/vials", frozenset({Role.NURSE, Role.PRESCRIBER, Role.LEAD})),
+    ("Outcomes", "/outcomes", frozenset({Role.LEAD, Role.RESEARCHER})),
     ("Clinic", "/clinic", frozenset({Role.LEAD})),
     ("Access", "/access", frozenset(Role)),
 )

@@ -1,6 +1,7 @@
-"""If we part: a partner asks the clinic quietly, and the clinic answers.
+"""If we part: a partner asks the clinic quietly, or takes it back, and the clinic answers.
 
-What one asks here stands on no page of the other, wakes none of theirs, and is not written to anybody.
+What one asks here stands on no page of the other, wakes none of theirs, and is not written to anybody. Nor does one's own
+page say that something was asked: somebody else may hold the telephone.
 """
 
 from typing import Any, Final
@@ -20,7 +21,7 @@ from bothwell.records.hold_actions import holds_on
 from bothwell.records.models import PartingAnswer, PartingRequest
 from bothwell.refusal import Refused
 from bothwell.web.around import nearby
-from bothwell.web.asking import not_ones_own, require, require_partner
+from bothwell.web.asking import not_ones_own, require, require_partner, told
 from bothwell.web.nav import roles_of
 
 ANSWERS: Final = (Role.LEAD, Role.COORDINATOR, Role.COUPLES_THERAPIST)
@@ -42,29 +43,23 @@ class AskForm(forms.Form):
 
 @require_http_methods(["GET", "POST"])
 def my_parting(request: HttpRequest) -> HttpResponse:
-    """What would happen, and asking for it."""
+    """What would happen, asking for it, and taking it back; the same page whether or not something waits."""
     who = require_partner(request)
+    if request.method == "POST" and request.POST.get("do") == "take_back":
+        parting_actions.take_back(by=who)
+        messages.success(request, "If something of yours waited here, it is taken back.")
+        return redirect("my_parting")
     form = AskForm(request.POST if request.method == "POST" else None, initial={"request_id": uuid4()})
     if form.is_bound and form.is_valid():
         try:
             parting_actions.ask_to_part(by=who, **form.cleaned_data)
         except Refused as no:
-            form.add_error(None, no.reason)
+            told(form, no)
         else:
+            messages.success(request, "The clinic has it, and speaks with you alone.")
             return redirect("my_parting")
-    context = {
-        "form": form,
-        "nearby": nearby(who),
-        "asked": parting_actions.waiting(who).first(),
-        "answers": _answers(who),
-    }
+    context = {"form": form, "nearby": nearby(who)}
     return render(request, "parting/mine.html", context, status=422 if form.errors else 200)
-
-
-def _answers(who: Person) -> list[PartingAnswer]:
-    """What the clinic said when it left things as they are, the newest first."""
-    rows = PartingAnswer.objects.filter(subject=who, is_confirmed=False).select_related("author")
-    return list(rows.order_by("-recorded_at")[:3])
 
 
 class AnswerForm(forms.Form):
@@ -81,7 +76,7 @@ class AnswerForm(forms.Form):
         max_length=300,
         widget=forms.Textarea(attrs={"rows": 2}),
         help_text="Where they parted: for the clinic’s own log, neither partner sees it. "
-        "Where they go on: the one who asked reads it.",
+        "Where they go on: for the clinic too. Tell the one who asked yourself, alone; no page of theirs says that they asked.",
         error_messages={"required": "Write in a few words why, or what was said."},
     )
     hold = forms.MultipleChoiceField(
@@ -157,7 +152,7 @@ def _answered(request: HttpRequest, who: Person, asked: PartingRequest, form: An
         else:
             parting_actions.leave_it(by=who, asked_id=asked.id, words=given["words"])
     except Refused as no:
-        form.add_error(None, no.reason)
+        told(form, no)
         return False
     messages.success(request, "Recorded.")
     return True

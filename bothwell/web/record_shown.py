@@ -27,6 +27,7 @@ LISTED: Final = (
     "insight_id",
     "agreement_id",
     "given_id",
+    "sign_id",
     "alarm_id",
     "corrects_id",
     "revises_id",
@@ -52,14 +53,6 @@ class Section:
     entries: list[Said]
     placeholder: str
     only_in_the_file: int
-
-
-def pdf(copy: Record, clinic: Clinic) -> bytes:
-    """The copy as a PDF. Raises OSError where this machine cannot make one."""
-    # Only who asks for paper waits for the library that makes it.
-    from bothwell.web import printed
-
-    return printed.pdf(page(copy, clinic))
 
 
 def page(copy: Record, clinic: Clinic) -> str:

@@ -10,21 +10,28 @@ from uuid import UUID, uuid4
 
 from django import forms
 from django.contrib import messages
+from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.urls import URLPattern, path
+from django.urls import URLPattern, path, reverse
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from bothwell.couples.models import Couple, Membership, Person, PersonKind, Role
 from bothwell.privacy import audit
 from bothwell.privacy.actions import couple_of
-from bothwell.privacy.shelter_actions import hidden_from_me
 from bothwell.records import document, export_actions, hold_actions, parting_actions, request_actions, rights
 from bothwell.records.contents import Scope
-from bothwell.records.models import Disclosure, JointRequest, LegalHold, RecordAnswer, RecordRequest
-from bothwell.refusal import Refused
-from bothwell.web import record_shown
-from bothwell.web.asking import not_ones_own, require, require_partner, viewer
+from bothwell.records.models import (
+    Disclosure,
+    JointRequest,
+    LegalHold,
+    PartingRequest,
+    RecordAnswer,
+    RecordRequest,
+)
+from bothwell.refusal import Refused, Stale
+from bothwell.web import press, record_shown
+from bothwell.web.asking import not_ones_own, require, require_partner, told, viewer
 from bothwell.web.nav import roles_of
 from bothwell.web.people import RUNS_THE_CLINIC, frame_of
 
@@ -70,7 +77,7 @@ def my_copy(request: HttpRequest) -> HttpResponse:
         try:
             request_actions.ask_for_copy(by=who, **form.cleaned_data)
         except Refused as no:
-            form.add_error(None, no.reason)
+            told(form, no)
         else:
             messages.success(request, "Asked. The clinic answers here.")
             return redirect("my_copy")
@@ -149,16 +156,25 @@ def _file(
     back: str,
     *on: UUID,
 ) -> HttpResponse:
+    """The file, and the line that it was given; for long paper, first a page that asks for patience."""
+    made: bytes | None
     try:
-        made = record_shown.pdf(copy, viewer(request).clinic) if form == "pdf" else document.to_json(copy)
+        made = _paper(request, copy) if form == "pdf" else document.to_json(copy)
     except OSError:  # a library of the system is missing: docs/running.md
         messages.error(request, NO_PDF)
         return redirect(back, *on)
+    if made is None:
+        return render(request, "records/printing.html", {"back": reverse(back, args=on)}, status=202)
     write_down(made)
     name, kind = FORMS[form]
     answer = HttpResponse(made, content_type=kind)
     answer["Content-Disposition"] = f'attachment; filename="{name}"'
     return answer
+
+
+def _paper(request: HttpRequest, copy: document.Record) -> bytes | None:
+    who = viewer(request)
+    return press.paper(who.id, record_shown.page(copy, who.clinic))
 
 
 # ── the two: the couple's whole record ────────────────────────────────────────────────────────────────────
@@ -200,28 +216,26 @@ class SignForm(forms.Form):
 
 
 def _joint_of(who: Person) -> list[JointRequest]:
-    """Joint requests of one's couples, as far as nothing hides them."""
+    """Joint requests of one's couples."""
     mine = Membership.objects.filter(person=who).values("couple")
-    rows = JointRequest.objects.filter(couple__in=mine).exclude(author__in=hidden_from_me())
+    rows = JointRequest.objects.filter(couple__in=mine)
     return list(
-        rows.select_related("author", "couple").prefetch_related("signatures").order_by("-recorded_at")
+        rows.select_related("author", "couple", "clinic")
+        .prefetch_related("signatures")
+        .order_by("-recorded_at")
     )
 
 
 def _joint_shown(who: Person, row: JointRequest) -> dict[str, Any]:
-    """How it stands. What the other answered is theirs to tell until both have signed."""
+    """How it stands for whoever looks. What the other answered, or took back, is theirs to tell: nothing here hangs on it."""
     mine = next((one for one in row.signatures.all() if one.author_id == who.id), None)
     return {
         "row": row,
         "mine": mine,
         "by_me": row.author_id == who.id,
-        "both": request_actions.both_signed(row) and not _is_hidden(row),
+        "until": request_actions.stands_until(row),
+        "has_lapsed": request_actions.has_lapsed(row),
     }
-
-
-def _is_hidden(row: JointRequest) -> bool:
-    """Whether one of those who answered is sheltered from whoever looks: then nothing of it shows."""
-    return bool({one.author_id for one in row.signatures.all()} & hidden_from_me())
 
 
 @require_http_methods(["GET", "POST"])
@@ -236,7 +250,7 @@ def copy_for_both(request: HttpRequest) -> HttpResponse:
         try:
             request_actions.ask_for_both(by=who, couple=couple, **form.cleaned_data)
         except Refused as no:
-            form.add_error(None, no.reason)
+            told(form, no)
         else:
             messages.success(request, "Signed. The other of you can read it and answer.")
             return redirect("my_copy")
@@ -257,6 +271,8 @@ def copy_for_both_sign(request: HttpRequest, joint_id: UUID) -> HttpResponse:
     row = next((one for one in _joint_of(who) if one.id == joint_id), None)
     if row is None:
         raise Http404
+    if request.method == "POST" and request.POST.get("do") == "take_back":
+        return _taken_back(request, who, row)
     form = SignForm(request.POST if request.method == "POST" else None)
     if form.is_bound and form.is_valid():
         is_yes = form.cleaned_data["answer"] == "yes"
@@ -265,12 +281,22 @@ def copy_for_both_sign(request: HttpRequest, joint_id: UUID) -> HttpResponse:
                 by=who, joint_id=row.id, is_yes=is_yes, signed_name=form.cleaned_data["signed_name"]
             )
         except Refused as no:
-            form.add_error(None, no.reason)
+            told(form, no)
         else:
             messages.success(request, "Signed." if is_yes else "Kept: it is not given.")
             return redirect("my_copy")
     context = {"form": form, **_joint_shown(who, row)}
     return render(request, "records/sign.html", context, status=422 if form.errors else 200)
+
+
+def _taken_back(request: HttpRequest, who: Person, row: JointRequest) -> HttpResponse:
+    try:
+        request_actions.take_back_yes(by=who, joint_id=row.id)
+    except Refused as no:
+        messages.error(request, no.reason)
+    else:
+        messages.success(request, "Taken back. It is not given on this request any more.")
+    return redirect("copy_for_both_sign", row.id)
 
 
 # ── the clinic ────────────────────────────────────────────────────────────────────────────────────────────
@@ -281,22 +307,31 @@ def requests(request: HttpRequest) -> HttpResponse:
     """Everything asked of the clinic that waits for an answer, the most urgent first."""
     who = require(request, *RUNS_THE_CLINIC, Role.COUPLES_THERAPIST)
     runs = bool(roles_of(who) & RUNS_THE_CLINIC)
-    own = Membership.objects.filter(couple__memberships__person=who).values("person")
-    partings = parting_actions.waiting().exclude(subject__in=own).select_related("subject", "couple")
+    partings = _open_partings(who).select_related("subject", "couple")
     context = {
         "runs": runs,
         "is_lead": Role.LEAD in roles_of(who),
         "partings": list(partings),
         "copies": _open_copies(who) if runs else [],
-        "joint": _open_joint() if runs else [],
+        "joint": _open_joint(who) if runs else [],
     }
     audit.viewed(who, what="requests")
     return render(request, "records/requests.html", context)
 
 
+def _open_partings(who: Person) -> QuerySet[PartingRequest]:
+    """Those that staff see as staff: nothing of a life of their own."""
+    own = Membership.objects.filter(person=who).values("couple")
+    return parting_actions.waiting().exclude(couple__in=own)
+
+
 def _open_copies(who: Person) -> list[dict[str, Any]]:
     today = request_actions.local_day(who)
-    rows = RecordRequest.objects.select_related("subject", "clinic").order_by("due_on", "recorded_at")
+    rows = (
+        RecordRequest.objects.exclude(subject=who)
+        .select_related("subject", "clinic")
+        .order_by("due_on", "recorded_at")
+    )
     found = [
         {"row": row, "theirs": THEIRS[row.scope], "standing": now, "is_late": now.is_late(today)}
         for row, now in request_actions.standings(rows)
@@ -305,12 +340,20 @@ def _open_copies(who: Person) -> list[dict[str, Any]]:
     return sorted(found, key=lambda one: one["standing"].due_on)
 
 
-def _open_joint() -> list[dict[str, Any]]:
-    rows = JointRequest.objects.select_related("author", "couple").prefetch_related("signatures")
+def _open_joint(who: Person) -> list[dict[str, Any]]:
+    own = Membership.objects.filter(person=who).values("couple")
+    rows = (
+        JointRequest.objects.exclude(couple__in=own)
+        .select_related("author", "couple", "clinic")
+        .prefetch_related("signatures")
+    )
     found = []
     for row in rows.order_by("-recorded_at")[:50]:
-        no = any(not one.is_yes for one in row.signatures.all())
-        found.append({"row": row, "both": request_actions.both_signed(row), "no": no})
+        no = any(not one.is_yes or one.withdrawn_at for one in row.signatures.all())
+        found.append(
+            {"row": row, "both": request_actions.both_signed(row), "no": no}
+            | {"has_lapsed": request_actions.has_lapsed(row)}
+        )
     return found
 
 
@@ -319,8 +362,7 @@ def waiting_for(who: Person) -> int:
     roles = roles_of(who)
     if not roles & {*RUNS_THE_CLINIC, Role.COUPLES_THERAPIST}:
         return 0
-    partings = parting_actions.waiting().count()
-    return partings + (len(_open_copies(who)) if roles & RUNS_THE_CLINIC else 0)
+    return _open_partings(who).count() + (len(_open_copies(who)) if roles & RUNS_THE_CLINIC else 0)
 
 
 class AnswerForm(forms.Form):
@@ -364,7 +406,7 @@ def copy_answer(request: HttpRequest, asked_id: UUID) -> HttpResponse:
         try:
             request_actions.answer(by=who, asked_id=asked.id, **{**given, "kind": rights.Kind(given["kind"])})
         except Refused as no:
-            form.add_error(None, no.reason)
+            told(form, no)
         else:
             messages.success(request, "Answered. They read it on their own page.")
             return redirect("requests")
@@ -385,7 +427,9 @@ def joint_give(request: HttpRequest, joint_id: UUID) -> HttpResponse:
     """The couple's whole record, once both have signed: made through the broken glass, and written down."""
     who = require(request, Role.LEAD)
     row = get_object_or_404(
-        JointRequest.objects.select_related("couple", "author").prefetch_related("signatures__author"),
+        JointRequest.objects.select_related("couple", "author", "clinic").prefetch_related(
+            "signatures__author"
+        ),
         id=joint_id,
     )
     if row.couple is None:
@@ -404,7 +448,13 @@ def joint_give(request: HttpRequest, joint_id: UUID) -> HttpResponse:
             export_actions.give_both(by=who, asked=asked, file=file, form=form.upper())
 
         return _file(request, copy, form, write_down, "joint_give", joint_id)
-    context = {"row": row, "signatures": list(row.signatures.all()), "both": request_actions.both_signed(row)}
+    context = {
+        "row": row,
+        "signatures": list(row.signatures.all()),
+        "both": request_actions.both_signed(row),
+        "until": request_actions.stands_until(row),
+        "has_lapsed": request_actions.has_lapsed(row),
+    }
     return render(request, "records/joint.html", context)
 
 
@@ -420,6 +470,7 @@ class HoldForm(forms.Form):
         widget=forms.Textarea(attrs={"rows": 2}),
         error_messages={"required": "Write which court or counsel, and the reference."},
     )
+    hold_id = forms.UUIDField(widget=forms.HiddenInput, required=False)
 
 
 class GivenForm(forms.Form):
@@ -430,6 +481,7 @@ class GivenForm(forms.Form):
     )
     what = forms.CharField(label="What", max_length=300, error_messages={"required": "Write what it was."})
     ground = forms.ChoiceField(label="On what ground")
+    request_id = forms.UUIDField(widget=forms.HiddenInput, initial=uuid4)
 
     def __init__(self, data: Any = None, **kept: Any) -> None:
         super().__init__(data, **kept)
@@ -449,9 +501,11 @@ def person_given(request: HttpRequest, person_id: UUID) -> HttpResponse:
     is_lead = Role.LEAD in roles_of(by)
     do = request.POST.get("do", "") if request.method == "POST" else ""
     hold = LegalHold.objects.filter(subject=frame.person, until__isnull=True).select_related("author").first()
-    holding = HoldForm(request.POST if do in ("hold", "end") else None)
+    holding = HoldForm(
+        request.POST if do in ("hold", "end") else None, initial={"hold_id": hold.id if hold else None}
+    )
     giving = GivenForm(request.POST if do == "given" else None)
-    if is_lead and _done(by, frame.person, do, holding, giving, hold):
+    if is_lead and _done(by, frame.person, do, giving if do == "given" else holding):
         messages.success(request, "Kept.")
         return redirect("person_given", person_id)
     context = {
@@ -468,25 +522,34 @@ def person_given(request: HttpRequest, person_id: UUID) -> HttpResponse:
     return render(request, "records/person.html", context, status=422 if refused else 200)
 
 
-def _done(
-    by: Person, person: Person, do: str, holding: HoldForm, giving: GivenForm, hold: LegalHold | None
-) -> bool:
+def _done(by: Person, person: Person, do: str, form: forms.Form) -> bool:
     """Whether the form that was sent was valid and done; what was refused stands on the form."""
-    form: forms.Form = giving if do == "given" else holding
     if not form.is_bound or not form.is_valid():
         return False
+    given = form.cleaned_data
     try:
         match do:
             case "hold":
-                hold_actions.lay_hold(by=by, subject=person, **form.cleaned_data)
-            case "end" if hold:
-                hold_actions.end_hold(by=by, hold_id=hold.id, **form.cleaned_data)
-            case "given":
-                export_actions.write_down(by=by, subject=person, **form.cleaned_data)
+                hold_actions.lay_hold(by=by, subject=person, reason=given["reason"])
+            case "end":
+                _end(by, person, given["hold_id"], given["reason"])
+            case _:
+                export_actions.write_down(by=by, subject=person, **given)
     except Refused as no:
-        form.add_error(None, no.reason)
+        told(form, no)
         return False
     return True
+
+
+def _end(by: Person, person: Person, hold_id: UUID | None, reason: str) -> None:
+    """End the hold that stood on the page, and no other that was laid since."""
+    if hold_id is None or not LegalHold.objects.filter(id=hold_id, subject=person).exists():
+        raise Refused("Open this page again, and end the hold that stands there.")
+    if LegalHold.objects.filter(subject=person, until__isnull=True).exclude(id=hold_id).exists():
+        raise Stale(
+            "The hold you looked at was ended, and another laid since: it stands above. Look at it first."
+        )
+    hold_actions.end_hold(by=by, hold_id=hold_id, reason=reason)
 
 
 urlpatterns: list[URLPattern] = [

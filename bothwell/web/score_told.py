@@ -20,13 +20,13 @@ from bothwell.instruments.instrument import Kind as Class
 from bothwell.integration import agreements
 from bothwell.integration import story as telling
 from bothwell.integration.agreement_actions import agreements_of
+from bothwell.integration.doing_actions import given_to
 from bothwell.integration.library import title_of
 from bothwell.integration.models import (
     CoupleCheckin,
     CouplePause,
     CoupleSession,
     ExerciseDone,
-    ExerciseGiven,
 )
 from bothwell.privacy.models import Consent, DisclosureAgreement, ReleaseClass
 from bothwell.web.around import Nearby, local_now, zone_of
@@ -138,16 +138,17 @@ def _exercises(couple: Couple, zone: ZoneInfo, today: date) -> list[Exercise]:
     done: dict[UUID, list[date]] = {}
     for given, on in ExerciseDone.objects.filter(couple=couple).values_list("given_id", "on_day"):
         done.setdefault(given, []).append(on)
-    rows = ExerciseGiven.objects.filter(couple=couple).order_by("recorded_at", "id")
     found = []
-    for key, code, words, recorded_at, until in rows.values_list(
-        "id", "exercise", "words", "recorded_at", "until"
-    ):
-        begins = recorded_at.astimezone(zone).date()
-        ends = until.astimezone(zone).date() if until else None
-        weeks = telling.weeks_of(begins, ends, done.get(key, []), today)
+    for row in given_to(couple):
+        begins = row.recorded_at.astimezone(zone).date()
+        ends = row.until.astimezone(zone).date() if row.until else None
+        weeks = telling.weeks_of(begins, ends, done.get(row.id, []), today)
         kept = tuple(week for week in weeks if week[1])
-        found.append(Exercise(title_of(code) or words, begins, max(begins, min(ends or today, today)), kept))
+        found.append(
+            Exercise(
+                title_of(row.exercise) or row.words, begins, max(begins, min(ends or today, today)), kept
+            )
+        )
     return found
 
 

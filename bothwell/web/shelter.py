@@ -1,4 +1,4 @@
-"""The safety circle begins or ends a shelter: while it stands, a partner finds nothing the person gave or did.
+"""The safety circle begins or ends a shelter: a partner finds nothing of what the person gives or does while it stands.
 
 Nothing here is shown to anybody outside the circle; what the person does themselves is done at `help_now`.
 """
@@ -16,14 +16,14 @@ from bothwell.web.safety import acted_on
 @post_or_back("safety")
 def safety_shelter(request: HttpRequest, person_id: UUID) -> HttpResponse:
     """Begin it, for what was heard."""
-    done = "From now on their partner finds nothing that they gave or did."
+    done = "From now on their partner finds nothing new of what they give or do."
     return acted_on(request, person_id, shelter_actions.shelter, done, "shelter")
 
 
 @post_or_back("safety")
 def safety_shelter_end(request: HttpRequest, person_id: UUID) -> HttpResponse:
-    """End it; what was given before is open again."""
-    done = "Ended. What they gave is open again."
+    """End it; what it hid stays hidden, until it is given again."""
+    done = "Ended. What they gave while it stood stays unseen; they can give it again."
     return acted_on(request, person_id, shelter_actions.end_shelter, done, "shelter")
 
 

@@ -27,7 +27,7 @@ from bothwell.privacy import audit
 from bothwell.privacy.actions import receive
 from bothwell.refusal import Refused
 from bothwell.web.around import Nearby, local_now, nearby
-from bothwell.web.asking import not_ones_own, post_or_back, require, require_partner
+from bothwell.web.asking import not_ones_own, post_or_back, require, require_partner, told
 
 MOST_SHOWN = 12
 
@@ -77,7 +77,7 @@ def read(couple: Couple, who: Person) -> dict[str, Any]:
             by_person[row.author_id].side,
             row.author_id == who.id,
         )
-        for row in WarningSign.objects.filter(couple=couple, until__isnull=True).order_by("recorded_at", "id")
+        for row in actions.signs_of(couple)
         if row.author_id in by_person
     ]
     signs.sort(key=lambda each: each.side)
@@ -99,7 +99,7 @@ def read(couple: Couple, who: Person) -> dict[str, Any]:
 
 
 def _receive(who: Person, seen: dict[str, Any]) -> None:
-    """Note that the versions and looks on the page were opened: what both had opened outlives a parting."""
+    """Note that the versions and looks on the page were opened: what one had opened outlives a parting."""
     for row in ([seen["plan"]] if seen["plan"] else []) + seen["looks"]:
         receive(by=who, item_kind=SHARED, item=row)
 
@@ -147,7 +147,7 @@ def _done(form: forms.Form, act: Callable[[dict[str, Any]], object]) -> bool:
     try:
         act(form.cleaned_data)
     except Refused as refused:
-        form.add_error(None, refused.reason)
+        told(form, refused)
         return False
     return True
 

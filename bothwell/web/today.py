@@ -117,7 +117,10 @@ def _partner(request: HttpRequest, who: Person) -> HttpResponse:
     surroundings = nearby(who)
     sessions = _sessions(who)
     given = _given(surroundings)
-    if given:  # read here or on the page of both: it was opened, and stands in the giver's log
+    is_living = bool(request.htmx)  # type: ignore[attr-defined]
+    # Read here or on the page of both: it was opened, and stands in the giver's log. But a page that renews itself may
+    # lie on a table.
+    if given and not is_living:
         receive(by=who, item_kind=ITEM_KIND, item=given)
     sittings = _sittings(who)
     needs = [
@@ -149,7 +152,7 @@ def _partner(request: HttpRequest, who: Person) -> HttpResponse:
         "has_new_messages": has_new(who),
         **_trend(who, surroundings),
     }
-    return render(request, "today/page.html", context)
+    return render(request, "today/page.html#living" if is_living else "today/page.html", context)
 
 
 def _invitation(who: Person) -> Prompt | None:
@@ -484,6 +487,9 @@ def _staff(request: HttpRequest, who: Person) -> HttpResponse:
         "has_new_messages": has_new(who) if roles & CARES else None,
         "has_a_day": bool(roles & HAS_A_DAY),
     }
+    if request.htmx:  # type: ignore[attr-defined]
+        part = "sessions" if "sessions" in request.GET and context["sessions"] is not None else "living"
+        return render(request, f"today/staff.html#{part}", context)
     return render(request, "today/staff.html", context)
 
 

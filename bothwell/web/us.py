@@ -107,10 +107,10 @@ def _sessions(surroundings: Nearby) -> list[CoupleSession]:
 
 
 def _summaries(surroundings: Nearby) -> list[SharedSummary]:
-    """The newest summaries both may read; for somebody in no couple now, those both had read at parting."""
+    """The newest summaries both may read; for somebody in no couple now, those they had read at parting."""
     rows = SharedSummary.objects.select_related("author").order_by("-recorded_at", "-id")
     found = list((rows.filter(couple=surroundings.couple) if surroundings.couple else rows)[:10])
-    # Not joined: after a parting the words both had read may outlive the sight of their session.
+    # Not joined: after a parting the words that were read may outlive the sight of their session.
     sessions = CoupleSession.objects.in_bulk([row.session_id for row in found])
     for row in found:
         row.said_at = sessions[row.session_id].at if row.session_id in sessions else row.recorded_at  # type: ignore[attr-defined]

@@ -23,7 +23,7 @@ from bothwell.integration import agreements as rules
 from bothwell.integration.models import CoupleAgreement
 from bothwell.refusal import Refused
 from bothwell.web.around import Nearby, nearby
-from bothwell.web.asking import require_partner
+from bothwell.web.asking import require_partner, told
 
 
 @dataclass(frozen=True)
@@ -160,7 +160,7 @@ def _proposed(who: Person, form: forms.Form) -> bool:
             request_id=given["request_id"],
         )
     except Refused as refused:
-        form.add_error(None, refused.reason)
+        told(form, refused)
         return False
     return True
 

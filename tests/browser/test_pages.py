@@ -30,7 +30,7 @@ LINKS = """() => [...document.querySelectorAll("nav a[href], main a[href], .menu
   .map((link) => link.pathname)"""
 PUBLIC = ("/", "/account/login/", "/account/password/reset/", "/invitation/no-such-link", "/no/such/page")
 
-FILES = re.compile(r"\.(pdf|csv)$|/(fhir|blank)$|/room/[^/]+/(paper|programme/pdf)$")
+FILES = re.compile(r"\.(pdf|csv|svg|ipynb|R)$|/(fhir|blank)$|/room/[^/]+/(paper|programme/pdf)$")
 """Links to what a browser keeps as a file instead of showing it."""
 
 ENOUGH = 6

@@ -16,7 +16,7 @@ from bothwell.models import (
     Person,
 )
 from bothwell.privacy import door
-from bothwell.refusal import Refused, Stale
+from bothwell.refusal import Refused, SentBefore, Stale
 from tests.cast import Cast, assign, make_cast, person
 from tests.conftest import loading
 
@@ -91,8 +91,10 @@ def test_without_an_agreement_it_is_kept_so(cast: Cast) -> None:
 
 
 def test_posted_twice_it_is_kept_once(cast: Cast) -> None:
-    post = uuid4()
-    assert keep(cast, request_id=post).id == keep(cast, request_id=post, text="Again.").id
+    said = {"request_id": uuid4(), "at": NOW()}
+    assert keep(cast, **said).id == keep(cast, **said).id
+    with pytest.raises(SentBefore):
+        keep(cast, **said, text="Again.")
 
 
 @pytest.mark.parametrize(

@@ -71,7 +71,9 @@ def write(who: Person, *lines: str, week: date = WEEK) -> CoupleCheckin:
 def test_an_exercise_is_done_once_a_day_by_each_and_both_read_who_did_it(cast: Cast) -> None:
     row = given(cast)
     first = do(cast.a, row, words=" Short. ", together=True, how="good")
-    assert do(cast.a, row, words="Said again.", how="hard").id == first.id
+    assert do(cast.a, row, words="Short.", together=True, how="good").id == first.id
+    with pytest.raises(Stale, match="Keep these words"):
+        do(cast.a, row, words="Said again.", how="hard")
     do(cast.b, row, how="hard")
     do(cast.a, row, on_day=TODAY + timedelta(days=1))
     for who in (cast.a, cast.b, cast.couples_therapist):
@@ -219,11 +221,11 @@ def test_only_the_two_propose_and_answer(cast: Cast) -> None:
 
 def test_what_a_sheltered_person_did_is_not_there_for_their_partner(cast: Cast) -> None:
     row, mine = given(cast), propose(cast.b, days=None, words="From Ben.")
+    shelter(cast, cast.a)
     say(cast.a, mine)
     propose(cast.a)
     do(cast.a, row, words="From Amara.")
     write(cast.a, "From Amara.")
-    shelter(cast, cast.a)
     with door.opened(cast.b.id):
         assert not ExerciseDone.objects.exists()
         assert not CoupleCheckin.objects.exists()

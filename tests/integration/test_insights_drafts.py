@@ -11,7 +11,7 @@ from bothwell.integration.draft_actions import Kept, Typed
 from bothwell.integration.insights import Words
 from bothwell.models import AuditEntry, Insight, InsightDraft
 from bothwell.privacy import door
-from bothwell.refusal import Refused
+from bothwell.refusal import Refused, Stale
 from tests.cast import Cast, make_cast
 
 pytestmark = pytest.mark.django_db
@@ -68,9 +68,57 @@ def test_two_windows_keep_both_and_the_person_chooses(writing: Cast) -> None:
     assert (late.other.text, late.other.revision, late.draft.id) == ("one, from the telephone", 2, beside)
     keep(writing, "one, from the laptop, longer", key, 1, beside=beside)
     assert texts(writing) == {"one, from the telephone", "one, from the laptop, longer"}
-    chosen = keep(writing, "one, from the laptop, longer", key, 2, beside=beside)
-    assert chosen.other is None
-    assert texts(writing) == {"one, from the laptop, longer"}
+    chosen = keep(writing, "one, from the laptop, longest", beside, 2)
+    assert (chosen.other, chosen.draft and chosen.draft.id) == (None, beside)
+    assert texts(writing) == {"one, from the telephone", "one, from the laptop, longest"}
+
+
+def test_words_beside_are_kept_although_they_were_put_away_in_a_third_window(writing: Cast) -> None:
+    key, beside = uuid4(), uuid4()
+    keep(writing, "one", key)
+    keep(writing, "one, from the telephone", key, 1)
+    keep(writing, "one, from the laptop", key, 1, beside=beside)
+    draft_actions.drop(by=writing.a, draft_id=beside)
+    again = keep(writing, "one, from the laptop, and on", key, 1, beside=beside)
+    assert again.draft is not None
+    assert texts(writing) == {"one, from the telephone", "one, from the laptop, and on"}
+    draft_actions.drop(by=writing.a, draft_id=key)
+    closed = keep(writing, "and on", key, 1, beside=beside)
+    assert closed.draft is not None
+    assert "and on" in texts(writing)
+
+
+def test_what_was_added_elsewhere_is_not_put_away_unread(writing: Cast) -> None:
+    key = uuid4()
+    keep(writing, "looked at", key)
+    keep(writing, "looked at, and more", key, 1)
+    with pytest.raises(Stale):
+        draft_actions.drop(by=writing.a, draft_id=key, revision=1)
+    assert texts(writing) == {"looked at, and more"}
+    draft_actions.drop(by=writing.a, draft_id=key, revision=2)
+    assert texts(writing) == set()
+
+
+def test_the_second_device_does_not_lose_its_words_when_both_keep_one_draft(writing: Cast) -> None:
+    key = uuid4()
+    kept = actions.write(by=writing.a, words=Words("from the telephone"), request_id=key)
+    assert actions.write(by=writing.a, words=Words(" from the telephone "), request_id=key) == kept
+    with pytest.raises(Stale):
+        actions.write(by=writing.a, words=Words("from the laptop"), request_id=key)
+    actions.rewrite(by=writing.a, insight_id=key, words=Words("newer"), after=1)
+    assert actions.write(by=writing.a, words=Words("from the telephone"), request_id=key) == kept
+
+
+def test_a_draft_remembers_the_version_it_began_from(writing: Cast) -> None:
+    insight = actions.write(by=writing.a, words=Words("first"), request_id=uuid4())
+    kept = keep(writing, "first, and on", uuid4(), insight_id=insight.id, after=1)
+    actions.rewrite(by=writing.a, insight_id=insight.id, words=Words("second"), after=1)
+    assert kept.draft is not None
+    draft = draft_actions.open_draft(writing.a, kept.draft.id)
+    assert draft is not None
+    assert draft.after == 1
+    with pytest.raises(Stale):
+        actions.rewrite(by=writing.a, insight_id=insight.id, words=Words(draft.text), after=draft.after)
 
 
 def test_newer_words_begun_on_two_devices_lie_beside_each_other(writing: Cast) -> None:
@@ -80,6 +128,8 @@ def test_newer_words_begun_on_two_devices_lie_beside_each_other(writing: Cast) -
     assert second.other == first.draft
     assert texts(writing) == {"kept, on the telephone", "kept, on the laptop"}
     assert draft_actions.draft_of(writing.a, insight) == first.draft
+    assert second.draft is not None
+    assert second.draft.insight == insight
 
 
 def test_saving_empties_the_draft_it_came_from(writing: Cast) -> None:

@@ -11,15 +11,17 @@ from bothwell.integration import plan_actions as actions
 from bothwell.integration.support import Kind
 from bothwell.models import (
     CarePlanItem,
+    ConsentText,
     CoupleHold,
     CoupleSession,
+    LaidAside,
     Person,
     PlanReview,
     SupportPlan,
     WarningSign,
 )
 from bothwell.privacy import door
-from bothwell.privacy.actions import kept_first
+from bothwell.privacy.actions import break_glass, kept_first, sign_consent
 from bothwell.refusal import Refused, Stale
 from tests.cast import Cast, make_cast
 from tests.conftest import loading
@@ -126,7 +128,11 @@ def test_signs_are_named_by_each_and_taken_off_by_who_named_them(cast: Cast) -> 
     with door.opened(cast.a.id):
         for _ in range(2):
             actions.drop_sign(by=cast.a, sign_id=sign.id)
-        assert WarningSign.objects.get().until is not None
+        assert LaidAside.objects.get().author_id == cast.a.id
+    for who in (cast.a, cast.b):
+        with door.opened(who.id):
+            assert not actions.signs_of(cast.couple).exists()
+            assert WarningSign.objects.get().words == "I go quiet."  # it stays on record
 
 
 def test_the_next_look_is_the_day_named_last(cast: Cast) -> None:
@@ -179,20 +185,56 @@ def add(
         return actions.add_part(by=by, subject=subject, part=part, words=words, request_id=uuid4())
 
 
-@pytest.mark.parametrize(
-    "who", ["a", "prescriber", "nurse", "therapist_a", "couples_therapist", "lead", "coordinator"]
-)
+@pytest.mark.parametrize("who", ["a", "prescriber", "nurse", "therapist_a"])
 def test_oneself_and_the_care_team_write_and_read_it_and_the_partner_does_not(cast: Cast, who: str) -> None:
     item = add(getattr(cast, who), cast.a)
-    for reader in (cast.a, cast.prescriber, cast.therapist_a, cast.couples_therapist):
+    for reader in (cast.a, cast.prescriber, cast.nurse, cast.therapist_a):
         with door.opened(reader.id):
             assert CarePlanItem.objects.get().id == item.id
-    for other in (cast.b, cast.stranger_a, cast.safety, cast.therapist_b, cast.other_lead):
+    for other in (
+        cast.couples_therapist,
+        cast.lead,
+        cast.coordinator,
+        cast.b,
+        cast.stranger_a,
+        cast.safety,
+        cast.therapist_b,
+        cast.other_lead,
+    ):
         with door.opened(other.id):
             assert not CarePlanItem.objects.exists()
 
 
-@pytest.mark.parametrize("who", ["b", "stranger_a", "therapist_b", "stranger_prescriber", "other_lead"])
+def test_their_couples_therapist_reads_it_when_released_and_the_lead_through_broken_glass(cast: Cast) -> None:
+    item = add(cast.a, cast.a)
+    with loading():
+        text = ConsentText.objects.create(
+            clinic=cast.clinic, kind="release", code="medical_summary", title="x", body="x", sha256="x"
+        )
+    with door.opened(cast.a.id):
+        sign_consent(by=cast.a, text_id=text.id, signed_name="Amara", release_to="couples_therapist")
+    with door.opened(cast.lead.id):
+        break_glass(by=cast.lead, reason="They called and were unclear.", subject=cast.a)
+    for reader in (cast.couples_therapist, cast.lead):
+        with door.opened(reader.id):
+            assert CarePlanItem.objects.get().id == item.id
+            with pytest.raises(Refused, match="not change it"):
+                actions.end_part(by=reader, subject=cast.a, item_id=item.id)
+
+
+@pytest.mark.parametrize(
+    "who",
+    [
+        "b",
+        "stranger_a",
+        "therapist_b",
+        "stranger_prescriber",
+        "other_lead",
+        "couples_therapist",
+        "lead",
+        "coordinator",
+    ],
+)
 def test_nobody_else_adds_to_it(cast: Cast, who: str) -> None:
     with pytest.raises(Refused):
         add(getattr(cast, who), cast.a)

@@ -11,12 +11,22 @@ from django.test import override_settings
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bothwell.integration import process_note_actions
 from bothwell.integration.process_note_actions import own_notes, seal_earlier, write_process_note
-from bothwell.integration.process_notes import IN_NO_EXPORT, NONCE_BYTES, CannotOpen, seal, unseal
+from bothwell.integration.process_notes import (
+    IN_NO_EXPORT,
+    NONCE_BYTES,
+    CannotOpen,
+    is_key_of,
+    known_word,
+    name_of,
+    seal,
+    unseal,
+)
 from bothwell.models import ProcessNote
 from bothwell.privacy import door
 from bothwell.privacy.circles import READS
-from bothwell.refusal import Refused
+from bothwell.refusal import Refused, SentBefore
 from tests.cast import Cast, make_cast
 from tests.conftest import loading
 
@@ -107,6 +117,37 @@ def test_without_its_key_nothing_is_kept_and_nothing_opens(cast: Cast) -> None:
         write(cast, "More.")
     with override_settings(PROCESS_NOTES_KEY="another"), door.opened(cast.couples_therapist.id):
         assert [note.words for note in own_notes(cast.couples_therapist)] == [None]
+
+
+def test_a_key_is_known_by_its_name_and_by_the_word_it_sealed() -> None:
+    word = known_word("right", NONCE)
+    assert is_key_of(word, "right")
+    assert not is_key_of(word, "wrong")
+    assert not is_key_of(word, "")
+    assert not is_key_of(b"", "right")
+    assert name_of("right") == name_of("right") != name_of("wrong")
+    assert len(name_of("right")) == 16
+
+
+def test_under_another_key_than_before_nothing_is_kept_and_that_is_said(
+    cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(process_note_actions, "has_right_key", lambda: False)
+    with pytest.raises(Refused, match="another one than before"):
+        write(cast)
+    with loading():
+        assert not ProcessNote.objects.exists()
+
+
+def test_the_same_form_with_other_words_is_not_answered_like_the_first(cast: Cast) -> None:
+    dana, number = cast.couples_therapist, uuid4()
+    with door.opened(dana.id):
+        said = {"by": dana, "couple": cast.couple, "session_id": None, "request_id": number}
+        first = write_process_note(text="My unease.", **said)
+        assert write_process_note(text=" My unease. ", **said) == first
+        with pytest.raises(SentBefore):
+            write_process_note(text="My ease.", **said)
+        assert [note.words for note in own_notes(dana)] == ["My unease."]
 
 
 def test_earlier_notes_are_sealed_in_place(cast: Cast) -> None:

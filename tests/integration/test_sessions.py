@@ -28,7 +28,7 @@ from bothwell.models import (
 )
 from bothwell.privacy import door
 from bothwell.privacy.circles import Relation
-from bothwell.refusal import Refused, Stale
+from bothwell.refusal import Refused, SentBefore, Stale
 from tests.cast import Cast, make_cast
 from tests.conftest import loading
 
@@ -86,7 +86,10 @@ def share(author: Person, words: str, *audiences: Relation) -> InsightVersion:
 
 def test_a_plan_posted_twice_stands_once_and_numbers_go_on(cast: Cast) -> None:
     post = uuid4()
-    first, again, second = plan(cast, request_id=post), plan(cast, request_id=post), plan(cast)
+    said = {"request_id": post, "at": timezone.now() + timedelta(days=2)}
+    first, again, second = plan(cast, **said), plan(cast, **said), plan(cast)
+    with pytest.raises(SentBefore):
+        plan(cast, **{**said, "minutes": 90})
     assert first.id == again.id == post
     assert (first.number, second.number) == (1, 2)
     with door.opened(cast.a.id):

@@ -18,7 +18,7 @@ from bothwell.privacy import door
 from bothwell.refusal import Refused
 from tests.cast import client_for
 from tests.conftest import LOGINS, loading
-from tests.monitoring.test_actions import feed
+from tests.monitoring.test_actions import heard
 from tests.room import Bedside, as_login, open_bedside, said
 
 pytest.importorskip("pywebpush")
@@ -113,7 +113,7 @@ def test_a_high_alarm_calls_this_persons_nurse_and_prescriber_and_nobody_else(be
     cast = bedside.cast
     wanted = {str(asked(who).id) for who in (cast.nurse, cast.prescriber)}
     others = {str(asked(who).id) for who in (cast.lead, cast.therapist_a, cast.stranger_prescriber)}
-    feed(said(bedside.device.identifier, timezone.now(), spo2=85))
+    heard(said(bedside.device.identifier, timezone.now(), spo2=85))
     with loading():
         alarm = Alarm.objects.get(session=bedside.session, code="spo2")
     calls = [each for each in waiting_jobs("push.call") if each["alarm"] == str(alarm.id)]
@@ -127,7 +127,7 @@ def test_a_high_alarm_calls_this_persons_nurse_and_prescriber_and_nobody_else(be
 
 def test_an_alarm_somebody_has_seen_calls_nobody(bedside: Bedside) -> None:
     address = asked(bedside.cast.nurse)
-    feed(said(bedside.device.identifier, timezone.now(), spo2=85))
+    heard(said(bedside.device.identifier, timezone.now(), spo2=85))
     with loading():
         alarm = Alarm.objects.get(session=bedside.session, code="spo2")
         AlarmEvent.objects.create(

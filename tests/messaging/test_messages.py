@@ -20,7 +20,7 @@ from bothwell.models import (
     Shelter,
 )
 from bothwell.privacy import door
-from bothwell.refusal import Refused, Stale
+from bothwell.refusal import Refused, SentBefore, Stale
 from tests.cast import Cast, make_cast
 from tests.conftest import loading
 
@@ -105,8 +105,10 @@ def test_only_those_may_write(cast: Cast) -> None:
 def test_what_is_sent_twice_stands_once_and_as_it_was(cast: Cast) -> None:
     number = uuid4()
     with door.opened(cast.a.id):
-        for text in ("first", "second"):
-            actions.send(by=cast.a, thread=care(cast), text=text, request_id=number)
+        first = actions.send(by=cast.a, thread=care(cast), text="first", request_id=number)
+        assert actions.send(by=cast.a, thread=care(cast), text=" first ", request_id=number) == first
+        with pytest.raises(SentBefore):
+            actions.send(by=cast.a, thread=care(cast), text="second", request_id=number)
         assert [row.text for row in actions.messages_in(care(cast))] == ["first"]
     with door.opened(cast.b.id), pytest.raises(Refused) as refused:
         actions.send(by=cast.b, thread=Thread(Circle.CARE, cast.b.id), text="x", request_id=number)
@@ -221,10 +223,10 @@ def test_after_parting_each_reads_what_both_had_opened_and_nobody_writes(cast: C
 
 
 def test_a_sheltered_persons_words_are_not_there_for_their_partner(cast: Cast) -> None:
-    wrote(cast.a, ours(cast), "from a")
-    wrote(cast.couples_therapist, ours(cast), "from Dana")
     with loading():
         Shelter.objects.create(clinic=cast.clinic, subject=cast.a, author=cast.a)
+    wrote(cast.a, ours(cast), "from a")
+    wrote(cast.couples_therapist, ours(cast), "from Dana")
     with door.opened(cast.b.id):
         assert [row.text for row in actions.messages_in(ours(cast))] == ["from Dana"]
         (state,) = [each for each in actions.states(cast.b) if each.last]

@@ -44,7 +44,7 @@ def now() -> datetime:
     return timezone.now().replace(microsecond=0)
 
 
-def feed(message: bytes, received_at: datetime | None = None) -> feed.Recorded:
+def heard(message: bytes, received_at: datetime | None = None) -> feed.Recorded:
     """As the listener would: read, take down as the feed's login."""
     received_at = received_at or timezone.now()
     read = hl7v2.read(message, received_at, UTC)
@@ -74,9 +74,9 @@ def alarms_of(session: DosingSession) -> list[tuple[str, str, list[str]]]:
 
 def test_a_message_is_kept_once_however_often_it_comes(bedside: Bedside) -> None:
     message = said(bedside.device.identifier, now(), systolic=190, heart_rate=70, spo2=97)
-    assert feed(message) == feed.Recorded(True, kept=3)
+    assert heard(message) == feed.Recorded(True, kept=3)
     before = (samples(bedside.session), alarms_of(bedside.session))
-    assert feed(message) == feed.Recorded(True, repeated=3)
+    assert heard(message) == feed.Recorded(True, repeated=3)
     assert (samples(bedside.session), alarms_of(bedside.session)) == before
     assert before[1] == [("systolic", "high", [])]
 
@@ -84,17 +84,17 @@ def test_a_message_is_kept_once_however_often_it_comes(bedside: Bedside) -> None
 def test_a_limit_crossed_is_one_alarm_until_it_is_over(bedside: Bedside) -> None:
     start = now() - timedelta(seconds=20)
     for second, value in enumerate([97, 89, 88, 89, 95, 96, 97]):
-        feed(said(bedside.device.identifier, start + timedelta(seconds=second), spo2=value))
+        heard(said(bedside.device.identifier, start + timedelta(seconds=second), spo2=value))
     assert alarms_of(bedside.session) == [("spo2", "high", ["over"])]
 
 
 def test_a_rise_is_measured_from_the_last_value_before_the_dose() -> None:
     bedside = open_bedside(dosed=True)
     before, after = now() - timedelta(minutes=35), now() - timedelta(minutes=10)
-    feed(said(bedside.device.identifier, before - timedelta(minutes=5), systolic=150))
-    feed(said(bedside.device.identifier, before, systolic=110))
+    heard(said(bedside.device.identifier, before - timedelta(minutes=5), systolic=150))
+    heard(said(bedside.device.identifier, before, systolic=110))
     assert alarms_of(bedside.session) == []
-    feed(said(bedside.device.identifier, after, systolic=150))
+    heard(said(bedside.device.identifier, after, systolic=150))
     with loading():
         (alarm,) = Alarm.objects.filter(session=bedside.session)
     assert (alarm.priority, alarm.text) == ("high", "Systolic 150 mmHg: 40 over baseline")
@@ -103,9 +103,9 @@ def test_a_rise_is_measured_from_the_last_value_before_the_dose() -> None:
 def test_a_baseline_that_was_an_artefact_is_none_from_the_next_reading_on() -> None:
     bedside = open_bedside(dosed=True)
     before, after = now() - timedelta(minutes=35), now() - timedelta(minutes=10)
-    feed(said(bedside.device.identifier, before - timedelta(minutes=5), systolic=110))
-    feed(said(bedside.device.identifier, before, systolic=150))
-    feed(said(bedside.device.identifier, after, systolic=148))
+    heard(said(bedside.device.identifier, before - timedelta(minutes=5), systolic=110))
+    heard(said(bedside.device.identifier, before, systolic=150))
+    heard(said(bedside.device.identifier, after, systolic=148))
     assert alarms_of(bedside.session) == []
     with loading():
         moving = Sample.objects.get(session=bedside.session, value=150)
@@ -113,32 +113,32 @@ def test_a_baseline_that_was_an_artefact_is_none_from_the_next_reading_on() -> N
         artefact_actions.mark_artefact(
             by=bedside.cast.nurse, sample_id=moving.id, reason="The arm moved.", request_id=uuid4()
         )
-    feed(said(bedside.device.identifier, after + timedelta(minutes=5), systolic=151))
+    heard(said(bedside.device.identifier, after + timedelta(minutes=5), systolic=151))
     with loading():
         (alarm,) = Alarm.objects.filter(session=bedside.session)
     assert alarm.text == "Systolic 151 mmHg: 41 over baseline"
 
 
 def test_before_a_dose_there_is_no_baseline(bedside: Bedside) -> None:
-    feed(said(bedside.device.identifier, now() - timedelta(minutes=5), systolic=100))
-    feed(said(bedside.device.identifier, now(), systolic=150))
+    heard(said(bedside.device.identifier, now() - timedelta(minutes=5), systolic=100))
+    heard(said(bedside.device.identifier, now(), systolic=150))
     assert alarms_of(bedside.session) == []
 
 
 def test_what_an_unknown_device_says_is_kept_nowhere(bedside: Bedside) -> None:
-    assert feed(said("00000000000000FF", now(), systolic=190)) == feed.Recorded(False)
+    assert heard(said("00000000000000FF", now(), systolic=190)) == feed.Recorded(False)
 
 
 def test_a_retired_device_is_not_known(bedside: Bedside) -> None:
     with loading():
         type(bedside.device).objects.filter(id=bedside.device.id).update(is_retired=True)
-    assert feed(said(bedside.device.identifier, now(), systolic=190)) == feed.Recorded(False)
+    assert heard(said(bedside.device.identifier, now(), systolic=190)) == feed.Recorded(False)
 
 
 def test_what_a_device_on_nobody_says_is_kept_nowhere() -> None:
     bedside = open_bedside(is_bound=False)
     message = said(bedside.device.identifier, now(), systolic=190)
-    assert feed(message) == feed.Recorded(True, on_nobody=1)
+    assert heard(message) == feed.Recorded(True, on_nobody=1)
     assert samples(bedside.session) == []
 
 
@@ -148,12 +148,12 @@ def test_what_was_observed_on_the_last_patient_never_lands_on_the_next(bedside: 
         Binding.objects.filter(device=bedside.device).update(until=timezone.now() - timedelta(minutes=2))
         next_session = open_session(bedside.cast, bedside.cast.stranger_a)
         bind(bedside.cast, next_session, bedside.device, timezone.now() - timedelta(minutes=1))
-    assert feed(said(bedside.device.identifier, observed_at, systolic=120)).kept == 1
+    assert heard(said(bedside.device.identifier, observed_at, systolic=120)).kept == 1
     assert (
-        feed(said(bedside.device.identifier, observed_at + timedelta(seconds=210), systolic=121)).on_nobody
+        heard(said(bedside.device.identifier, observed_at + timedelta(seconds=210), systolic=121)).on_nobody
         == 1
     )
-    assert feed(said(bedside.device.identifier, now(), systolic=122)).kept == 1
+    assert heard(said(bedside.device.identifier, now(), systolic=122)).kept == 1
     assert [value for _, value, _ in samples(bedside.session)] == [120]
     assert [value for _, value, _ in samples(next_session)] == [122]
 
@@ -164,8 +164,8 @@ def test_what_comes_after_the_end_is_kept_without_an_alarm(bedside: Bedside) -> 
             ended_at=timezone.now() - timedelta(seconds=30), outcome="discharged"
         )
     late = timezone.now() - timedelta(minutes=1)
-    assert feed(said(bedside.device.identifier, late, systolic=190)).kept == 1
-    assert feed(said(bedside.device.identifier, now(), systolic=191)).on_nobody == 1
+    assert heard(said(bedside.device.identifier, late, systolic=190)).kept == 1
+    assert heard(said(bedside.device.identifier, now(), systolic=191)).on_nobody == 1
     assert [value for _, value, _ in samples(bedside.session)] == [190]
     assert alarms_of(bedside.session) == []
 
@@ -174,10 +174,10 @@ def test_a_correction_is_a_new_row_and_comes_once(bedside: Bedside) -> None:
     at = now()
     first = said(bedside.device.identifier, at, systolic=190)
     corrected = as_final(said(bedside.device.identifier, at, systolic=120), "C")
-    feed(first)
-    assert feed(corrected).kept == 1
-    assert feed(corrected).kept == 0
-    assert feed(first).kept == 0
+    heard(first)
+    assert heard(corrected).kept == 1
+    assert heard(corrected).kept == 0
+    assert heard(first).kept == 0
     (_, wrong, none), (_, right, corrects) = samples(bedside.session)
     assert (wrong, none, right) == (190, None, 120)
     assert corrects is not None
@@ -186,10 +186,10 @@ def test_a_correction_is_a_new_row_and_comes_once(bedside: Bedside) -> None:
 
 def test_corrections_that_take_turns_are_each_kept_and_repeats_are_not(bedside: Bedside) -> None:
     at = now()
-    feed(said(bedside.device.identifier, at, systolic=130))
+    heard(said(bedside.device.identifier, at, systolic=130))
     turns = [as_final(said(bedside.device.identifier, at, systolic=value), "C") for value in (140, 130, 140)]
-    assert [feed(message).kept for message in turns] == [1, 1, 1]
-    assert [feed(message).kept for message in turns] == [0, 0, 0]
+    assert [heard(message).kept for message in turns] == [1, 1, 1]
+    assert [heard(message).kept for message in turns] == [0, 0, 0]
     assert [value for _, value, _ in samples(bedside.session)] == [130, 140, 130, 140]
 
 
@@ -215,8 +215,8 @@ def test_two_heart_rates_of_the_same_instant_are_both_kept_and_both_watched(beds
     at = now() - timedelta(seconds=20)
     for second in range(0, 20, 2):
         message = two_rates(bedside.device.identifier, at + timedelta(seconds=second), 38, 75)
-        assert feed(message) == feed.Recorded(True, kept=2)
-        assert feed(message) == feed.Recorded(True, repeated=2)
+        assert heard(message) == feed.Recorded(True, kept=2)
+        assert heard(message) == feed.Recorded(True, repeated=2)
     assert sorted(rates(bedside.session)) == [("147842", 38)] * 10 + [("149530", 75)] * 10
     assert alarms_of(bedside.session) == [("heart_rate", "high", [])]
     with loading():
@@ -226,8 +226,8 @@ def test_two_heart_rates_of_the_same_instant_are_both_kept_and_both_watched(beds
 
 def test_a_correction_goes_to_the_source_it_speaks_of(bedside: Bedside) -> None:
     at = now()
-    feed(two_rates(bedside.device.identifier, at, 38, 75))
-    assert feed(two_rates(bedside.device.identifier, at, 78, 75, "C")).kept == 1
+    heard(two_rates(bedside.device.identifier, at, 38, 75))
+    assert heard(two_rates(bedside.device.identifier, at, 78, 75, "C")).kept == 1
     with loading():
         right = Sample.objects.get(session=bedside.session, corrects__isnull=False)
         assert right.corrects is not None
@@ -237,17 +237,17 @@ def test_a_correction_goes_to_the_source_it_speaks_of(bedside: Bedside) -> None:
 
 def test_a_correction_from_another_place_in_the_device_finds_the_one_value_there_is(bedside: Bedside) -> None:
     at = now()
-    feed(said(bedside.device.identifier, at, heart_rate=140))
+    heard(said(bedside.device.identifier, at, heart_rate=140))
     moved = as_final(said(bedside.device.identifier, at, heart_rate=75), "C").replace(
         b"|1.2.1.1|", b"|7.7.7.7|"
     )
-    assert feed(moved).kept == 1
+    assert heard(moved).kept == 1
     with loading():
         assert Sample.objects.get(session=bedside.session, value=75).corrects_id is not None
 
 
 def test_the_room_and_the_live_line_show_the_ecg_before_the_oximeter(bedside: Bedside) -> None:
-    feed(two_rates(bedside.device.identifier, now(), 71, 75))
+    heard(two_rates(bedside.device.identifier, now(), 71, 75))
     nurse = bedside.cast.nurse
     with door.opened(nurse.id):
         assert beds.newest([bedside.session.id])[bedside.session.id]["heart_rate"].value == 71
@@ -280,7 +280,7 @@ def test_a_clock_that_is_wrong_is_told_and_no_time_is_changed(
     assert said_so in trouble(bedside)
     assert bool(said_so) == bool(trouble(bedside))
     observed_at = now() - timedelta(seconds=max(behind_s, 0))
-    feed(said(bedside.device.identifier, observed_at, systolic=120))
+    heard(said(bedside.device.identifier, observed_at, systolic=120))
     with loading():
         kept = Sample.objects.get(session=bedside.session)
     assert (kept.observed_at, kept.recorded_at > observed_at) == (observed_at, True)
@@ -299,7 +299,7 @@ def test_what_was_held_back_comes_in_its_own_order_and_calls_as_it_would_have(be
 
     def say(second: int, spo2: int, late_s: int = 0) -> None:
         at = start + timedelta(seconds=second)
-        assert feed(said(bedside.device.identifier, at, spo2=spo2), at + timedelta(seconds=late_s)).kept == 1
+        assert heard(said(bedside.device.identifier, at, spo2=spo2), at + timedelta(seconds=late_s)).kept == 1
 
     for second in (0, 4, 8):
         say(second, 97)
@@ -315,8 +315,8 @@ def test_what_was_held_back_comes_in_its_own_order_and_calls_as_it_would_have(be
 
 
 def test_a_value_nothing_living_shows_is_kept_as_an_artefact_and_calls_nobody(bedside: Bedside) -> None:
-    assert feed(said(bedside.device.identifier, now(), spo2=1)).kept == 1
-    assert feed(said(bedside.device.identifier, now(), heart_rate=9_999_999)).kept == 0
+    assert heard(said(bedside.device.identifier, now(), spo2=1)).kept == 1
+    assert heard(said(bedside.device.identifier, now(), heart_rate=9_999_999)).kept == 0
     with loading():
         assert [sample.is_artefact for sample in Sample.objects.filter(session=bedside.session)] == [True]
     assert alarms_of(bedside.session) == []
@@ -325,8 +325,8 @@ def test_a_value_nothing_living_shows_is_kept_as_an_artefact_and_calls_nobody(be
 def test_bytes_no_database_could_hold_do_not_stop_the_feed(bedside: Bedside) -> None:
     message = said(bedside.device.identifier, now(), control_id="a\\X00\\b", systolic=120)
     message = message.replace(b"^EUI-64\r", b"^EUI-64||arm\\X00\\\r")
-    assert feed(message).kept == 1
-    assert not feed(message.replace(f"{bedside.device.identifier}^^".encode(), b"\\X00\\^^")).kept
+    assert heard(message).kept == 1
+    assert not heard(message.replace(f"{bedside.device.identifier}^^".encode(), b"\\X00\\^^")).kept
 
 
 def test_the_feed_speaks_for_nobody(bedside: Bedside) -> None:
@@ -347,20 +347,20 @@ def tick(at: datetime) -> None:
 
 def test_a_signal_that_goes_is_told_once_and_is_over_when_it_returns(bedside: Bedside) -> None:
     at = now()
-    feed(said(bedside.device.identifier, at, spo2=97, systolic=120), at)
+    heard(said(bedside.device.identifier, at, spo2=97, systolic=120), at)
     tick(at + timedelta(seconds=7))
     assert alarms_of(bedside.session) == []
     for seconds in (8, 9, 10):
         tick(at + timedelta(seconds=seconds))
     assert alarms_of(bedside.session) == [("monitor", "technical", [])]
-    feed(said(bedside.device.identifier, at + timedelta(seconds=11), spo2=97), at + timedelta(seconds=11))
+    heard(said(bedside.device.identifier, at + timedelta(seconds=11), spo2=97), at + timedelta(seconds=11))
     tick(at + timedelta(seconds=12))
     assert alarms_of(bedside.session) == [("monitor", "technical", ["over"])]
 
 
 def test_a_lost_feed_is_one_alarm_that_names_what_is_missing(bedside: Bedside) -> None:
     at = now()
-    feed(said(bedside.device.identifier, at, spo2=97, heart_rate=70, respiratory_rate=14), at)
+    heard(said(bedside.device.identifier, at, spo2=97, heart_rate=70, respiratory_rate=14), at)
     for seconds in (8, 9, 10, 20):
         tick(at + timedelta(seconds=seconds))
     with loading():
@@ -375,7 +375,7 @@ def test_a_lost_feed_is_one_alarm_that_names_what_is_missing(bedside: Bedside) -
 
 def test_a_lost_feed_nobody_answers_goes_further_level_by_level(bedside: Bedside) -> None:
     at = now()
-    feed(said(bedside.device.identifier, at, spo2=97), at)
+    heard(said(bedside.device.identifier, at, spo2=97), at)
     tick(at + timedelta(seconds=8))
     for seconds in (watch.ESCALATE_AFTER_SECONDS + 7, watch.ESCALATE_AFTER_SECONDS + 8, 400):
         tick(at + timedelta(seconds=seconds))
@@ -398,7 +398,7 @@ def test_without_a_monitor_nothing_is_missed() -> None:
 
 def test_an_alarm_nobody_answers_goes_further_once(bedside: Bedside) -> None:
     at = now()
-    feed(said(bedside.device.identifier, at, systolic=190), at)
+    heard(said(bedside.device.identifier, at, systolic=190), at)
     patience = watch.ESCALATE_AFTER_SECONDS
     for seconds in (patience - 1, patience, patience + 1):
         tick(at + timedelta(seconds=seconds))
@@ -466,7 +466,7 @@ def test_only_prescriber_and_nurse_enter(bedside: Bedside, who: str) -> None:
 
 def test_a_persons_value_is_no_sign_of_life_from_the_monitor(bedside: Bedside) -> None:
     at = now()
-    feed(said(bedside.device.identifier, at, spo2=97), at)
+    heard(said(bedside.device.identifier, at, spo2=97), at)
     tick(at + timedelta(seconds=9))
     entered(bedside, readings={"spo2": Decimal(96)})
     assert alarms_of(bedside.session) == [("monitor", "technical", [])]
@@ -527,7 +527,7 @@ def test_a_monitor_is_put_on_by_a_person_and_replaces_the_one_before(bedside: Be
     with loading():
         held = Binding.objects.filter(session=bedside.session, until__isnull=True)
         assert [each.device_id for each in held] == [other.id]
-    assert feed(said(bedside.device.identifier, now() + timedelta(seconds=1), systolic=120)).on_nobody == 1
+    assert heard(said(bedside.device.identifier, now() + timedelta(seconds=1), systolic=120)).on_nobody == 1
     with door.opened(bedside.cast.nurse.id):
         assert binding_actions.unbind(by=bedside.cast.nurse, session=bedside.session)
         assert not binding_actions.unbind(by=bedside.cast.nurse, session=bedside.session)
@@ -538,12 +538,12 @@ def test_a_monitor_on_somebody_else_is_refused_also_to_one_who_cannot_see_whom(b
         others = open_session(bedside.cast, bedside.cast.stranger_a)
     with pytest.raises(Refused, match="another session"):
         bound(bedside, others, bedside.device, bedside.cast.stranger_prescriber)
-    assert feed(said(bedside.device.identifier, now(), systolic=120)).kept == 1
+    assert heard(said(bedside.device.identifier, now(), systolic=120)).kept == 1
 
 
 def test_a_monitor_taken_off_is_not_missed(bedside: Bedside) -> None:
     at = now()
-    feed(said(bedside.device.identifier, at, spo2=97), at)
+    heard(said(bedside.device.identifier, at, spo2=97), at)
     tick(at + timedelta(seconds=9))
     with door.opened(bedside.cast.nurse.id):
         binding_actions.unbind(by=bedside.cast.nurse, session=bedside.session)

@@ -16,7 +16,7 @@ from bothwell.privacy import door
 from bothwell.refusal import Refused
 from bothwell.web.quieted import off_or_paused
 from tests.conftest import LOGINS, loading
-from tests.monitoring.test_actions import feed
+from tests.monitoring.test_actions import heard
 from tests.room import Bedside, add_device, as_login, open_bedside, said
 
 
@@ -64,7 +64,7 @@ def test_a_pause_calls_nobody_and_the_clock_calls_what_holds_at_its_end(bedside:
     setting = do("pause", bedside)
     assert setting.until is not None
     assert setting.until - setting.at == timedelta(minutes=2)
-    feed(said(bedside.device.identifier, timezone.now(), spo2=85))
+    heard(said(bedside.device.identifier, timezone.now(), spo2=85))
     assert alarms(bedside) == []
     tick(setting.until - timedelta(seconds=1))
     assert alarms(bedside) == []
@@ -86,7 +86,7 @@ def test_off_needs_a_reason_stays_and_calls_again_when_turned_on(bedside: Bedsid
         do("turn_off", bedside, reason="  ")
     do("turn_off", bedside, reason="probe on a cold finger")
     assert shown(bedside) == [("spo2", "off", bedside.cast.nurse.name_used, "probe on a cold finger")]
-    feed(said(bedside.device.identifier, timezone.now(), spo2=85))
+    heard(said(bedside.device.identifier, timezone.now(), spo2=85))
     tick(timezone.now() + timedelta(hours=1))
     assert alarms(bedside) == []
     do("turn_on", bedside, by=bedside.cast.prescriber)
@@ -117,7 +117,7 @@ def test_what_tells_that_the_watch_failed_can_be_paused_but_never_turned_off(
 def test_a_lost_signal_in_a_pause_is_called_at_its_end(bedside: Bedside) -> None:
     setting = do("pause", bedside, "monitor")
     assert setting.until is not None
-    feed(said(bedside.device.identifier, timezone.now(), spo2=97))
+    heard(said(bedside.device.identifier, timezone.now(), spo2=97))
     tick(setting.until - timedelta(seconds=5))
     assert alarms(bedside, "monitor") == []
     tick(setting.until)
@@ -140,7 +140,7 @@ def test_nobody_but_the_nurse_and_the_prescriber_of_this_person(
 
 def test_another_monitor_ends_what_was_quiet_and_says_so(bedside: Bedside) -> None:
     do("turn_off", bedside, reason="moving")
-    feed(said(bedside.device.identifier, timezone.now(), spo2=85))
+    heard(said(bedside.device.identifier, timezone.now(), spo2=85))
     with loading():
         other = add_device(bedside.cast)
     with door.opened(bedside.cast.nurse.id):
@@ -158,7 +158,7 @@ def test_nobody_answers_and_the_next_is_called_level_after_level(bedside: Bedsid
         for person, role in ((cast.prescriber, "prescriber"), (cast.nurse, "nurse"), (cast.lead, "lead")):
             StaffRole.objects.get_or_create(clinic=cast.clinic, person=person, role=role)
     at = timezone.now()
-    feed(said(bedside.device.identifier, at, spo2=85), at)
+    heard(said(bedside.device.identifier, at, spo2=85), at)
     for turn in range(1, 6):
         tick(at + timedelta(seconds=turn * ESCALATE_AFTER_SECONDS))
     with loading():

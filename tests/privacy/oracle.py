@@ -25,12 +25,13 @@ from bothwell.privacy.circles import (
     Pair,
     Relation,
     Released,
+    Sheltered,
     World,
     may_see,
     may_see_request,
 )
 from tests.conftest import loading
-from tests.privacy.worlds import COUPLE_ROWS, PERSON_ROWS, STOCK_ROWS
+from tests.privacy.worlds import COUPLE_ROWS, OUTCOME_ROWS, PERSON_ROWS, STOCK_ROWS
 
 WORD = re.compile(r"zq[0-9A-Za-z]{6,}")
 """A planted word: it stands in private rows and nowhere else."""
@@ -39,8 +40,10 @@ KIND_OF = {
     **dict(PERSON_ROWS),
     **dict(COUPLE_ROWS),
     **dict.fromkeys(STOCK_ROWS, "vials"),
+    **dict.fromkeys(OUTCOME_ROWS, "outcomes"),
     "CycleNode": "cycle.node",
     "Shelter": "shelter",
+    "CloseTo": "close_to",
     "BreakGlass": "break_glass",
     "Couple": "couple.link",
     "Person": "person.name",
@@ -52,7 +55,10 @@ OF_THE_CLINIC = {
     "Room", "StaffRole",
 }  # fmt: skip
 """Rows that are no person's record. What is planted in them anyone in the clinic may read."""
-LINKS = {"Assignment", "Membership", "Grant", "Receipt", "AuditLink", "PushAddress", "User", "DoorKey"}
+LINKS = {
+    "Assignment", "Membership", "Grant", "Receipt", "AuditLink", "PushAddress", "User", "DoorKey", "NotesKey",
+    "AnalysisUse",
+}  # fmt: skip
 """Rows with no words of their own; who sees them is proved by the drawn worlds."""
 
 Row = Mapping[str, Any]
@@ -91,6 +97,7 @@ class Seen:
             couple=_key(row, "id" if self.model == "Couple" else "couple_id"),
             author=_key(row, "actor_id" if self.model == "AuditEntry" else "author_id"),
             is_draft=self.model == "Response" and row["status"] == "draft",
+            at=_time(row, AT.get(self.model, "recorded_at")),
         )
 
     @property
@@ -110,6 +117,15 @@ class Seen:
                 return "access" if row["subject_id"] or not row["couple_id"] else "access.couple"
             case model:
                 return KIND_OF[model]
+
+
+AT = {"AuditEntry": "at", "Response": "sent_at", "Request": "due_at", "Consent": "withdrawn_at"}
+"""Where a row says when, in the sense of `Item.at`."""
+
+
+def _time(row: Row, column: str) -> datetime | None:
+    value = row.get(column)
+    return datetime.fromisoformat(value) if value else None
 
 
 def _key(row: Row, column: str) -> UUID | None:
@@ -210,7 +226,7 @@ def _world(cursor: Any) -> World:
             Granted(item, kind, giver, Relation(audience), *rest)
             for item, kind, giver, audience, *rest in _rows(
                 cursor,
-                "select item_id, item_kind, subject_id, audience, couple_id, opens_at, revoked_at from bothwell_grant",
+                "select item_id, item_kind, subject_id, audience, couple_id, opens_at, revoked_at, recorded_at from bothwell_grant",
             )
         ),
         released=tuple(
@@ -226,10 +242,17 @@ def _world(cursor: Any) -> World:
                 cursor, "select author_id, subject_id, couple_id, expires_at from bothwell_breakglass"
             )
         ),
-        opened=frozenset(_rows(cursor, "select author_id, item_id from bothwell_receipt")),
+        opened={
+            (who, item): at
+            for who, item, at in _rows(cursor, "select author_id, item_id, recorded_at from bothwell_receipt")
+        },
         **_dosing(cursor, now),
-        sheltered=frozenset(
-            who for (who,) in _rows(cursor, "select subject_id from bothwell_shelter where until is null")
+        shelters=tuple(
+            Sheltered(*row)
+            for row in _rows(cursor, "select subject_id, recorded_at, until from bothwell_shelter")
+        ),
+        close=frozenset(
+            _rows(cursor, "select staff_id, subject_id from bothwell_closeto where until is null")
         ),
     )
 
@@ -238,10 +261,10 @@ def _pairs(cursor: Any) -> Iterator[Pair]:
     members = defaultdict(list)
     for couple, who in _rows(cursor, "select couple_id, person_id from bothwell_membership order by side"):
         members[couple].append(who)
-    for couple, parted_at in _rows(cursor, "select id, parted_at from bothwell_couple"):
+    for couple, parted_at, formed_at in _rows(cursor, "select id, parted_at, formed_at from bothwell_couple"):
         if len(members[couple]) == 2:
             one, other = members[couple]
-            yield Pair(couple, (one, other), parted_at)
+            yield Pair(couple, (one, other), parted_at, formed_at)
 
 
 def _dosing(cursor: Any, now: datetime) -> dict[str, Any]:

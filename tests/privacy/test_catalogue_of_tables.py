@@ -32,6 +32,8 @@ OUTSIDE = {
 NO_VIEWER = {
     "bothwell_doorkey": "the key that signs viewer tokens: only door.me() reads it",
     "bothwell_auditlink": "the chain: made by the database, read by verify-audit",
+    "bothwell_noteskey": "with which key process notes are sealed: told by door.notes_key() alone",
+    "bothwell_analysisuse": "who entered which result: only the job that keeps results apart",
 }
 UNIQUE_ACROSS_CLINICS = {
     ("bothwell_user", "email"): "a login is one address in the whole installation",
@@ -41,6 +43,7 @@ OF_NO_CLINIC = {
     "bothwell_clinic": "is the clinic",
     "bothwell_user": "through its person",
     "bothwell_doorkey": "the installation's",
+    "bothwell_noteskey": "the installation's",
 }
 
 
@@ -70,7 +73,7 @@ def test_what_lies_below_a_table_or_was_put_away_is_open_to_no_role() -> None:
     for oid, schema, kind, walled, is_below in hidden:
         assert walled and kind == "r", oid
         assert is_below == (schema == "months"), oid
-        for role in ("viewer", "web", "work", "loader", "rules"):
+        for role in ("viewer", "web", "work", "research", "loader", "rules"):
             assert rows(
                 f"select has_any_column_privilege('bothwell_{role}', {oid}::oid, 'select, insert, update, references')"
                 f" or has_table_privilege('bothwell_{role}', {oid}::oid, 'delete, truncate, trigger')"
@@ -141,7 +144,7 @@ def test_every_right_of_a_viewer_has_a_policy_beside_it() -> None:
 
 
 def test_no_role_of_ours_may_delete_a_record_or_empty_a_table() -> None:
-    for role in ("viewer", "web", "work", "loader", "rules"):
+    for role in ("viewer", "web", "work", "research", "loader", "rules"):
         for table in our_tables():
             assert rows(f"select has_table_privilege('bothwell_{role}', '{table}', 'delete, truncate')") == [
                 (False,)
@@ -161,6 +164,7 @@ def test_a_viewer_sees_no_function_of_ours_that_returns_more_than_identifiers() 
         "busy": "TABLE(subject uuid, starts_at timestamp with time zone, is_open boolean)",
         "passed_on": "TABLE(flag uuid, waits_since timestamp with time zone, "
         "acknowledged_at timestamp with time zone, is_closed boolean)",
+        "notes_key": "TABLE(name text, sealed bytea)",  # of the installation: what everybody knows, sealed
     }
 
 

@@ -509,20 +509,19 @@ def test_a_legal_hold_stands_in_the_leads_log_and_not_in_ones_own(cast: Cast) ->
 
 
 def test_what_a_sheltered_person_opened_is_not_in_their_partners_log(cast: Cast) -> None:
-    line = saved(
-        AuditEntry(clinic=cast.clinic, actor=cast.b, subject=cast.a, action="opened", item_kind="insight")
-    )
-
-    def stands() -> bool:
-        with eyes_of(cast.a.id):
-            return AuditEntry.objects.filter(id=line.id).exists()
-
-    assert stands()
+    about = {"clinic": cast.clinic, "actor": cast.b, "subject": cast.a, "action": "opened"}
+    before = saved(AuditEntry(**about, item_kind="insight"))
     shelter = saved(Shelter(clinic=cast.clinic, subject=cast.b, author=cast.b))
-    assert not stands()
+    under = saved(AuditEntry(**about, item_kind="insight"))
+
+    def stand() -> list[bool]:
+        with eyes_of(cast.a.id):
+            return [AuditEntry.objects.filter(id=line.id).exists() for line in (before, under)]
+
+    assert stand() == [True, False]
     with loading():
         Shelter.objects.filter(id=shelter.id).update(until=timezone.now())
-    assert stands()
+    assert stand() == [True, False]
 
 
 def test_nobody_signs_for_the_couple_but_the_two(cast: Cast) -> None:

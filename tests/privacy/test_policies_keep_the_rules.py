@@ -9,13 +9,23 @@ from django.db import connection, models, transaction
 from hypothesis import HealthCheck, Phase, example, given, settings
 
 from bothwell import models as tables
-from bothwell.privacy.circles import COUPLE_KINDS, READS, Item, Relation, may_see, may_share, may_write
+from bothwell.privacy.circles import (
+    COUPLE_KINDS,
+    READS,
+    WITHIN_A_COUPLE,
+    Item,
+    Relation,
+    may_see,
+    may_share,
+    may_write,
+)
 from tests.privacy.looking import accepts, changed, eyes_of, our_tables, visible
 from tests.privacy.worlds import (
     BARE,
     COUPLE_ROWS,
     FULL,
     GIVEN,
+    OUTCOME_ROWS,
     PATIENTS,
     PLANS,
     STOCK_ROWS,
@@ -42,7 +52,7 @@ settings.register_profile(
 )
 WALLS = settings.get_profile("walls")
 
-NOBODY_LOOKS = {"bothwell_doorkey", "bothwell_auditlink"}
+NOBODY_LOOKS = {"bothwell_doorkey", "bothwell_auditlink", "bothwell_analysisuse", "bothwell_noteskey"}
 """Tables no viewer has any right to."""
 
 WRITTEN_AS = {
@@ -93,11 +103,12 @@ WRITTEN_AS = {
     "ExerciseGiven": "couple.doing",
     "ExerciseDone": "couple.doing",
     "ProgressNote": "couple.progress",
+    "NoteDraft": "note.draft",
     "InsightDiscussed": "couple.progress",
     "DisclosureAgreement": "disclosure",
     "DisclosureSignature": "disclosure.signature",
     "InsightDraft": "insight",
-    "CarePlanItem": "pathway",
+    "CarePlanItem": "care_plan",
     "Appointment": "appointment",
     "PartingRequest": "parting.asked",
     "PartingAnswer": "parting.answered",
@@ -114,6 +125,7 @@ WRITTEN_AS = {
     "AgreementAnswer": "couple.doing",
     "SupportPlan": "couple.shared",
     "WarningSign": "couple.doing",
+    "LaidAside": "couple.aside",
     "PlanReview": "couple.doing",
     "JointRequest": "couple.request",
     "JointSignature": "couple.signed",
@@ -130,6 +142,7 @@ CHANGED_IN = {
     "CoupleSession": ("place", "text"),
     "ExerciseGiven": ("until", "time"),
     "CouplePause": ("until", "time"),
+    "CarePlanItem": ("until", "time"),  # before assignments: a lead who prolongs one would then have it
     "ClinicInstrument": ("retired_at", "time"),
     "Response": ("band", "text"),
     "Consent": ("withdrawn_at", "time"),
@@ -144,10 +157,12 @@ CHANGED_IN = {
     "ProtocolVersion": ("signed_name", "text"),
     "PushAddress": ("ended_at", "time"),
     "InsightDraft": ("closed_at", "time"),
-    "CarePlanItem": ("until", "time"),
+    "NoteDraft": ("closed_at", "time"),
     "Appointment": ("place", "text"),
     "LegalHold": ("until", "time"),
-    "WarningSign": ("until", "time"),
+    "PartingRequest": ("withdrawn_at", "time"),
+    "JointSignature": ("withdrawn_at", "time"),
+    "CloseTo": ("until", "time"),
     "Shelter": ("until", "time"),
     "CalendarFeed": ("ended_at", "time"),
 }
@@ -275,7 +290,11 @@ def new_rows(world: Built, viewer: Any, subject: Any, couple: Any) -> list[tuple
         for thing, kind in (
             (filled(tables.CycleNode, parents, **about), "cycle.node"),
             (filled(tables.Message, parents, **about, kind="message.alone"), "message.alone"),
+            (filled(tables.PartingRequest, {}, **about), "parting.asked"),
+            (_parting_answer(world, member, about), "parting.answered"),
         ):
+            if thing is None:
+                continue
             rows.append((thing, may(kind, about=member.id, pair=couple.id)))
     message = filled(tables.Message, {}, **common, couple=couple, kind="message.couple")
     rows.append((message, may("message.couple", pair=couple.id)))
@@ -297,6 +316,13 @@ def new_rows(world: Built, viewer: Any, subject: Any, couple: Any) -> list[tuple
             _of(tables.Assignment, viewer, staff=world.people[7], role="couples_therapist", couple=couple),
             may("care_team", pair=couple.id),
         ),
+        *(
+            (
+                _of(tables.CloseTo, viewer, author=viewer, staff=world.people[place], subject=subject),
+                may("close_to", about=subject.id) and place != PATIENTS[0],
+            )
+            for place in (6, PATIENTS[0])  # nobody in care is close to anybody in this sense
+        ),
         (tables.Couple(clinic=viewer.clinic), may("couple.link")),
         (
             _of(tables.Membership, viewer, couple=couple, person=subject),
@@ -308,6 +334,7 @@ def new_rows(world: Built, viewer: Any, subject: Any, couple: Any) -> list[tuple
         (_of(tables.Room, viewer), bool(_clinic_roles(world, viewer))),
         (_of(tables.ConsentText, viewer), _is_lead(world, viewer)),
         *((_of_stock(world, model, viewer), may("vials")) for model in STOCK_ROWS),
+        *((_of_stock(world, model, viewer), may("outcomes")) for model in OUTCOME_ROWS),
     ]
     if (
         viewer.clinic_id != subject.clinic_id
@@ -333,13 +360,21 @@ def new_rows(world: Built, viewer: Any, subject: Any, couple: Any) -> list[tuple
     return rows
 
 
+def _parting_answer(world: Built, member: Any, about: dict[str, Any]) -> Any:
+    """An answer to what this person asked, where they asked within this couple."""
+    asked = world.made.get(("PartingRequest", member.id))
+    if asked is None or asked.couple_id != about["couple"].id:
+        return None
+    return filled(tables.PartingAnswer, {"PartingRequest": asked}, **about)
+
+
 def _members(world: Built, couple: Any) -> set[UUID]:
     return next({world.people[p].id for p in pair} for c, pair in world.couples if c.id == couple.id)
 
 
 def _names_nobody(thing: Any) -> bool:
     of_the_clinic = (tables.AuditEntry, tables.Couple, tables.Person, tables.Room, tables.ConsentText)
-    return type(thing) in of_the_clinic or type(thing).__name__ in STOCK_ROWS
+    return type(thing) in of_the_clinic or type(thing).__name__ in (*STOCK_ROWS, *OUTCOME_ROWS)
 
 
 def _of_stock(world: Built, model: str, viewer: Any) -> Any:
@@ -456,6 +491,15 @@ def may_change(world: Built, viewer: UUID, row: Any) -> bool:
             return may("person.name", subject=thing.id)
         case "CalendarFeed":
             return own
+        case "ExerciseGiven":
+            return may("couple.shared", couple=thing.couple_id)
+        case "CloseTo":
+            return may("close_to", subject=thing.subject_id)
+        case "JointSignature":
+            here = rules.clinic_of[viewer] == thing.clinic_id
+            return here and thing.author_id == viewer and thing.withdrawn_at is None
+        case "NoteDraft":
+            return thing.author_id == viewer and rules.clinic_of[viewer] == thing.clinic_id
         case "Shelter":
             return may("shelter.ended", subject=thing.subject_id)
         case "PushAddress":
@@ -475,6 +519,8 @@ def may_change(world: Built, viewer: UUID, row: Any) -> bool:
             return of_clinic and bool(allowed & {role for who, role in rules.clinic_roles if who == viewer})
         case table if table in dict(COUPLE_ROWS):
             return may(WRITTEN_AS[table], couple=thing.couple_id)
+        case table if WRITTEN_AS[table] in WITHIN_A_COUPLE:
+            return may(WRITTEN_AS[table], subject=thing.subject_id, couple=thing.couple_id)
         case table:
             return may(WRITTEN_AS[table], subject=thing.subject_id)
 
@@ -508,6 +554,7 @@ def test_every_table_is_in_the_drawn_worlds() -> None:
         glass=((4, "person", 0, True),),
         receipts=frozenset({(0, 0)}),
         sheltered=((0, True),),
+        close=((4, 0, True),),
     )
     with invented(worlds) as world:
         drawn = {row.model._meta.db_table for row in world.rows}

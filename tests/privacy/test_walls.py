@@ -32,7 +32,11 @@ from tests.privacy.worlds import filled
 
 pytestmark = pytest.mark.django_db
 
-LOOKED_AT = [table for table in our_tables() if table not in ("bothwell_doorkey", "bothwell_auditlink")]
+LOOKED_AT = [
+    table
+    for table in our_tables()
+    if table not in ("bothwell_doorkey", "bothwell_auditlink", "bothwell_noteskey", "bothwell_analysisuse")
+]
 
 
 @pytest.fixture
@@ -328,6 +332,7 @@ def test_the_work_login_reads_no_clinical_text() -> None:
         "bothwell_channel",
         "bothwell_clinic",
         "bothwell_clinicinstrument",
+        "bothwell_closeto",
         "bothwell_contact",
         "bothwell_couple",
         "bothwell_couplepause",
@@ -362,6 +367,7 @@ def test_the_work_login_reads_no_clinical_text() -> None:
         for table, column in (
             ("bothwell_nextdaycall", "answers"),
             ("bothwell_nextdaycall", "note"),
+            ("bothwell_closeto", "how"),
             ("bothwell_contact", "full_name"),
             ("bothwell_contact", "born_on"),
             ("bothwell_order", "dose_mg"),

@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import cycle
 from typing import Any
 from uuid import UUID
 
@@ -19,6 +20,7 @@ from bothwell.couples.models import new_id
 from bothwell.privacy.circles import (
     CLINIC_WIDE,
     READS,
+    SHELTERED,
     Assigned,
     Glass,
     Granted,
@@ -26,6 +28,7 @@ from bothwell.privacy.circles import (
     Pair,
     Relation,
     Released,
+    Sheltered,
     World,
     may_see,
     may_see_request,
@@ -82,6 +85,8 @@ class Plan:
     staff_author: int = 4
     sheltered: tuple[tuple[int, bool], ...] = ()
     """Who is sheltered, and whether that still stands."""
+    close: tuple[tuple[int, int, bool], ...] = ()
+    """Who of the staff is, or is close to, whom in care, and whether that still holds."""
 
 
 FULL = Plan(
@@ -92,7 +97,7 @@ FULL = Plan(
         (5, "safety", 1, "always"),
         (6, "couples_therapist", 0, "always"),
     ),
-    roles=((7, "lead", "always"), (4, "prescriber", "always")),
+    roles=((7, "lead", "always"), (4, "prescriber", "always"), (6, "researcher", "always")),
     grants=tuple(
         (place, kind, audience, "open") for place in (0, 1) for kind in GIVEN for audience in AUDIENCES
     ),
@@ -100,6 +105,7 @@ FULL = Plan(
     glass=((7, "person", 0, True), (7, "couple", 0, True), (6, "person", 1, True)),
     dosing=("today", "yesterday", "none", "cancelled"),
     sheltered=((2, True), (0, False)),
+    close=((6, 2, True), (5, 0, False)),
 )
 """A world in which everything that can be given is given, and every broken glass is open."""
 
@@ -124,6 +130,7 @@ BARE = Plan(
     receipts=frozenset((place, which) for place in (0, 1, 2) for which in range(4)),
     dosing=("today", "dosed", "none", "none"),
     sheltered=((1, True), (0, False)),
+    close=((5, 4, True), (6, 3, True)),
 )
 """A world in which everything given was taken back, and a couple has parted."""
 
@@ -172,6 +179,10 @@ PLANS = st.builds(
     dosing=st.tuples(*[_DOSING for _ in PATIENTS]),
     staff_author=st.sampled_from(STAFF),
     sheltered=_listed(st.tuples(_TOUCHED, st.booleans()), most=3),
+    close=_listed(
+        st.tuples(st.sampled_from(STAFF), _TOUCHED, st.booleans()).filter(lambda each: each[0] != each[1]),
+        most=2,
+    ),
 )
 
 
@@ -209,6 +220,12 @@ class Built:
             if row.seen_by(self, viewer):
                 seen[row.model._meta.db_table].add(row.id)
         return seen
+
+
+SHELTERS = {True: (-2 * HOUR, None), False: (-5 * HOUR, -3 * HOUR)}
+"""From when to when: one that stands, and one that has ended."""
+BEFORE_AND_UNDER = (-6 * HOUR, -4 * HOUR, -5 * HOUR / 2, -HOUR)
+"""When things were done: before any shelter, under the one that has ended, between the two, under the one that stands."""
 
 
 def by_item(item: Item) -> Callable[[Built, UUID], bool]:
@@ -291,7 +308,7 @@ PERSON_ROWS: tuple[tuple[str, str], ...] = (
     ("InsightVersion", "insight"),
     ("ProcessNote", "process_note"),
     ("InsightDraft", "draft"),
-    ("CarePlanItem", "pathway"),
+    ("CarePlanItem", "care_plan"),
     ("Appointment", "appointment"),
     ("PartingRequest", "parting.asked"),
     ("PartingAnswer", "parting.asked"),
@@ -312,6 +329,7 @@ COUPLE_ROWS: tuple[tuple[str, str], ...] = (
     ("ExerciseGiven", "couple.shared"),
     ("ExerciseDone", "couple.shared"),
     ("ProgressNote", "couple.progress"),
+    ("NoteDraft", "note.draft"),
     ("InsightDiscussed", "couple.progress"),
     ("DisclosureAgreement", "disclosure"),
     ("DisclosureSignature", "disclosure"),
@@ -324,6 +342,7 @@ COUPLE_ROWS: tuple[tuple[str, str], ...] = (
     ("AgreementAnswer", "couple.shared"),
     ("SupportPlan", "couple.shared"),
     ("WarningSign", "couple.shared"),
+    ("LaidAside", "couple.shared"),
     ("PlanReview", "couple.shared"),
     ("JointRequest", "couple.request"),
     ("JointSignature", "couple.request"),
@@ -337,6 +356,7 @@ BY_EITHER = frozenset(
         "CoupleAgreement",
         "AgreementAnswer",
         "WarningSign",
+        "LaidAside",
         "PlanReview",
         "JointRequest",
         "JointSignature",
@@ -346,6 +366,10 @@ BY_EITHER = frozenset(
 
 STOCK_ROWS: tuple[str, ...] = ("Vial", "VialEvent", "Discrepancy", "DiscrepancyResolved", "Inventory")
 """Tables about nobody: the clinic's stock, parents first."""
+
+
+OUTCOME_ROWS: tuple[str, ...] = ("Analysis", "AnalysisRun")
+"""Tables of questions about all couples at once, parents first; they name nobody."""
 
 
 class Builder:
@@ -368,6 +392,7 @@ class Builder:
         tables.Person.objects.bulk_create(people)
         self.built = Built(plan, now, clinics, people)  # type: ignore[arg-type]
         self.waiting: dict[type[models.Model], list[Any]] = {}
+        self.times = cycle(self.built.now + ago for ago in BEFORE_AND_UNDER)
 
     def add(
         self, thing: Any, seen_by: Callable[[Built, UUID], bool], item: Item, about: UUID | None = None
@@ -378,6 +403,9 @@ class Builder:
         return thing
 
     def add_item(self, thing: Any, kind: str, **about: Any) -> Any:
+        if kind in SHELTERED:
+            name = "at" if isinstance(thing, tables.AuditEntry) else "recorded_at"
+            setattr(thing, name, about.setdefault("at", next(self.times)))
         item = Item(thing.id, kind, thing.clinic_id, **about)
         return self.add(thing, by_item(item), item, about.get("subject") or about.get("couple"))
 
@@ -502,13 +530,19 @@ def stock_row(model: type[models.Model], parents: dict[str, Any], **known: Any) 
 
 
 def _stock(b: Builder, clinic: Any) -> None:
-    """One vial, its receipt, a discrepancy and its end, an inventory."""
+    """One vial, its receipt, a discrepancy and its end, an inventory; a question about outcomes, and its run."""
     people = [person for person in b.built.people if person.clinic_id == clinic.id]
     parents: dict[str, Any] = {"Person": people[-1]}
     for name in STOCK_ROWS:
         thing = stock_row(getattr(tables, name), parents, clinic=clinic, author=people[0])
         parents[name] = thing
         item = Item(thing.id, "vials", clinic.id, author=people[0].id)
+        b.add(thing, by_item(item), item, clinic.id)
+        b.write()
+    for name in OUTCOME_ROWS:
+        thing = filled(getattr(tables, name), parents, clinic=clinic, author=people[0])
+        parents[name] = thing
+        item = Item(thing.id, "outcomes", clinic.id, author=people[0].id)
         b.add(thing, by_item(item), item, clinic.id)
         b.write()
 
@@ -611,7 +645,10 @@ def _about_person(b: Builder, person: Any) -> None:
         if name == "SafetyFlag":
             thing.response = parents["Response"] = _responses(b, person, common)
             b.write()
-        if name in ("Insight", "CalendarFeed"):
+        if name in ("PartingRequest", "PartingAnswer"):
+            about = {"couple": couple.id} if couple else {}
+            b.add_item(thing, kind, subject=person.id, author=author.id, **about)
+        elif name in ("Insight", "CalendarFeed"):
             item = Item(thing.id, kind, clinic.id, subject=person.id)
             b.add(thing, lambda w, viewer: viewer == person.id, item, person.id)
         else:
@@ -692,8 +729,13 @@ def _responses(b: Builder, person: Any, common: dict[str, Any]) -> Any:
     """Drafts and sent answers of each kind, and the requests for them; gives back the sent suicide screen."""
     found = None
     for kind in KINDS_OF_RESPONSE:
-        request = filled(tables.Request, {}, **common, kind=kind)
-        item = Item(request.id, kind, request.clinic_id, subject=person.id, author=request.author_id)
+        due_at = (
+            b.built.now - (b.built.people.index(person) % 2) * 25 * DAY
+        )  # now, or before the couple began
+        request = filled(tables.Request, {}, **common, kind=kind, due_at=due_at)
+        item = Item(
+            request.id, kind, request.clinic_id, subject=person.id, author=request.author_id, at=due_at
+        )
         b.add(
             request,
             lambda w, viewer, item=item: may_see_request(w.world, viewer, item).allowed,
@@ -701,7 +743,8 @@ def _responses(b: Builder, person: Any, common: dict[str, Any]) -> Any:
             person.id,
         )
         for status in ("draft", "sent"):
-            sent_at = b.built.now - HOUR if status == "sent" else None
+            earlier = 25 * DAY if status == "sent" and b.built.people.index(person) == 2 else HOUR
+            sent_at = b.built.now - earlier if status == "sent" else None
             answers = filled(
                 tables.Response,
                 {},
@@ -710,7 +753,9 @@ def _responses(b: Builder, person: Any, common: dict[str, Any]) -> Any:
                 status=status,
                 sent_at=sent_at,
             )
-            b.add_item(answers, kind, subject=person.id, author=person.id, is_draft=status == "draft")
+            b.add_item(
+                answers, kind, subject=person.id, author=person.id, is_draft=status == "draft", at=sent_at
+            )
             b.built.made[f"{kind} {status}", person.id] = answers
             found = answers if (kind, status) == ("screen.suicide", "sent") else found
     return found
@@ -739,6 +784,7 @@ def _about_couple(b: Builder, couple: Any, places: tuple[int, int]) -> None:
             parents["InsightVersion"] = built.own("InsightVersion", built.people[patient].id)
         for writer in (built.people[p] for p in places) if name in BY_EITHER else (author,):
             named = {"author": None} if name == "CoupleHold" else {"author": writer}
+            named |= {"sign": parents["WarningSign"]} if name == "LaidAside" else {}
             thing = filled(getattr(tables, name), parents, **(common | named))
             parents[name] = thing
             b.add_item(thing, kind, couple=couple.id, author=writer.id)
@@ -774,7 +820,8 @@ def _given(b: Builder) -> None:
         now=built.now,
         clinic_of={person.id: person.clinic_id for person in built.people},
         pairs=tuple(
-            Pair(c.id, (built.people[i].id, built.people[j].id), c.parted_at) for c, (i, j) in built.couples
+            Pair(c.id, (built.people[i].id, built.people[j].id), c.parted_at, c.formed_at)
+            for c, (i, j) in built.couples
         ),
         assigned=tuple(
             Assigned(a.staff_id, Relation(a.role), a.subject_id, a.couple_id, a.since, a.until)
@@ -785,8 +832,9 @@ def _given(b: Builder) -> None:
         granted=tuple(_grants(b)),
         released=tuple(_releases(b)),
         broken_glass=tuple(_glass(b)),
-        sheltered=frozenset(_shelters(b)),
-        opened=frozenset(_receipts(b)),
+        shelters=tuple(_shelters(b)),
+        close=frozenset(_close(b)),
+        opened=dict(_receipts(b)),
         dosing_days=frozenset(
             (built.people[place].id, built.now.date())
             for place, day in zip(PATIENTS, plan.dosing, strict=True)
@@ -844,10 +892,13 @@ def _grants(b: Builder) -> Iterator[Granted]:
             audience=audience,
             opens_at=opens_at,
             revoked_at=revoked_at,
+            recorded_at=next(b.times),
         )
         item = Item(thing.id, kind, giver.clinic_id, subject=giver.id)
         b.add(grant, lambda w, viewer, grant=grant, item=item: _sees_grant(w, viewer, grant, item), item)
-        yield Granted(thing.id, kind, giver.id, audience, couple.id if couple else None, opens_at, revoked_at)
+        within = couple.id if couple else None
+        at = grant.recorded_at
+        yield Granted(thing.id, kind, giver.id, audience, within, opens_at, revoked_at, at)
 
 
 def _sees_grant(built: Built, viewer: UUID, grant: Any, item: Item) -> bool:
@@ -883,7 +934,8 @@ def _releases(b: Builder) -> Iterator[Released]:
             )
             built.made[f"text {data_class}", person.id] = text
         taken.add((place, data_class, to))
-        at = built.now - HOUR if withdrawn else None
+        # As it ends, so it is seen: before the couple began, or since.
+        at = built.now - (25 * DAY if place % 2 else HOUR) if withdrawn else None
         signed = filled(
             tables.Consent,
             {},
@@ -901,6 +953,7 @@ def _releases(b: Builder) -> Iterator[Released]:
             "consent.couples" if to == Relation.COUPLES_THERAPIST else "consent",
             subject=person.id,
             author=person.id,
+            at=at,
         )
         yield Released(person.id, data_class, to, at)
 
@@ -922,26 +975,45 @@ def _glass(b: Builder) -> Iterator[Glass]:
         yield Glass(author.id, row.subject_id, row.couple_id, expires_at)
 
 
-def _shelters(b: Builder) -> Iterator[UUID]:
-    """Who is sheltered now; and rows of shelters that have ended."""
+def _shelters(b: Builder) -> Iterator[Sheltered]:
+    """Who is sheltered now, and who was."""
     built, stands = b.built, set()
     for place, does_stand in b.plan.sheltered:
         person = built.people[place]
         if does_stand and place in stands:
             continue
         stands |= {place} if does_stand else set()
+        begins, ends = SHELTERS[does_stand]
+        since, until = built.now + begins, built.now + ends if ends else None
         row = tables.Shelter(
-            clinic=person.clinic,
-            subject=person,
-            author=person,
-            until=None if does_stand else built.now - HOUR,
+            clinic=person.clinic, subject=person, author=person, recorded_at=since, until=until
         )
         b.add_item(row, "shelter", subject=person.id, author=person.id)
-        if does_stand:
-            yield person.id
+        yield Sheltered(person.id, since, until)
 
 
-def _receipts(b: Builder) -> Iterator[tuple[UUID, UUID]]:
+def _close(b: Builder) -> Iterator[tuple[UUID, UUID]]:
+    """Who is kept from whose chart now; and what was said of it and holds no more."""
+    built, said = b.built, set()
+    for place, about, holds in b.plan.close:
+        staff, person = built.people[place], built.people[about]
+        if (place, about) in said:
+            continue
+        said.add((place, about))
+        row = tables.CloseTo(
+            clinic=person.clinic,
+            subject=person,
+            author=built.people[7],
+            staff=staff,
+            how="friend",
+            until=None if holds else built.now - HOUR,
+        )
+        b.add_item(row, "close_to", subject=person.id, author=row.author_id)
+        if holds:
+            yield staff.id, person.id
+
+
+def _receipts(b: Builder) -> Iterator[tuple[tuple[UUID, UUID], datetime]]:
     """Members of a couple who have opened what is theirs in common, and what the other gave."""
     built = b.built
     shared = ("couple.shared", "message.couple", "insight")
@@ -964,15 +1036,14 @@ def _receipts(b: Builder) -> Iterator[tuple[UUID, UUID]]:
                 item_kind=row.item.kind,
                 item_id=row.id,
                 subject_id=row.item.subject,
+                recorded_at=next(b.times),
             )
             if (person.id, row.id) in built.made:
                 continue
             built.made[person.id, row.id] = receipt  # type: ignore[index]
             b.add(
                 receipt,
-                lambda w, viewer, person=person, of=receipt.subject_id: (
-                    viewer == person.id and of not in w.world.sheltered
-                ),
+                lambda w, viewer, person=person: viewer == person.id,
                 Item(receipt.id, "receipt", receipt.clinic_id),
             )
-            yield person.id, row.id
+            yield (person.id, row.id), receipt.recorded_at

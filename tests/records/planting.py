@@ -68,6 +68,8 @@ class Planter:
                 values[column.name] = getattr(self, column.name, self.cast.clinic)
             elif column.name not in ("id", "recorded_at"):
                 values |= self._value(column, is_of_both)
+        if model.__name__ == "LaidAside":  # one of the two
+            values["given"] = self.plant("ExerciseGiven", is_of_both=True)
         if model.__name__ == "Message":
             values["kind"] = "message.couple" if is_of_both else "message.care"
         return {**values, **GIVEN.get(model.__name__, {})}

@@ -5,23 +5,30 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Iterator
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 from unittest import mock
 from uuid import uuid4
 
 import pytest
 from django.db import connection, transaction
+from django.utils import timezone
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pypdf import PdfReader
 
 from bothwell.models import (
+    AgreementAnswer,
     AuditEntry,
     BreakGlass,
+    CoupleAgreement,
+    CoupleHold,
     Disclosure,
     ExerciseDone,
+    ExerciseGiven,
     JointRequest,
+    JointSignature,
+    Person,
     ProgressNote,
     Shelter,
 )
@@ -31,7 +38,7 @@ from bothwell.records.contents import Scope, Whose, parts
 from bothwell.records.models import RecordRequest
 from bothwell.records.rights import Kind
 from bothwell.refusal import Refused
-from bothwell.web import record_shown
+from bothwell.web import printed, record_shown
 from tests.cast import Cast, make_cast
 from tests.conftest import loading
 from tests.records.planting import CANNOT, MARK, Planter, private_tables
@@ -40,7 +47,15 @@ OURS = frozenset(one.table for one in parts() if one.whose is not Whose.OWN)
 ALONE = sorted(set(private_tables()) - CANNOT)
 OF_BOTH = sorted(OURS)
 SHOWN_TO_BOTH = frozenset(
-    {"CycleMap", "CycleShown", "IndividualContact", "InsightDiscussed", "ProcessNote", "ProgressNote"}
+    {
+        "CycleMap",
+        "CycleShown",
+        "IndividualContact",
+        "InsightDiscussed",
+        "NoteDraft",
+        "ProcessNote",
+        "ProgressNote",
+    }
 )
 """Laid with a couples session, which both see."""
 
@@ -109,15 +124,16 @@ def test_in_drawn_worlds_no_word_of_the_other_leaves(
     with transaction.atomic():
         before = of_ben(world)
         with loading():
+            if has_shelter:
+                Shelter.objects.create(
+                    clinic=world.clinic, subject=world.a, author=world.a,
+                    recorded_at=timezone.now() - timedelta(days=1),
+                )  # fmt: skip
             sown = planter(world)
             for table in sorted(alone):
                 sown.plant(table)
             for table in sorted(of_both):
                 sown.plant(table, is_of_both=True)
-            if has_shelter:
-                Shelter.objects.get_or_create(
-                    clinic=world.clinic, subject=world.a, until=None, defaults={"author": world.a}
-                )
         after = of_ben(world)
         assert MARK.encode() not in document.to_json(after)
         assert MARK not in record_shown.page(after, world.clinic)
@@ -185,18 +201,57 @@ def test_ones_own_record_alone_holds_nothing_of_both(cast: Cast) -> None:
     assert copy.left_out == {}
 
 
-def test_a_shelter_leaves_the_copy_as_if_nothing_had_been_said(cast: Cast) -> None:
+def says_done(cast: Cast, who: Person, on: date) -> None:
+    ExerciseDone.objects.create(
+        clinic=cast.clinic, couple=cast.couple, subject=who, author=who, given=ExerciseGiven.objects.get(),
+        on_day=on, words=MARK,
+    )  # fmt: skip
+
+
+def test_two_copies_are_the_same_whether_or_not_a_shelter_stands_between_them(cast: Cast) -> None:
+    """What the other had said before goes on being counted; what they say under shelter never is, not even afterwards."""
     with loading():
-        given_ = planter(cast, cast.couples_therapist).plant("ExerciseGiven", is_of_both=True)
+        planter(cast, cast.couples_therapist).plant("ExerciseGiven", is_of_both=True)
+        says_done(cast, cast.a, date(2026, 1, 1))
     before = files(cast)
+    assert "[1 passage by somebody else left out]" in before[1]
     with loading():
-        ExerciseDone.objects.create(
-            clinic=cast.clinic, couple=cast.couple, subject=cast.a, author=cast.a, given=given_, words=MARK
-        )
-    assert files(cast) != before
-    with loading():
-        Shelter.objects.create(clinic=cast.clinic, subject=cast.a, author=cast.a)
+        shelter = Shelter.objects.create(clinic=cast.clinic, subject=cast.a, author=cast.a)
     assert files(cast) == before
+    with loading():
+        says_done(cast, cast.a, date(2026, 1, 2))
+    assert files(cast) == before
+    with loading():
+        Shelter.objects.filter(id=shelter.id).update(until=timezone.now())
+    assert files(cast) == before
+    with loading():
+        says_done(cast, cast.a, date(2026, 1, 3))
+    assert "[2 passages by somebody else left out]" in files(cast)[1]
+
+
+def test_no_key_names_what_is_not_in_the_copy(cast: Cast) -> None:
+    """One's own answer to what the other proposed does not tell that, and what, they proposed."""
+    with loading():
+        proposed = CoupleAgreement.objects.create(
+            clinic=cast.clinic, couple=cast.couple, author=cast.a, kind="other", words=MARK
+        )
+        mine = CoupleAgreement.objects.create(
+            clinic=cast.clinic, couple=cast.couple, author=cast.b, kind="other", words="Mine"
+        )
+        for one in (proposed, mine):
+            AgreementAnswer.objects.create(
+                clinic=cast.clinic,
+                couple=cast.couple,
+                subject=cast.b,
+                author=cast.b,
+                agreement=one,
+                answer="yes",
+            )
+    copy = of_ben(cast)
+    answers = next(one for one in copy.chapters if one.part.code == "agreed_answers").entries
+    assert sorted(one.values.get("agreement_id", "") for one in answers) == ["", str(mine.id)]
+    assert str(proposed.id).encode() not in document.to_json(copy)
+    assert str(proposed.id)[-6:] not in record_shown.page(copy, cast.clinic)
 
 
 def test_the_pdf_is_the_same_bytes_and_holds_no_word_of_the_other(
@@ -210,8 +265,8 @@ def test_the_pdf_is_the_same_bytes_and_holds_no_word_of_the_other(
     # What is left of the clock in a PDF is the second in which its letters were cut.
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "1")
     copy = of_ben(cast)
-    made = record_shown.pdf(copy, cast.clinic)
-    assert made == record_shown.pdf(of_ben(cast), cast.clinic)
+    made = printed.pdf(record_shown.page(copy, cast.clinic))
+    assert made == printed.pdf(record_shown.page(of_ben(cast), cast.clinic))
     read = PdfReader(io.BytesIO(made))
     words = "".join(page.extract_text() for page in read.pages)
     assert MARK not in words
@@ -297,6 +352,104 @@ def test_one_signature_opens_nothing_and_a_no_neither(cast: Cast) -> None:
         export_actions.open_both(by=cast.lead, joint_id=asked.id)
     with loading():
         assert not BreakGlass.objects.exists()
+
+
+def signs(cast: Cast, asked: JointRequest) -> None:
+    with door.opened(cast.b.id):
+        request_actions.sign_for_both(by=cast.b, joint_id=asked.id, is_yes=True, signed_name="Ben")
+
+
+def cannot_be_given(cast: Cast, asked: JointRequest, why: str) -> None:
+    with door.opened(cast.lead.id), pytest.raises(Refused, match=why):
+        export_actions.open_both(by=cast.lead, joint_id=asked.id)
+    with loading():
+        assert not BreakGlass.objects.exists()
+
+
+@pytest.mark.parametrize("who", ["a", "b"])
+def test_a_yes_is_taken_back_and_then_nothing_is_given(cast: Cast, who: str) -> None:
+    asked, by = joint(cast), cast.everyone()[who]
+    signs(cast, asked)
+    with door.opened(by.id):
+        request_actions.take_back_yes(by=by, joint_id=asked.id)
+        request_actions.take_back_yes(by=by, joint_id=asked.id)
+        assert AuditEntry.objects.filter(subject=by, action="took back").count() == 1
+    cannot_be_given(cast, asked, "taken it back")
+    with loading():
+        assert JointSignature.objects.filter(withdrawn_at__isnull=False).count() == 1
+
+
+def test_nobody_takes_back_the_yes_of_another(cast: Cast) -> None:
+    asked = joint(cast)
+    for who in (cast.b, cast.stranger_a, cast.lead):
+        with door.opened(who.id):
+            with pytest.raises(Refused):
+                request_actions.take_back_yes(by=who, joint_id=asked.id)
+            assert not JointSignature.objects.filter(author=cast.a).update(withdrawn_at=timezone.now())
+
+
+def test_a_request_and_every_yes_to_it_run_out(cast: Cast) -> None:
+    asked = joint(cast)
+    with loading():
+        JointRequest.objects.filter(id=asked.id).update(recorded_at=timezone.now() - timedelta(days=32))
+    with pytest.raises(Refused, match="run out"):
+        signs(cast, asked)
+    with loading():
+        JointRequest.objects.filter(id=asked.id).update(recorded_at=timezone.now() - timedelta(days=29))
+    signs(cast, asked)
+    with loading():
+        JointRequest.objects.filter(id=asked.id).update(recorded_at=timezone.now() - timedelta(days=32))
+    cannot_be_given(cast, asked, "Both must have signed")
+
+
+@pytest.mark.parametrize("why", ["shelter of a", "shelter of b", "shelter that ended since", "hold"])
+def test_where_somebodys_safety_stands_against_it_the_lead_hears_not_now_and_no_more(
+    cast: Cast, why: str
+) -> None:
+    asked = joint(cast)
+    signs(cast, asked)
+    with loading():
+        if why == "hold":
+            CoupleHold.objects.create(clinic=cast.clinic, couple=cast.couple, placed_on=timezone.now().date())
+        else:
+            of = cast.b if why.endswith("b") else cast.a
+            until = timezone.now() if why.endswith("since") else None
+            Shelter.objects.create(clinic=cast.clinic, subject=of, author=of, until=until)
+    with door.opened(cast.lead.id):
+        with pytest.raises(Refused) as told:
+            export_actions.open_both(by=cast.lead, joint_id=asked.id)
+        assert told.value.reason == export_actions.NOT_NOW
+        assert not Shelter.objects.exists()
+        assert not CoupleHold.objects.exists()
+    for who in (cast.a, cast.b):
+        with door.opened(who.id):
+            assert not AuditEntry.objects.filter(action="broke the glass").exists()
+
+
+def test_nobody_but_a_lead_who_is_not_near_learns_even_that(cast: Cast) -> None:
+    for who in (cast.a, cast.couples_therapist, cast.coordinator, cast.other_lead, cast.lead):
+        with door.opened(who.id), connection.cursor() as cursor:
+            cursor.execute("select door.not_now(%s, %s)", [cast.couple.id, timezone.now()])
+            assert cursor.fetchone() == (who != cast.lead,)
+
+
+def test_what_was_done_under_shelter_stands_in_no_copy_for_both(cast: Cast) -> None:
+    start, end = (timezone.now() - timedelta(days=days) for days in (9, 2))
+    with loading():
+        planter(cast, cast.couples_therapist).plant("ExerciseGiven", is_of_both=True)
+        Shelter.objects.create(
+            clinic=cast.clinic, subject=cast.a, author=cast.a, recorded_at=start, until=end
+        )
+        says_done(cast, cast.a, date(2026, 1, 1))
+        ExerciseDone.objects.update(recorded_at=start + timedelta(days=1))
+        says_done(cast, cast.b, date(2026, 1, 1))
+    asked = joint(cast)
+    signs(cast, asked)
+    with door.opened(cast.lead.id):
+        export_actions.open_both(by=cast.lead, joint_id=asked.id)
+        copy = export_actions.copy_of_both(cast.lead, cast.couple)
+    done = next(one for one in copy.chapters if one.part.code == "exercises_done")
+    assert [one.by for one in done.entries] == ["Ben"]
 
 
 def test_with_both_signatures_the_lead_gives_what_is_both_s_and_nothing_of_one_alone(cast: Cast) -> None:

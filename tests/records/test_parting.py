@@ -15,9 +15,10 @@ from bothwell.models import (
     LegalHold,
     PartingAnswer,
     PartingRequest,
+    RecordRequest,
 )
 from bothwell.privacy import door
-from bothwell.records import parting_actions
+from bothwell.records import parting_actions, request_actions
 from bothwell.refusal import Refused, Stale
 from tests.cast import Cast, client_for, make_cast
 from tests.conftest import loading
@@ -37,7 +38,8 @@ def asks(cast: Cast, words: str = "I am moving out in May") -> PartingRequest:
 
 def test_asking_changes_nothing_and_only_the_clinic_knows(cast: Cast) -> None:
     asked = asks(cast)
-    assert asks(cast, "Again") == asked
+    assert asks(cast) == asked
+    assert asks(cast, "") == asked
     knows = set()
     for name, who in cast.everyone().items():
         with door.opened(who.id):
@@ -149,7 +151,7 @@ def test_a_coordinator_lays_no_hold_and_then_nothing_is_done(cast: Cast) -> None
         assert Couple.objects.get(id=cast.couple.id).is_together
 
 
-def test_left_as_it_is_the_one_who_asked_reads_why_and_may_ask_again(cast: Cast) -> None:
+def test_left_as_it_is_the_reason_is_the_clinics_and_one_may_ask_again(cast: Cast) -> None:
     asked = asks(cast)
     with door.opened(cast.couples_therapist.id):
         with pytest.raises(Refused):
@@ -157,8 +159,76 @@ def test_left_as_it_is_the_one_who_asked_reads_why_and_may_ask_again(cast: Cast)
         parting_actions.leave_it(by=cast.couples_therapist, asked_id=asked.id, words="We spoke on Monday.")
         with pytest.raises(Stale):
             parting_actions.leave_it(by=cast.couples_therapist, asked_id=asked.id, words="Again.")
-    assert "We spoke on Monday." in client_for(cast.a).get("/access/parting").content.decode()
     assert asks(cast, "Now it is so") != asked
+
+
+def test_further_words_stand_beside_the_first_and_are_answered_with_them(cast: Cast) -> None:
+    asks(cast)
+    asks(cast, "Please ring me at work")
+    with door.opened(cast.lead.id):
+        assert [one.words for one in parting_actions.waiting()] == [
+            "I am moving out in May",
+            "Please ring me at work",
+        ]
+        assert (
+            parting_actions.part(by=cast.lead, couple_id=cast.couple.id, reason="They said so.").answered == 2
+        )
+
+
+def test_what_nobody_answered_yet_is_taken_back_and_then_parts_nobody(cast: Cast) -> None:
+    asked = asks(cast)
+    for who in (cast.b, cast.stranger_a):
+        with door.opened(who.id):
+            parting_actions.take_back(by=who)
+            assert not PartingRequest.objects.filter(id=asked.id).update(withdrawn_at=timezone.now())
+    with door.opened(cast.a.id):
+        parting_actions.take_back(by=cast.a)
+        parting_actions.take_back(by=cast.a)
+    with door.opened(cast.lead.id):
+        assert not parting_actions.waiting().exists()
+        with pytest.raises(Stale, match="taken back"):
+            parting_actions.leave_it(by=cast.lead, asked_id=asked.id, words="We spoke.")
+        with pytest.raises(Stale, match="taken back"):
+            parting_actions.part(by=cast.lead, couple_id=cast.couple.id, reason="x", asked_id=asked.id)
+        assert AuditEntry.objects.filter(action="took back what was asked about parting").count() == 1
+    assert asks(cast, "Now it is so") != asked
+
+
+def test_what_the_clinic_has_recorded_is_not_taken_back(cast: Cast) -> None:
+    asked = asks(cast)
+    with door.opened(cast.lead.id):
+        parting_actions.leave_it(by=cast.lead, asked_id=asked.id, words="We spoke.")
+    with door.opened(cast.a.id):
+        parting_actions.take_back(by=cast.a)
+    with loading():
+        assert PartingRequest.objects.get(id=asked.id).withdrawn_at is None
+
+
+def test_on_ones_own_telephone_nothing_says_that_it_was_asked(cast: Cast) -> None:
+    """Whoever holds it finds the page as it always is, and in the log what asking for a copy looks like too."""
+    client = client_for(cast.a)
+    page = "/access/parting"
+    client.get(page)
+    before = without_chance(client.get(page).content)
+    client.post(page, {"words": "zq I am moving out", "request_id": str(uuid4())})
+    assert "speaks with you alone" in client.get(page).content.decode()  # once, to whoever sent it
+    assert _without_tokens(without_chance(client.get(page).content)) == _without_tokens(before)
+    with door.opened(cast.couples_therapist.id):
+        asked = PartingRequest.objects.get()
+        parting_actions.leave_it(by=cast.couples_therapist, asked_id=asked.id, words="zq We spoke on Monday.")
+    assert _without_tokens(without_chance(client.get(page).content)) == _without_tokens(before)
+    client.post(page, {"do": "take_back"})
+    client.get(page)
+    assert _without_tokens(without_chance(client.get(page).content)) == _without_tokens(before)
+    log = client.get("/access")
+    assert "zq" not in log.content.decode()
+    lines = [(line.did, line.what) for line in log.context["lines"]]
+    assert ("asked", "something asked of the clinic") in lines
+    assert not any("part" in did or "part" in what for did, what in lines)
+    with door.opened(cast.a.id):
+        request_actions.ask_for_copy(by=cast.a, scope=RecordRequest.Scope.OWN, words="", request_id=uuid4())
+    first = client.get("/access").context["lines"][0]
+    assert (first.did, first.what) == ("asked", "something asked of the clinic")
 
 
 def test_nobody_else_confirms_or_leaves_it(cast: Cast) -> None:

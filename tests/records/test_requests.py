@@ -1,6 +1,7 @@
 """Asking for a copy, answering in time, and legal holds: who may, and who learns of it."""
 
 from datetime import timedelta
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -10,7 +11,7 @@ from bothwell.privacy import door
 from bothwell.records import export_actions, hold_actions, request_actions
 from bothwell.records.models import RecordRequest
 from bothwell.records.rights import Kind
-from bothwell.refusal import Refused
+from bothwell.refusal import Refused, SentBefore, Stale
 from tests.cast import Cast, make_cast
 from tests.conftest import loading
 
@@ -31,6 +32,14 @@ def test_it_is_due_in_thirty_days_and_asking_again_changes_nothing(cast: Cast) -
     asked = asks(cast)
     assert asked.due_on == request_actions.local_day(cast.a) + timedelta(days=30)
     assert asks(cast) == asked
+
+
+def test_asked_for_something_else_meanwhile_nothing_typed_is_dropped_in_silence(cast: Cast) -> None:
+    asks(cast)
+    with door.opened(cast.a.id), pytest.raises(Stale, match="waits"):
+        request_actions.ask_for_copy(
+            by=cast.a, scope=RecordRequest.Scope.COUPLE, words="For my lawyer", request_id=uuid4()
+        )
 
 
 def test_only_the_one_who_asked_and_the_office_know_of_it(cast: Cast) -> None:
@@ -87,7 +96,9 @@ def test_a_legal_hold_is_the_leads_and_the_person_sees_nothing_of_it(cast: Cast)
         with pytest.raises(Refused, match="why"):
             hold_actions.lay_hold(by=cast.lead, subject=cast.a, reason=" ")
         laid = hold_actions.lay_hold(by=cast.lead, subject=cast.a, reason="County court, 12/26")
-        assert hold_actions.lay_hold(by=cast.lead, subject=cast.a, reason="Again, twice") == laid
+        assert hold_actions.lay_hold(by=cast.lead, subject=cast.a, reason="County court, 12/26") == laid
+        with pytest.raises(Stale, match="another reason"):
+            hold_actions.lay_hold(by=cast.lead, subject=cast.a, reason="Another court")
         assert set(hold_actions.holds_on([cast.a.id, cast.b.id])) == {cast.a.id}
     with door.opened(cast.coordinator.id):
         assert hold_actions.holds_on([cast.a.id])
@@ -109,11 +120,17 @@ def test_ending_a_hold_needs_a_reason_that_stands_in_the_clinics_log(cast: Cast)
 
 
 def test_what_left_by_another_way_is_written_down_by_the_lead_on_a_ground(cast: Cast) -> None:
-    what = {"recipient": "County court", "what": "Dates of sessions"}
+    number = uuid4()
+    what: dict[str, Any] = {"recipient": "County court", "what": "Dates of sessions", "request_id": number}
     with door.opened(cast.lead.id):
         with pytest.raises(Refused, match="ground"):
             export_actions.write_down(by=cast.lead, subject=cast.a, ground="danger", **what)
-        export_actions.write_down(by=cast.lead, subject=cast.a, ground="court_order", **what)
+        first = export_actions.write_down(by=cast.lead, subject=cast.a, ground="court_order", **what)
+        assert export_actions.write_down(by=cast.lead, subject=cast.a, ground="court_order", **what) == first
+        with pytest.raises(SentBefore):
+            export_actions.write_down(
+                by=cast.lead, subject=cast.a, ground="court_order", **{**what, "what": "x"}
+            )
     with door.opened(cast.coordinator.id), pytest.raises(Refused):
         export_actions.write_down(by=cast.coordinator, subject=cast.a, ground="court_order", **what)
     with loading():

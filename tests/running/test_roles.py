@@ -69,6 +69,15 @@ def test_a_role_made_strong_by_hand_is_weakened_again(admin_dsn: str, logins: Lo
     assert found == [(False, False)]
 
 
+def test_only_jobs_may_take_the_role_of_research(logins: Logins) -> None:
+    refuses(logins.web, "set role bothwell_research")
+    with psycopg.connect(logins.work) as connection:
+        connection.execute("set local role bothwell_research")
+    assert rows(logins.work, "select pg_has_role('bothwell_research', 'usage')") == [
+        (False,)
+    ]  # never by itself
+
+
 def test_the_web_login_sees_only_after_setting_its_role(logins: Logins) -> None:
     with psycopg.connect(logins.owner, autocommit=True) as connection:
         connection.execute("create table seen as select 1 as one")

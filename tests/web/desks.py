@@ -16,6 +16,7 @@ from bothwell.integration.models import Modality
 from bothwell.models import (
     Consent,
     ConsentText,
+    Couple,
     CoupleSession,
     Course,
     Credential,
@@ -229,6 +230,8 @@ class Desk:
 def desk() -> Desk:
     """Only the cast, with names as on the screens."""
     cast = make_cast()
+    with loading():  # their story is older than today
+        Couple.objects.filter(id=cast.couple.id).update(formed_at=timezone.now() - timedelta(days=1000))
     with loading():
         Person.objects.filter(id=cast.couples_therapist.id).update(title="LMFT")
         Person.objects.filter(id=cast.prescriber.id).update(title="MD")

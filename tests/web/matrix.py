@@ -30,13 +30,17 @@ STAFF = (
     KNOW_THE_NAME | AT_THE_BOARD | COUPLES_THERAPISTS | {"therapist_b", "other_lead"}
 )  # fmt: skip
 LEADS = frozenset({"lead", "other_lead"})
-EVERYBODY = PARTNERS | STAFF
+RESEARCHERS = frozenset({"researcher"})
+EVERYBODY = PARTNERS | STAFF | RESEARCHERS
 NEAR = OF_THE_COUPLE | {EX, "couples_therapist", "lead"}
 """Who is tried with every thing of a kind; the others with the first of them."""
 NOBODY: frozenset[str] = frozenset()
 CALLED = AT_THE_BOARD | LEADS if settings.PUSH else NOBODY
 """Whom an alarm may reach though no page is open, where the clinic can call at all."""
 
+
+ASKERS = RESEARCHERS | {"lead"}
+"""Who asks of the couples' answers; what comes of it names nobody."""
 
 KEEPERS = AT_THE_BOARD | {"lead"}
 """Who keeps the ledger of the clinic's vials, whoever is in their care."""
@@ -158,6 +162,7 @@ def _line_of_a_vial(what: str) -> Row:
 
 TABLE: tuple[Row, ...] = (
     # a partner's own pages
+    Row("here", EVERYBODY),
     Row("today", EVERYBODY),
     Row("prepare", frozenset({SELF}), methods=BOTH),
     _checkin("checkin"),
@@ -305,8 +310,10 @@ TABLE: tuple[Row, ...] = (
     _person("person_invite", OFFICE, POST),
     _person("person_contact", KNOW_THE_NAME, BOTH),
     _person("person_team", KNOW_THE_NAME, BOTH),
+    _person("person_close", OFFICE, BOTH),
+    Row("close_end", OFFICE, {"said_id": "close"}, methods=POST),
     _person("person_care_plan", TEAM | {"lead"}, BOTH),
-    Row("person_care_plan_end", TEAM | {"lead"}, {"person_id": "person", "item_id": "care part{}"}, ("",),
+    Row("person_care_plan_end", BESIDE | {"therapist_a"}, {"person_id": "person", "item_id": "care part{}"}, ("",),
         _for_nobody(" of partner"), POST),
     _person("person_papers", TEAM),
     _person("person_paper", TEAM, BOTH, more={"instrument_id": "gad-7"}),
@@ -342,6 +349,11 @@ TABLE: tuple[Row, ...] = (
     _meeting("couple_cancel", POST),
     _meeting("couple_process", BOTH),
     _meeting("couple_summary", POST),
+    Row("couple_draft_keep", frozenset({"couples_therapist"}),
+        {"couple_id": "couple", "session_id": "meeting planned", "draft_id": "note draft"}, methods=POST,
+        data=lambda chart: {"text": "Half a note", "beside_id": uuid4()}),
+    Row("couple_draft_drop", frozenset({"couples_therapist"}),
+        {"couple_id": "couple", "session_id": "meeting planned", "draft_id": "note draft"}, methods=POST),
     Row("couple_correct", frozenset({"couples_therapist"}), {"couple_id": "couple", "note_id": "note{}"}, ("",),
         _for_nobody(" of old couple"), BOTH),
     _couple("couple_cycle", BOTH),
@@ -359,6 +371,7 @@ TABLE: tuple[Row, ...] = (
     _clinic("clinic_staff", BOTH),
     Row("clinic_colleague", frozenset({"lead"}), {"person_id": "{}"}, ("colleague",), _for_nobody("person"), BOTH,
         always={"do": "role"}, data=lambda chart: {"role": "nurse"}),
+    Row("clinic_close", frozenset({"lead"}), {"person_id": "{}"}, ("colleague",), _for_nobody("person"), BOTH),
     _clinic("clinic_rooms", BOTH, LEADS | {"coordinator"}),
     _clinic("clinic_protocols", BOTH),
     Row("clinic_protocol", frozenset({"lead"}), {"protocol_id": "protocol"}, methods=BOTH,
@@ -366,14 +379,14 @@ TABLE: tuple[Row, ...] = (
     _clinic("clinic_log", GET),
     _clinic("clinic_glass", BOTH, LEADS | COUPLES_THERAPISTS),
     # the questionnaires
-    Row("instruments", STAFF),
-    Row("instruments_gains", STAFF),
-    _questionnaire("instrument", STAFF, BOTH),
-    _questionnaire("instrument_fhir", STAFF),
-    _questionnaire("instrument_blank", STAFF),
+    Row("instruments", STAFF | RESEARCHERS),
+    Row("instruments_gains", STAFF | RESEARCHERS),
+    _questionnaire("instrument", STAFF | RESEARCHERS, BOTH),
+    _questionnaire("instrument_fhir", STAFF | RESEARCHERS),
+    _questionnaire("instrument_blank", STAFF | RESEARCHERS),
     _questionnaire("instrument_words", LEADS, BOTH),
-    _questionnaire("instrument", STAFF - {"other_lead"}, BOTH, LOADED),
-    _questionnaire("instrument_fhir", STAFF - {"other_lead"}, GET, LOADED),
+    _questionnaire("instrument", (STAFF | RESEARCHERS) - {"other_lead"}, BOTH, LOADED),
+    _questionnaire("instrument_fhir", (STAFF | RESEARCHERS) - {"other_lead"}, GET, LOADED),
     _questionnaire("instrument_retire", frozenset({"lead"}), POST, LOADED),
     _clinic("instrument_new", BOTH),
     # vials: the clinic's stock, and drawing up for one person
@@ -420,14 +433,21 @@ TABLE: tuple[Row, ...] = (
         _for_nobody("old couple"), BOTH, data=lambda chart: {"text": "A word", "request_id": uuid4()}),
     Row("messages-couple", OF_THE_COUPLE | {"couples_therapist"}, {"couple_id": "{}"}, ("couple",),
         _for_nobody("old couple"), BOTH, data=lambda chart: {"text": "A word", "request_id": uuid4()}),
-    Row("appointments", EVERYBODY),
+    Row("appointments", EVERYBODY - RESEARCHERS),
     Row("calendar-make", PARTNERS, methods=POST, data=lambda chart: {"request_id": uuid4()}),
     Row("calendar-end", PARTNERS, methods=POST),
     _person("person-appointments", OFFICE | BESIDE | {"therapist_a"}, BOTH),
     Row("person-appointment-change", OFFICE | BESIDE | {"therapist_a"},
         {"person_id": "person", "appointment_id": "appointment"}, methods=BOTH),
+    # outcomes of all couples, that name nobody
+    Row("outcomes", LEADS | RESEARCHERS, methods=BOTH,
+        data=lambda chart: {"way": "change", "outcome": "csi-16.total", "predictor": "phq-9.total", "first_week": "0",
+                            "last_week": "16", "request_id": uuid4()}),
+    Row("outcome", ASKERS, {"analysis_id": "analysis"}),
+    Row("outcome_again", ASKERS, {"analysis_id": "analysis"}, methods=POST),
+    Row("outcome_file", ASKERS, {"analysis_id": "analysis"}, more={"number": 1, "name": "outcomes.csv"}),
     # what cannot wait
-    Row("tasks", STAFF),
+    Row("tasks", STAFF | RESEARCHERS),
     Row("task_acknowledge", BESIDE | {"therapist_a"}, {"flag_id": "flag"}, methods=POST,
         data=lambda chart: {"plan": "I call them"}),
     Row("task_close", BESIDE | {"therapist_a"}, {"flag_id": "flag"}, methods=POST,

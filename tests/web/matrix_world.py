@@ -21,6 +21,7 @@ from bothwell.couples.models import Couple, Person, new_id
 from bothwell.enrolment import link
 from bothwell.instruments import importing
 from bothwell.instruments.instrument import Better, Kind
+from bothwell.outcomes.asking import Question, Way
 from bothwell.pathway import protocol as protocols
 from tests.cast import Cast, assign, make_cast, pair, person
 from tests.conftest import loading
@@ -126,6 +127,7 @@ def _viewers(cast: Cast) -> dict[str, Person]:
         SELF: cast.a, PARTNER: cast.b, EX: person(clinic, "Ezra"), "stranger": cast.stranger_a,
         "stranger_therapist": person(clinic, "Tess", "staff", "couples_therapist"),
         "past_nurse": person(clinic, "Nils", "staff", "nurse"),
+        "researcher": person(clinic, "Ada", "staff", "researcher"),
     }  # fmt: skip
     same = (
         "prescriber", "nurse", "therapist_a", "therapist_b", "couples_therapist", "safety", "lead", "coordinator",
@@ -192,7 +194,7 @@ def _chart(
     for part in (
         lay.contacts, lay.care_team, lay.answers, lay.course, lay.sessions, lay.vials, lay.insights, lay.couples_work,
         lay.old_work,
-        lay.consents, lay.log, lay.rights,
+        lay.consents, lay.log, lay.rights, lay.outcomes,
     ):  # fmt: skip
         part()
     return chart
@@ -258,6 +260,8 @@ class _Layer:
             role="couples_therapist", couple=self.chart.couple
         ).order_by("id")
         self.keep("assignment couples_therapist", of_both.first())
+        close = {"author": self.cast.lead, "staff": self.cast.stranger_prescriber, "how": "friend"}
+        self.keep("close", self.own("CloseTo", **close))
 
     def answers(self) -> None:
         def asked(name: str, instrument: str, kind: str, wave: str) -> Any:
@@ -356,6 +360,20 @@ class _Layer:
             **of_clinic, vial=vial, event=count, expected_ul=9_300, observed_ul=9_000
         )
         self.chart.ids |= {"vial": vial.id, "line": line.id, "inventory": taken.id, "discrepancy": off.id}
+
+    def outcomes(self) -> None:
+        """A question of the lead's about all couples, and what came of it."""
+        of_clinic = {"clinic": self.cast.clinic, "author": self.cast.lead}
+        question = Question(Way.RELIABLE).as_plain()
+        asked = self.keep("analysis", tables.Analysis.objects.create(**of_clinic, question=question))
+        tables.AnalysisRun.objects.create(
+            **of_clinic,
+            analysis=asked,
+            number=1,
+            state="done",
+            done_at=self.now,
+            result={"counts": [], "left": []},
+        )
 
     def sessions(self) -> None:
         now, word = self.now, self.chart.word
@@ -540,6 +558,9 @@ class _Layer:
         note = self.ours("ProgressNote", dana, session=held, modality="eft", focus=word("focus", "couples_therapist"),
                          text=word("progress", "couples_therapist"))  # fmt: skip
         self.keep("note", note)
+        planned = tables.CoupleSession.objects.get(id=self.chart.ids["meeting planned"])
+        begun = {"text": [word("half a note", "couples_therapist")]}
+        self.keep("note draft", self.ours("NoteDraft", dana, session=planned, fields=begun))
         self.ours("ProcessNote", dana, session=held, text=word("process", "couples_therapist"))
         drawn = word("cycle", "couples_therapist")
         shown = {"a": {"need": word("cycle of both", *both)}}
@@ -583,11 +604,11 @@ class _Layer:
                 f"sign{name}", self.ours("WarningSign", who, subject=who, words=word(f"sign{name}", *both))
             )
         self.ours("PlanReview", dana, kind="maintenance", words=word("look", *both))
-        team = (SELF, *TEAM, "lead")
+        team = (SELF, *BESIDE, "therapist_a")
         own = self.own("CarePlanItem", self.chart.person, part="daily", words=word("care", *team))
         self.keep("care part", own)
         by = {"author": partner, "of": partner}
-        words = word("care of partner", PARTNER, *TEAM, "lead", "therapist_b")
+        words = word("care of partner", PARTNER, *BESIDE, "therapist_b")
         theirs = self.own("CarePlanItem", **by, part="daily", words=words)
         self.keep("care part of partner", theirs)
 

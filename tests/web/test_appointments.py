@@ -1,6 +1,7 @@
 """Appointments and calendars: whose they are, when they collide, what a stranger with an address learns, and the video room."""
 
 import re
+import time
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 from zoneinfo import ZoneInfo
@@ -8,11 +9,14 @@ from zoneinfo import ZoneInfo
 import icalendar
 import pytest
 from django.core.cache import cache
+from django.db import connection
 from django.test import Client
 from django.utils import timezone
 
+from bothwell.dosing import visit_actions
+from bothwell.integration import session_actions
 from bothwell.messaging import appointment_actions as actions
-from bothwell.models import Appointment, AuditEntry, CalendarFeed, Clinic, CoupleSession, Person, User
+from bothwell.models import Appointment, AuditEntry, CalendarFeed, Clinic, CoupleSession, Person, Room, User
 from bothwell.privacy import door
 from bothwell.refusal import Refused, Stale
 from tests.cast import Cast, client_for, make_cast
@@ -50,7 +54,19 @@ def meets(cast: Cast, at: datetime = AT, place: str = "") -> CoupleSession:
         )
 
 
+def proved(client: Client, ago_s: float = 0.0) -> Client:
+    """The browser of somebody who has just been asked for their password again, and knew it."""
+    session = client.session
+    session["account_authentication_methods"] = [
+        {"method": "password", "at": time.time() - ago_s, "reauthenticated": True}
+    ]
+    session["account_authentication_methods_user"] = session["_auth_user_id"]
+    session.save()
+    return client
+
+
 def address_of(client: Client) -> str:
+    proved(client)
     said = client.post("/appointments/calendar", {"request_id": uuid4()}).content.decode()
     found = SECRET.search(said)
     assert found
@@ -97,6 +113,52 @@ def test_a_visit_is_in_the_way_of_its_own_person_only(cast: Cast) -> None:
     make(cast.coordinator, cast.b, cast.therapist_b)
 
 
+def test_what_whoever_books_may_not_see_is_in_the_way_all_the_same(cast: Cast) -> None:
+    """A nurse sees no couples session, and not what another clinician has with somebody of their own."""
+    meets(cast)
+    with pytest.raises(Refused, match="something else"):
+        make(cast.nurse, cast.a, cast.nurse, AT + timedelta(minutes=20))
+    with loading():
+        Appointment.objects.create(
+            clinic=cast.clinic, subject=cast.stranger_a, author=cast.coordinator, kind="other",
+            staff=cast.nurse, at=AT + timedelta(hours=3), minutes=50,
+        )  # fmt: skip
+    with door.opened(cast.nurse.id):
+        assert not Appointment.objects.exists()  # no longer, or not yet, of their care team
+    with pytest.raises(Refused, match="colleague has something else"):
+        make(cast.nurse, cast.a, cast.nurse, AT + timedelta(hours=3, minutes=20))
+
+
+def test_a_room_holds_one_at_a_time_and_what_is_no_room_any_number(cast: Cast) -> None:
+    with loading():
+        Room.objects.create(clinic=cast.clinic, name="Blue room")
+    make(cast.coordinator, cast.a, cast.nurse, place="Blue room")
+    for place in ("blue Room ", "Blue room"):
+        with pytest.raises(Refused, match="has that room"):
+            make(cast.therapist_b, cast.b, cast.therapist_b, AT + timedelta(minutes=20), place=place)
+    make(cast.therapist_b, cast.b, cast.therapist_b, AT + timedelta(minutes=50), place="Blue room")
+    make(cast.coordinator, cast.a, cast.nurse, AT + timedelta(hours=3), place="By telephone")
+    make(cast.therapist_b, cast.b, cast.therapist_b, AT + timedelta(hours=3), place="By telephone")
+
+
+def test_the_calendar_answers_nobody_who_books_nothing_there(cast: Cast) -> None:
+    make(cast.coordinator, cast.a, cast.nurse)
+    asked = "select door.is_taken(%s, %s, %s, interval '3 hours', %s)"
+    for viewer, about, answer in (
+        (cast.coordinator, cast.a, True),
+        (cast.nurse, cast.a, True),
+        (cast.coordinator, cast.nurse, True),
+        (cast.therapist_b, cast.a, False),
+        (cast.b, cast.a, False),
+        (cast.couples_therapist, cast.a, False),
+        (cast.therapist_b, cast.nurse, False),
+        (cast.other_lead, cast.nurse, False),
+    ):
+        with door.opened(viewer.id), connection.cursor() as cursor:
+            cursor.execute(asked, [about.id, AT, AT + timedelta(minutes=30), uuid4()])
+            assert cursor.fetchone() == (answer,), (viewer.name_used, about.name_used)
+
+
 def test_posted_twice_it_is_made_once(cast: Cast) -> None:
     number = uuid4()
     for _ in range(2):
@@ -128,6 +190,36 @@ def test_moved_and_cancelled_it_stays_on_record(cast: Cast) -> None:
         assert Appointment.objects.get().state == "cancelled"
         log = AuditEntry.objects.filter(item_id=row.id).order_by("at").values_list("action", flat=True)
         assert [each.split()[0] for each in log] == ["made", "moved", "cancelled"]
+
+
+def test_a_page_that_is_behind_moves_and_cancels_nothing_newer(cast: Cast) -> None:
+    row = make(cast.coordinator, cast.a, cast.nurse)
+    nurse, address = client_for(cast.nurse), f"/people/{cast.a.id}/appointments/{row.id}"
+    was = nurse.get(address).context["was"]
+    post = {
+        "was": was,
+        "at": f"{AT + timedelta(days=2):%Y-%m-%dT%H:%M}",
+        "minutes": 30,
+        "place": "Room 9",
+        "request_id": uuid4(),
+    }
+    with door.opened(cast.coordinator.id):
+        actions.move(
+            by=cast.coordinator, appointment_id=row.id, at=AT + timedelta(days=1), minutes=50, place="Room 2", is_video=False
+        )  # fmt: skip
+    late = nurse.post(address, post)
+    text = late.content.decode()
+    assert late.status_code == 422
+    assert "Somebody changed it since you looked" in text
+    assert "Room 2" in text
+    assert 'value="Room 9"' in text
+    assert nurse.post(address, {"do": "cancel", "was": was})["Location"] == address
+    with door.opened(cast.a.id):
+        kept = Appointment.objects.get()
+    assert (kept.state, kept.place) == ("planned", "Room 2")
+    assert nurse.post(address, post | {"was": late.context["was"]}).status_code == 302
+    with door.opened(cast.a.id):
+        assert Appointment.objects.get().place == "Room 9"
 
 
 def test_an_hour_that_is_not_there_is_said_so_and_nothing_is_lost(cast: Cast) -> None:
@@ -270,8 +362,33 @@ def test_moved_and_cancelled_a_meeting_keeps_its_name_and_counts_up(cast: Cast) 
     assert [str(each["STATUS"]) for each in (first, second, third)] == ["CONFIRMED", "CONFIRMED", "CANCELLED"]
 
 
+def test_sessions_of_both_and_visits_count_up_too_and_never_down(cast: Cast) -> None:
+    dana, address = cast.couples_therapist, address_of(client_for(cast.a))
+    meets(cast)
+    with loading():
+        row = CoupleSession.objects.get()
+    visit = session_of(cast, cast.a, AT + timedelta(days=3))
+    counted = [sequences(address)]
+    for days in (1, 2):
+        with door.opened(dana.id):
+            session_actions.move_session(
+                by=dana, session_id=row.id, at=AT + timedelta(days=days), minutes=60, place=""
+            )
+        counted.append(sequences(address))
+    with door.opened(dana.id):
+        session_actions.cancel_session(by=dana, session_id=row.id)
+    with door.opened(cast.prescriber.id):
+        visit_actions.cancel(by=cast.prescriber, session_id=visit.id)
+    counted.append(sequences(address))
+    assert counted == [[0, 0], [1, 0], [2, 0], [3, 1]]
+
+
+def sequences(address: str) -> list[int]:
+    return [int(each["SEQUENCE"]) for each in events(Client(), address)]
+
+
 def test_an_address_is_shown_once_replaced_and_ended(cast: Cast) -> None:
-    own, number = client_for(cast.a), uuid4()
+    own, number = proved(client_for(cast.a)), uuid4()
     first = SECRET.search(own.post("/appointments/calendar", {"request_id": number}).content.decode())
     assert first
     again = own.post("/appointments/calendar", {"request_id": number})
@@ -284,6 +401,45 @@ def test_an_address_is_shown_once_replaced_and_ended(cast: Cast) -> None:
     assert Client().get(second).status_code == 200
     own.post("/appointments/calendar/end")
     assert Client().get(second).status_code == 404
+
+
+def test_the_address_is_shown_only_to_who_has_shown_again_who_they_are(cast: Cast) -> None:
+    with loading():
+        user = User.objects.get(person=cast.a)
+        user.set_password("correct-horse-battery")
+        user.save()
+    own = client_for(cast.a)
+    for asked in (own, proved(client_for(cast.a), ago_s=1000)):
+        answer = asked.post("/appointments/calendar", {"request_id": uuid4()})
+        assert answer["Location"] == "/account/reauthenticate/?next=%2Fappointments"
+    with loading():
+        assert not CalendarFeed.objects.exists()
+    shown = own.post(
+        "/account/reauthenticate/", {"password": "correct-horse-battery", "next": "/appointments"}
+    )
+    assert shown["Location"] == "/appointments"
+    assert SECRET.search(own.post("/appointments/calendar", {"request_id": uuid4()}).content.decode())
+
+
+def test_with_a_new_password_the_address_ends(cast: Cast) -> None:
+    with loading():
+        user = User.objects.get(person=cast.a)
+        user.set_password("correct-horse-battery")
+        user.save()
+    own, other = client_for(cast.a), address_of(client_for(cast.b))
+    address = address_of(own)
+    changed = own.post(
+        "/account/password/change/",
+        {
+            "oldpassword": "correct-horse-battery",
+            **dict.fromkeys(("password1", "password2"), "a-new-horse-x9"),
+        },
+    )
+    assert changed.status_code == 302
+    assert Client().get(address).status_code == 404
+    assert Client().get(other).status_code == 200
+    with loading():
+        assert CalendarFeed.objects.filter(subject=cast.a, ended_at__isnull=False).count() == 1
 
 
 def test_unknown_ended_and_malformed_are_one_page(cast: Cast) -> None:

@@ -5,6 +5,7 @@ from uuid import uuid4
 import pytest
 from django.utils import timezone
 
+from bothwell.integration.doing_actions import given_to
 from bothwell.models import ExerciseDone, ExerciseGiven, Shelter
 from bothwell.privacy import door
 from tests.cast import Cast, client_for, make_cast
@@ -42,7 +43,8 @@ def test_either_lays_it_aside_and_what_was_done_stays(cast: Cast) -> None:
     assert client_for(cast.stranger_a).post(f"/us/exercises/{row.id}/aside").status_code == 404
     assert client_for(cast.b).post(f"/us/exercises/{row.id}/aside").status_code == 302
     with door.opened(cast.a.id):
-        kept = ExerciseGiven.objects.get()
+        assert ExerciseGiven.objects.get().until is None  # it stays as it was given
+        (kept,) = given_to(cast.couple)
         assert kept.until is not None
         assert kept.until <= timezone.now()
         assert ExerciseDone.objects.count() == 1
@@ -56,8 +58,8 @@ def test_a_choice_without_a_way_comes_back(cast: Cast) -> None:
 
 
 def test_what_a_sheltered_person_chose_is_not_there_for_their_partner(cast: Cast) -> None:
-    row = choose(cast)
     with loading():
         Shelter.objects.create(clinic=cast.clinic, subject=cast.a, author=cast.a)
+    row = choose(cast)
     assert client_for(cast.b).get(f"/us/exercises/{row.id}").status_code == 404
     assert "Say it back" not in client_for(cast.b).get("/us").content.decode()

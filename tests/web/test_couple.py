@@ -427,17 +427,47 @@ def test_a_correction_needs_its_reason_and_stands_beside_the_old(plain: Desk) ->
     assert "Earlier versions (1)" in shown
 
 
+def _was(made: Desk, session: CoupleSession) -> str:
+    """How the page that is open now says the session stands."""
+    found = re.search(r'name="was" value="([^"]+)"', page(made, f"/sessions/{session.id}"))
+    assert found
+    return found[1]
+
+
+def test_a_page_that_is_behind_moves_and_cancels_nothing_newer(plain: Desk) -> None:
+    session = plain.session(5)
+    was = _was(plain, session)
+    at = [(timezone.now() + timedelta(days=days)).strftime("%Y-%m-%dT%H:%M") for days in (9, 12)]
+    move = {"minutes": 60, "request_id": str(uuid4()), "was": was}
+    assert post(plain, f"/sessions/{session.id}/move", **move, at=at[0], place="Room 9")[0] == 302
+    status, text = post(plain, f"/sessions/{session.id}/move", **move, at=at[1], place="Room 1")
+    assert status == 422
+    assert "changed its time or place since you looked" in text
+    assert "Room 9" in text  # how it stands now
+    assert f'value="{at[1]}"' in text and 'value="Room 1"' in text  # and what was typed
+    post(plain, f"/sessions/{session.id}/cancel", was=was)
+    with door.opened(plain.cast.b.id):
+        row = CoupleSession.objects.get(id=session.id)
+    assert (row.state, row.place) == ("planned", "Room 9")
+    again = re.search(r'name="was" value="([^"]+)"', text)
+    assert again
+    new = {**move, "was": again[1], "at": at[1], "place": "Room 1"}
+    assert post(plain, f"/sessions/{session.id}/move", **new)[0] == 302
+
+
 def test_moving_cancelling_and_summing_up(plain: Desk) -> None:
     session, other = plain.session(5), plain.session(-0.01)
     at = (timezone.now() + timedelta(days=9)).strftime("%Y-%m-%dT%H:%M")
-    assert (
-        post(
-            plain, f"/sessions/{session.id}/move", at=at, minutes=90, place="Room 9", request_id=str(uuid4())
-        )[0]
-        == 302
-    )
+    new = {
+        "at": at,
+        "minutes": 90,
+        "place": "Room 9",
+        "request_id": str(uuid4()),
+        "was": _was(plain, session),
+    }
+    assert post(plain, f"/sessions/{session.id}/move", **new)[0] == 302
     assert "Room 9" in page(plain)
-    assert post(plain, f"/sessions/{session.id}/cancel")[0] == 302
+    assert post(plain, f"/sessions/{session.id}/cancel", was=_was(plain, session))[0] == 302
     plain.record(other)
     given = {"summary-text": "Well done, both.", "summary-request_id": str(uuid4())}
     for _ in range(2):

@@ -8,6 +8,7 @@ from uuid import uuid4
 import pytest
 from django.test import override_settings
 
+from bothwell.integration.session_actions import as_seen
 from bothwell.models import CoupleAgreement, Grant, ProcessNote, ProgressNote
 from bothwell.privacy import door
 from bothwell.privacy.circles import Relation
@@ -87,7 +88,7 @@ def test_every_form_stands_on_the_page_with_help_at_its_questions(plain: Desk) -
         assert f'name="{name}"' in text
     assert "The two need not be at the same step." in text
     assert "Gottman" not in text
-    assert "data-unsaved" in text
+    assert "data-draft-at" in text
 
 
 def test_a_wrong_answer_is_said_at_its_place_and_every_word_stays(plain: Desk) -> None:
@@ -110,7 +111,7 @@ def test_a_note_that_comes_second_is_shown_to_be_copied_and_the_same_one_counts_
     assert status == 422
     assert "recorded already" in text and "Something else they said." in text
     other = plain.session(0.01)
-    assert post(plain, f"/sessions/{other.id}/cancel")[0] == 302
+    assert post(plain, f"/sessions/{other.id}/cancel", was=as_seen(other))[0] == 302
     status, text = post(plain, f"/sessions/{other.id}", **{**NOTE, "text": "They came all the same."}, **EFT)
     assert status == 422 and "They came all the same." in text
 

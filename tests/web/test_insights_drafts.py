@@ -74,14 +74,69 @@ def test_without_javascript_there_is_a_key_for_it(cast: Cast) -> None:
     told = second.content.decode()
     assert "By hand" in told
     assert "From an older window" in told
-    over = hidden(told, "keep_over")
-    chosen = client.post(
-        "/insights/new",
-        {**post, "text": "From an older window", "keep_over": over, "beside_id": hidden(told, "beside_id")},
-    )
-    assert chosen.status_code == 302
-    with door.opened(cast.a.id):
-        assert InsightDraft.objects.get(id=key).text == "From an older window"
+    mine = hidden(told, "request_id")
+    assert mine != key
+    assert f"/insights/drafts/{key}" in told  # the other's, to be gone on with
+    again = {"text": "From an older window, and on", "request_id": mine, "revision": hidden(told, "revision")}
+    assert client.post("/insights/new", {**post, **again})["Location"] == "/insights"
+    page = client.get("/insights").content.decode()
+    assert "By hand" in page
+    assert "From an older window, and on" in page
+
+
+def test_kept_on_two_devices_with_other_words_both_stay(cast: Cast) -> None:
+    client, key = client_for(cast.a), str(uuid4())
+    keep(cast, key, "Begun")
+    post = {"request_id": key, "revision": "1"}
+    assert client.post("/insights/new", {**post, "text": "From the telephone"}).status_code == 302
+    late = client.post("/insights/new", {**post, "text": "From the laptop"})
+    assert late.status_code == 409
+    page = late.content.decode()
+    assert "kept this in another window" in page
+    assert "From the laptop" in page
+    again = {"text": "From the laptop", "request_id": hidden(page, "request_id"), "revision": "0"}
+    assert client.post("/insights/new", again).status_code == 302
+    listed = client.get("/insights").content.decode()
+    assert "From the telephone" in listed
+    assert "From the laptop" in listed
+
+
+def test_words_begun_before_newer_ones_were_kept_ask_which_shall_stand(cast: Cast) -> None:
+    insight, client = wrote(cast.a, "first"), client_for(cast.a)
+    address = f"/insights/{insight.id}/edit"
+    key = hidden(client.get(address).content.decode(), "draft_id")
+    keep(cast, key, "first, begun on the laptop", insight_id=str(insight.id), after="1")
+    newer = {"text": "second, from the telephone", "after": "1", "draft_id": str(uuid4()), "tags": ""}
+    assert client.post(address, newer).status_code == 302
+    page = client.get(address).content.decode()
+    assert "second, from the telephone" in page
+    assert hidden(page, "after") == "1"
+    post = {"text": "first, begun on the laptop", "after": "1", "draft_id": key, "revision": "1", "tags": ""}
+    asked = client.post(address, post)
+    assert asked.status_code == 409
+    assert "Keep mine instead" in asked.content.decode()
+    assert client.post(address, post | {"after": "2"}).status_code == 302
+
+
+def test_words_of_another_window_for_the_same_insight_are_within_reach(cast: Cast) -> None:
+    insight, client = wrote(cast.a, "first"), client_for(cast.a)
+    for text in ("on the telephone", "on the laptop"):
+        keep(cast, uuid4(), text, insight_id=str(insight.id), after="1")
+    page = client.get(f"/insights/{insight.id}/edit").content.decode()
+    assert "on the telephone" in page
+    assert "on the laptop" in page
+    other = re.search(r'href="(/insights/drafts/[^"]+)">Go on with those', page)
+    assert other
+    there = client.get(client.get(other[1])["Location"]).content.decode()
+    assert "on the laptop</textarea>" in there
+
+
+def test_a_page_that_is_behind_puts_nothing_away_unread(cast: Cast) -> None:
+    client, key = client_for(cast.a), uuid4()
+    keep(cast, key, "not this")
+    keep(cast, key, "not this, but this", 1)
+    assert client.post(f"/insights/drafts/{key}/drop", {"seen": "1"})["Location"] == f"/insights/drafts/{key}"
+    assert "not this, but this" in client.get("/insights").content.decode()
 
 
 def _insights(cast: Cast) -> int:
@@ -96,7 +151,8 @@ def test_two_windows_are_told_of_each_other_and_both_are_kept(cast: Cast) -> Non
     post = {"text": "one on the laptop", "revision": 1, "beside_id": beside}
     late = client_for(cast.a).post(f"/insights/drafts/{key}/keep", post)
     assert late.status_code == 409
-    assert late.json()["other"]["text"] == "one on the telephone"
+    assert late.json()["other"]["fields"]["text"] == ["one on the telephone"]
+    assert late.json()["other"]["shown"] == "one on the telephone"
     page = client_for(cast.a).get("/insights").content.decode()
     assert "one on the telephone" in page
     assert "one on the laptop" in page

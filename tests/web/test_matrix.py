@@ -246,7 +246,7 @@ def shown_to_who_may_not(
 def unlike_a_page(answer: Answer, method: str, where: str, viewer: str, chart: Chart) -> Iterator[str]:
     if answer.status not in INSIDE_STATUS[method]:
         yield f"{where}: {answer.status}"
-    if answer.status == 302 and not re.match(r"/(?!account/)", answer.headers["Location"]):
+    if answer.status == 302 and not re.match(r"/(?!account/(?!reauthenticate/))", answer.headers["Location"]):
         yield f"{where}: sent to {answer.headers['Location']}"
     if not answer.cookies <= {"session"}:
         yield f"{where}: sets {sorted(answer.cookies)}"
@@ -303,7 +303,8 @@ CELLS = [
 OF_A_CHART = [
     cell
     for cell in CELLS
-    if cell.values[0].ids and not cell.values[0].name.startswith(("consent-text", "clinic_", "stock_"))
+    if cell.values[0].ids
+    and not cell.values[0].name.startswith(("consent-text", "clinic_", "stock_", "outcome"))
 ]
 
 

@@ -7,7 +7,7 @@ from uuid import uuid4
 import pytest
 from django.test import Client
 
-from bothwell.models import Clinic, Message, Receipt
+from bothwell.models import Clinic, Couple, Message, Receipt
 from bothwell.privacy import door
 from tests.cast import Cast, client_for, make_cast
 from tests.conftest import loading
@@ -77,6 +77,18 @@ def test_too_long_keeps_what_was_typed(cast: Cast) -> None:
     assert answer.status_code == 422
     assert "zq" * 3000 in answer.content.decode()
     assert client_for(cast.a).post(care_of(cast), {"text": " ", "request_id": uuid4()}).status_code == 422
+
+
+def test_words_for_a_thread_that_has_closed_are_shown_to_be_copied(cast: Cast) -> None:
+    address = f"/messages/couple/{cast.couple.id}"
+    wrote(cast.a, ours(cast), "Before.")
+    with loading():
+        Couple.objects.filter(id=cast.couple.id).update(parted_at=datetime.now(UTC))
+    late = client_for(cast.a).post(address, {"text": "One more\nthing.", "request_id": uuid4()})
+    assert late.status_code == 422
+    assert "Your message was not sent." in late.content.decode()
+    assert "One more\nthing." in late.content.decode()
+    assert "<textarea" not in late.content.decode()
 
 
 def test_alone_the_agreement_stands_before_the_words_and_goes_with_them(cast: Cast) -> None:

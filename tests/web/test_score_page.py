@@ -142,7 +142,12 @@ def test_what_a_sheltered_partner_wrote_changes_a_byte_for_nobody() -> None:
     made = desk()
     made.answers(made.cast.b, "gad-7", GAD)
     with loading():
-        Shelter.objects.create(clinic=made.cast.clinic, subject=made.cast.a, author=made.cast.safety)
+        Shelter.objects.create(
+            clinic=made.cast.clinic,
+            subject=made.cast.a,
+            author=made.cast.safety,
+            recorded_at=timezone.now() - timedelta(days=800),
+        )
     client = client_for(made.cast.b)
     before = [bare(client.get("/score" + view).content) for view in VIEWS]
     checkin(made, made.cast.a, 700)

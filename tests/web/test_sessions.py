@@ -32,6 +32,7 @@ from django.urls import URLPattern, URLResolver, get_resolver, path
 from bothwell import asgi, urls
 from bothwell.models import AuditEntry, Insight, Person, User
 from bothwell.web import guard
+from bothwell.web.following import viewer_of
 from bothwell.web.sessions import SessionStore
 from tests.cast import Cast, client_for, make_cast
 from tests.conftest import LOGINS, loading
@@ -288,12 +289,94 @@ def test_a_form_sent_too_late_leads_back_to_its_page(cast: Cast, came_from: str,
     assert again["Location"] == f"/account/login/?next={back_to}"
 
 
+FROM_HERE = {"Sec-Fetch-Site": "same-origin"}
+WRITTEN = {
+    "text": "Half a sentence, then",
+    "next_id": "a long identifier",
+    "password": "four words of it",
+    "kind": "x",
+}
+
+
+def test_typing_puts_off_the_lock_and_never_the_end_of_a_login(cast: Cast) -> None:
+    client = client_for(cast.a)
+    idle(client, settings.IDLE_LOCK_SECONDS - 30)
+    said = client.get("/here").json()
+    assert said["who"] == str(cast.a.id)
+    assert 0 < said["again_s"] < settings.IDLE_LOCK_SECONDS
+    assert time.time() - client.session[guard.SEEN] < 5
+    session = client.session
+    session[guard.BEGUN] = int(time.time()) - settings.SESSION_COOKIE_AGE - 1
+    session.save()
+    ended = client.get("/here", headers={"HX-Request": "true"})
+    assert (ended.status_code, ended.content) == (401, b"")
+    assert not is_in(client)
+
+
+def test_a_page_that_looks_again_by_itself_does_not_put_off_the_lock(cast: Cast) -> None:
+    client = client_for(cast.a)
+    idle(client, settings.IDLE_LOCK_SECONDS - 30)
+    before = client.session[guard.SEEN]
+    assert client.get("/today", headers={"HX-Request": "true", "X-By-Itself": "1"}).status_code == 200
+    assert client.session[guard.SEEN] == before
+    assert client.get("/today").status_code == 200
+    assert client.session[guard.SEEN] > before
+
+
+def test_a_login_that_has_lasted_too_long_follows_nothing(cast: Cast) -> None:
+    client = client_for(cast.a)
+    key = client.session.session_key
+    assert key
+    assert viewer_of(key) == cast.a.id
+    session = client.session
+    session[guard.BEGUN] = int(time.time()) - settings.SESSION_COOKIE_AGE - 1
+    session.save()
+    assert viewer_of(key) is None
+
+
+def test_nobody_is_here_who_is_not_signed_in(cast: Cast) -> None:
+    assert Client().get("/here", headers={"HX-Request": "true"}).status_code == 401
+    assert client_for(cast.a).post("/here").status_code == 405
+
+
+def test_words_that_come_too_late_are_shown_to_be_copied(cast: Cast) -> None:
+    client = client_for(cast.a)
+    idle(client, settings.IDLE_LOCK_SECONDS + 5)
+    for _ in ("locked just now", "signed out since"):
+        answer = client.post("/messages", WRITTEN, headers=FROM_HERE)
+        page = answer.content.decode()
+        assert answer.status_code == 401
+        assert answer["Cache-Control"] == "no-store"
+        assert "Half a sentence, then" in page
+        assert "/account/login/?next=" in page
+        assert "a long identifier" not in page
+        assert "four words" not in page
+
+
+def test_what_another_site_sends_is_put_on_no_page(cast: Cast) -> None:
+    client = client_for(cast.a)
+    client.handler.enforce_csrf_checks = True
+    for headers in ({"Sec-Fetch-Site": "cross-site"}, {"Origin": "https://evil.example"}, {}):
+        for where in ("/insights/new", "/no/such/page"):
+            answer = client.post(where, WRITTEN, headers=headers)
+            assert answer.status_code in (403, 404)
+            assert "Half a sentence" not in answer.content.decode()
+    shown = client.post("/insights/new", WRITTEN, headers={"Origin": "http://testserver"})
+    assert (shown.status_code, "Half a sentence, then" in shown.content.decode()) == (403, True)
+
+
+def test_a_page_that_is_gone_gives_the_words_back(cast: Cast) -> None:
+    where = f"/messages/care/{uuid4()}"
+    answer = client_for(cast.a).post(where, WRITTEN | {"request_id": str(uuid4())}, headers=FROM_HERE)
+    assert (answer.status_code, "Half a sentence, then" in answer.content.decode()) == (404, True)
+
+
 def test_a_form_of_an_earlier_session_says_so(cast: Cast) -> None:
     client = client_for(cast.a)
     client.handler.enforce_csrf_checks = True
     answer = client.post("/insights/new", {"text": "words"})
     assert answer.status_code == 403
-    assert "copy what you wrote" in answer.content.decode()
+    assert "This page was too old" in answer.content.decode()
     assert not client.cookies.get("csrftoken")
 
 
@@ -510,7 +593,7 @@ def test_a_start_that_would_be_too_open_stops(
 
 # ── what no browser sends ─────────────────────────────────────────────────────────────────────────────────
 
-SORRY = "Nothing was changed. Go back; what you typed should still be there."
+SORRY = "That was too much at once, or not what we expected"
 
 
 @pytest.mark.parametrize(

@@ -1,30 +1,50 @@
-"""Shelter: begun without a trace, and while it stands a partner's every page is as if nothing had ever been given."""
+"""Shelter: begun and ended without a trace; a partner's every page is as if nothing had been given or done meanwhile."""
 
 from __future__ import annotations
 
 import json
 import re
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from unittest import mock
+from uuid import uuid4
 
 import pytest
 from django.db import connection
 from django.test import Client
 from django.utils import timezone
 
-from bothwell.models import AuditEntry, ExerciseDone, Shelter
+from bothwell.integration import agreement_actions, agreements, doing_actions, plan_actions, support
+from bothwell.integration.checkins import Lines
+from bothwell.integration.warmth import monday_of
+from bothwell.messaging import message_actions
+from bothwell.messaging.threads import Circle, Thread
+from bothwell.models import (
+    AuditEntry,
+    CoupleAgreement,
+    DosingSession,
+    ExerciseDone,
+    ExerciseGiven,
+    Person,
+    Shelter,
+    WarningSign,
+)
 from bothwell.privacy import door, shelter_actions
-from bothwell.privacy.actions import tell_couple
+from bothwell.privacy.actions import receive, share, tell_couple
+from bothwell.privacy.models import Audience
+from bothwell.records import request_actions
 from bothwell.refusal import Refused
 from bothwell.web.following import may_be_told
 from tests.cast import Cast, client_for, make_cast
 from tests.conftest import loading
-from tests.web.partners import gave, wrote
+from tests.web.partners import gave, session_of, wrote
 from tests.web.test_violence_leaves_no_trace import Counted, without_chance
 
-PAGES = ("/today", "/us", "/insights", "/access", "/access/copy", "/access/parting", "/consents", "/how-i-am")
+PAGES = (
+    "/today", "/us", "/us/week", "/us/agreed", "/us/plan", "/us/exercises", "/score", "/messages", "/insights", "/access",
+    "/access/copy", "/access/parting", "/consents", "/how-i-am", "/appointments", "/care-plan",
+)  # fmt: skip
 
 
 @pytest.fixture
@@ -35,20 +55,22 @@ def cast(db: None) -> Iterator[Cast]:
         yield make_cast()
 
 
-def tokenless(page: bytes) -> bytes:
+def tokenless(page: bytes, path: str = "") -> bytes:
     page = re.sub(rb'(csrfmiddlewaretoken" value=|X-CSRFToken": |data-leave-token=)"?[^">]*"', b"", page)
+    if path != "/access":
+        return page
     # One's own log says which pages one opened oneself: it is left out on both sides alike.
     return re.sub(rb'<ol class="timeline">.*?</ol>', b"", page, flags=re.DOTALL)
 
 
-def seen(client: Client) -> dict[str, tuple[int, bytes, int]]:
+def seen(client: Client, *more: str) -> dict[str, tuple[int, bytes, int]]:
     """Each page of a partner: its answer, its bytes, and how many statements it took."""
     found = {}
-    for page in PAGES:
+    for page in (*PAGES, *more):
         client.get(page)  # what is read once is read before anything is counted
         with connection.execute_wrapper(counted := Counted()):
             answer = client.get(page)
-        found[page] = (answer.status_code, tokenless(without_chance(answer.content)), counted.count)
+        found[page] = (answer.status_code, tokenless(without_chance(answer.content), page), counted.count)
     return found
 
 
@@ -84,30 +106,182 @@ def keep(who: Any) -> bytes:
 
 
 def test_the_sheet_for_both_holds_nothing_a_sheltered_person_gave(cast: Cast) -> None:
-    gives(cast)
     dana, path = client_for(cast.couples_therapist), f"/couples/{cast.couple.id}"
+    gives(cast)
     assert b"zqleak" in dana.get(f"{path}/for-both").content
-    keep(cast.a)
+    keep(cast.a)  # the other had not opened it
     assert b"zqleak" not in dana.get(f"{path}/for-both").content
     assert b"zqleak" in dana.get(path).content
 
 
-@pytest.mark.parametrize("was_read", [False, True])
-def test_every_page_of_the_partner_is_as_if_nothing_had_ever_been_given(cast: Cast, was_read: bool) -> None:
+def test_every_page_of_the_partner_is_as_if_nothing_had_been_given_since(cast: Cast) -> None:
     with loading():
         exercise(cast)
     client = client_for(cast.b)
     before = seen(client)
-    if was_read:
-        gives(cast)
-        assert b"zqleak" in client.get("/us").content
-        keep(cast.a)
-    else:
-        keep(cast.a)
-        gives(cast)
+    keep(cast.a)
+    gives(cast)
     after = seen(client)
-    for page in PAGES:
+    for page in before:
         assert after[page] == before[page], page
+
+
+# ── neither its beginning nor its end can be read off a page ──────────────────────────────────────────────
+
+
+def thread_of(cast: Cast) -> Thread:
+    return Thread(Circle.COUPLE, None, cast.couple.id)
+
+
+def pages_of(cast: Cast) -> tuple[str, ...]:
+    """Pages that name a thing of the couple's."""
+    with loading():
+        given = exercise(cast)
+    return (f"/messages/couple/{cast.couple.id}", f"/us/exercises/{given.id}")
+
+
+def does_everything(cast: Cast, who: Person, word: str, week: date) -> None:
+    """Whatever one of the two can give the other, or do in what both read."""
+    gave(who, wrote(who, f"{word} insight"))
+    with loading():
+        given = exercise(cast)
+    with door.opened(who.id):
+        doing_actions.do_exercise(by=who, given_id=given.id, words=f"{word} done", on_day=week)
+        doing_actions.choose_exercise(
+            by=who, code="say_it_back" if word == "zqone" else "back_to_back", way="each", request_id=uuid4()
+        )
+        doing_actions.send_checkin(by=who, week=week, today=week, lines=Lines(f"{word} thanks"))
+        agreement_actions.propose(
+            by=who, kind=agreements.Kind.OTHER, days=None, words=f"{word} agreed", request_id=uuid4()
+        )
+        plan_actions.name_sign(by=who, words=f"{word} sign", request_id=uuid4())
+        look = plan_actions.LookBack(support.Kind.MAINTENANCE, f"{word} looks", "", week + timedelta(days=9))
+        plan_actions.look_back(
+            by=who, couple=cast.couple, look=look, today=week, request_id=uuid4(), session_id=uuid4()
+        )
+        message_actions.send(by=who, thread=thread_of(cast), text=f"{word} message", request_id=uuid4())
+        request_actions.ask_for_both(
+            by=who,
+            couple=cast.couple,
+            recipient=f"{word} office",
+            purpose="x",
+            signed_name="A",
+            request_id=uuid4(),
+        )
+
+
+def undoes_everything(cast: Cast, who: Person) -> None:
+    """Whatever one of the two can end of what they did before: not the gift, which is theirs to take back."""
+    with door.opened(who.id):
+        for given in ExerciseGiven.objects.filter(author=who):
+            doing_actions.lay_aside(by=who, given_id=given.id)
+        for sign in WarningSign.objects.filter(author=who):
+            plan_actions.drop_sign(by=who, sign_id=sign.id)
+        for row in CoupleAgreement.objects.filter(couple=cast.couple):
+            agreement_actions.answer(by=who, agreement_id=row.id, said=agreements.Answer.END)
+
+
+def end(cast: Cast, who: Person) -> None:
+    with (
+        mock.patch("django.utils.timezone.now", return_value=datetime.now(UTC)),
+        door.opened(cast.safety.id),
+    ):
+        shelter_actions.end_shelter(by=cast.safety, subject=who, why="They live apart")
+
+
+def test_nothing_goes_when_it_begins_and_nothing_comes_when_it_ends(cast: Cast) -> None:
+    monday = monday_of(timezone.localdate())
+    does_everything(cast, cast.a, "zqone", monday - timedelta(weeks=1))
+    client, more = client_for(cast.b), pages_of(cast)
+    seen(client, *more)
+    before = seen(client, *more)
+    told = b"".join(body for _, body, _ in before.values())
+    for word in (b"insight", b"done", b"thanks", b"agreed", b"sign", b"looks", b"message", b"office"):
+        assert b"zqone " + word in told, word
+    keep(cast.a)
+    begun = seen(client, *more)
+    does_everything(cast, cast.a, "zqtwo", monday)
+    undoes_everything(cast, cast.a)
+    under = seen(client, *more)
+    end(cast, cast.a)
+    after = seen(client, *more)
+    for what, found in (("begun", begun), ("under", under), ("after", after)):
+        for page in before:
+            assert found[page] == before[page], (what, page)
+
+
+def test_what_they_did_shows_on_their_own_pages_and_to_their_therapist_all_along(cast: Cast) -> None:
+    monday = monday_of(timezone.localdate())
+    keep(cast.a)
+    does_everything(cast, cast.a, "zqone", monday)
+    for page in (
+        ("/us/week", b"thanks"),
+        ("/us/agreed", b"agreed"),
+        ("/us/plan", b"sign"),
+        ("/us", b"insight"),
+    ):
+        assert b"zqone " + page[1] in client_for(cast.a).get(page[0]).content, page
+    desk = client_for(cast.couples_therapist)
+    assert b"zqone insight" in desk.get(f"/couples/{cast.couple.id}").content
+    assert b"zqone message" in desk.get(f"/messages/couple/{cast.couple.id}").content
+
+
+def test_words_not_opened_go_as_when_taken_back_and_come_again_only_when_given_again(cast: Cast) -> None:
+    client = client_for(cast.b)
+    before = seen(client)
+    insight = wrote(cast.a, "zqleak I was less afraid.")
+    gave(cast.a, insight)
+    keep(cast.a)
+    assert seen(client) == before
+    end(cast, cast.a)
+    assert seen(client) == before
+    gave(cast.a, insight, audiences=())
+    gave(cast.a, insight)
+    assert b"zqleak" in client.get("/us").content
+
+
+def test_words_opened_and_taken_back_under_shelter_go_with_the_line_that_always_stays(cast: Cast) -> None:
+    insight, client = wrote(cast.a, "zqleak I was less afraid."), client_for(cast.b)
+    gave(cast.a, insight)
+    assert b"zqleak" in client.get("/us").content
+    keep(cast.a)
+    assert b"zqleak" in client.get("/us").content
+    gave(cast.a, insight, audiences=())
+    page = client.get("/us").content
+    assert b"zqleak" not in page
+    assert b"taken back" in page
+    gave(cast.a, insight)  # again, under shelter
+    assert client.get("/us").content.count(b"zqleak") == 0
+
+
+@pytest.mark.parametrize("was_seen", [False, True])
+def test_when_and_where_they_are_is_not_told_not_even_as_blocked_time(cast: Cast, was_seen: bool) -> None:
+    session = session_of(cast, cast.a, timezone.now() + timedelta(days=2))
+    with door.opened(cast.a.id):
+        share(by=cast.a, item_kind="dosing.time", item=session, to=Audience.PARTNER)
+    with door.opened(cast.b.id), connection.cursor() as cursor:
+        if was_seen:
+            receive(by=cast.b, item_kind="dosing.time", item=DosingSession.objects.get(id=session.id))
+        cursor.execute("select count(*) from door.busy() where subject = %s", [cast.a.id])
+        assert cursor.fetchone() == (1,)
+    keep(cast.a)
+    with door.opened(cast.b.id), connection.cursor() as cursor:
+        assert not DosingSession.objects.filter(id=session.id).exists()
+        cursor.execute("select count(*) from door.busy() where subject = %s", [cast.a.id])
+        assert cursor.fetchone() == (0,)
+    with door.opened(cast.nurse.id), connection.cursor() as cursor:
+        cursor.execute("select count(*) from door.busy() where subject = %s", [cast.a.id])
+        assert cursor.fetchone() == (1,)
+
+
+def test_a_sheet_for_both_holds_what_both_find_also_afterwards(cast: Cast) -> None:
+    dana, path = client_for(cast.couples_therapist), f"/couples/{cast.couple.id}/for-both"
+    with loading():
+        exercise(cast)
+    keep(cast.a)
+    gives(cast)
+    end(cast, cast.a)
+    assert b"zqleak" not in dana.get(path).content
 
 
 def test_the_fragment_an_open_page_asks_for_is_the_same_too(cast: Cast) -> None:
@@ -116,8 +290,8 @@ def test_the_fragment_an_open_page_asks_for_is_the_same_too(cast: Cast) -> None:
     client = client_for(cast.b)
     client.get("/us")
     before = client.get("/us", headers={"hx-request": "true"}).content
-    gives(cast)
     keep(cast.a)
+    gives(cast)
     assert without_chance(client.get("/us", headers={"hx-request": "true"}).content) == without_chance(before)
 
 
@@ -144,14 +318,6 @@ def test_asking_twice_answers_the_same_and_keeps_one(cast: Cast) -> None:
     assert tokenless(first) == tokenless(second)
     with loading():
         assert Shelter.objects.count() == 1
-
-
-def test_when_the_circle_ends_it_what_was_given_is_open_again(cast: Cast) -> None:
-    gives(cast)
-    keep(cast.a)
-    with door.opened(cast.safety.id):
-        shelter_actions.end_shelter(by=cast.safety, subject=cast.a, why="They live apart")
-    assert b"zqleak" in client_for(cast.b).get("/us").content
 
 
 # ── who knows, and who may ────────────────────────────────────────────────────────────────────────────────

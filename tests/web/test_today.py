@@ -13,6 +13,7 @@ from bothwell.models import (
     CoupleSession,
     JointDecision,
     Preparation,
+    Receipt,
     Request,
     Response,
     SessionSummary,
@@ -29,6 +30,26 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture
 def cast() -> Cast:
     return make_cast()
+
+
+def test_an_open_page_looks_again_for_what_others_changed_and_opens_nothing(cast: Cast) -> None:
+    gave(cast.a, wrote(cast.a, "the garden gate"))
+    client, itself = client_for(cast.b), {"HX-Request": "true", "X-By-Itself": "1"}
+    part = client.get("/today", headers=itself).content.decode()
+    assert "the garden gate" in part
+    assert "<html" not in part
+    with door.opened(cast.b.id):
+        assert not Receipt.objects.filter(author=cast.b).exists()
+    nurse = client_for(cast.nurse)
+    page = nurse.get("/today").content.decode()
+    assert f'data-live="/live/board/{cast.clinic.id}"' in page
+    assert "/live/board/" not in client_for(cast.coordinator).get("/today").content.decode()
+    living, sessions = (
+        nurse.get(f"/today{part}", headers=itself).content.decode() for part in ("", "?sessions")
+    )
+    assert "Sessions today" not in living
+    assert "Sessions today" in sessions
+    assert "<html" not in living + sessions
 
 
 def test_the_greeting_keeps_the_clinics_clock() -> None:

@@ -45,7 +45,12 @@
 
   // Every open page goes, not only the one that was left; after signing out in one they all ask for a login.
   const SIGNED_OUT_AFTER_MS = 1500;
-  if (others) others.onmessage = ({ data }) => (data === "leave" ? vanish() : setTimeout(() => location.reload(), SIGNED_OUT_AFTER_MS));
+  if (others) others.onmessage = ({ data }) => (data === "leave" ? vanish() : setTimeout(reopen, SIGNED_OUT_AFTER_MS));
+
+  function reopen() {
+    document.documentElement.hidden = true; // and nothing asks whether to stay
+    location.reload();
+  }
 
   button.addEventListener("click", (event) => {
     event.preventDefault();

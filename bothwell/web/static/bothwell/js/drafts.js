@@ -1,11 +1,14 @@
 // Keeps on the server what is being written, as a draft that only its writer sees: every second or so, and when the page
-// goes. Nothing is kept in the browser. Another window's words are never written over: both are kept, the person chooses.
-const NAMES = ["text", "feeling", "to_say", "to_ask", "tags"];
+// goes. Nothing is kept in the browser. Another window's words are never written over: both stay, until the person puts
+// one of them away.
+import { ask as askWho, carry, lookAgain, maySend, say as sayWho } from "./signed-in.js";
+
 const PAUSE_MS = 800;
 const LONGEST_WAIT_MS = 4_000;
 const AGAIN_MS = 5_000;
 
-const same = (one, other) => other !== null && NAMES.every((name) => one[name] === other[name]);
+const same = (one, other) => JSON.stringify(one) === JSON.stringify(other);
+const isChoice = (field) => field.type === "checkbox" || field.type === "radio";
 
 function newId() {
   const bytes = crypto.getRandomValues(new Uint8Array(16));
@@ -19,16 +22,29 @@ function watch(form) {
   const said = form.querySelector("[data-draft-said]");
   const two = form.querySelector("[data-draft-two]");
   const field = (name) => form.elements.namedItem(name);
-  const words = () => Object.fromEntries(NAMES.map((name) => [name, field(name).value]));
+  const asked = () => [...form.elements].filter((one) => one.name && one.matches("input:not([type=hidden]), textarea, select"));
+
+  /** What stands in each field, by its name. */
+  function words() {
+    const held = {};
+    for (const one of asked()) {
+      held[one.name] ??= [];
+      if (!isChoice(one) || one.checked) held[one.name].push(one.value);
+    }
+    return held;
+  }
 
   let draft = form.dataset.draft;
   let kept = "unkept" in form.dataset ? null : words();
   let unsure = null; // sent, and never answered: asked again as it was, so that an answer that got lost changes nothing
   let asking = null;
   let theirs = null;
+  let mine = null;
   let since = 0;
   let timer = 0;
   let isOver = false;
+  let isAsked = false;
+  let passes = false;
 
   const revision = () => Number(field("revision").value) || 0;
   const say = (line) => (said.textContent = line);
@@ -41,14 +57,14 @@ function watch(form) {
 
   function body(held, number) {
     const data = new FormData();
-    for (const name of NAMES) data.set(name, held[name]);
-    for (const name of ["kind", "insight_id", "beside_id"]) if (field(name)) data.set(name, field(name).value);
+    for (const one of form.querySelectorAll("input[type=hidden]")) if (one.name !== "csrfmiddlewaretoken") data.set(one.name, one.value);
+    for (const [name, texts] of Object.entries(held)) for (const text of texts) data.append(name, text);
     data.set("revision", number);
     return data;
   }
 
   const ask = (held, number, keepalive) =>
-    fetch(`/insights/drafts/${draft}/keep`, {
+    fetch(`${form.dataset.draftAt}/${draft}/keep`, {
       method: "POST",
       body: body(held, number),
       headers: { "X-CSRFToken": field("csrfmiddlewaretoken").value, "HX-Request": "true" },
@@ -81,18 +97,35 @@ function watch(form) {
     unsure = null;
     if (answer.status === 200 || answer.status === 409) {
       kept = held;
+      sayWho(form, "");
       heard(await answer.json());
       return true;
     }
     if (answer.status === 422) say((await answer.json()).reason);
-    else say("You were signed out. Sign in in another tab, then come back to this one: what you typed is still here.");
+    else if (answer.status >= 500) {
+      say("That could not be kept just now: the last words are only on this page. It tries again by itself.");
+      later(AGAIN_MS);
+    } else await signedOut();
     return false;
+  }
+
+  /** A refusal of who asks. Somebody who signed in anew since is there, with another token: then it is sent again. */
+  async function signedOut() {
+    const who = await askWho();
+    if (who.state === "here" && field("csrfmiddlewaretoken").value !== who.token) {
+      carry(form, who.token);
+      later(0);
+      return;
+    }
+    if (who.state === "here") say("This can no longer be kept here. Your words are only on this page: copy what you want to keep.");
+    else sayWho(form, who.state);
   }
 
   function heard(answer) {
     if (answer.other) {
       theirs = answer.other;
-      two.querySelector("[data-draft-theirs]").textContent = theirs.text || theirs.to_say || theirs.to_ask || theirs.feeling;
+      mine = answer;
+      two.querySelector("[data-draft-theirs]").textContent = theirs.shown || "…";
       two.hidden = false;
       say("Both are kept.");
       return;
@@ -110,52 +143,76 @@ function watch(form) {
     timer = setTimeout(flush, Date.now() - since > LONGEST_WAIT_MS ? 0 : pause);
   }
 
-  // A tab that signed in anew made the page's token stale: the fresh one is on any page of ours.
-  async function renewToken() {
-    try {
-      const page = new DOMParser().parseFromString(await (await fetch("/insights/new", { credentials: "same-origin" })).text(), "text/html");
-      const token = page.querySelector("form[data-draft] [name=csrfmiddlewaretoken]")?.value;
-      if (token) field("csrfmiddlewaretoken").value = token;
-    } catch { /* it is tried again when somebody types */ }
-  }
+  const isKept = () => same(words(), kept);
 
   form.addEventListener("input", () => later(PAUSE_MS));
   addEventListener("online", flush);
   document.addEventListener("visibilitychange", async () => {
-    if (document.visibilityState === "visible" && !same(words(), kept)) await renewToken();
+    if (document.visibilityState === "visible") await lookAgain(form);
     flush();
+  });
+  addEventListener("focus", () => lookAgain(form));
+  addEventListener("pageshow", (event) => {
+    if (event.persisted) isOver = false;
   });
   addEventListener("pagehide", () => {
-    if (isOver || same(words(), kept)) return;
+    if (isOver || isKept()) return;
     ask(words(), revision() + (asking ? 1 : 0), true).catch(() => {});
   });
+  // Only where the words could not be kept: else they are there again, whatever becomes of the page.
+  addEventListener("beforeunload", (event) => {
+    const isStuck = unsure !== null || form.querySelector("[data-signed-in]") !== null;
+    if (!document.documentElement.hidden && !isOver && isStuck && !isKept()) event.preventDefault();
+  });
 
-  two.querySelector("[data-draft-mine]").addEventListener("click", () => {
-    stand(theirs.draft, theirs.revision);
-    kept = null;
+  // Each window goes on with one of the two; the other's words stay where they were kept.
+  const chosen = (line) => {
+    field("beside_id").value = newId();
     two.hidden = true;
-    field("text").focus();
+    say(line);
+    asked()[0].focus();
+  };
+  two.querySelector("[data-draft-mine]").addEventListener("click", () => {
+    stand(mine.draft, mine.revision);
+    chosen("Yours go on as a draft of their own; the others stay kept.");
     flush();
   });
-  two.querySelector("[data-draft-take]").addEventListener("click", () => {
-    for (const name of NAMES) field(name).value = theirs[name];
+  two.querySelector("[data-draft-take]").addEventListener("click", async () => {
+    await flush(); // what was typed since the two met is kept beside, too
+    if (!isKept()) return; // it is not, and it says why
+    fill(theirs.fields);
     stand(theirs.draft, theirs.revision);
-    field("beside_id").value = newId();
     kept = words();
-    two.hidden = true;
     for (const more of form.querySelectorAll("details.more")) more.open ||= [...more.querySelectorAll("input, textarea")].some((one) => one.value);
-    field("text").focus();
+    chosen("You go on with those; what you typed here stays kept.");
   });
 
-  form.addEventListener("submit", (event) => {
-    if (event.submitter?.name === "another") return; // shown below, without the server
-    if (asking) {
-      event.preventDefault();
-      const { submitter } = event;
-      asking.finally(() => form.requestSubmit(submitter));
+  function fill(fields) {
+    for (const one of asked()) {
+      const texts = fields[one.name] ?? [];
+      if (isChoice(one)) one.checked = texts.includes(one.value);
+      else one.value = texts[0] ?? "";
+    }
+  }
+
+  form.addEventListener("submit", async (event) => {
+    const { submitter } = event;
+    if (submitter?.name === "another" || event.defaultPrevented) return; // shown below, without the server
+    if (passes) {
+      isOver = true;
       return;
     }
-    isOver = true;
+    event.preventDefault();
+    if (isOver || isAsked) return; // pressed twice
+    isAsked = true;
+    clearTimeout(timer);
+    await asking;
+    const may = await maySend(form);
+    isAsked = false;
+    if (!may) return;
+    passes = true;
+    form.requestSubmit(submitter);
+    passes = false;
   });
 }
 
