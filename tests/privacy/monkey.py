@@ -316,7 +316,15 @@ class Monkey:
     def _beside_nothing(self, viewer: str, method: str, path: str, named: list[UUID], data: Any) -> Answer:
         """Ask for a thing; if it is hidden from this viewer, or not found, ask for one that never was as well."""
         who = self.viewers[viewer].id
-        hidden = [key for key in named if self.oracle.is_hidden(who, key)]
+        named = [key for key in named if key != who]  # every page may know who reads it
+        couples = [
+            pair
+            for key in named
+            if (pair := self.oracle.world.pair(key)) and not self.oracle.is_hidden(who, key)
+        ]
+        # One of the two under a couple's own address: the couple's chart is open, though the person's may be closed.
+        ours = {one for pair in couples for one in pair.partners}
+        hidden = [key for key in named if key not in ours and self.oracle.is_hidden(who, key)]
         never = {key: uuid4() for key in hidden or named}
         twin = path
         for key, other in never.items():
