@@ -99,6 +99,12 @@ SHOTS = (
     Shot("workup", "helen", _workup, DESK),
     Shot("couple", "dana", lambda page, address: _follow(page, address, "/couples", "Amara"), TALL),
     Shot("score", "dana", _score, {"width": 1180, "height": 1370}),
+    Shot(
+        "outcomes",
+        "margaret",
+        lambda page, address: _follow(page, address, "/outcomes", "depression falling"),
+        TALL,
+    ),
     Shot("access", "amara", _to("/access"), PHONE),
 )
 

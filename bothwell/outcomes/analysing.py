@@ -5,12 +5,9 @@ What comes out is plain numbers over five couples or more; what goes in carries 
 
 from __future__ import annotations
 
-import hashlib
 import random
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
 from typing import Any, Final
 from uuid import UUID
 
@@ -19,14 +16,16 @@ from scipy import stats
 
 from bothwell.outcomes.apart import LEAST
 from bothwell.outcomes.asking import Question, Way, scores, words
+from bothwell.outcomes.caution import FEW_COUPLES
 from bothwell.outcomes.choosing import Why
+from bothwell.outcomes.code_version import code_version as code_version
 from bothwell.outcomes.equivalent import equivalent
 from bothwell.outcomes.fit import Fit, fit
 from bothwell.outcomes.frame import frame
 from bothwell.outcomes.gathering import Gathered, Placed, at, changed, model
 from bothwell.outcomes.notebook import notebook
 from bothwell.outcomes.reliable import counted
-from bothwell.outcomes.sentences import FEW, column, label, told
+from bothwell.outcomes.sentences import column, label, told
 from bothwell.outcomes.spec import Method, Model, Spec
 from bothwell.outcomes.unfit import Unfit
 
@@ -82,7 +81,7 @@ def answer(put: Asked, progress: Callable[[int], None]) -> dict[str, Any]:
     lines = estimates(fitted)
     found: dict[str, Any] = {
         "n_couples": int(fitted.n_couples),
-        "has_p": fitted.n_couples >= FEW,
+        "has_p": fitted.n_couples >= FEW_COUPLES,
         "table": [
             {"words": label(put.question, name), **line} for name, line in zip(names, lines, strict=True)
         ],
@@ -191,7 +190,7 @@ def estimates(fitted: Fit) -> list[dict[str, float | None]]:
         error = float(np.sqrt(variance))
         p = (
             float(2 * stats.t.sf(abs(value) / error, freedom))
-            if fitted.n_couples >= FEW and error > 0
+            if fitted.n_couples >= FEW_COUPLES and error > 0
             else None
         )
         found.append(
@@ -273,15 +272,6 @@ def _counts(put: Asked) -> list[dict[str, Any]]:
                 {"key": key, "n_couples": one.n_couples, "people": one.people, "couples": one.couples}
             )
     return found
-
-
-@cache
-def code_version() -> str:
-    """A digest of the very files that reckon."""
-    digest = hashlib.sha256()
-    for path in sorted(Path(__file__).parent.glob("*.py")):
-        digest.update(path.name.encode() + path.read_bytes())
-    return digest.hexdigest()[:12]
 
 
 def _rounded(value: float) -> float:

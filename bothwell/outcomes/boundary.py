@@ -19,6 +19,7 @@ from bothwell.outcomes.start import Start
 NOTHING = 1e-7  # a share of variance this small is none
 UPWARDS = 1e-6  # log-likelihood gained by a variance of one unit: a slope this small is none
 TRIES = 4
+ONE = 1 - 1e-5  # a correlation as near to 1 is 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,25 +92,39 @@ def _settled(objective: Objective, top: Top, begun: Start) -> Top:
     return replace(top, profile=settled) if settled.value >= top.profile.value - 1e-8 else top
 
 
-def sentences(here: Covariances, unit: Numbers, random: tuple[str, ...]) -> tuple[str, ...]:
-    """What to say of a spread on its boundary; nothing where it is inside."""
-    share = np.diag(here.spread) / unit
-    gone = share < NOTHING * max(1.0, float(share.max(initial=0.0)))
-    said = [
-        f"The variance of {name} is estimated as zero."
-        for name, none in zip(random, gone, strict=True)
-        if none
-    ]
+def sentences(spread: Numbers, unit: Numbers, random: tuple[str, ...], turned: Numbers) -> tuple[str, ...]:
+    """What to say of a spread on its boundary; nothing where it is inside.
+
+    `turned` (q, q) makes the named effects of those counted from the origin, whose `spread` and `unit` these are. Only
+    there is a correlation near 1 a sign: far from zero, starts and slopes go together as much as one likes.
+    """
+    root = np.sqrt(unit)
+    free, links = spread / np.outer(root, root), turned * root
+    none = np.diag(free) < NOTHING * max(1.0, float(np.diag(free).max(initial=0.0)))
+    gone = np.array([none[row != 0].all() for row in turned], dtype=bool)
+    said = [f"The variance of {random[a]} is estimated as zero." for a in np.flatnonzero(gone)]
     left = np.flatnonzero(~gone)
-    size = np.sqrt(np.diag(here.spread)[left])
-    correlation = here.spread[np.ix_(left, left)] / np.outer(size, size)
+    told = turned @ spread @ turned.T
     pairs = [
-        f"The correlation of {random[left[a]]} and {random[left[b]]} is estimated as {correlation[a, b]:+.0f}."
-        for a in range(len(left))
-        for b in range(a)
-        if abs(correlation[a, b]) > 1 - 1e-5
+        f"The correlation of {random[a]} and {random[b]} is estimated as {np.sign(told[a, b]):+.0f}."
+        for place, a in enumerate(left)
+        for b in left[:place]
+        if abs(_correlations(free, links[[a, b]])[1, 0]) > ONE
     ]
-    values = np.linalg.eigvalsh(correlation) if len(left) else np.ones(1)
-    if values.min() < NOTHING and not pairs:
+    if len(left) and np.linalg.eigvalsh(_correlations(free, links[left])).min() < NOTHING and not pairs:
         pairs = ["One combination of the random effects is estimated to have no variance."]
     return (*said, *pairs)
+
+
+def _correlations(spread: Numbers, links: Numbers) -> Numbers:
+    """Correlations of as many combinations of these effects as are at right angles."""
+    across = np.linalg.qr(links.T)[0]
+    free = across.T @ spread @ across
+    size = np.sqrt(np.maximum(np.diag(free), np.finfo(float).tiny))
+    return np.asarray(free / np.outer(size, size))
+
+
+def residual_sentences(residual: Numbers) -> tuple[str, ...]:
+    """What to say where the partners' residuals of one occasion go together entirely."""
+    r = residual[0, 1] / np.sqrt(residual[0, 0] * residual[1, 1])
+    return (f"The correlation of the partners' residuals is estimated as {r:+.0f}.",) if abs(r) > ONE else ()

@@ -16,9 +16,9 @@ from typing import Any
 
 from bothwell.outcomes.fit import Fit, fitted
 from bothwell.outcomes.frame import Frame
-from bothwell.outcomes.head import Head, head_of, joined, objective_of
+from bothwell.outcomes.head import Head, Keeper, head_of, joined, objective_of, origin_of
 from bothwell.outcomes.kernel import gather
-from bothwell.outcomes.objective import Holder, holder
+from bothwell.outcomes.objective import Holder
 from bothwell.outcomes.partial import Gather
 from bothwell.outcomes.spec import Spec
 from bothwell.outcomes.unfit import Unfit
@@ -31,16 +31,18 @@ def fit_chunks(
 ) -> Fit:
     """The fit of all chunks' couples. `processes`: as many as processors unless said; 0 for this one alone.
 
-    Raises Unfit when a couple is named in two chunks, or when the chunks do not belong to one question.
+    Raises Unfit when a couple is named in two chunks, or when the chunks do not belong to one question: other roles,
+    outcome or model, or (of models that ask for the wave before) other waves.
     """
     here = os.cpu_count() or 1 if processes is None else processes
     with _alone(chunks, gathering) if here == 0 else _workers(chunks, here, gathering) as (heads, talk):
         head = joined(heads)
+        talk("count_from", (origin_of(head),))
         told = Holder(
             lambda point: reduce(add, talk("ask", (point,))),
             lambda at, beta: reduce(add, talk("meat", (at, beta))),
         )
-        return fitted(spec, objective_of(spec, head, told), None, head.left_out, head.data_hash)
+        return fitted(spec, objective_of(spec, head, told), head)
 
 
 def _once(chunks: Iterable[Frame]) -> Iterator[Frame]:
@@ -56,7 +58,7 @@ def _once(chunks: Iterable[Frame]) -> Iterator[Frame]:
 
 @contextmanager
 def _alone(chunks: Iterable[Frame], gathering: Gather) -> Iterator[tuple[list[Head], Talk]]:
-    held = [(head_of(chunk), holder(chunk, gathering)) for chunk in _once(chunks)]
+    held = [(head_of(chunk), Keeper(chunk, gathering)) for chunk in _once(chunks)]
     yield (
         [head for head, _ in held],
         lambda what, said: [getattr(each, what)(*said) for _, each in held],
@@ -104,7 +106,7 @@ def _talk(lines: list[Connection], what: str, said: tuple[Any, ...]) -> list[Any
 
 def _serve(line: Connection, gathering: Gather) -> None:
     """A process's life: keeps chunks, answers questions about all it keeps, ends when nobody listens any more."""
-    held: list[Holder] = []
+    held: list[Keeper] = []
     failed: Exception | None = None
     while True:
         try:
@@ -113,7 +115,7 @@ def _serve(line: Connection, gathering: Gather) -> None:
             return
         try:
             if what == "keep":
-                held.append(holder(said[0], gathering))
+                held.append(Keeper(said[0], gathering))
             else:
                 line.send(failed or reduce(add, (getattr(each, what)(*said) for each in held)))
         except Exception as error:  # said to whoever asks next, or has just asked

@@ -7,14 +7,15 @@ What sums can give away, and what is done about it:
 - Differences: two cohorts that differ by one couple differ by that couple. So an analysis has one name and one fixed
   cohort (its hash is in every answer), and a clinic must not open another analysis on nearly the same couples.
 - Many questions: each reveals other sums. A fit asks some ten; after `most_questions` a clinic says no more.
-Names, times, rows and single answers never leave; neither do random effects of a couple.
+Names, times, rows and single answers never leave; neither do random effects of a couple. What leaves first is the head:
+the model's shape, and of each column on either side the count, mean and squares, from which all agree where to count from.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from functools import reduce
 from operator import add
 from typing import Any
@@ -25,8 +26,9 @@ from bothwell.outcomes.arrays import Numbers
 from bothwell.outcomes.covariance import Covariances
 from bothwell.outcomes.fit import Fit, fitted
 from bothwell.outcomes.frame import Frame, Pattern
-from bothwell.outcomes.head import Head, head_of, joined, objective_of
+from bothwell.outcomes.head import Head, head_of, joined, objective_of, origin_of
 from bothwell.outcomes.objective import Holder, holder
+from bothwell.outcomes.origin import Moments, Origin, moved
 from bothwell.outcomes.spec import Spec
 from bothwell.outcomes.unfit import Unfit
 from bothwell.outcomes.value import Point, Value
@@ -46,12 +48,19 @@ class Clinic:
     fewest: int = FEWEST
     most_questions: int = MOST_QUESTIONS
     answered: int = field(default=0, init=False)
-    held: Holder = field(init=False)
+    held: Holder | None = field(default=None, init=False)
+    counted_from: dict[str, Any] = field(default_factory=dict, init=False)
     head: Head = field(init=False)
 
     def __post_init__(self) -> None:
         refuse_few(self.frame, self.fewest)
-        self.held, self.head = holder(self.frame), replace(head_of(self.frame), left_out=())
+        self.head = replace(head_of(self.frame), left_out=(), answers_hash="")
+
+    def counting(self, origin: dict[str, Any]) -> Holder:
+        """Whoever tells sums of numbers counted from there."""
+        if self.held is None or origin != self.counted_from:
+            self.held, self.counted_from = holder(moved(self.frame, _origin(origin))), origin
+        return self.held
 
 
 def refuse_few(frame: Frame, fewest: int) -> None:
@@ -84,11 +93,13 @@ def answer(clinic: Clinic, question: str) -> str:
     clinic.answered += 1
     match said.get("asks"):
         case "head":
-            told = {one.name: getattr(clinic.head, one.name) for one in fields(Head)}
+            told = asdict(clinic.head)
         case "sums":
-            told = _plain(clinic.held.ask(Point(_covariances(said), np.array(said["weights"], ndmin=2))))
+            held = clinic.counting(said["origin"])
+            told = _plain(held.ask(Point(_covariances(said), np.array(said["weights"], ndmin=2))))
         case "scores":
-            told = {"meat": clinic.held.meat(_covariances(said), np.array(said["effects"])).tolist()}
+            held = clinic.counting(said["origin"])
+            told = {"meat": held.meat(_covariances(said), np.array(said["effects"])).tolist()}
         case other:
             raise Unfit(f"a question that no clinic knows: {str(other)[:20]!r}")
     return json.dumps(told | {"cohort": clinic.head.data_hash})
@@ -101,9 +112,10 @@ def fit_clinics(spec: Spec, analysis: str, clinics: Sequence[Send]) -> Fit:
     """
     first = [json.loads(send(json.dumps({"analysis": analysis, "asks": "head"}))) for send in clinics]
     head = joined([_head(told) for told in first])
+    origin = _plain(origin_of(head))
 
     def each(question: dict[str, Any]) -> list[dict[str, Any]]:
-        text = json.dumps({"analysis": analysis} | question)
+        text = json.dumps({"analysis": analysis, "origin": origin} | question)
         answers = [json.loads(send(text)) for send in clinics]
         if [told["cohort"] for told in answers] != [told["cohort"] for told in first]:
             raise Unfit("a clinic's couples changed during the analysis")
@@ -117,7 +129,7 @@ def fit_clinics(spec: Spec, analysis: str, clinics: Sequence[Send]) -> Fit:
         told = each(_matrices(at) | {"asks": "scores", "effects": beta.tolist()})
         return np.asarray(np.sum([one["meat"] for one in told], axis=0))
 
-    return fitted(spec, objective_of(spec, head, Holder(ask, meat)), None, head.left_out, head.data_hash)
+    return fitted(spec, objective_of(spec, head, Holder(ask, meat)), head)
 
 
 def _matrices(at: Covariances) -> dict[str, Any]:
@@ -133,8 +145,15 @@ def _covariances(said: dict[str, Any]) -> Covariances:
     )
 
 
-def _plain(value: Value) -> dict[str, Any]:
-    return {one.name: np.asarray(getattr(value, one.name)).tolist() for one in fields(Value)}
+def _plain(value: Value | Origin) -> dict[str, Any]:
+    return {one.name: np.asarray(getattr(value, one.name)).tolist() for one in fields(value)}
+
+
+def _origin(said: dict[str, Any]) -> Origin:
+    p, q = len(said["effects"]), len(said["random"])
+    shapes = {"effects": (p, p), "answer": (p,), "random": (q, q)}
+    matrices = {name: np.array(said[name], dtype=float).reshape(shape) for name, shape in shapes.items()}
+    return Origin(**matrices, step=said["step"], usual=said["usual"], is_even=said["is_even"])
 
 
 def _value(told: dict[str, Any]) -> Value:
@@ -147,5 +166,13 @@ def _value(told: dict[str, Any]) -> Value:
 def _head(told: dict[str, Any]) -> Head:
     return Head(
         tuple(told["fixed"]), tuple(told["random"]), Pattern(told["residual"]), Pattern(told["spread"]),
-        told["is_autoregressive"], told["is_even"], told["data_hash"], tuple(told["left_out"]),
+        told["is_autoregressive"], _moments(told["moments"]), told["data_hash"], tuple(told["left_out"]),
+        (told["sides"][0], told["sides"][1]), tuple(told["shared"]), told["answers_hash"],
+        told["model"], told["outcome"], told["waves"],
     )  # fmt: skip
+
+
+def _moments(told: dict[str, Any]) -> Moments:
+    both = {name: (tuple(told[name][0]), tuple(told[name][1])) for name in ("mean", "squares")}
+    first, second = told["count"]
+    return Moments((first, second), **both, gaps=told["gaps"], apart=told["apart"], step=told["step"])

@@ -84,23 +84,24 @@ def _entering(spec: Spec, framed: Frame) -> str:
 def _fitted(spec: Spec, table: Any, asked: argparse.Namespace) -> str:
     match spec.model:
         case Model.COMMON_FATE:
-            _refuse(asked, "plot", "r")
+            _refuse(asked, "plot", "r", "df", "errors", "seed")
             report = of_common_fate(spec, common_fate(spec, table))
             _beside(spec, (), asked)
         case Model.MEDIATION:
-            _refuse(asked, "plot")
-            found = mediate(spec, table, np.random.default_rng(asked.seed))
+            _refuse(asked, "plot", "df", "errors")
+            found = mediate(spec, table, np.random.default_rng(1 if asked.seed is None else asked.seed))
             report = of_mediation(found)
             _beside(spec, found.second.names, asked)
         case Model.LAGGED_MEDIATION:
-            _refuse(asked, "plot")
+            _refuse(asked, "plot", "df", "errors", "seed")
             both = side_by_side(spec, table)
             report = of_side_by_side(both)
             _beside(spec, both.forward.names, asked)
         case _:
+            _refuse(asked, "seed")
             framed = frame(spec, table)
             result = fit(spec, framed)
-            summed = summary(result, asked.df, errors=asked.errors)
+            summed = summary(result, asked.df, errors=asked.errors or Errors.EXPECTED)
             report = of_fit(result, summed)
             _beside(spec, result.names, asked)
             _drawn(result, summed, framed, asked.plot)
@@ -111,7 +112,7 @@ def _fitted(spec: Spec, table: Any, asked: argparse.Namespace) -> str:
 
 def _refuse(asked: argparse.Namespace, *options: str) -> None:
     for option in options:
-        if getattr(asked, option):
+        if getattr(asked, option) is not None:
             raise Unfit(f"--{option} does not go with this model")
 
 
@@ -146,18 +147,15 @@ def _parser() -> argparse.ArgumentParser:
             "data", type=Path, help="the table, .csv or .parquet: a row for each partner and wave"
         )
     fitting.add_argument(
-        "--df", type=Df, choices=list(Df), default=Df.RESIDUAL, help="degrees of freedom (default: residual)"
+        "--df",
+        type=Df,
+        choices=list(Df),
+        help="degrees of freedom (default: satterthwaite with random effects or a value that partners share, else residual)",
     )
     fitting.add_argument(
-        "--errors",
-        type=Errors,
-        choices=list(Errors),
-        default=Errors.EXPECTED,
-        help="standard errors (default: expected)",
+        "--errors", type=Errors, choices=list(Errors), help="standard errors (default: expected)"
     )
-    fitting.add_argument(
-        "--seed", type=int, default=1, help="of the draws behind mediation's intervals (default: 1)"
-    )
+    fitting.add_argument("--seed", type=int, help="of the draws behind mediation's intervals (default: 1)")
     fitting.add_argument("--json", action="store_true", help="print JSON at full precision")
     for name, what in {
         "csv": "the effects as a CSV file",

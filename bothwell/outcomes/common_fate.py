@@ -13,10 +13,11 @@ from typing import Any
 import numpy as np
 
 from bothwell.outcomes.arrays import Numbers
+from bothwell.outcomes.caution import FEW, FEW_COUPLES
 from bothwell.outcomes.linear_covariance import LinearCovariance, likeliest
 from bothwell.outcomes.nonindependence import complete
 from bothwell.outcomes.sheet import Sheet, read
-from bothwell.outcomes.significance import Test, chi_square, quantile, t_test
+from bothwell.outcomes.significance import Test, beside, chi_square, quantile, t_test
 from bothwell.outcomes.spec import Spec
 from bothwell.outcomes.unfit import Unfit
 
@@ -43,17 +44,18 @@ def common_fate(spec: Spec, table: Any) -> CommonFate:
     Raises Unfit where partners' answers hold no common level, where its variances or correlation would be
     impossible (improper), and with any number of predictors but one.
     """
-    if len(spec.predictors) != 1 or spec.covariates or spec.moderators:
+    if len(spec.predictors) != 1 or spec.covariates or spec.moderators or spec.product or spec.autoregressive:
         raise Unfit("common fate here has one predictor and nothing else; without a second there is no path")
     sheet = read(spec, table)
     values = _values(spec, sheet)
     n = len(values)
     sample = _sample(values, spec.distinguished)
     found = likeliest(sample, n, _patterns(spec.distinguished), _start(sample, spec.distinguished))
-    _refuse_improper(spec, found, spec.distinguished)
+    _refuse_improper(spec, found)
     lost = len(sheet.couples) - n
     notes = (f"{lost} of {len(sheet.couples)} couples are not complete and left out",) if lost else ()
-    return _result(found, n, spec.distinguished, sheet.notes + notes + _faint(spec, found))
+    few = (FEW,) if n < FEW_COUPLES else ()
+    return _result(found, n, spec.distinguished, few + sheet.notes + notes + _faint(spec, found))
 
 
 def _faint(spec: Spec, found: LinearCovariance) -> tuple[str, ...]:
@@ -117,7 +119,7 @@ def _start(sample: Numbers, is_distinguished: bool) -> Numbers:
 # ── what is possible ──────────────────────────────────────────────────────────────────────────────────────
 
 
-def _refuse_improper(spec: Spec, found: LinearCovariance, is_distinguished: bool) -> None:
+def _refuse_improper(spec: Spec, found: LinearCovariance) -> None:
     x, y, both = found.theta[:3]
     for variance, column in ((x, spec.predictors[0]), (y, spec.outcome)):
         if variance <= 0:
@@ -148,8 +150,8 @@ def _result(found: LinearCovariance, n: int, is_distinguished: bool, notes: tupl
         predictor_variance=x,
         outcome_variance=y,
         unexplained=y - both * slope,
-        slope_test=t_test("the couple's two levels do not go together", slope / error, np.inf),
-        fit_test=_fit_test(found) if is_distinguished else None,
+        slope_test=beside(t_test("the couple's two levels do not go together", slope / error, np.inf), n),
+        fit_test=beside(_fit_test(found), n) if is_distinguished else None,
         n_couples=n,
         notes=notes,
     )

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from bothwell.outcomes.design import Pattern
+from bothwell.outcomes.design import INTERCEPT, ROLE, Pattern, bare, times
 from bothwell.outcomes.fit import Fit, fit
 from bothwell.outcomes.frame import Frame, frame
-from bothwell.outcomes.significance import Test, chi_square
+from bothwell.outcomes.significance import Test, beside, chi_square
 from bothwell.outcomes.spec import Method, Spec
 from bothwell.outcomes.unfit import Unfit
 
@@ -33,18 +33,35 @@ class Rank:
 def likelihood_ratio(smaller: Fit, larger: Fit, null: str = "the smaller model holds") -> Test:
     """Twice the difference of log-likelihoods, χ². Where the null sets a variance to zero, p is too large (cautious).
 
-    Raises Unfit where the two are not of the same answers, not nested, or restricted with different effects.
+    Raises Unfit where the two are not of the same answers, not nested, restricted with different effects, or not at
+    the end of their search.
     """
     _refuse_others(smaller, larger)
     df = larger.n_parameters - smaller.n_parameters
     gain = larger.log_likelihood - smaller.log_likelihood
-    if df <= 0 or gain < -ROUNDING:
+    if df <= 0 or gain < -ROUNDING or not _is_special_case(smaller, larger):
         raise Unfit("the first model is not a special case of the second")
-    return chi_square(null, 2 * gain, df)
+    return beside(chi_square(null, 2 * gain, df), smaller.n_couples)
+
+
+def _is_special_case(smaller: Fit, larger: Fit) -> bool:
+    """Every effect of the one is in the other, for all or for each role; so is what is random."""
+    return (
+        _apart_from_roles(smaller.names) <= _apart_from_roles(larger.names)
+        and _apart_from_roles(smaller.random) <= _apart_from_roles(larger.random)
+        and smaller.spec.distinguished <= larger.spec.distinguished
+        and (smaller.autocorrelation is None or larger.autocorrelation is not None)
+    )
+
+
+def _apart_from_roles(names: Sequence[str]) -> set[str]:
+    """The effects without whose they are, and a role's deviation as what it deviates from."""
+    plain = {bare(name).removesuffix(times("", ROLE)) for name in names}
+    return {INTERCEPT if name == ROLE else name for name in plain}
 
 
 def ranking(fits: Mapping[str, Fit]) -> tuple[Rank, ...]:
-    """Models by Akaike's criterion, the best first. Raises Unfit as `likelihood_ratio` does, nested or not."""
+    """Models by Akaike's criterion, the best first. Raises Unfit as `likelihood_ratio` does, but need not be nested."""
     first, *others = fits.values()
     for other in others:
         _refuse_others(first, other)
@@ -58,18 +75,22 @@ def ranking(fits: Mapping[str, Fit]) -> tuple[Rank, ...]:
 
 
 def _refuse_others(first: Fit, second: Fit) -> None:
-    if (first.spec.outcome, first.n_couples, first.n_answers) != (
-        second.spec.outcome,
-        second.n_couples,
-        second.n_answers,
-    ):
-        raise Unfit("the two models were not fitted to the same answers")
-    if first.method != second.method:
+    if _answers(first) != _answers(second):
+        raise Unfit("the two models were not fitted to the same answers of the same couples")
+    if not (first.converged and second.converged):
+        raise Unfit(
+            "the search for one of the models did not come to an end, so its likelihood is not the highest"
+        )
+    if first.spec.method != second.spec.method:
         raise Unfit("one model is restricted (REML) and the other is not")
-    if first.method is Method.REML and first.names != second.names:
+    if first.spec.method is Method.REML and first.names != second.names:
         raise Unfit(
             "restricted likelihoods (REML) of models with different effects cannot be compared; use ML"
         )
+
+
+def _answers(fit: Fit) -> tuple[object, ...]:
+    return fit.spec.outcome, fit.answers_hash, fit.n_couples, fit.n_answers
 
 
 @dataclass(frozen=True)
@@ -101,8 +122,13 @@ def _fitted(spec: Spec, table: Any) -> Fit:
 def independent(spec: Spec, couples: Frame) -> Test:
     """Whether, beside the effects, partners are no more alike than strangers: by the likelihood, one variance for all.
 
-    Raises Unfit where roles have variances of their own: there the correlation's interval says it.
+    Raises Unfit where roles have variances of their own (there the correlation's interval says it), and with random
+    effects, which make partners alike beside the residual.
     """
+    if len(couples.random):
+        raise Unfit(
+            "with random effects partners may be alike in several ways; see the correlations' intervals"
+        )
     if couples.residual is not Pattern.EXCHANGEABLE:
         raise Unfit("with roles told apart, see the interval of the residuals' correlation")
     alone = fit(spec, replace(couples, residual=Pattern.NONE))

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from bothwell.outcomes.arrays import Numbers
-from bothwell.outcomes.degrees import Df, Errors, covariance, degrees, satterthwaite
+from bothwell.outcomes.degrees import Df, Errors, covariance, degrees, each, settled
 from bothwell.outcomes.fit import Fit
-from bothwell.outcomes.significance import Test, chi_square, f_test, quantile, two_sided
+from bothwell.outcomes.significance import Test, beside, chi_square, f_test, quantile, two_sided
 from bothwell.outcomes.unfit import Unfit
 
 Weights = Mapping[str, float]  # effect → what it is multiplied with
@@ -32,9 +32,13 @@ class Row:
 
 def contrast(
     fit: Fit, weights: Weights, *, name: str = "", against: float = 0.0,
-    df: Df = Df.RESIDUAL, errors: Errors = Errors.EXPECTED, level: float = 0.95,
+    df: Df | str | None = None, errors: Errors | str = Errors.EXPECTED, level: float = 0.95,
 ) -> Row:  # fmt: skip
-    """A weighted sum of effects, tested against a number. Raises Unfit for an effect the model has not."""
+    """A weighted sum of effects, tested against a number. Without `df` the `usual` ones of such a fit.
+
+    Raises Unfit for an effect the model has not.
+    """
+    df, errors = settled(fit, df, errors)
     vector = _vector(fit, weights)
     estimate = float(vector @ fit.estimates)
     error = float(np.sqrt(vector @ covariance(fit, errors) @ vector))
@@ -53,12 +57,17 @@ def same(first: str, second: str) -> Weights:
 
 
 def wald(
-    fit: Fit, together: Sequence[Weights], *, df: Df = Df.RESIDUAL, errors: Errors = Errors.EXPECTED
+    fit: Fit,
+    together: Sequence[Weights],
+    *,
+    df: Df | str | None = None,
+    errors: Errors | str = Errors.EXPECTED,
 ) -> Test:
     """Whether several weighted sums are all zero: F, or χ² with normal degrees of freedom.
 
     Raises Unfit where one of them follows from the others.
     """
+    df, errors = settled(fit, df, errors)
     rows = np.array([_vector(fit, weights) for weights in together])
     matrix = rows @ covariance(fit, errors) @ rows.T
     if np.linalg.matrix_rank(rows) < len(rows):
@@ -67,22 +76,23 @@ def wald(
     statistic = float(values @ np.linalg.solve(matrix, values))
     null = "; ".join(f"{_said(weights)} = 0" for weights in together)
     if df is Df.NORMAL:
-        return chi_square(null, statistic, len(rows))
-    if df is Df.SATTERTHWAITE:
-        degrees(fit, rows[0], df, errors)  # refuses errors it does not go with
-        return f_test(null, statistic / len(rows), len(rows), _together(fit, rows, matrix))
-    return f_test(null, statistic / len(rows), len(rows), degrees(fit, rows[0], df, errors))
-
-
-def _together(fit: Fit, rows: Numbers, matrix: Numbers) -> float:
-    """Satterthwaite's for several at once: from those of independent directions (Fai & Cornelius 1996)."""
+        return beside(chi_square(null, statistic, len(rows)), fit.n_couples)
     apart = np.linalg.eigh(matrix)[1].T @ rows
-    each = np.array([satterthwaite(fit, direction) for direction in apart])
-    if len(each) == 1:
-        return float(each[0])
-    known = each[each > 2]
+    freedom = (
+        _together(each(fit, apart, df, errors))
+        if df is Df.SATTERTHWAITE
+        else degrees(fit, rows[0], df, errors)
+    )
+    return beside(f_test(null, statistic / len(rows), len(rows), freedom), fit.n_couples)
+
+
+def _together(found: Numbers) -> float:
+    """Satterthwaite's for several at once: from those of independent directions (Fai & Cornelius 1996)."""
+    if len(found) == 1 or np.isinf(found).all():
+        return float(found[0])
+    known = found[found > 2]
     expected = float(np.sum(1 / (1 - 2 / known)))
-    return 2 * expected / (expected - len(each)) if expected > len(each) else 2.0
+    return 2 * expected / (expected - len(found)) if expected > len(found) else 2.0
 
 
 def _vector(fit: Fit, weights: Weights) -> Numbers:

@@ -17,6 +17,7 @@ from bothwell.outcomes.arrays import Flags, Indexes, Numbers
 from bothwell.outcomes.frame import Frame, Pattern
 
 SOME_ROOM = 0.02  # a start stays this far from a correlation of 1
+FADING = 0.2  # autocorrelation to begin with, from one occasion of a couple to its next
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,6 +46,7 @@ class Structure:
     residual: Block
     is_autoregressive: bool = False
     is_even: bool = True  # all waves whole numbers apart: the autocorrelation may be negative
+    fading: float = FADING  # autocorrelation of one unit of time to begin with
 
     @property
     def size(self) -> int:
@@ -79,13 +81,25 @@ class Chain:
 
 def structure_of(frame: Frame) -> Structure:
     """What the frame says about its covariances."""
-    apart = np.diff(frame.at)[np.diff(frame.couple) == 0]
+    apart = gaps_of(frame)
     return Structure(
         block(frame.spread, frame.z.shape[2], is_log=False),
         block(frame.residual, 2, is_log=True),
         frame.is_autoregressive,
         bool(np.all(apart == np.round(apart))),
+        begin_fading(float(apart.mean()) if len(apart) else 1.0),
     )
+
+
+def gaps_of(frame: Frame) -> Numbers:
+    """The times from each occasion of a couple to its next."""
+    order = np.lexsort((frame.at, frame.couple))
+    return np.asarray(np.diff(frame.at[order])[np.diff(frame.couple[order]) == 0])
+
+
+def begin_fading(usual: float) -> float:
+    """The autocorrelation of one unit of time to begin with, where so many lie between two occasions."""
+    return float(FADING ** (1 / usual))
 
 
 def block(pattern: Pattern, dimension: int, *, is_log: bool) -> Block:
@@ -104,6 +118,34 @@ def block(pattern: Pattern, dimension: int, *, is_log: bool) -> Block:
             raise ValueError("random effects need a pattern")
         case _:
             return Block(np.zeros((0, 0, 0)), np.zeros(0, dtype=bool), np.zeros((0, 0)), ())
+
+
+def directions(structure: Structure) -> Numbers:
+    """How the natural vector may move: each column a free entry of spread or residual, or the autocorrelation."""
+    blocks = [
+        _directions(structure.spread),
+        _directions(structure.residual),
+        np.eye(int(structure.is_autoregressive)),
+    ]
+    out = np.zeros((sum(len(one) for one in blocks), structure.size))
+    row = column = 0
+    for one in blocks:
+        below, right = row + one.shape[0], column + one.shape[1]
+        out[row:below, column:right] = one
+        row, column = below, right
+    return out
+
+
+def _directions(of: Block) -> Numbers:
+    d = of.dimension
+    if not of.groups:
+        return lower(np.eye(d))[:, None] if d else np.zeros((0, 0))
+    found = []
+    for i, j in [(i, j) for group in of.groups for i in group for j in group if j <= i]:
+        one = np.zeros((d, d))
+        one[i, j] = one[j, i] = 1.0
+        found.append(lower(of.rotation @ one @ of.rotation.T))
+    return np.stack(found, axis=1)
 
 
 def _rotation(half: int) -> Numbers:
@@ -213,6 +255,20 @@ def _inside(matrix: Numbers, floor: Numbers) -> Numbers:
     values, vectors = np.linalg.eigh(matrix / np.outer(scale, scale))
     values = np.maximum(values, SOME_ROOM * max(float(values.max()), 1.0))
     return np.asarray((vectors * values) @ vectors.T * np.outer(scale, scale))
+
+
+def root(covariance: Numbers) -> Numbers:
+    """A matrix whose product with its transpose is `covariance`, which may be singular."""
+    values, vectors = np.linalg.eigh(covariance)
+    return np.asarray(vectors * np.sqrt(np.maximum(values, 0.0)))
+
+
+def triangular_root(covariance: Numbers) -> Numbers:
+    """The same with nothing above the diagonal, where there is one: half of it need not be gone through."""
+    try:
+        return np.asarray(np.linalg.cholesky(covariance), dtype=np.float64)
+    except np.linalg.LinAlgError:
+        return root(covariance)
 
 
 def lower(matrix: Numbers) -> Numbers:

@@ -8,11 +8,12 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bothwell.outcomes.design import INTERCEPT, ROLE, actor, partner, times
+from bothwell.outcomes.columns import EMPTY
+from bothwell.outcomes.design import INTERCEPT, ROLE, actor, bare, partner, times
 from bothwell.outcomes.diary import between, within
 from bothwell.outcomes.lagged import before
 from bothwell.outcomes.precedence import change, level
-from bothwell.outcomes.spec import Method, Model, Spec
+from bothwell.outcomes.spec import OF, TIMES, Method, Model, Spec
 from bothwell.outcomes.unfit import Unfit
 
 # What the script itself calls something.
@@ -20,9 +21,11 @@ OURS = (
     "table",
     "couple",
     "side",
+    "who",
     "role",
     "sign",
     "occasion",
+    "wave",
     "time",
     "step",
     "at",
@@ -35,7 +38,6 @@ OURS = (
 # What R does.
 RESERVED = ("if", "else", "repeat", "while", "function", "for", "next", "break", "in", "T", "F", "I",
             "TRUE", "FALSE", "NULL", "Inf", "NaN", "NA")  # fmt: skip
-LAGGED = (Model.CROSS_LAG, Model.LAGGED_MEDIATION)
 NO_FADING = "# nlme cannot let residuals fade over the waves (AR(1)) where partners share them: this call leaves that out."
 
 
@@ -53,11 +55,12 @@ def equivalent(spec: Spec, names: Sequence[str], data: str = "data.csv") -> str:
     if spec.model is Model.COMMON_FATE:
         raise Unfit("common fate is no regression: nlme has no call for it")
     known = _known(spec, names)
-    effects = [[known[part] for part in _bare(name).split(" × ") if part != INTERCEPT] for name in names]
+    effects = [[known[part] for part in bare(name).split(TIMES) if part != INTERCEPT] for name in names]
     columns = dict.fromkeys(column for factors in effects for column in factors if column.made)
     lines = [
         "library(nlme)",
-        f"table <- read.csv({_text(data)}, check.names = FALSE)",
+        f"table <- read.csv({_text(data)}, check.names = FALSE, strip.white = TRUE,",
+        f"                  na.strings = c({', '.join(map(_text, EMPTY))}))",
         *_who(spec),
         *(f"d${_plain(spec, name)} <- table[[{_text(name)}]]" for name in spec.columns),
         *_finders(columns),
@@ -91,25 +94,34 @@ def _clean(name: str) -> str:
 
 
 def _who(spec: Spec) -> list[str]:
-    lines = [f"d <- data.frame(couple = table[[{_text(spec.couple)}]])"]
+    who = spec.role or spec.partner if spec.distinguished else spec.partner
+    lines = [
+        f"d <- data.frame(couple = table[[{_text(spec.couple)}]])",
+        f"who <- table[[{_text(who)}]]",
+        'who <- factor(who, levels = sort(unique(who), method = "radix"))  # the same order in every language',
+    ]
     if spec.distinguished:
-        lines += [
-            f"d$role <- factor(table[[{_text(spec.role or spec.partner)}]])",
-            "d$side <- as.integer(d$role)",
-            "d$sign <- ifelse(d$side == 1, 1, -1)",
-        ]
+        lines += ["d$role <- who", "d$side <- as.integer(who)", "d$sign <- ifelse(d$side == 1, 1, -1)"]
     else:
         lines += [
-            f"d$side <- ave(as.integer(factor(table[[{_text(spec.partner)}]])), d$couple,",
-            "              FUN = function(who) match(who, sort(unique(who))))",
+            "d$side <- ave(as.integer(who), d$couple, FUN = function(who) match(who, sort(unique(who))))"
         ]
     if not spec.has_waves:
         return [*lines, "d$step <- 1", "d$occasion <- d$couple"]
+    return [*lines, *_when(spec), "d$occasion <- paste(d$couple, d$step)"]
+
+
+def _when(spec: Spec) -> list[str]:
+    if not (spec.wave and spec.time):
+        return [
+            f"d$time <- table[[{_text(spec.time or spec.wave)}]]",
+            "d$step <- match(d$time, sort(unique(d$time)))",
+        ]
     return [
-        *lines,
-        f"d$time <- table[[{_text(spec.time or spec.wave)}]]",
-        "d$step <- match(d$time, sort(unique(d$time)))",
-        "d$occasion <- paste(d$couple, d$step)",
+        f"d$wave <- table[[{_text(spec.wave)}]]",
+        f"d$time <- ave(table[[{_text(spec.time)}]], d$couple, d$wave)",
+        "d$step <- if (is.numeric(d$wave)) match(d$wave, sort(unique(d$wave))) else",
+        "  as.integer(reorder(factor(d$wave), d$time))",
     ]
 
 
@@ -136,11 +148,6 @@ def _answer(spec: Spec) -> str:
 # ── effects ───────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _bare(name: str) -> str:
-    """The effect without the role whose answer it is of."""
-    return name.split(": ", 1)[1] if ": " in name else name
-
-
 def _known(spec: Spec, names: Sequence[str]) -> dict[str, Column]:
     """Everything an effect can be made of, by the name it has in a fit."""
     known = {ROLE: Column("sign")}
@@ -158,7 +165,7 @@ def _known(spec: Spec, names: Sequence[str]) -> dict[str, Column]:
         known |= _own_and_partner(level(column), f"{plain}.earlier", v, back)
         known |= _own_and_partner(within(column), f"{plain}.within", f"({v} - usual({v}))")
         known |= _usual(between(column), f"{plain}.between", v)
-        if spec.model is Model.GROWTH and any(_bare(name) in steady for name in names):
+        if spec.model is Model.GROWTH and any(bare(name) in steady for name in names):
             known |= _usual(column, f"{plain}.usual", v)
         for word, sign in (("sum of", "+"), ("difference in", "-")):
             name = f"{plain}.{word.split()[0]}"
@@ -191,7 +198,7 @@ def _usual(name: str, plain: str, value: str) -> dict[str, Column]:
 
 def _formula(spec: Spec, names: Sequence[str], effects: Sequence[Sequence[Column]]) -> str:
     written = [":".join(column.name for column in factors) for factors in effects]
-    if any(": " in name for name in names):
+    if any(OF in name for name in names):
         own = dict.fromkeys(term for term in written if term)
         return " + ".join(["answer ~ 0 + role", *(f"role:{term}" for term in own)])
     return "answer ~ " + (" + ".join(term for term in written if term) or "1")
@@ -208,7 +215,7 @@ def _varying(spec: Spec) -> list[str]:
 
 
 def _call(spec: Spec, formula: str) -> list[str]:
-    mixed = spec.model in (Model.GROWTH, Model.DIARY) or (spec.model in LAGGED and spec.random_intercepts)
+    mixed = spec.model in (Model.GROWTH, Model.DIARY) or spec.random_intercepts
     grouping = "couple/occasion" if mixed else "occasion"
     options = [
         f"correlation = corCompSymm(form = ~ 1 | {grouping})",

@@ -16,7 +16,7 @@ from bothwell.outcomes.data_hash import answers_hash, hash_of
 from bothwell.outcomes.design import INTERCEPT, Design, bare, of
 from bothwell.outcomes.design import Pattern as Pattern
 from bothwell.outcomes.sheet import Sheet, read
-from bothwell.outcomes.spec import Model, Spec
+from bothwell.outcomes.spec import LAGGED, Model, Spec
 from bothwell.outcomes.unfit import Unfit
 from bothwell.outcomes.waves import is_shared
 
@@ -45,9 +45,10 @@ class Frame:
     left_out: tuple[str, ...] = ()  # sentences: what of the table is not in here, and why
     data_hash: str = ""  # SHA-256 of the values used, the same for any order of rows
     is_autoregressive: bool = field(default=False)  # residuals fade over the waves (AR(1))
-    answers_hash: str = ""  # of whose answers there are, when, and what they are, whatever they are explained by
+    answers_hash: str = ""  # of whose answers there are, when, and what they are
     shared: tuple[str, ...] = ()  # columns of which both partners of every couple have the same value
     spec: Spec | None = None  # what was asked; None of a frame made by hand
+    waves: tuple[str, ...] = ()  # the study's, in order, where it matters which came before which
 
     @property
     def n_couples(self) -> int:
@@ -123,6 +124,7 @@ def framed(spec: Spec, design: Design, data_hash: str, *, is_part: bool = False)
         answers_hash=answers_hash(couples, couple, sheet.at[kept], y),
         shared=tuple(name for name in spec.explaining if is_shared(sheet.values[name])),
         spec=spec,
+        waves=sheet.waves if spec.model in LAGGED else (),
     )
 
 

@@ -12,6 +12,7 @@ from enum import StrEnum
 import numpy as np
 
 from bothwell.outcomes.arrays import Numbers
+from bothwell.outcomes.covariance import root
 
 PATHS = ("a actor", "a partner", "b actor", "b partner", "c actor", "c partner")
 
@@ -77,9 +78,7 @@ def drawn(
     """`function` of `draws` normal coefficient vectors: (draws, k). Products are not normal, so that their interval
     leans (MacKinnon, Lockwood & Williams 2004, Multivariate Behavioral Research 39:99–128).
     """
-    values, vectors = np.linalg.eigh(covariance)
-    root = vectors * np.sqrt(np.maximum(values, 0.0))
-    return function(at + random.standard_normal((draws, len(at))) @ root.T)
+    return function(at + random.standard_normal((draws, len(at))) @ root(covariance).T)
 
 
 def limits(sample: Numbers, level: float = 0.95) -> Numbers:

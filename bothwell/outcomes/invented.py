@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bothwell.outcomes.arrays import Numbers
-from bothwell.outcomes.simulate import root
+from bothwell.outcomes.covariance import root
 
 Pair = tuple[float, float]
 Values = dict[str, Numbers]  # each (couples, waves, 2)

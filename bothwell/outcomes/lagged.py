@@ -14,6 +14,10 @@ from bothwell.outcomes.spec import Spec
 from bothwell.outcomes.unfit import Unfit
 from bothwell.outcomes.waves import earlier, own_and_partner, part, refuse_moderators, uneven
 
+ONE_LEVEL = (
+    "nothing holds apart what lasts in a person: where people differ for good, stability and influence take it up; "
+    "compare with random_intercepts (Hamaker, Kuiper & Grasman 2015)"
+)
 CAVEAT = (
     "a random intercept beside the earlier answer: what lasts in a person and what carries over from the wave "
     "before are hard to tell apart with few waves, and stability may be off (Nickell 1981)"
@@ -36,9 +40,8 @@ def design(spec: Spec, sheet: Sheet) -> Design:
     kept = rows >= 0
     if not kept.any():
         raise Unfit("no couple has two waves in a row", column=spec.wave or spec.time)
-    later = part(
-        sheet, kept, _said(sheet, int((~kept).sum())), uneven(sheet), CAVEAT * spec.random_intercepts
-    )
+    caveat = CAVEAT if spec.random_intercepts else ONE_LEVEL
+    later = part(sheet, kept, _said(sheet, int((~kept).sum())), uneven(sheet), caveat)
     terms = [Term(INTERCEPT, np.ones((len(later.couple), 2)))]
     for column in (spec.outcome, *spec.predictors):
         terms += own_and_partner(before(column), sheet.values[column][rows[kept]])

@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from math import erfc, nan, sqrt
+from math import inf, nan
 from typing import Any
 
 import numpy as np
 
+from bothwell.outcomes import degrees
 from bothwell.outcomes.arrays import Numbers
+from bothwell.outcomes.degrees import Errors
 from bothwell.outcomes.design import actor, of, partner
 from bothwell.outcomes.fit import Fit, fit
 from bothwell.outcomes.frame import Frame, frame
@@ -22,6 +24,7 @@ from bothwell.outcomes.indirect import Way, delta_errors, derived, drawn, limits
 from bothwell.outcomes.lagged import before
 from bothwell.outcomes.precedence import change, level
 from bothwell.outcomes.resampling import resampled, together
+from bothwell.outcomes.significance import two_sided
 from bothwell.outcomes.spec import Model, Spec
 from bothwell.outcomes.unfit import Unfit
 
@@ -129,7 +132,7 @@ def of_frames(
     fits = fit(steps(spec)[0], first), fit(steps(spec)[1], second)
     sides = first.sides if spec.distinguished else ("",)
     draws = draws or {Intervals.MONTE_CARLO: 20_000, Intervals.BOOTSTRAP: 1_000}[intervals]
-    samples, notes = [], list(first.left_out + second.left_out)
+    samples, notes = [], [note for one in fits for note in one.notes]
     for predictor in spec.predictors:
         if intervals is Intervals.MONTE_CARLO:
             samples.append(_chances(spec, fits, sides, predictor, random, draws))
@@ -152,7 +155,7 @@ def _effects(
     places = [(way, side) for way in Way for side in sides]
     for (way, side), value, error, low, high in zip(places, values, errors, *between, strict=True):
         z = nan if way in SHARES or not error else float(value / error)
-        p = nan if z != z else erfc(abs(z) / sqrt(2))
+        p = two_sided(z, inf)
         yield Effect(predictor, side, way, float(value), float(error), z, p, float(low), float(high))
 
 
@@ -165,15 +168,23 @@ def _flat(paths: Numbers) -> Numbers:
 def _paths(
     spec: Spec, fits: tuple[Fit, Fit], sides: tuple[str, ...], predictor: str
 ) -> tuple[Numbers, Numbers]:
-    """The six paths, each for each side, and their covariance: the two fits' coefficients do not covary."""
+    """The six paths, each for each side, and their covariance: the two fits' coefficients do not covary.
+
+    Errors are by the model; over waves by couples' own scatter, for several waves of a couple are not several couples.
+    """
     first, mediator, beside = _pieces(spec, predictor)
     places = [_places(fits[0], (first,), sides), _places(fits[1], (mediator, beside), sides)]
     estimates = np.concatenate([one.estimates[at] for one, at in zip(fits, places, strict=True)])
     n = len(places[0])
     covariance = np.zeros((len(estimates), len(estimates)))
-    covariance[:n, :n] = fits[0].covariance[np.ix_(places[0], places[0])]
-    covariance[n:, n:] = fits[1].covariance[np.ix_(places[1], places[1])]
+    covariance[:n, :n] = _covariance(fits[0])[np.ix_(places[0], places[0])]
+    covariance[n:, n:] = _covariance(fits[1])[np.ix_(places[1], places[1])]
     return estimates, covariance
+
+
+def _covariance(of_fit: Fit) -> Numbers:
+    several = of_fit.n_occasions > of_fit.n_couples
+    return degrees.covariance(of_fit, Errors.ROBUST if several else Errors.EXPECTED)
 
 
 def _places(of_fit: Fit, columns: tuple[str, ...], sides: tuple[str, ...]) -> list[int]:

@@ -10,9 +10,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from bothwell.outcomes.arrays import Indexes, Numbers
-from bothwell.outcomes.frame import Frame
+from bothwell.outcomes.frame import Frame, Pattern
 from bothwell.outcomes.sheet import Sheet
-from bothwell.outcomes.significance import Test, chi_square, f_test, t_test
+from bothwell.outcomes.significance import Test, beside, chi_square, f_test, t_test
 from bothwell.outcomes.spec import Spec
 from bothwell.outcomes.unfit import Unfit
 
@@ -31,10 +31,11 @@ class Nonindependence:
     paired: Test | None  # whether one role's mean is higher; None where nothing tells partners apart
 
 
-def nonindependence(frame: Frame, is_distinguished: bool = True) -> Nonindependence:
+def nonindependence(frame: Frame) -> Nonindependence:
     """From couples in which both answered; effects in the frame are not taken out. Raises Unfit with several waves."""
     y = complete(frame.y, frame.couple)
     n = len(y)
+    is_distinguished = frame.residual is Pattern.UNSTRUCTURED
     between = 2 * float(np.var(y.mean(axis=1), ddof=1))
     within = float((np.diff(y, axis=1) ** 2).sum()) / (2 * n)
     return Nonindependence(
@@ -71,7 +72,7 @@ def _f_test(between: float, within: float, n: int) -> Test:
     ratio = between / within if alike else within / between
     df = (n - 1, n) if alike else (n, n - 1)
     test = f_test("partners are no more alike than strangers", ratio, *df)
-    return replace(test, p=min(1.0, 2 * test.p))
+    return beside(replace(test, p=min(1.0, 2 * test.p)), n)
 
 
 def _paired(y: Numbers) -> Test | None:
@@ -80,7 +81,7 @@ def _paired(y: Numbers) -> Test | None:
         return None
     n = len(y)
     t = float(difference.mean() / (difference.std(ddof=1) / np.sqrt(n)))
-    return t_test("both roles have the same mean", t, n - 1)
+    return beside(t_test("both roles have the same mean", t, n - 1), n)
 
 
 def interchangeable(spec: Spec, sheet: Sheet) -> Test:
@@ -105,4 +106,4 @@ def interchangeable(spec: Spec, sheet: Sheet) -> Test:
         raise Unfit("a column does not vary, or is the same for both partners; leave it out of this test")
     statistic = n * (sum(float(np.linalg.slogdet(m)[1]) for m in alike) - float(np.linalg.slogdet(free)[1]))
     df = k + k * k  # k means; k variances, k(k-1)/2 covariances within a person and as many across
-    return chi_square("the roles are interchangeable", statistic, df)
+    return beside(chi_square("the roles are interchangeable", statistic, df), n)

@@ -14,7 +14,7 @@ import numpy as np
 from bothwell.outcomes import robust, serial
 from bothwell.outcomes.alike import alike
 from bothwell.outcomes.arrays import Numbers
-from bothwell.outcomes.covariance import Covariances, Structure, chain, covariances, structure_of
+from bothwell.outcomes.covariance import Covariances, Structure, chain, covariances, root, structure_of
 from bothwell.outcomes.frame import Frame
 from bothwell.outcomes.kernel import gather
 from bothwell.outcomes.partial import Gather, partial
@@ -134,15 +134,21 @@ def _hessian(told: Value, first: Numbers, second: Numbers, d_cross: Numbers, own
     return np.asarray(-0.25 * (hessian + hessian.T))
 
 
+def natural_hessian(objective: Objective, here: Profile) -> Numbers:
+    """The curvature by the natural vector, for a profile that was asked with its own weights."""
+    told, k = here.told, len(here.told.d_cross)
+    return _hessian(
+        told, np.eye(k), np.zeros((k, k, k)), told.d_cross, here.weights, here.asked, here.covariance,
+        objective.is_restricted,
+    )  # fmt: skip
+
+
 def weights_of(beta: Numbers, inverse: Numbers, is_restricted: bool) -> Numbers:
     """The weights of ML, (−β, 1); of REML, with a square root of (X'V⁻¹X)⁻¹ beside."""
     signed = np.append(-beta, 1.0)[:, None]
     if not is_restricted:
         return signed
-    values, vectors = np.linalg.eigh(inverse)
-    spread = np.zeros((len(beta) + 1, len(beta)))
-    spread[:-1] = vectors * np.sqrt(np.maximum(values, 0.0))
-    return np.concatenate([signed, spread], axis=1)
+    return np.concatenate([signed, np.append(root(inverse), np.zeros((1, len(beta))), axis=0)], axis=1)
 
 
 def inverted(matrix: Numbers) -> tuple[Numbers, float]:

@@ -12,6 +12,7 @@ from functools import cache
 import numpy as np
 
 from bothwell.outcomes.arrays import Numbers
+from bothwell.outcomes.covariance import triangular_root
 from bothwell.outcomes.kernel import Gathered, gather
 from bothwell.outcomes.precision import weights_of
 from bothwell.outcomes.sums import Sums
@@ -26,7 +27,7 @@ def partial(sums: Sums, point: Point, gathering: Gather = gather) -> Value:
     q, o = sums.layout.q, point.weights
     cross = np.tensordot(weights.value, sums.totals, axes=1)
     if q:
-        found = gathering(sums, weights.value, root(point.at.spread), o)
+        found = gathering(sums, weights.value, triangular_root(point.at.spread), o)
         spread, by_weight = _spread(found, q), sums.totals - found.w_cross
         log_determinant, cross = found.log_determinant, cross - found.cross
         w_log, gw, ww = found.w_log, found.gw, found.ww
@@ -49,15 +50,6 @@ def partial(sums: Sums, point: Point, gathering: Gather = gather) -> Value:
         np.concatenate([d_cross, np.tensordot(weights.first.T, by_weight, axes=1)]),
         np.block([[gg, mixed], [mixed.T, second]]),
     )
-
-
-def root(spread: Numbers) -> Numbers:
-    """A left factor of a covariance that may be singular."""
-    try:
-        return np.asarray(np.linalg.cholesky(spread), dtype=np.float64)
-    except np.linalg.LinAlgError:
-        values, vectors = np.linalg.eigh(spread)
-        return np.asarray(vectors * np.sqrt(np.maximum(values, 0.0)))
 
 
 @cache

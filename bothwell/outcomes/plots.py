@@ -22,9 +22,9 @@ from bothwell.outcomes.contrasts import Row, contrast
 from bothwell.outcomes.design import INTERCEPT, ROLE, actor, of, partner, times
 from bothwell.outcomes.fit import Fit
 from bothwell.outcomes.frame import Frame
+from bothwell.outcomes.predict import predict
 from bothwell.outcomes.residuals import residuals
-from bothwell.outcomes.significance import quantile
-from bothwell.outcomes.spec import Model
+from bothwell.outcomes.spec import OF, TIMES, Model
 from bothwell.outcomes.summary import Summary
 from bothwell.outcomes.unfit import Unfit
 
@@ -91,9 +91,9 @@ def path_diagram(fit: Fit, frame: Frame, predictor: str = "", level: float = 0.9
 
 
 def _predictors(fit: Fit) -> tuple[str, ...]:
-    bare = [name.rpartition(": ")[2] for name in fit.names]
+    bare = [name.rpartition(OF)[2] for name in fit.names]
     named = [
-        name.removeprefix(actor("")) for name in bare if name.startswith(actor("")) and " × " not in name
+        name.removeprefix(actor("")) for name in bare if name.startswith(actor("")) and TIMES not in name
     ]
     return tuple(dict.fromkeys(name for name in named if partner(name) in bare))
 
@@ -175,20 +175,17 @@ def _line(
     fit: Fit, frame: Frame, clock: str, side: int, at: Numbers, level: float
 ) -> tuple[Numbers, Numbers, Numbers]:
     x = np.stack([_column(frame, name, clock, side, at) for name in fit.names], axis=1)
-    mean = x @ fit.estimates
-    reach = quantile(level, fit.n_answers - len(fit.names)) * np.sqrt(
-        np.einsum("mi,ij,mj->m", x, fit.covariance, x)
-    )
-    return mean, mean - reach, mean + reach
+    told = predict(fit, x[:, None], np.zeros((len(x), 1, len(fit.spread))), level=level)
+    return told.mean[:, 0], told.low[:, 0], told.high[:, 0]
 
 
 def _column(frame: Frame, name: str, clock: str, side: int, at: Numbers) -> Numbers:
     """An effect's column along the line: time as it goes, all else at its mean over that side's answers."""
-    whose, _, bare = name.rpartition(": ")
+    whose, _, bare = name.rpartition(OF)
     if whose and whose != frame.sides[side]:
         return np.zeros_like(at)
-    factors = bare.split(" × ")
-    others = " × ".join(factor for factor in factors if factor != clock)
+    factors = bare.split(TIMES)
+    others = TIMES.join(factor for factor in factors if factor != clock)
     level = 1.0 if others in ("", INTERCEPT) else _mean(frame, of(whose, others) if whose else others, side)
     return level * (at if clock in factors else np.ones_like(at))
 

@@ -9,12 +9,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import stdtr, stdtrit
 
 from bothwell.outcomes.arrays import Numbers
-from bothwell.outcomes.fit import Fit, fit
+from bothwell.outcomes.degrees import satterthwaite
+from bothwell.outcomes.fit import fit
 from bothwell.outcomes.frame import Frame, frame
 from bothwell.outcomes.invented import EQUAL, Paths, actor_partner, growing, tidy
+from bothwell.outcomes.significance import quantile, two_sided
 from bothwell.outcomes.simulate import with_gaps
 from bothwell.outcomes.spec import Model, Spec
 from bothwell.outcomes.unfit import Unfit
@@ -34,11 +35,11 @@ class Replicates:
 
     def p_values(self) -> Numbers:
         """Two-sided, (replicates, p)."""
-        return np.asarray(2 * stdtr(self.df, -np.abs(self.estimates / self.errors)))
+        return two_sided(self.estimates / self.errors, self.df)
 
     def covered(self, truth: Numbers, level: float = 0.95, scale: float = 1.0) -> Numbers:
         """Whether each interval holds the truth (replicates, p); `scale` makes every interval that much wider."""
-        reach = stdtrit(self.df, (1 + level) / 2) * self.errors * scale
+        reach = quantile(level, self.df) * self.errors * scale
         return np.asarray(np.abs(self.estimates - truth) <= reach)
 
 
@@ -53,19 +54,17 @@ def replicate(spec: Spec, study: Study, random: np.random.Generator, replicates:
             continue
         if fitted.converged:
             names = fitted.names
-            found.append((fitted.estimates, np.sqrt(np.diag(fitted.covariance)), _degrees(fitted)))
+            found.append(
+                (
+                    fitted.estimates,
+                    np.sqrt(np.diag(fitted.covariance)),
+                    satterthwaite(fitted, np.eye(len(names))),
+                )
+            )
     if not found:
         raise Unfit("none of the invented studies could be fitted")
     estimates, errors, df = (np.array(each, dtype=np.float64) for each in zip(*found, strict=True))
     return Replicates(names, estimates, errors, df, replicates - len(found))
-
-
-def _degrees(fitted: Fit) -> Numbers:
-    """Satterthwaite's for each effect (p,); never below 1, and a billion where the errors are as good as known."""
-    variances = np.diag(fitted.covariance)
-    slopes = np.diagonal(fitted.covariance_slopes, axis1=1, axis2=2)
-    doubt = np.einsum("kp,kl,lp->p", slopes, fitted.theta_covariance, slopes)
-    return np.asarray(np.clip(2 * variances**2 / np.maximum(doubt, 1e-300), 1.0, 1e9))
 
 
 @dataclass(frozen=True)

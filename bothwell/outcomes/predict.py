@@ -5,13 +5,13 @@ It expects and never promises; nobody who was in the data is told apart here.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from bothwell.outcomes.arrays import Numbers
-from bothwell.outcomes.degrees import Df, Errors, covariance, degrees
+from bothwell.outcomes.degrees import Df, Errors, covariance, each, settled
 from bothwell.outcomes.fit import Fit
 from bothwell.outcomes.frame import designed
 from bothwell.outcomes.sheet import read
@@ -23,6 +23,9 @@ from bothwell.outcomes.unfit import Unfit
 class Predictions:
     """In the outcome's units, both partners of each row side by side; nan where a predictor is missing."""
 
+    couples: tuple[str, ...]  # m, whose row this is, as the table calls them; empty where no table was read
+    at: Numbers  # (m,) the row's time; empty where no table was read
+    sides: tuple[str, str]  # who stands first and who second
     mean: Numbers  # (m, 2)
     standard_error: Numbers  # of the mean
     low: Numbers  # the mean's interval: where the average of such people lies
@@ -36,34 +39,40 @@ def predict(
     x: Numbers,
     z: Numbers,
     *,
-    df: Df = Df.RESIDUAL,
-    errors: Errors = Errors.EXPECTED,
+    df: Df | str | None = None,
+    errors: Errors | str = Errors.EXPECTED,
     level: float = 0.95,
 ) -> Predictions:
-    """For design rows (m, 2, p) and (m, 2, q). A new person differs by their random effects and by the residual.
-
-    Raises Unfit for Satterthwaite's degrees of freedom: each row would have its own (`contrast` gives one).
-    """
-    if df is Df.SATTERTHWAITE:
-        raise Unfit("predictions take residual or normal degrees of freedom")
+    """For design rows (m, 2, p) and (m, 2, q). A new person differs by their random effects and by the residual."""
+    df, errors = settled(fit, df, errors)
     mean = x @ fit.estimates
     doubt = np.einsum("msi,ij,msj->ms", x, covariance(fit, errors), x)
     own = np.einsum("msi,ij,msj->ms", z, fit.spread, z) + np.diag(fit.residual)
-    reach = quantile(level, degrees(fit, np.ones(len(fit.names)), df, errors))
+    reach = quantile(level, each(fit, x, df, errors))
     error, wide = np.sqrt(doubt), np.sqrt(doubt + own)
     return Predictions(
-        mean, error, mean - reach * error, mean + reach * error, mean - reach * wide, mean + reach * wide
-    )
+        (), np.zeros(0), fit.sides,
+        mean, error, mean - reach * error, mean + reach * error, mean - reach * wide, mean + reach * wide,
+    )  # fmt: skip
 
 
 def predict_table(
-    fit: Fit, table: Any, *, df: Df = Df.RESIDUAL, errors: Errors = Errors.EXPECTED, level: float = 0.95
+    fit: Fit,
+    table: Any,
+    *,
+    df: Df | str | None = None,
+    errors: Errors | str = Errors.EXPECTED,
+    level: float = 0.95,
 ) -> Predictions:
     """For a table with the fit's own columns; rows in the order of couple and time. The outcome's may be empty.
 
-    Raises Unfit where the table has not the roles or columns of the model.
+    What is usual for a person (diary, a steady predictor of growth) is their mean in this table, not in the fit's: give
+    all their days. Earlier waves must be in it, too. Raises Unfit where it has not the roles or columns of the model.
     """
     design = designed(fit.spec, read(fit.spec, table))
     if design.fixed != fit.names:
         raise Unfit(f"this table leads to other effects than the model's: {', '.join(design.fixed)}")
-    return predict(fit, design.x, design.z, df=df, errors=errors, level=level)
+    told = predict(fit, design.x, design.z, df=df, errors=errors, level=level)
+    sheet = design.sheet
+    whose = tuple(sheet.couples[couple] for couple in sheet.couple)
+    return replace(told, couples=whose, at=sheet.at, sides=sheet.sides)

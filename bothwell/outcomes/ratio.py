@@ -10,7 +10,7 @@ from enum import StrEnum
 
 import numpy as np
 
-from bothwell.outcomes.degrees import Errors, covariance
+from bothwell.outcomes.degrees import Errors, covariance, settled
 from bothwell.outcomes.design import actor, of, partner
 from bothwell.outcomes.fit import Fit
 from bothwell.outcomes.significance import quantile
@@ -45,9 +45,10 @@ class Ratio:
 
 def ratio(
     fit: Fit, column: str, chance: np.random.Generator, *, side: str = "",
-    errors: Errors = Errors.EXPECTED, level: float = 0.95, draws: int = DRAWS,
+    errors: Errors | str = Errors.EXPECTED, level: float = 0.95, draws: int = DRAWS,
 ) -> Ratio:  # fmt: skip
     """k of one predictor, of one role where the model has each role's own effects. Raises Unfit where it has none."""
+    _, errors = settled(fit, None, errors)
     names = [of(side, effect) if side else effect for effect in (actor(column), partner(column))]
     if not set(names) <= set(fit.names):
         raise Unfit(f"the model has no {names[0]} and {names[1]}", column=column)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from bothwell.outcomes.caution import NEVER_CAUSAL
 from bothwell.outcomes.contrasts import Row
 from bothwell.outcomes.design import INTERCEPT, ROLE, actor, partner
 from bothwell.outcomes.fit import Fit
-from bothwell.outcomes.spec import Model
+from bothwell.outcomes.spec import OF, TIMES, Model
 from bothwell.outcomes.summary import Summary
 
-NEVER_CAUSAL = "This says what goes together; it does not say that one brought the other about."
 OPEN = "; the interval leaves open whether there is any link, and in which direction"
 
 
@@ -39,8 +39,8 @@ def _alike(fit: Fit, summary: Summary) -> Iterator[str]:
 def _together(fit: Fit, summary: Summary) -> Iterator[str]:
     clock = fit.spec.time or fit.spec.wave
     for row in summary.effects:
-        side, _, effect = row.name.rpartition(": ")
-        if " × " in effect or effect == INTERCEPT:
+        side, _, effect = row.name.rpartition(OF)
+        if TIMES in effect or effect == INTERCEPT:
             continue
         whose = f"{side}: " if side else ""
         where = _where(fit, side, effect)
@@ -60,8 +60,8 @@ def _where(fit: Fit, side: str, effect: str) -> str:
     """For which value of what moves this effect it is told; nothing where nothing moves it."""
     others = []
     for name in fit.names:
-        whose, _, bare = name.rpartition(": ")
-        factors = bare.split(" × ")
+        whose, _, bare = name.rpartition(OF)
+        factors = bare.split(TIMES)
         if whose == side and effect in factors and len(factors) > 1:
             others += [factor for factor in factors if factor not in (effect, ROLE)]
     return ", where " + " and ".join(f"{other} is 0" for other in dict.fromkeys(others)) if others else ""

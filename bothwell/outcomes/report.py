@@ -5,19 +5,22 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from io import StringIO
 from math import isfinite
 from typing import Any
 
+from bothwell.outcomes.caution import FEW_COUPLES, NEVER_CAUSAL
 from bothwell.outcomes.common_fate import CommonFate
-from bothwell.outcomes.fit import FEW_COUPLES, Fit
+from bothwell.outcomes.design import ROLE
+from bothwell.outcomes.fit import Fit
 from bothwell.outcomes.mediation import Mediation
-from bothwell.outcomes.reading import NEVER_CAUSAL, reading
+from bothwell.outcomes.reading import reading
 from bothwell.outcomes.side_by_side import SideBySide
 from bothwell.outcomes.spec import Spec
 from bothwell.outcomes.summary import Summary, summary
 
+SURPRISE = ("p", "statistic", "z")
 Cell = str | float | int | None
 
 
@@ -46,33 +49,35 @@ class Report:
 def of_fit(fit: Fit, summary: Summary) -> Report:
     """The effects, then variances and correlations."""
     title = (
-        f"{fit.spec.model} of {fit.spec.outcome}, {fit.method.upper()}: {fit.n_couples} couples, "
+        f"{fit.spec.model} of {fit.spec.outcome}, {fit.spec.method.upper()}: {fit.n_couples} couples, "
         f"{fit.n_occasions} occasions, {fit.n_answers} answers; log-likelihood {fit.log_likelihood:.5f}, "
         f"AIC {fit.aic:.3f}, BIC {fit.bic:.3f}"
     )
-    tables = (table("effects", summary.effects), table("variances and correlations", summary.parts))
+    effects = [replace(row, name=_role(fit)) if row.name == ROLE else row for row in summary.effects]
+    tables = (table("effects", effects), table("variances and correlations", summary.parts))
     return Report(
         title, tables, reading(fit, summary), summary.notes, fit.n_couples, fit.data_hash, fit.code_version
     )
 
 
-def of_mediation(found: Mediation, level: float = 0.95) -> Report:
+def _role(fit: Fit) -> str:
+    """Who is meant by a role's deviation from the pool."""
+    return f"{ROLE} ({fit.sides[0]} +1, {fit.sides[1]} −1)"
+
+
+def of_mediation(found: Mediation) -> Report:
     """The indirect, direct and total effects, then the two models they are made of."""
-    first, second = (of_fit(fit, summary(fit, level=level)) for fit in (found.first, found.second))
+    first, second = (of_fit(fit, summary(fit, level=found.level)) for fit in (found.first, found.second))
     title = (
         f"mediation by {found.first.spec.outcome}: {found.second.n_couples} couples; "
         f"{100 * found.level:g} % intervals, {found.intervals.replace('_', ' ')}, {found.draws} draws"
     )
-    parts = [Table(f"{part.title}", *_bare(part.tables[0])) for part in (first, second)]
+    parts = [replace(part.tables[0], caption=part.title) for part in (first, second)]
     notes = tuple(dict.fromkeys(found.notes + first.notes + second.notes))
     return Report(
         title, (table("indirect, direct and total", found.effects), *parts), (NEVER_CAUSAL,), notes,
         found.second.n_couples, found.second.data_hash, found.second.code_version,
     )  # fmt: skip
-
-
-def _bare(table: Table) -> tuple[tuple[str, ...], tuple[tuple[Cell, ...], ...]]:
-    return table.header, table.rows
 
 
 def of_side_by_side(found: SideBySide) -> Report:
@@ -81,7 +86,7 @@ def of_side_by_side(found: SideBySide) -> Report:
     parts = [of_fit(fit, summary(fit, level=found.level)) for fit in both]
     first, second = (fit.spec.outcome for fit in both)
     title = f"what changes first, {second} or {first}? {found.forward.n_couples} couples"
-    tables = [Table(part.title, *_bare(part.tables[0])) for part in parts]
+    tables = [replace(part.tables[0], caption=part.title) for part in parts]
     return Report(
         title,
         (table("a change in one step, and a change in the next", found.rows), *tables),
@@ -116,7 +121,7 @@ def table(caption: str, rows: Iterable[Any]) -> Table:
 
 
 def text(report: Report) -> str:
-    """Plain text. Below thirty couples no p is printed (they are in JSON and CSV)."""
+    """Plain text. Below thirty couples no p is printed, nor what it is read off (they are in JSON and CSV)."""
     blocks = [report.title]
     blocks += [
         f"{table.caption}\n{_printed(table, report.n_couples < FEW_COUPLES)}" for table in report.tables
@@ -128,7 +133,11 @@ def text(report: Report) -> str:
 
 
 def _printed(table: Table, without_p: bool) -> str:
-    kept = [place for place, name in enumerate(table.header) if not (without_p and name == "p")]
+    kept = [
+        place
+        for place, name in enumerate(table.header)
+        if not (without_p and name in SURPRISE) and any(row[place] != "" for row in table.rows)
+    ]
     lines = [[table.header[place].replace("_", " ") for place in kept]]
     lines += [[_said(row[place]) for place in kept] for row in table.rows]
     widths = [max(len(line[place]) for line in lines) for place in range(len(kept))]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 
@@ -19,17 +18,7 @@ def resampled(frame: Frame, chosen: Indexes) -> Frame:
     couple = np.repeat(np.arange(len(chosen)), lengths)
     within = np.arange(len(couple)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
     rows = np.repeat(starts[chosen], lengths) + within
-    x = frame.x[rows]
-    return replace(
-        frame,
-        couple=couple,
-        at=frame.at[rows],
-        y=frame.y[rows],
-        x=x,
-        z=x if frame.z is frame.x else frame.z[rows],
-        couples=(),
-        data_hash="",
-    )
+    return frame.take(rows, couple)
 
 
 def together(frames: Sequence[Frame]) -> list[Indexes]:

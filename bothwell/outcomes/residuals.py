@@ -102,7 +102,7 @@ def _couple(fit: Fit, frame: Frame, rows: slice, there: Flags, marginal: Numbers
 
 def variance(fit: Fit, at: Numbers, z: Numbers) -> Numbers:
     """A couple's V (2m, 2m), wave by wave: Z G Z' + R, fading over the time between waves where that was asked."""
-    m = len(at)
+    m, at = len(at), at / fit.step
     fading = fit.autocorrelation
     together = np.eye(m) if fading is None else np.sign(fading) ** _whole(at) * np.abs(fading) ** _apart(at)
     flat = z.reshape(2 * m, -1)

@@ -12,10 +12,9 @@ import numpy as np
 
 from bothwell.outcomes import serial
 from bothwell.outcomes.arrays import Numbers
-from bothwell.outcomes.covariance import Covariances
+from bothwell.outcomes.covariance import Covariances, triangular_root
 from bothwell.outcomes.frame import Frame
 from bothwell.outcomes.kernel import cholesky, maps_of, solved
-from bothwell.outcomes.partial import root
 from bothwell.outcomes.precision import weights_of
 from bothwell.outcomes.sums import Sums, between, compress
 
@@ -67,7 +66,7 @@ def effects(frame: Frame, at: Covariances, beta: Numbers) -> Numbers:
 def predicted(sums: Sums, at: Covariances, beta: Numbers) -> Numbers:
     """The same from the couples' sums."""
     layout = sums.layout
-    left = root(at.spread)
+    left = triangular_root(at.spread)
     maps = maps_of(layout, weights_of(at.residual, sums.counts).value, left)
     q = layout.q
     c = cholesky((maps.lal @ sums.rows).reshape(q, q, -1) + np.eye(q)[:, :, None])

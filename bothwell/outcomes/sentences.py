@@ -10,18 +10,14 @@ from typing import Any, Final
 
 from bothwell.instruments.instrument import Better
 from bothwell.outcomes.asking import Question, Score, Way, scores, week_words
+from bothwell.outcomes.caution import FEW_COUPLES, NEVER_CAUSAL
 from bothwell.outcomes.choosing import Why
 
-FEW: Final = 30
-"""Couples: below this estimates and intervals are told, and no p (Kenny, Kashy & Cook; statistics of dyads: default-to-confirm)."""
-
-NEVER_CAUSAL: Final = (
-    "This says what went together. It does not say that one made the other happen, nor which came first."
-)
+NEITHER_CAUSE_NOR_ORDER: Final = f"{NEVER_CAUSAL} Nor does it say which came first."
 OPEN: Final = "The interval includes no link at all, so these answers leave open whether there is one, and in which direction."
 CAUTION: Final = (
-    "Fewer than 30 couples: estimates and intervals are shown, and no p. A handful of couples can move such an estimate "
-    "a long way."
+    f"Fewer than {FEW_COUPLES} couples: estimates and intervals are shown, and no p. A handful of couples can move such "
+    "an estimate a long way."
 )
 
 WHY: Final = {
@@ -56,7 +52,7 @@ def told(question: Question, result: Mapping[str, Any]) -> list[str]:
     ]
     if paths["partner"]["low"] <= 0 <= paths["partner"]["high"]:
         lines.append(f"Between partners: {OPEN[:1].lower()}{OPEN[1:]}")
-    return [*lines, NEVER_CAUSAL]
+    return [*lines, NEITHER_CAUSE_NOR_ORDER]
 
 
 def _change(one: Score, other: Score, path: Mapping[str, float], whose: str) -> str:

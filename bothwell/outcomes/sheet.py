@@ -25,6 +25,7 @@ class Sheet:
     couples: tuple[str, ...]  # n, as the table calls them
     sides: tuple[str, str]  # as the table calls them; ("1", "2") where nothing tells partners apart
     notes: tuple[str, ...] = ()
+    waves: tuple[str, ...] = ()  # what the table calls the study's waves, in order
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,13 +43,13 @@ def read(spec: Spec, table: Any) -> Sheet:
     keys = tuple(name for name in (spec.couple, spec.partner, spec.role, spec.wave, spec.time) if name)
     raw = columns(table, tuple(dict.fromkeys(keys + spec.columns)))
     rows = _rows(spec, raw)
-    occasion, couple, at, wave, notes = _occasions(spec, raw, rows)
+    occasion, couple, at, wave, waves, notes = _occasions(spec, raw, rows)
     _refuse_repeats(spec, rows, occasion)
     values = {}
     for name in spec.columns:
         values[name] = np.full((len(couple), 2), np.nan)
         values[name][occasion, rows.side] = numbers(raw[name], name, rows.couple, rows.couples)
-    return Sheet(couple, at, wave, values, rows.couples, rows.sides, _single(rows) + notes)
+    return Sheet(couple, at, wave, values, rows.couples, rows.sides, _single(rows) + notes, waves)
 
 
 # ── who ───────────────────────────────────────────────────────────────────────────────────────────────────
@@ -68,7 +69,9 @@ def _rows(spec: Spec, raw: Mapping[str, Raw]) -> _Rows:
         )
     for name in roles:
         if OF in name or TIMES in name:
-            raise Unfit("a role with “: ” or “ × ” would be read as an effect's", column=spec.role or spec.partner)
+            raise Unfit(
+                "a role with “: ” or “ × ” would be read as an effect's", column=spec.role or spec.partner
+            )
     if spec.role:
         _refuse_roles(spec, couple, couples, rank, role)
     return _Rows(couple, couples, role, (roles[0], roles[1]))
@@ -120,14 +123,15 @@ def _refuse_roles(
 
 def _occasions(
     spec: Spec, raw: Mapping[str, Raw], rows: _Rows
-) -> tuple[Indexes, Indexes, Numbers, Indexes, tuple[str, ...]]:
-    """For each row its occasion's place; for each occasion its couple, time and wave; and what must be said of them."""
+) -> tuple[Indexes, Indexes, Numbers, Indexes, tuple[str, ...], tuple[str, ...]]:
+    """For each row its occasion's place; for each occasion its couple, time and wave; the study's waves; and what
+    must be said of them."""
     n = len(rows.couples)
     if not spec.has_waves:
-        return rows.couple, np.arange(n), np.zeros(n), np.zeros(n, dtype=np.int64), ()
+        return rows.couple, np.arange(n), np.zeros(n), np.zeros(n, dtype=np.int64), (), ()
     moment = _moments(spec, raw, rows)
-    wave = _waves(spec, raw, moment)
-    n_waves = int(wave.max()) + 1
+    wave, waves = _waves(spec, raw, moment)
+    n_waves = len(waves)
     ids, occasion = numbered(rows.couple * n_waves + wave)
     couple = ids // n_waves
     one = np.empty(len(ids))
@@ -138,21 +142,30 @@ def _occasions(
     _refuse_same_time(spec, rows, couple[order], at[order])
     place = np.empty_like(order)
     place[order] = np.arange(len(order))
-    return place[occasion], couple[order], at[order], (ids % n_waves)[order], _apart_note(moment, at[occasion])
+    return (
+        place[occasion],
+        couple[order],
+        at[order],
+        (ids % n_waves)[order],
+        waves,
+        _apart_note(moment, at[occasion]),
+    )
 
 
-def _waves(spec: Spec, raw: Mapping[str, Raw], moment: Numbers) -> Indexes:
-    """Each row's wave: numbers in their own order, words in that of their mean times; without waves the times.
+def _waves(spec: Spec, raw: Mapping[str, Raw], moment: Numbers) -> tuple[Indexes, tuple[str, ...]]:
+    """Each row's wave, and what the waves are called: numbers in their own order, words in that of their mean times;
+    without waves the times.
 
     Times that differ by less than a billionth of the study's length are one.
     """
     if spec.wave and spec.time:
         named, words = codes(raw[spec.wave], spec.wave)
         order = np.argsort(_places(words, np.bincount(named, moment) / np.bincount(named)), kind="stable")
-        return np.asarray(np.argsort(order)[named], np.int64)
+        return np.asarray(np.argsort(order)[named], np.int64), tuple(words[place] for place in order)
     times, place = np.unique(moment, return_inverse=True)
     later = np.diff(times, prepend=times[0]) > 1e-9 * np.ptp(times)
-    return np.asarray(np.cumsum(later)[place.reshape(-1)], np.int64)
+    first = times[np.append(True, later[1:])]
+    return np.asarray(np.cumsum(later)[place.reshape(-1)], np.int64), tuple(f"{time:.9g}" for time in first)
 
 
 def _places(words: tuple[str, ...], times: Numbers) -> Numbers:

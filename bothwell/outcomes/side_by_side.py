@@ -1,18 +1,19 @@
 """Whose change comes first, read off two fits beside each other. It never calls the earlier one the cause.
 
-Errors are robust over couples (several steps of one couple are not several couples).
+Errors are robust over couples, for several steps of one couple are not several couples; t and its interval count
+couples.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from math import erfc, nan, sqrt
-from statistics import NormalDist
 from typing import Any
 
 import numpy as np
 
+from bothwell.outcomes.contrasts import contrast
+from bothwell.outcomes.degrees import Errors
 from bothwell.outcomes.design import actor, of, partner
 from bothwell.outcomes.fit import Fit, fit
 from bothwell.outcomes.frame import Frame, frame
@@ -31,7 +32,8 @@ class Ahead:
     side: str  # whose later change; empty where nothing tells partners apart
     estimate: float  # of the later column's unit per unit of the earlier's
     standard_error: float
-    z: float
+    df: float  # couples less effects
+    statistic: float  # t
     p: float
     low: float
     high: float
@@ -57,42 +59,28 @@ class SideBySide:
 
 
 def side_by_side(spec: Spec, table: Any, *, level: float = 0.95) -> SideBySide:
-    """Both directions of a lagged mediation with Wald intervals. Raises Unfit as `frame` and `fit` do."""
+    """Both directions of a lagged mediation with Wald intervals. Raises Unfit as `frame` and `fit` do, and where
+    there are no more couples than effects."""
     if spec.model is not Model.LAGGED_MEDIATION:
         raise Unfit(f"{spec.model} has no two directions")
     asked = spec, turned(spec)
     frames = [frame(each, table) for each in asked]
     fits = [fit(each, one) for each, one in zip(asked, frames, strict=True)]
-    rows = [
-        row
-        for each, one, found in zip(asked, frames, fits, strict=True)
-        for row in _rows(each, one, found, NormalDist().inv_cdf((1 + level) / 2))
-    ]
-    notes = tuple(dict.fromkeys(note for one in frames for note in one.left_out))
+    rows = [row for one, found in zip(frames, fits, strict=True) for row in _rows(one, found, level)]
+    notes = tuple(dict.fromkeys(note for found in fits for note in found.notes))
     return SideBySide(fits[0], fits[1], tuple(rows), level, notes)
 
 
-def _rows(spec: Spec, one: Frame, found: Fit, times: float) -> Iterator[Ahead]:
-    for side in one.sides if spec.distinguished else ("",):
+def _rows(one: Frame, found: Fit, level: float) -> Iterator[Ahead]:
+    spec = found.spec
+    for side in found.sides if spec.distinguished else ("",):
         for whose, name in ("own", actor), ("partner's", partner):
             effect = name(change(spec.mediator))
-            place = one.fixed.index(of(side, effect) if side else effect)
-            estimate = float(found.estimates[place])
-            error = float(np.sqrt(found.covariance_robust[place, place]))
-            z = estimate / error if error else nan
-            yield Ahead(
-                spec.mediator,
-                spec.outcome,
-                whose,
-                side,
-                estimate,
-                error,
-                z,
-                erfc(abs(z) / sqrt(2)),
-                estimate - times * error,
-                estimate + times * error,
-                estimate * _spread_ratio(one, place),
-            )
+            named = of(side, effect) if side else effect
+            row = contrast(found, {named: 1.0}, errors=Errors.ROBUST, level=level)
+            standardised = row.estimate * _spread_ratio(one, one.fixed.index(named))
+            numbers = row.estimate, row.standard_error, row.df, row.statistic, row.p, row.low, row.high
+            yield Ahead(spec.mediator, spec.outcome, whose, side, *numbers, standardised)
 
 
 def _spread_ratio(one: Frame, place: int) -> float:

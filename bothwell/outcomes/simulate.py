@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from bothwell.outcomes.arrays import Numbers
+from bothwell.outcomes.covariance import root
 from bothwell.outcomes.frame import Frame
 
 
@@ -31,7 +32,7 @@ def answers(frame: Frame, truth: Truth, random: np.random.Generator) -> Frame:
     if len(truth.spread):
         effects = random.standard_normal((frame.n_couples, len(truth.spread))) @ root(truth.spread).T
         y += np.einsum("msq,mq->ms", frame.z, effects[frame.couple])
-    return replace(frame, y=np.where(np.isnan(frame.y), np.nan, y), data_hash="")
+    return replace(frame, y=np.where(np.isnan(frame.y), np.nan, y), data_hash="", answers_hash="")
 
 
 def _fading(frame: Frame, truth: Truth, random: np.random.Generator) -> Numbers:
@@ -46,12 +47,6 @@ def _fading(frame: Frame, truth: Truth, random: np.random.Generator) -> Numbers:
     return noise
 
 
-def root(covariance: Numbers) -> Numbers:
-    """A matrix whose product with its transpose is `covariance`, which may be singular."""
-    values, vectors = np.linalg.eigh(covariance)
-    return np.asarray(vectors * np.sqrt(np.maximum(values, 0.0)))
-
-
 def with_gaps(frame: Frame, share: float, random: np.random.Generator) -> Frame:
     """The frame with that share of single answers missing by chance; occasions that nobody answered are gone.
 
@@ -62,7 +57,4 @@ def with_gaps(frame: Frame, share: float, random: np.random.Generator) -> Frame:
     gone[first] = False
     kept = ~np.all(gone | np.isnan(frame.y), axis=1) | first
     y = np.where(gone, np.nan, frame.y)
-    shared = frame.z is frame.x
-    x = frame.x[kept]
-    z = x if shared else frame.z[kept]
-    return replace(frame, couple=frame.couple[kept], at=frame.at[kept], y=y[kept], x=x, z=z, data_hash="")
+    return replace(frame, y=y).take(kept, frame.couple[kept])

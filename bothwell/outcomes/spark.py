@@ -14,12 +14,13 @@ from pyspark.sql import DataFrame, Row
 from pyspark.storagelevel import StorageLevel
 
 from bothwell.outcomes.fit import Fit, fitted
-from bothwell.outcomes.frame import frame
-from bothwell.outcomes.head import Head, head_of, joined, objective_of
+from bothwell.outcomes.frame import Frame, frame
+from bothwell.outcomes.head import Head, head_of, joined, objective_of, origin_of
 from bothwell.outcomes.objective import Holder, holder
+from bothwell.outcomes.origin import moved
 from bothwell.outcomes.spec import Spec
 
-Kept = tuple[Head, Holder]
+Kept = tuple[Head, Frame]
 
 
 def fit_spark(spec: Spec, table: DataFrame, partitions: int | None = None) -> Fit:
@@ -35,11 +36,16 @@ def fit_spark(spec: Spec, table: DataFrame, partitions: int | None = None) -> Fi
     kept = spread.rdd.mapPartitions(lambda rows: _keep(spec, rows)).persist(StorageLevel.MEMORY_AND_DISK)
     try:
         head = joined(kept.map(lambda one: one[0]).collect())
-        told = Holder(
-            lambda point: kept.map(lambda one: one[1].ask(point)).treeReduce(add),
-            lambda at, beta: kept.map(lambda one: one[1].meat(at, beta)).treeReduce(add),
-        )
-        return fitted(spec, objective_of(spec, head, told), None, head.left_out, head.data_hash)
+        about = origin_of(head)
+        held = kept.map(lambda one: holder(moved(one[1], about))).persist(StorageLevel.MEMORY_AND_DISK)
+        try:
+            told = Holder(
+                lambda point: held.map(lambda one: one.ask(point)).treeReduce(add),
+                lambda at, beta: held.map(lambda one: one.meat(at, beta)).treeReduce(add),
+            )
+            return fitted(spec, objective_of(spec, head, told), head)
+        finally:
+            held.unpersist()
     finally:
         kept.unpersist()
 
@@ -52,4 +58,4 @@ def _keep(spec: Spec, rows: Iterable[Row]) -> Iterator[Kept]:
             columns.setdefault(name, []).append(value)
     if columns:
         found = frame(spec, columns, is_part=True)
-        yield head_of(found), holder(replace(found, couples=()))
+        yield head_of(found), replace(found, couples=())

@@ -42,6 +42,7 @@ NEEDS_PREDICTORS = frozenset(Model) - {
 }
 OF, TIMES = ": ", " × "  # between the words of an effect's name, and so in no name of a column or role
 NEEDS_MEDIATOR = frozenset({Model.MEDIATION, Model.LAGGED_MEDIATION})
+LAGGED = frozenset({Model.CROSS_LAG, Model.LAGGED_MEDIATION})  # ask for the wave before
 NEEDS_WAVES = frozenset({Model.GROWTH, Model.CROSS_LAG, Model.DIARY, Model.LAGGED_MEDIATION})
 
 
@@ -170,7 +171,9 @@ def _check_names(spec: Spec) -> None:
             raise Unfit("named twice in one question", column=name)
     for name in (*numbers, spec.wave, spec.time):
         if OF in name or TIMES in name:
-            raise Unfit("a name with “: ” or “ × ” would be read as an effect's; give it another", column=name)
+            raise Unfit(
+                "a name with “: ” or “ × ” would be read as an effect's; give it another", column=name
+            )
     keys = [name for name in (spec.couple, spec.partner, spec.role) if name]
     for name in keys:
         if name in numbers or keys.count(name) > 1:

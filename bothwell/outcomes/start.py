@@ -18,7 +18,6 @@ from bothwell.outcomes.value import Point, Value
 
 FLOOR = 0.02  # of what there is to explain: no variance starts smaller
 ROUNDS = 2
-FADING = 0.2  # autocorrelation to begin with
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,9 +33,8 @@ class Start:
 def start(objective: Objective) -> Start:
     """Some θ inside the boundary."""
     structure, p = objective.structure, len(objective.fixed)
-    nothing = Covariances(
-        np.zeros((structure.q,) * 2), np.eye(2), FADING if structure.is_autoregressive else None
-    )
+    fading = structure.fading if structure.is_autoregressive else None
+    nothing = Covariances(np.zeros((structure.q,) * 2), np.eye(2), fading)
     told = objective.ask(Point(nothing, np.zeros((p + 1, 0))))
     refuse_unidentified(structure, objective.fixed, objective.random, told)
     signed = _signed(told, p)
@@ -79,7 +77,7 @@ def _explained(structure: Structure, told: Value, signed: Numbers) -> Covariance
     i, j = np.tril_indices(structure.q)
     spread[i, j] = spread[j, i] = solution[:size]
     aa, ab, bb = solution[size:]
-    rho = FADING if structure.is_autoregressive else None
+    rho = structure.fading if structure.is_autoregressive else None
     return Covariances(spread, np.array([[aa, ab], [ab, bb]]), rho)
 
 

@@ -10,7 +10,7 @@ from importlib import import_module
 from typing import Any
 
 from bothwell.outcomes.contrasts import Row, contrast
-from bothwell.outcomes.degrees import Df, Errors
+from bothwell.outcomes.degrees import Df, Errors, settled
 from bothwell.outcomes.fit import Fit
 from bothwell.outcomes.spec import Method, Model
 from bothwell.outcomes.variances import Part, variances
@@ -52,13 +52,16 @@ class Summary:
 
 
 def summary(
-    fit: Fit, df: Df | str = Df.RESIDUAL, *, errors: Errors | str = Errors.EXPECTED, level: float = 0.95
+    fit: Fit, df: Df | str | None = None, *, errors: Errors | str = Errors.EXPECTED, level: float = 0.95
 ) -> Summary:
-    """All of a fit. Raises Unfit where no degrees of freedom are left, or for Satterthwaite's with other errors."""
-    df, errors = Df(df), Errors(errors)
+    """All of a fit; without `df` with the `usual` degrees of freedom of such a fit.
+
+    Raises Unfit where no degrees of freedom are left, or for Satterthwaite's with other errors.
+    """
+    df, errors = settled(fit, df, errors)
     return Summary(
         model=fit.spec.model,
-        method=fit.method,
+        method=fit.spec.method,
         df=df,
         errors=errors,
         level=level,

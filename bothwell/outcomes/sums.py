@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -75,31 +75,13 @@ def thinned(frame: Frame, couples: int) -> Frame:
     """About so many couples, evenly from all: to look for a place to start from, never to report."""
     stride = max(1, frame.n_couples // couples)
     kept = frame.couple % stride == 0
-    x = frame.x[kept]
-    return replace(
-        frame,
-        couple=frame.couple[kept] // stride,
-        at=frame.at[kept],
-        y=frame.y[kept],
-        x=x,
-        z=x if frame.z is frame.x else frame.z[kept],
-        couples=(),
-    )
+    return frame.take(kept, frame.couple[kept] // stride)
 
 
 def between(frame: Frame, first: int, last: int) -> Frame:
     """The occasions from one to before another, which must begin and end with whole couples; arrays are shared."""
     piece = slice(first, last)
-    x = frame.x[piece]
-    return replace(
-        frame,
-        couple=frame.couple[piece] - frame.couple[first],
-        at=frame.at[piece],
-        y=frame.y[piece],
-        x=x,
-        z=x if frame.z is frame.x else frame.z[piece],
-        couples=(),
-    )
+    return frame.take(piece, frame.couple[piece] - frame.couple[first])
 
 
 def _pieces(starts: Indexes, n_occasions: int) -> Iterator[tuple[int, int]]:

@@ -12,7 +12,7 @@ from itertools import combinations
 import numpy as np
 
 from bothwell.outcomes.arrays import Numbers
-from bothwell.outcomes.design import ROLE
+from bothwell.outcomes.design import bare
 from bothwell.outcomes.fit import Fit
 from bothwell.outcomes.significance import quantile
 
@@ -48,25 +48,22 @@ def variances(fit: Fit, level: float = 0.95) -> tuple[Part, ...]:
         ),
     ]
     if fit.autocorrelation is not None:
-        found.append(fading(fit.autocorrelation, float(told[-1, -1]), level))
+        found.append(fading(fit.autocorrelation, float(told[-1, -1]), level, fit.step))
     return tuple(found)
 
 
 def sides(fit: Fit) -> tuple[str, str]:
-    """What the effects call the two roles; by their sign where roles enter as deviations, nothing where none do."""
-    if not fit.spec.distinguished:
-        return "", ""
-    named = list(dict.fromkeys(name.split(": ")[0] for name in fit.names + fit.random if ": " in name))
-    return (named[0], named[1]) if len(named) == 2 else (f"{ROLE} +1", f"{ROLE} −1")
+    """What the table calls the two roles; nothing where none tell partners apart."""
+    return fit.sides if fit.spec.distinguished else ("", "")
 
 
 def _random(fit: Fit) -> tuple[str, ...]:
     """Where partners are exchangeable: one's own, then the partner's."""
     if fit.spec.distinguished:
         return fit.random
-    bare = [name.split(": ", 1)[-1] for name in fit.random]
-    half = len(bare) // 2
-    return (*bare[:half], *(f"the partner's {name}" for name in bare[half:]))
+    names = [bare(name) for name in fit.random]
+    half = len(names) // 2
+    return (*names[:half], *(f"the partner's {name}" for name in names[half:]))
 
 
 def parts_of(
@@ -94,9 +91,10 @@ def parts_of(
     )
 
 
-def fading(estimate: float, variance: float, level: float) -> Part:
-    """The autocorrelation of waves one unit of time apart."""
-    return _by_fisher("autocorrelation", estimate, variance, level)
+def fading(estimate: float, variance: float, level: float, step: float = 1.0) -> Part:
+    """The autocorrelation of residuals one step of time apart; named by the step where that is not one unit."""
+    name = "autocorrelation" if step == 1 else f"autocorrelation over {step:.4g} of time"
+    return _by_fisher(name, estimate, variance, level)
 
 
 def _is_first(pair: tuple[int, int], half: int) -> bool:

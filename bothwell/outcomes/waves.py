@@ -64,7 +64,8 @@ def earlier(sheet: Sheet, steps: int = 1) -> Indexes:
     turned = (np.diff(sheet.couple) == 0) & (np.diff(sheet.wave) <= 0)
     if turned.any():
         raise Unfit(
-            "the waves are in another order than their times", couple=sheet.couples[sheet.couple[np.argmax(turned)]]
+            "the waves are in another order than their times; number them",
+            couple=sheet.couples[sheet.couple[np.argmax(turned)]],
         )
     place = np.full((len(sheet.couples), int(sheet.wave.max(initial=0)) + 1 + steps), -1, dtype=np.int64)
     place[sheet.couple, sheet.wave + steps] = np.arange(len(sheet.couple))

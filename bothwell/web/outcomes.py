@@ -23,12 +23,13 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from bothwell.couples.models import Person, Role
 from bothwell.outcomes import actions, asking
 from bothwell.outcomes.asking import Question, Way
+from bothwell.outcomes.caution import FEW_COUPLES
 from bothwell.outcomes.choosing import Why
 from bothwell.outcomes.funnel import Stage, funnel
 from bothwell.outcomes.models import Analysis, AnalysisRun
 from bothwell.outcomes.reliable import COUPLES, PEOPLE
 from bothwell.outcomes.rerun import Kept, difference
-from bothwell.outcomes.sentences import CAUTION, FEW, WHY, number
+from bothwell.outcomes.sentences import CAUTION, WHY, number
 from bothwell.pathway.models import Course, Step
 from bothwell.pathway.steps import Phase
 from bothwell.privacy import audit
@@ -185,7 +186,7 @@ def _shown(row: Analysis, run: AnalysisRun) -> dict[str, Any]:
         "under_way": actions.is_under_way(run),
         "result": result,
         "taken_back": is_done and bool(actions.was_taken_back([run.id])),
-        "caution": CAUTION if is_model and result["n_couples"] < FEW else "",
+        "caution": CAUTION if is_model and result["n_couples"] < FEW_COUPLES else "",
         "left": [WHY[Why(each)] for each in result.get("left", ())],
         "paths": outcomes_shapes.paths(question, result) if is_model else None,
         "courses": [

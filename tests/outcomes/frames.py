@@ -90,6 +90,16 @@ def without(frame: Frame, share: float, rng: np.random.Generator) -> Frame:
     )
 
 
+def far(frame: Frame, begins: float) -> Frame:
+    """The same growth with a clock that begins there."""
+    moved = [
+        array + begins * np.array([("slope" in name) for name in names]) * np.roll(array, 1, axis=2)
+        for array, names in ((frame.x, frame.fixed), (frame.z, frame.random))
+    ]
+    x, z = moved
+    return replace(frame, at=frame.at + begins, x=z if frame.x is frame.z else x, z=z)
+
+
 def swapped(frame: Frame) -> Frame:
     """The partners named the other way round, and the random effects with them."""
     half = frame.z.shape[2] // 2

@@ -145,7 +145,7 @@ def left_by_least_squares(couples: dict[str, Any]) -> float:
 def test_wives_and_husbands_cannot_be_told_apart_by_this_model(couples: dict[str, Any]) -> None:
     found = distinguishable(asked(Model.TWO_INTERCEPT, X), couples)
     assert printed(found.test.statistic, "7.277") and found.test.df == 4 and printed(found.test.p, ".122")
-    assert found.pooled.method is Method.ML
+    assert found.pooled.spec.method is Method.ML
 
 
 # ── T4: other ways to write the same ──────────────────────────────────────────────────────────────────────

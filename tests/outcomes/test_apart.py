@@ -18,7 +18,7 @@ from bothwell.outcomes.gathering import Answer, Pair, cells, data_hash, gather, 
 from bothwell.outcomes.occasions import asked_on, week_of
 from bothwell.outcomes.reliable import COUPLES, PEOPLE, counted, hidden
 from bothwell.outcomes.rerun import Kept, difference
-from bothwell.outcomes.sentences import NEVER_CAUSAL, told
+from bothwell.outcomes.sentences import NEITHER_CAUSE_NOR_ORDER, told
 from bothwell.pathway.steps import Phase
 
 COUPLES_DRAWN = st.lists(
@@ -232,7 +232,7 @@ def test_no_sentence_says_that_one_thing_makes_another_happen(
         "makes",
     ):
         assert word not in text, word
-    assert lines[-1] == NEVER_CAUSAL
+    assert lines[-1] == NEITHER_CAUSE_NOR_ORDER
     assert any("leave open" in line for line in lines) == (estimate - wide <= 0 <= estimate + wide)
 
 

@@ -109,7 +109,7 @@ def test_with_few_couples_no_p_is_printed_but_kept(
     few.write_text("".join((DATA / "apim_roles.csv").read_text().splitlines(keepends=True)[:41]))
     assert run("fit", spec, few, "--csv", tmp_path / "out.csv") == 0
     said = capsys.readouterr().out
-    assert "  p  " not in said and "Fewer than 30 couples" in said
+    assert "  p  " not in said and "statistic" not in said and "Fewer than 30 couples" in said
     assert ",p," in (tmp_path / "out.csv").read_text()
 
 
@@ -171,6 +171,37 @@ def test_parquet_gives_the_digits_of_csv(
     assert [row["name"] for row in first] == [row["name"] for row in second]
     assert [row["p"] for row in first] == pytest.approx([row["p"] for row in second], rel=1e-9)
     assert answers[0]["data_hash"] == answers[1]["data_hash"]
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("mediation_alike", ("--errors", "robust")),
+        ("mediation_alike", ("--df", "normal")),
+        ("following", ("--errors", "observed")),
+        ("following", ("--seed", "3")),
+        ("common_roles", ("--df", "residual")),
+        ("apim_roles", ("--seed", "3")),
+    ],
+)
+def test_a_setting_that_would_not_be_heeded_is_refused(
+    name: str, words: tuple[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    spec = CASES[name].spec
+    lines = [f'model = "{spec.model}"\noutcome = "y"\npartner = "role"\npredictors = ["x"]'] + [
+        f'{key} = "{value}"' for key in ("mediator", "wave") if (value := getattr(spec, key))
+    ]
+    question = written(tmp_path, "\n".join(lines))
+    assert run("fit", question, DATA / f"{CASES[name].data}.csv", *words) == 2
+    assert f"{words[0]} does not go with this model" in capsys.readouterr().err
+
+
+def test_a_role_that_enters_as_a_deviation_is_told_who_is_meant(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("fit", written(tmp_path, APIM.replace("two_intercept", "apim")), DATA / "apim_roles.csv") == 0
+    said = capsys.readouterr().out
+    assert "role (other +1, treated −1)" in said and "residual variance of treated" in said
 
 
 @pytest.mark.parametrize("option", ["plot", "r"])

@@ -5,8 +5,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from bothwell.outcomes.caution import FEW
 from bothwell.outcomes.common_fate import common_fate
 from bothwell.outcomes.linear_covariance import likeliest
+from bothwell.outcomes.report import of_common_fate, text
 from bothwell.outcomes.spec import Model, Spec
 from bothwell.outcomes.unfit import Unfit
 
@@ -50,6 +52,14 @@ def test_errors_are_as_large_as_the_scatter_of_estimates(spec: Spec) -> None:
     assert np.mean([one.standard_error for one in found]) == pytest.approx(scatter, rel=0.2)
     inside = np.mean([abs(one.slope - 0.6) < 1.96 * one.standard_error for one in found])
     assert 0.91 < inside < 0.985
+
+
+def test_of_few_couples_the_tests_say_so() -> None:
+    found = common_fate(FATE, hidden(28, 4))
+    assert found.fit_test and found.slope_test.note == found.fit_test.note == FEW and FEW in found.notes
+    printed = text(of_common_fate(FATE, found))
+    assert "statistic" not in printed and "  p\n" not in printed
+    assert "note" not in text(of_common_fate(FATE, common_fate(FATE, hidden(60, 4))))
 
 
 def test_without_roles_the_numbers_are_those_of_the_pooled_covariances() -> None:

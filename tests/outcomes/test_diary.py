@@ -101,3 +101,19 @@ def test_what_both_have_wherever_both_answered_is_shared() -> None:
     assert is_shared(np.array([[1.0, 1.0], [2.0, np.nan], [3.0, 3.0]]))
     assert not is_shared(np.array([[1.0, 1.0], [2.0, 2.5]]))
     assert not is_shared(np.array([[1.0, np.nan]]))
+
+
+@pytest.mark.parametrize("unit", [1e-12, 1.0, 1e12])
+@pytest.mark.parametrize("origin", [0.0, 1e6])
+def test_what_is_steady_depends_neither_on_the_unit_nor_on_where_it_begins(
+    unit: float, origin: float
+) -> None:
+    full = np.random.default_rng(6).standard_normal((6, 1, 2))
+    couple = np.repeat(np.arange(6), DAYS)
+    steady = np.repeat(full, DAYS, axis=1).reshape(-1, 2)
+    moving = steady + 1e-3 * np.random.default_rng(7).standard_normal(steady.shape)
+    assert is_steady((origin + steady) * unit, couple)
+    assert not is_steady((origin + moving) * unit, couple)
+    moving[3] = np.nan
+    assert not is_steady((origin + moving) * unit, couple)
+    assert is_steady(np.full((30, 2), np.nan), couple)

@@ -11,7 +11,8 @@ import pytest
 from bothwell.outcomes.chunks import fit_chunks
 from bothwell.outcomes.clinics import Clinic, answer, fit_clinics
 from bothwell.outcomes.fit import Fit, fit
-from bothwell.outcomes.frame import Frame
+from bothwell.outcomes.frame import Frame, frame
+from bothwell.outcomes.invented import Paths, lagging, tidy
 from bothwell.outcomes.robust import chunks
 from bothwell.outcomes.spec import Method, Model, Spec
 from bothwell.outcomes.unfit import Unfit
@@ -34,6 +35,8 @@ FRAMES = [
     frames.growth(90, 4, 0.2),
     frames.growth(90, 3),  # complete: told together in one place, apart in others
     frames.pairs(90, 0.2),
+    frames.far(frames.growth(90, 4, 0.2), 2020.0),
+    frames.far(frames.growth(90, 4, 0.2, exchangeable=True), 2020.0),
     replace(frames.growth(45, 4, 0.1, exchangeable=True), is_autoregressive=True),
 ]
 
@@ -67,6 +70,88 @@ def test_chunks_of_different_questions_are_refused() -> None:
         fit_chunks(REML, [FRAMES[0], FRAMES[2]], 0)  # type: ignore[arg-type]
     with pytest.raises(Unfit, match="no couples"):
         fit_chunks(REML, [], 0)  # type: ignore[arg-type]
+
+
+def study(couples: int = 60) -> dict[str, np.ndarray]:
+    paths = Paths(actor=(0.5, 0.5)), Paths(partner=(0.3, 0.3))
+    values = lagging(couples, np.random.default_rng(1), waves=4, stability=paths[0], influence=paths[1])
+    return tidy(values, sides=("man", "woman"))
+
+
+def parts(spec: Spec, table: dict[str, np.ndarray], *halves: dict[str, object]) -> list[Frame]:
+    """Two halves of the couples, with columns of each half changed."""
+    found = []
+    for place, changed in enumerate(halves):
+        mine = table["couple"] % 2 == place
+        found.append(
+            frame(spec, {name: column[mine] for name, column in table.items()} | changed, is_part=True)
+        )
+    return found
+
+
+LAGGED = Spec(Model.CROSS_LAG, "y", ("x",), wave="wave", distinguished=False)
+ROLES = Spec(Model.GROWTH, "y", wave="wave")
+
+
+def test_chunks_of_a_lagged_model_give_the_digits_of_one_table() -> None:
+    assert_same(fit(LAGGED, frame(LAGGED, study())), fit_chunks(LAGGED, parts(LAGGED, study(), {}, {}), 0))
+
+
+def without_a_wave(table: dict[str, np.ndarray], half: int) -> list[Frame]:
+    """Two halves, of which the first lost a wave."""
+    kept = (table["couple"] % 2 != half) | (table["wave"] != 1)
+    return parts(LAGGED, {name: column[kept] for name, column in table.items()}, {}, {})
+
+
+def test_chunks_that_lack_a_wave_of_the_study_do_not_say_what_came_before() -> None:
+    with pytest.raises(Unfit, match="the same waves"):
+        fit_chunks(LAGGED, without_a_wave(study(), 0), 0)
+    with pytest.raises(Unfit, match="the same waves"):
+        fit_clinics(LAGGED, "one", [sent(Clinic("one", part)) for part in without_a_wave(study(), 1)])
+
+
+def test_growth_needs_no_wave_in_all_chunks() -> None:
+    table = study()
+    kept = (table["couple"] % 2 == 0) | (table["wave"] != 1)
+    table = {name: column[kept] for name, column in table.items()}
+    assert_same(fit(ROLES, frame(ROLES, table)), fit_chunks(ROLES, parts(ROLES, table, {}, {}), 0))
+
+
+def test_roles_of_other_names_are_not_taken_for_each_other() -> None:
+    table = study()
+    partner = table["partner"][table["couple"] % 2 == 1]
+    named = {"partner": np.where(partner == "woman", "female", "male")}
+    with pytest.raises(Unfit, match="roles by other names: man and woman, and female and male"):
+        fit_chunks(ROLES, parts(ROLES, table, {}, named), 0)
+    spec = Spec(Model.APIM, "y", ("x",), wave="wave")
+    with pytest.raises(Unfit, match="roles by other names"):
+        fit_clinics(spec, "one", [sent(Clinic("one", part)) for part in parts(spec, table, {}, named)])
+
+
+def test_outcomes_and_models_are_not_pooled_with_others() -> None:
+    table = study()
+    one, other = Spec(Model.ICC, "y", wave="wave"), Spec(Model.ICC, "x", wave="wave")
+    halves = [parts(spec, table, {}, {})[place] for place, spec in enumerate((one, other))]
+    with pytest.raises(Unfit, match="different outcomes"):
+        fit_chunks(one, halves, 0)
+    with pytest.raises(Unfit, match="asked another question"):
+        fit_chunks(one, parts(other, table, {}, {}), 0)
+    growth = replace(ROLES, autoregressive=True)
+    with pytest.raises(Unfit, match="same effects"):
+        fit_chunks(growth, [parts(growth, table, {}, {})[0], parts(ROLES, table, {}, {})[1]], 0)
+
+
+@pytest.mark.parametrize("unit", [1.0, 7.0])
+def test_fading_of_parts_is_told_in_the_step_of_all(unit: float) -> None:
+    """The first half was asked every second wave only."""
+    table = study()
+    kept = (table["couple"] % 2 == 1) | (table["wave"] % 2 == 0)
+    table = {name: column[kept] for name, column in table.items()}
+    table["time"] = table["wave"] * unit
+    spec = Spec(Model.DIARY, "y", wave="wave", time="time", autoregressive=True)
+    pooled, apart = fit(spec, frame(spec, table)), fit_chunks(spec, parts(spec, table, {}, {}), 0)
+    assert_same(pooled, apart)
+    assert pooled.step == apart.step == unit
 
 
 # ── clinics ───────────────────────────────────────────────────────────────────────────────────────────────

@@ -28,7 +28,7 @@ SHAPES = [
 
 def likelihood(frame: Frame, found: Fit, at: Covariances) -> float:
     fading = at.autocorrelation or 0.0
-    return dense.log_likelihood(frame, at.residual, at.spread, fading, restricted=found.method == "reml")
+    return dense.log_likelihood(frame, at.residual, at.spread, fading, restricted=found.spec.method == "reml")
 
 
 def at_of(found: Fit) -> Covariances:

@@ -59,6 +59,15 @@ def test_a_script_says_what_r_leaves_out() -> None:
     assert NO_FADING not in equivalent(replace(case.spec, autoregressive=False), ("intercept", "time"))
 
 
+def test_the_script_reads_the_table_as_we_do() -> None:
+    said = equivalent(APIM, NAMES)
+    assert 'na.strings = c("", "NA", ' in said and "strip.white = TRUE" in said
+    assert 'levels = sort(unique(who), method = "radix")' in said  # a locale would put "a" before "B"
+    both = equivalent(Spec(Model.CROSS_LAG, "y", wave="w", time="day"), ("intercept",))
+    assert 'd$wave <- table[["w"]]' in both and 'd$time <- ave(table[["day"]], d$couple, d$wave)' in both
+    assert "match(d$wave, sort(unique(d$wave)))" in both
+
+
 def test_without_roles_sums_and_differences_vary_apart() -> None:
     said = equivalent(CASES["growth_alike"].spec, ("intercept", "time"))
     assert "pdBlocked(list(pdSymm(~ 0 + s + s:time), pdSymm(~ 0 + d + d:time)))" in said

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bothwell.outcomes.data_hash import added
 from bothwell.outcomes.design import Pattern
 from bothwell.outcomes.frame import frame
 from bothwell.outcomes.spec import Model, Spec
@@ -111,7 +112,7 @@ def test_a_missing_partner_is_kept_as_not_answered() -> None:
     assert f.n_couples == 5
     assert np.isnan(f.y).tolist() == [[False, False], [True, False], *[[False, False]] * 3]
     assert not np.isnan(f.x).any()
-    assert f.left_out == ()
+    assert f.left_out == ("1 of 5 couples have only one partner in the table",)
 
 
 def test_an_answer_without_its_predictors_is_left_out_and_said() -> None:
@@ -145,6 +146,23 @@ def test_different_times_of_one_wave_become_their_mean_and_it_is_said() -> None:
     assert (
         f.left_out[0] == "partners gave different times for one wave in 2 rows; the wave's time is their mean"
     )
+
+
+def test_one_couple_is_one_couple_however_it_is_written() -> None:
+    plain = frame(ICC, pairs())
+    blank = frame(ICC, changed(pairs(), "couple", 3, "c1 "))
+    assert (blank.couples, blank.left_out, blank.data_hash) == (plain.couples, (), plain.data_hash)
+    numbers = [n for n in range(5) for _ in "wh"]
+    mixed = [float(n) if row % 3 else str(n) if row % 2 else n for row, n in enumerate(numbers)]
+    assert frame(ICC, pairs(couple=mixed)).couples == frame(ICC, pairs(couple=numbers)).couples
+
+
+def test_times_that_differ_by_rounding_are_one_wave() -> None:
+    table = over_waves()
+    spec = Spec(Model.GROWTH, "y", time="wave")
+    jitter = table | {"wave": [wave + 1e-9 * (row % 2) for row, wave in enumerate(table["wave"])]}
+    assert np.isnan(frame(spec, jitter).y).sum() == 0
+    assert frame(spec, jitter).y.tolist() == frame(spec, table).y.tolist()
 
 
 def test_numbers_written_as_text_are_numbers_and_empty_cells_are_missing() -> None:
@@ -200,6 +218,39 @@ def test_any_other_number_changes_the_hash(row: int, value: float) -> None:
     other = changed(table, "y", row, value)
     same = table["y"][row] == value
     assert (frame(WAVES, other).data_hash == frame(WAVES, table).data_hash) is same
+
+
+def test_the_hash_of_the_answers_knows_whose_they_are_and_nothing_of_what_explains_them() -> None:
+    plain, table = frame(APIM, pairs()), pairs()
+    for spec in (ROLES, replace(ICC, distinguished=False), ICC, replace(APIM, covariates=("age",))):
+        other = table | {"age": [float(i) for i in range(10)], "partner": ["husband", "wife"] * 5}
+        assert frame(spec, other).answers_hash == plain.answers_hash
+    for other in (
+        changed(table, "y", 3, 99.0),
+        changed(table, "y", 3, None),
+        changed(table, "x", 3, None),
+        table | {"couple": [f"d{i}" for i in range(5) for _ in "wh"]},
+    ):
+        assert frame(APIM, other).answers_hash != plain.answers_hash
+    parts = [
+        frame(APIM, {name: values[rows] for name, values in table.items()}, is_part=True)
+        for rows in (slice(0, 4), slice(4, 10))
+    ]
+    assert added(part.answers_hash for part in parts) == plain.answers_hash
+
+
+def test_a_frame_says_which_columns_partners_share() -> None:
+    spec = replace(APIM, covariates=("years", "age"))
+    table = pairs(years=[float(i // 2) for i in range(10)], age=[float(i % 4) for i in range(10)])
+    assert frame(spec, table).shared == ("years",)
+
+
+def test_some_occasions_of_a_frame_are_no_longer_the_whole_data() -> None:
+    whole = frame(Spec(Model.GROWTH, "y", wave="wave"), over_waves())
+    part = whole.take(slice(3, 6), whole.couple[3:6] - 1)
+    assert part.y.tolist() == whole.y[3:6].tolist() and part.at.tolist() == [0, 1, 2]
+    assert part.z is part.x and part.couple.tolist() == [0, 0, 0]
+    assert (part.couples, part.data_hash, part.answers_hash) == ((), "", "")
 
 
 def test_an_earlier_wave_that_is_no_outcome_counts_in_the_hash() -> None:
@@ -261,6 +312,15 @@ ROLE = replace(ROLES, role="gender")
         (ICC, pairs(5, y=[1.0]), "", "", "different lengths"),
         (ICC, [1, 2, 3], "", "", "a table of pandas, Polars or Arrow"),
         (Spec(Model.COMMON_FATE, "y", ("x",)), pairs(), "", "", "common fate is not a regression"),
+        (ICC, changed(pairs(), "couple", 3, "NA"), "", "couple", "row 4 of the table has no value here"),
+        (ICC, pairs(partner=["a: wife", "b"] * 5), "", "partner", "a role with “: ”"),
+        (ICC, pairs() | {"y": np.ones((10, 1))}, "", "y", "not a column: a row has one value"),
+        (ICC, pairs() | {"y": 3.0}, "", "y", "not a column: a row has one value"),
+        (ICC, pairs() | {"y": [[1.0], *[[1.0, 2.0]] * 9]}, "", "y", "not a column: a row has one value"),
+        (ICC, pd.concat([pd.DataFrame(pairs()), pd.DataFrame(pairs())["y"]], axis=1), "", "", "two columns of one name"),
+        (replace(ROLES, model=Model.APIM, covariates=("role",)), pairs(role=[float(i % 3) for i in range(10)]), "", "role", "two effects would have this name"),
+        (replace(APIM, covariates=("intercept",)), pairs(intercept=[float(i % 3) for i in range(10)]), "", "intercept", "two effects would have this name"),
+        (Spec(Model.GROWTH, "y", time="wave"), over_waves() | {"wave": [w + 0.1 * (i % 2) for i, w in enumerate(over_waves()["wave"])]}, "", "wave", "their rows belong together where they have the same value here"),
     ],
 )  # fmt: skip
 def test_the_couple_and_the_column_are_named(

@@ -5,7 +5,7 @@ import pytest
 
 from bothwell.outcomes.frame import Pattern, frame
 from bothwell.outcomes.invented import Paths, lagging, tidy
-from bothwell.outcomes.lagged import CAVEAT
+from bothwell.outcomes.lagged import CAVEAT, ONE_LEVEL
 from bothwell.outcomes.spec import Model, Spec
 from bothwell.outcomes.unfit import Unfit
 
@@ -54,7 +54,7 @@ def test_roles_have_their_own_stability_and_influence() -> None:
 def test_the_first_wave_is_no_outcome_and_that_is_said() -> None:
     made = frame(asked(), table())
     assert set(made.at) == {1, 2, 3}
-    assert made.left_out == ("each couple's first wave is no outcome: nothing came before it",)
+    assert made.left_out == ("each couple's first wave is no outcome: nothing came before it", ONE_LEVEL)
 
 
 def test_a_wave_left_out_is_never_bridged() -> None:
@@ -77,7 +77,24 @@ def test_an_answer_whose_partner_was_away_the_wave_before_is_left_out_and_said()
 def test_uneven_steps_are_said() -> None:
     made = frame(asked(), table(times=np.array([0.0, 1.0, 3.0, 4.0])))
     assert "not evenly spaced (steps of 1, 2)" in made.left_out[1]
-    assert len(frame(asked(), table(times=np.array([0.0, 2.0, 4.0, 6.0]))).left_out) == 1
+    assert len(frame(asked(), table(times=np.array([0.0, 2.0, 4.0, 6.0]))).left_out) == 2
+
+
+def test_a_wave_is_a_wave_whatever_day_it_was_for_whom() -> None:
+    full = table()
+    day = full | {"time": 30.0 * full["wave"] + full["couple"] % 7 + 0.5 * (full["wave"] == 1)}
+    one, other = frame(asked(), full), frame(asked(), day)
+    assert one.y.tolist() == other.y.tolist() and one.x.tolist() == other.x.tolist()
+    assert "steps of 29.5, 30, 30.5" in other.left_out[1]
+
+
+def test_waves_named_by_words_follow_each_other_in_time() -> None:
+    full = table()
+    words = np.array(["start", "month", "half", "end"])[full["wave"]]
+    assert frame(asked(), full | {"wave": words}).y.tolist() == frame(asked(), full).y.tolist()
+    back = np.where(full["couple"] == 2, -full["time"], full["time"])
+    with pytest.raises(Unfit, match="couple 2: the waves are in another order than their times"):
+        frame(asked(), full | {"wave": words, "time": back})
 
 
 def test_random_intercepts_come_with_their_caveat() -> None:
@@ -85,7 +102,7 @@ def test_random_intercepts_come_with_their_caveat() -> None:
     assert made.random == ("Ada: intercept", "Ben: intercept")
     np.testing.assert_array_equal(made.z[0], np.eye(2))
     assert CAVEAT in made.left_out
-    assert CAVEAT not in frame(asked(), table()).left_out
+    assert ONE_LEVEL not in made.left_out and CAVEAT not in frame(asked(), table()).left_out
 
 
 def test_one_wave_is_refused() -> None:

@@ -5,12 +5,16 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from bothwell.outcomes.caution import FEW
 from bothwell.outcomes.fit import fit
 from bothwell.outcomes.frame import frame
 from bothwell.outcomes.indirect import SIMPLE, Way
 from bothwell.outcomes.invented import Paths, following, mediated, tidy
 from bothwell.outcomes.mediation import Intervals, Mediation, mediate, steps
+from bothwell.outcomes.report import of_mediation
+from bothwell.outcomes.side_by_side import side_by_side
 from bothwell.outcomes.spec import Model, Spec
+from bothwell.outcomes.summary import summary
 from bothwell.outcomes.unfit import Unfit
 from tests.outcomes import acitelli
 
@@ -206,6 +210,36 @@ def test_over_waves_the_mediator_comes_after_the_predictor_and_before_the_outcom
         effect = found.effect(way)
         assert effect.low < value < effect.high and effect.high - effect.low < 0.1
     assert abs(found.effect(Way.OWN_DIRECT).z) < 3.5
+
+
+def test_over_waves_a_path_has_the_same_error_as_in_both_directions_side_by_side() -> None:
+    full = over_waves(40)
+    found, both = mediate(LATER, full, random(), draws=50), side_by_side(LATER, full)
+    error = both.row("m", "own").standard_error
+    n, place = 40, found.second.names.index("actor change in m")
+    cr0 = found.second.covariance_robust[place, place]
+    assert error == pytest.approx(np.sqrt(cr0 * n / (n - len(found.second.names))))
+    a, b = found.first, found.second
+    first = a.names.index("actor x before")
+    own = a.covariance_robust[first, first] * n / (n - len(a.names)) * b.estimates[place] ** 2
+    other = error**2 * a.estimates[first] ** 2
+    assert found.effect(Way.AA).standard_error == pytest.approx(np.sqrt(own + other))
+
+
+def test_the_notes_of_both_fits_are_kept() -> None:
+    found = mediate(ASKED, table(20), random(), draws=50)
+    assert FEW in found.notes
+    assert {*found.first.notes, *found.second.notes} <= {*found.notes} and len(set(found.notes)) == len(
+        found.notes
+    )
+
+
+def test_the_models_it_is_made_of_are_told_with_its_own_level() -> None:
+    found = mediate(ASKED, table(40), random(), draws=50, level=0.8)
+    row = of_mediation(found).tables[1]
+    low, high = (row.rows[1][row.header.index(end)] for end in ("low", "high"))
+    wanted = summary(found.first, level=0.8).effects[1]
+    assert (low, high) == (wanted.low, wanted.high)
 
 
 def test_over_waves_a_predictor_is_needed_and_must_not_be_the_couples() -> None:

@@ -31,7 +31,7 @@ def p_of(drawn: Any) -> float:
 
 def test_mean_squares_give_what_reml_gives_and_double_entry_what_ml_gives() -> None:
     table = tables.couples(30)
-    found = nonindependence(frame(POOLED, table), is_distinguished=False)
+    found = nonindependence(frame(POOLED, table))
     for method, wanted in ((Method.REML, found.intraclass), (Method.ML, found.double_entry)):
         spec = replace(POOLED, method=method)
         residual = fit(spec, frame(spec, table)).residual

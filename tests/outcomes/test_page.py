@@ -68,7 +68,7 @@ def test_a_result_is_read_aloud_drawn_told_exactly_and_says_what_it_rests_on() -
     run = asked(made, CHANGE)
     text = client_for(made.researcher).get(f"/outcomes/{run.analysis_id}").content.decode()
     assert "To be read aloud" in text and "In 12 couples" in text
-    assert "It does not say that one made the other happen" in text
+    assert "it does not say that one brought the other about" in text
     assert "Fewer than 30 couples" in text and ">p</th>" not in text
     assert text.count('role="img"') == 3 and "Two partners who are not told apart" in text
     assert "library(nlme)" in text

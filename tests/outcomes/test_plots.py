@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from bothwell.outcomes.contrasts import contrast
 from bothwell.outcomes.fit import Fit, fit
 from bothwell.outcomes.frame import Frame, frame
 from bothwell.outcomes.spec import Model
@@ -28,6 +29,14 @@ def fitted(name: str, **other: object) -> tuple[Fit, Frame]:
 
 def words(figure: plots.Figure) -> list[str]:
     return [text.get_text() for text in figure.axes[0].texts]
+
+
+def test_the_band_around_a_line_counts_couples() -> None:
+    found, framed = fitted("growth_boundary")
+    side = framed.sides[0]
+    _, low, high = plots._line(found, framed, "time", 0, np.array([2.0]), 0.95)
+    row = contrast(found, {f"{side}: intercept": 1.0, f"{side}: time": 2.0}, df="satterthwaite")
+    assert (low[0], high[0]) == pytest.approx((row.low, row.high))
 
 
 def test_a_path_diagram_has_both_partners_four_arrows_and_their_numbers() -> None:

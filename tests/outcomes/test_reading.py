@@ -5,9 +5,10 @@ from dataclasses import replace
 
 import pytest
 
+from bothwell.outcomes.caution import NEVER_CAUSAL
 from bothwell.outcomes.fit import fit
 from bothwell.outcomes.frame import frame
-from bothwell.outcomes.reading import NEVER_CAUSAL, OPEN, reading
+from bothwell.outcomes.reading import OPEN, reading
 from bothwell.outcomes.spec import Model
 from bothwell.outcomes.summary import summary
 from tests.outcomes.golden.cases import CASES

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from bothwell.outcomes.caution import FEW
 from bothwell.outcomes.frame import frame
 from bothwell.outcomes.invented import Paths, following, tidy
 from bothwell.outcomes.precedence import turned
@@ -63,13 +64,29 @@ def test_the_partners_change_that_comes_before_is_found_and_the_other_way_round_
     assert abs(ahead.standardised) > 3 * max(abs(row.standardised) for row in none)
 
 
+def test_of_few_couples_the_intervals_still_hold_the_truth() -> None:
+    """12 couples, 4 waves: 95 % intervals hold .3 and .2 in at least 93 of 100 studies (normal ones: 88)."""
+    chance, held = np.random.default_rng(5), []
+    ahead = Paths(actor=(-0.3, -0.3), partner=(-0.2, -0.2))
+    for _ in range(150):
+        found = side_by_side(EVEN, tidy(following(12, chance, waves=4, ahead=ahead)))
+        held += [row.low < truth < row.high for row, truth in zip(found.rows[:2], (-0.3, -0.2), strict=True)]
+    assert np.mean(held) > 0.93
+    assert found.rows[0].df == 12 - 7 and FEW in found.notes
+
+
+def test_no_more_couples_than_effects_are_refused() -> None:
+    with pytest.raises(Unfit, match="as many effects as couples"):
+        side_by_side(ASKED, table(14))
+
+
 def test_standardised_numbers_do_not_depend_on_units() -> None:
     full = table(40, partner=(0.4, 0.4))
     one = side_by_side(ASKED, full)
     two = side_by_side(ASKED, full | {"m": 10 * full["m"] + 3, "y": full["y"] / 7})
     for a, b in zip(one.rows, two.rows, strict=True):
         assert a.standardised == pytest.approx(b.standardised, rel=1e-5)
-        assert a.z == pytest.approx(b.z, rel=1e-5)
+        assert a.statistic == pytest.approx(b.statistic, rel=1e-5)
 
 
 def test_partners_that_nothing_tells_apart_have_four_rows() -> None:

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from bothwell.outcomes.covariance import root
 from bothwell.outcomes.frame import Frame, frame
 from bothwell.outcomes.invented import (
     Paths,
@@ -18,7 +19,7 @@ from bothwell.outcomes.invented import (
     shared_fate,
     tidy,
 )
-from bothwell.outcomes.simulate import Truth, answers, root, with_gaps
+from bothwell.outcomes.simulate import Truth, answers, with_gaps
 from bothwell.outcomes.spec import Model, Spec
 
 MANY = 40_000

@@ -39,7 +39,10 @@ def test_every_field_can_be_written_in_a_file() -> None:
     """No model takes both a mediator and random slopes: the one is written in one file, the other in another."""
     said = {"Method": '"ml"', "bool": "true", "str": '"{name}"', "tuple[str, ...]": '["{name}"]'}
     seen = set()
-    for model, without in ((Model.DIARY, {"mediator"}), (Model.LAGGED_MEDIATION, {"random_intercepts", "random_slopes"})):
+    for model, without in (
+        (Model.DIARY, {"mediator"}),
+        (Model.LAGGED_MEDIATION, {"random_intercepts", "random_slopes"}),
+    ):
         kinds = {f.name: str(f.type) for f in fields(Spec) if f.name not in without | {"model"}}
         written = [f"{name} = {said[kind].format(name=name)}" for name, kind in kinds.items()]
         spec = Spec.from_toml("\n".join([f'model = "{model}"', *written]))

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from bothwell.outcomes.caution import FEW
 from bothwell.outcomes.compare import distinguishable, independent, likelihood_ratio, ranking
 from bothwell.outcomes.contrasts import contrast, same, wald
 from bothwell.outcomes.degrees import Df, Errors, satterthwaite
@@ -98,6 +99,49 @@ def test_a_certain_error_has_endless_degrees_of_freedom() -> None:
     assert satterthwaite(certain, np.array([1.0, 0.0])) == np.inf
 
 
+def test_where_partners_share_a_value_or_random_effects_couples_are_counted_unless_told_otherwise() -> None:
+    table = tables.couples(23) | {"years": np.repeat(np.random.default_rng(1).normal(size=23), 2)}
+    shared = fitted(replace(POOLED, covariates=("years",)), table)
+    assert shared.shared == ("years",)
+    assert summary(shared).df is Df.SATTERTHWAITE and summary(shared).effect("years").df < 23
+    assert summary(shared, errors="observed").effect("years").df == 23 - 4
+    assert summary(shared, "residual").effect("years").df == 46 - 4
+    assert summary(fitted(POOLED, table)).df is Df.RESIDUAL
+    lines = fit(Spec(Model.GROWTH, "y", wave="w"), frames.growth(20, 8))
+    assert all(12 < row.df < 21 for row in summary(lines).effects)
+    assert contrast(lines, {"slope A": 1.0}) == summary(lines).effect("slope A")
+
+
+def test_words_say_the_same_as_kinds() -> None:
+    found, chance = fitted(TWO, tables.couples(40, missing=0.1)), np.random.default_rng
+    weights = {"wife: actor x": 1.0}
+    assert contrast(found, weights, errors="robust") == contrast(found, weights, errors=Errors.ROBUST)
+    assert contrast(found, weights, errors="robust").df == found.n_couples - 6
+    assert wald(found, [weights], df="normal") == wald(found, [weights], df=Df.NORMAL)
+    one, two = (ratio(found, "x", chance(1), side="wife", errors=e) for e in ("robust", Errors.ROBUST))
+    assert one == two and one != ratio(found, "x", chance(1), side="wife")
+    for asked in (lambda: summary(found, "anova"), lambda: wald(found, [weights], errors="bayes")):
+        with pytest.raises(Unfit, match="df is one of residual, couples"):
+            asked()
+
+
+def test_robust_errors_are_wider_the_fewer_couples_there_are_to_an_effect() -> None:
+    found = fitted(POOLED, tables.couples(12))
+    raw = np.sqrt(found.covariance_robust[1, 1])
+    assert summary(found, errors="robust").effect("actor x").standard_error == pytest.approx(
+        raw * np.sqrt(12 / 9)
+    )
+
+
+def test_several_certain_directions_have_endless_degrees_of_freedom() -> None:
+    found = fitted(ICC, tables.couples(40))
+    certain = replace(found, theta_covariance=np.zeros_like(found.theta_covariance))
+    asked = [{"husband: intercept": 1.0}, {"wife: intercept": 1.0}]
+    test = wald(certain, asked, df=Df.SATTERTHWAITE)
+    assert test.df_denominator == np.inf
+    assert test.p == pytest.approx(wald(found, asked, df=Df.NORMAL).p)
+
+
 # ── contrasts ─────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -169,8 +213,11 @@ def test_a_boundary_has_no_interval() -> None:
     assert summary(none).part("residual variance of husband").low is None
 
 
-def test_roles_that_enter_as_deviations_are_told_by_their_sign() -> None:
-    assert sides(fitted(replace(TWO, model=Model.APIM), tables.couples(30))) == ("role +1", "role −1")
+def test_roles_are_told_by_their_names_also_where_they_enter_as_deviations() -> None:
+    found = fitted(replace(TWO, model=Model.APIM), tables.couples(30))
+    assert found.sides == sides(found) == ("husband", "wife")
+    assert summary(found).part("residual variance of wife").estimate == pytest.approx(found.residual[1, 1])
+    assert sides(fitted(POOLED, tables.couples(30))) == ("", "")
 
 
 # ── the whole of it ───────────────────────────────────────────────────────────────────────────────────────
@@ -201,6 +248,62 @@ def test_restricted_likelihoods_of_different_effects_are_not_compared() -> None:
         likelihood_ratio(one, fitted(POOLED, tables.couples(39)))
     with pytest.raises(Unfit, match="not a special case"):
         likelihood_ratio(one, one)
+
+
+def test_a_model_is_not_compared_with_one_that_it_is_no_case_of() -> None:
+    table = tables.couples(60)
+    chance = np.random.default_rng(5)
+    table |= {name: chance.normal(size=120) for name in "ab"}
+    ml = replace(POOLED, method=Method.ML)
+    one, two = (
+        fitted(replace(ml, predictors=("a",)), table),
+        fitted(replace(ml, predictors=("x", "b")), table),
+    )
+    assert one.n_parameters < two.n_parameters and one.log_likelihood < two.log_likelihood
+    with pytest.raises(Unfit, match="not a special case"):
+        likelihood_ratio(one, two)
+    apart = replace(ml, distinguished=True, covariates=("a",))
+    for model in (Model.APIM, Model.TWO_INTERCEPT):
+        assert likelihood_ratio(fitted(ml, table), fitted(replace(apart, model=model), table)).df == 6
+
+
+def test_models_of_other_answers_are_not_compared_though_there_are_as_many() -> None:
+    table, other = tables.couples(60), tables.couples(60, seed=2)
+    ml = replace(POOLED, method=Method.ML)
+    alone = replace(ml, model=Model.ICC, predictors=())
+    with pytest.raises(Unfit, match="not fitted to the same answers"):
+        likelihood_ratio(fitted(alone, table), fitted(ml, other))
+    gap, later = (table | {"z": np.where(np.arange(120) == row, np.nan, table["age"])} for row in (0, 50))
+    fits = [fitted(replace(ml, covariates=("z",)), gaps) for gaps in (gap, later)]
+    assert fits[0].n_answers == fits[1].n_answers
+    with pytest.raises(Unfit, match="not fitted to the same answers"):
+        ranking({"one": fits[0], "two": fits[1]})
+
+
+def test_a_search_that_did_not_end_is_not_compared() -> None:
+    table = tables.couples(60)
+    ml = replace(POOLED, method=Method.ML)
+    stopped = replace(fitted(ml, table), converged=False)
+    with pytest.raises(Unfit, match="did not come to an end"):
+        likelihood_ratio(fitted(replace(ml, model=Model.ICC, predictors=()), table), stopped)
+
+
+def test_a_frame_answers_the_question_it_was_made_for() -> None:
+    table = tables.couples(30)
+    framed = frame(TWO, table)
+    assert fit(replace(TWO, method=Method.ML), framed).spec.method is Method.ML
+    for other in (ICC, replace(TWO, outcome="age"), replace(TWO, autoregressive=True)):
+        with pytest.raises(Unfit, match="made for another question"):
+            fit(other, framed)
+
+
+def test_a_test_on_few_couples_says_so() -> None:
+    few, many = tables.couples(20), tables.couples(30)
+    assert "Fewer than 30 couples" in distinguishable(TWO, few).test.note
+    assert distinguishable(TWO, many).test.note == ""
+    told = nonindependence(frame(ICC, few))
+    assert told.paired and told.test.note == told.paired.note == FEW
+    assert wald(fitted(TWO, few), [{"wife: actor x": 1.0}]).note == FEW
 
 
 def test_models_are_ranked_and_share_the_evidence() -> None:
@@ -246,6 +349,8 @@ def test_independence_is_asked_of_partners_not_told_apart() -> None:
     assert independent(spec, frame(spec, tables.couples(200))).p < 0.001
     with pytest.raises(Unfit, match="interval of the residuals' correlation"):
         independent(TWO, frame(TWO, tables.couples(60)))
+    with pytest.raises(Unfit, match="may be alike in several ways"):
+        independent(Spec(Model.GROWTH, "y", wave="w"), frames.growth(exchangeable=True))
 
 
 # ── the ratio ─────────────────────────────────────────────────────────────────────────────────────────────
@@ -302,5 +407,20 @@ def test_a_table_of_other_roles_or_without_a_predictor_is_refused_or_left_empty(
         found, {"couple": [1, 1], "partner": ["husband", "wife"], "x": [3.0, None], "y": [None, None]}
     )
     assert np.isnan(gap.mean).all()
-    with pytest.raises(Unfit, match="residual or normal"):
-        predict(found, np.zeros((1, 2, 6)), np.zeros((1, 2, 0)), df=Df.SATTERTHWAITE)
+
+
+def test_predictions_say_whose_they_are_and_take_the_same_degrees_as_a_contrast() -> None:
+    found = fitted(TWO, tables.couples(25, missing=0.1))
+    asked = {
+        "couple": [7, 7, 3, 3],
+        "partner": ["wife", "husband"] * 2,
+        "x": [2.0, 3.0, 1.0, 0.0],
+        "y": [None] * 4,
+    }
+    told = predict_table(found, asked, df="satterthwaite")
+    assert (told.couples, told.at.tolist(), told.sides) == (("3", "7"), [0, 0], ("husband", "wife"))
+    weights = {"wife: intercept": 1.0, "wife: actor x": 1.0, "wife: partner x": 0.0}
+    row = contrast(found, weights, df="satterthwaite")
+    assert (told.low[0, 1], told.high[0, 1]) == pytest.approx((row.low, row.high))
+    raw = predict(found, np.zeros((1, 2, 6)), np.zeros((1, 2, 0)))
+    assert raw.couples == () and raw.sides == ("husband", "wife")

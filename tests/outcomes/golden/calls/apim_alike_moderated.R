@@ -1,9 +1,11 @@
 # data: apim_alike_missing
 library(nlme)
-table <- read.csv("data.csv", check.names = FALSE)
+table <- read.csv("data.csv", check.names = FALSE, strip.white = TRUE,
+                  na.strings = c("", "NA", "NaN", "nan", ".", "None", "null", "NaT", "<NA>"))
 d <- data.frame(couple = table[["couple"]])
-d$side <- ave(as.integer(factor(table[["role"]])), d$couple,
-              FUN = function(who) match(who, sort(unique(who))))
+who <- table[["role"]]
+who <- factor(who, levels = sort(unique(who), method = "radix"))  # the same order in every language
+d$side <- ave(as.integer(who), d$couple, FUN = function(who) match(who, sort(unique(who))))
 d$step <- 1
 d$occasion <- d$couple
 d$y <- table[["y"]]

@@ -1,9 +1,12 @@
 # data: diary_missing
 library(nlme)
-table <- read.csv("data.csv", check.names = FALSE)
+table <- read.csv("data.csv", check.names = FALSE, strip.white = TRUE,
+                  na.strings = c("", "NA", "NaN", "nan", ".", "None", "null", "NaT", "<NA>"))
 d <- data.frame(couple = table[["couple"]])
-d$role <- factor(table[["role"]])
-d$side <- as.integer(d$role)
+who <- table[["role"]]
+who <- factor(who, levels = sort(unique(who), method = "radix"))  # the same order in every language
+d$role <- who
+d$side <- as.integer(who)
 d$sign <- ifelse(d$side == 1, 1, -1)
 d$time <- table[["day"]]
 d$step <- match(d$time, sort(unique(d$time)))
