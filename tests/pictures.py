@@ -59,7 +59,8 @@ def _check_in(page: Page, address: str) -> None:
 def _share_sheet(page: Page, address: str) -> None:
     _follow(page, address, "/insights", "waiting for permission to be glad")
     page.get_by_role("link", name="Who may know this?").click()
-    page.locator('input[name="choice"][value="both"]').check(force=True)
+    for audience in ("partner", "couples_therapist"):
+        page.locator(f"input[name=to][value={audience}]").check()
 
 
 def _board(page: Page, address: str) -> None:
