@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 TEMPLATES := bothwell/web/templates
-# Words for pytest, for instance: make test ARGS="tests/privacy -q"
+# Words for pytest, or for the start: make test ARGS="tests/privacy -q", make serve ARGS="--port 8100"
 ARGS ?=
 # As root nothing stands before apt-get; others need sudo.
 SUDO := $(shell [ "$$(id -u)" = 0 ] || command -v sudo)
@@ -11,22 +11,26 @@ SUDO := $(shell [ "$$(id -u)" = 0 ] || command -v sudo)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test check pictures bench format install locks clean chromium pango
+.PHONY: help demo serve prepare test check pictures bench format install locks clean chromium pango
 
 help: ## list these words
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
 demo: .venv/.running node_modules/.built pango ## open a made-up clinic at http://localhost:8000
-	@$(BIN)/bothwell serve --demo
+	@$(BIN)/bothwell serve --demo $(ARGS)
 
 serve: .venv/.running node_modules/.built pango ## open the clinic of BOTHWELL_HOME (default: var)
-	@$(BIN)/bothwell serve
+	@$(BIN)/bothwell serve $(ARGS)
+
+prepare: .venv/.running node_modules/.built pango ## fetch and build what `make serve` needs, without starting it
+	@$(BIN)/python -m compileall -q bothwell
 
 test: install chromium pango ## run every test, those in a browser too
 ifeq ($(strip $(ARGS)),)
-	@# Side by side what shares nothing; alone what measures seconds or drives a browser.
+	@# Side by side what shares nothing, file by file in order (else the three longest tests come last, and alone);
+	@# alone what measures seconds or drives a browser.
 	@failed=0; \
-	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --ignore tests/browser --ignore tests/survival || failed=1; \
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder --ignore tests/browser --ignore tests/survival || failed=1; \
 	$(BIN)/python -m pytest tests/browser tests/survival || failed=1; \
 	exit $$failed
 else

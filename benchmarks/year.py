@@ -18,7 +18,7 @@ from benchmarks.stage import LOGINS, prepare
 from bothwell.couples.models import new_id
 from bothwell.monitoring.months import Month, Within, month_of
 from bothwell.privacy import door
-from bothwell.web import bedside as beds
+from bothwell.web import bedside_values
 from tests.cast import client_for
 from tests.room import Bedside
 
@@ -123,10 +123,10 @@ def measure(what: str, bedsides: list[Bedside]) -> None:
     found = {
         "room": median_ms(lambda: page(f"/room/{session.id}")),
         "board": median_ms(lambda: page("/board")),
-        "newest": asked(lambda: beds.newest([session.id], within=within)),
-        "newest, no span": asked(lambda: beds.newest([session.id])),
-        "charted": asked(lambda: beds.charted(session.id, within)),
-        "charted, no span": asked(lambda: beds.charted(session.id)),
+        "newest": asked(lambda: bedside_values.newest([session.id], within=within)),
+        "newest, no span": asked(lambda: bedside_values.newest([session.id])),
+        "charted": asked(lambda: bedside_values.charted(session.id, within)),
+        "charted, no span": asked(lambda: bedside_values.charted(session.id)),
         "insert": insert_ms(bedside),
     }
     print(f"{what:<28}" + "".join(f"  {name} {ms:7.1f}" for name, ms in found.items()), flush=True)

@@ -37,7 +37,9 @@ PROCESS_NOTES_KEY = _process_notes_key()
 # Calls to a browser that is shut: only with the extra `push`, and a key that outlives this process.
 PUSH = SECRET_KEY_IS_SET and find_spec("pywebpush") is not None
 DEBUG = False
-ALLOWED_HOSTS = os.environ.get("BOTHWELL_HOSTS", "localhost,127.0.0.1,[::1]").split(",")
+ALLOWED_HOSTS = [
+    host.strip() for host in os.environ.get("BOTHWELL_HOSTS", "localhost,127.0.0.1,[::1]").split(",")
+]
 CSRF_TRUSTED_ORIGINS = [f"https://{host}" for host in ALLOWED_HOSTS if host not in ("*", "")]
 SITE_ADDRESS = os.environ.get("BOTHWELL_ADDRESS", "http://localhost:8000")
 
@@ -172,9 +174,13 @@ ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
 ACCOUNT_EMAIL_VERIFICATION = "none"  # an address is proved by the invitation that reached it
 ACCOUNT_SESSION_REMEMBER = False
-ACCOUNT_CHANGE_EMAIL = False
 ACCOUNT_PREVENT_ENUMERATION = True
-ACCOUNT_RATE_LIMITS = {"login_failed": "5/5m/key,20/5m/ip", "reset_password": "5/h/key,20/h/ip"}
+ACCOUNT_RATE_LIMITS = {
+    "login_failed": "5/5m/key,20/5m/ip",
+    "reset_password": "5/h/key,20/h/ip",
+    "ask_for_address": "5/h/user",
+    "mail_new_address": "3/h/key",
+}
 ALLAUTH_TRUSTED_PROXY_COUNT = (
     0 if PLAIN_HTTP else 1
 )  # else all the world is one address, and locked out as one

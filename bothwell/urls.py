@@ -2,7 +2,7 @@
 
 from django.urls import include, path
 
-from bothwell.web import errors, public
+from bothwell.web import public, sign_in_address
 
 handler400 = "bothwell.web.errors.unusable"
 handler404 = "bothwell.web.errors.not_found"
@@ -11,6 +11,7 @@ handler500 = "bothwell.web.errors.broken"
 SCREENS = (
     "here",
     "today",
+    "today_prepare",
     "checkin",
     "offline",
     "paper",
@@ -25,10 +26,15 @@ SCREENS = (
     "support_plan",
     "care_plan",
     "access",
+    "own_name",
     "consents",
     "decisions",
     "board",
     "room",
+    "room_before",
+    "room_entering",
+    "room_monitor",
+    "room_leaving",
     "room_alarms",
     "push",
     "session_paper",
@@ -39,6 +45,7 @@ SCREENS = (
     "workup",
     "trajectories",
     "people",
+    "person_course",
     "couple",
     "couple_session",
     "couple_drafts",
@@ -50,10 +57,21 @@ SCREENS = (
     "invitation",
     "enrol",
     "clinic",
+    "clinic_details",
+    "clinic_staff",
+    "clinic_rooms",
+    "clinic_protocols",
+    "protocol_drafts",
+    "clinic_texts",
+    "clinic_log",
+    "clinic_glass",
     "close",
     "safety",
     "shelter",
-    "records",
+    "records_mine",
+    "records_both",
+    "records_requests",
+    "records_person",
     "parting",
     "tasks",
     "syringes",
@@ -71,8 +89,8 @@ SCREENS = (
 urlpatterns = [
     path("", public.home, name="home"),
     path("health", public.health, name="health"),
-    # A login has one address, the one its invitation reached.
-    path("account/email/", errors.not_found),
+    # A login has one address. Another takes its place once a mail that went there was answered; never a second beside it.
+    *sign_in_address.urlpatterns,
     path("account/", include("allauth.urls")),
     *(path("", include(f"bothwell.web.{screen}")) for screen in SCREENS),
 ]

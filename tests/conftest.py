@@ -5,11 +5,13 @@ from contextlib import contextmanager
 
 import psycopg
 import pytest
+from psycopg import sql
 
 from tests import laid_out
 from tests.conftest_postgres import start
 
 LOGINS = start()
+FROM_THE_START: list[sql.Identifier] = []
 
 
 @pytest.fixture(scope="session")
@@ -35,6 +37,16 @@ def django_db_setup(django_db_blocker: object) -> None:
         # Tests build their people on the connection that then looks at them. The web login inherits nothing
         # from this; it takes a deliberate SET ROLE (see `loading`).
         admin.execute("grant bothwell_loader, bothwell_research to bothwell_web")
+        FROM_THE_START[:] = laid_out.filled(admin)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _what_a_module_commits_goes_with_it() -> Iterator[None]:
+    """Some tests must commit. None depends on what another module left, in whatever order they run."""
+    yield
+    if FROM_THE_START:
+        with psycopg.connect(LOGINS.admin, autocommit=True) as admin:
+            laid_out.empty(admin, FROM_THE_START)
 
 
 @contextmanager
@@ -50,6 +62,23 @@ def loading() -> Iterator[None]:
         if not connection.needs_rollback:
             with connection.cursor() as cursor:
                 cursor.execute("reset role")
+
+
+@contextmanager
+def owning() -> Iterator[None]:
+    """Inside: the owner's connection, as the commands on the clinic's own machine have it. Not within a transaction."""
+    from django.db import connection
+    from psycopg.conninfo import conninfo_to_dict
+
+    before = dict(connection.settings_dict)
+    owner = conninfo_to_dict(LOGINS.owner)
+    connection.close()
+    connection.settings_dict |= {"USER": owner["user"], "PASSWORD": owner["password"]}
+    try:
+        yield
+    finally:
+        connection.close()
+        connection.settings_dict |= {"USER": before["USER"], "PASSWORD": before["PASSWORD"]}
 
 
 @pytest.hookimpl(trylast=True)

@@ -35,7 +35,7 @@ class CrisisLine:
 
 @cache
 def lines_by_country(path: Path = SHIPPED) -> dict[str, tuple[CrisisLine, ...]]:
-    """Country (two letters) -> its lines, the first to call first. Raises ValueError when a line is not whole."""
+    """Country (two letters) -> its lines, the emergency number first. Raises ValueError when a line is not whole."""
     countries = tomllib.loads(path.read_text("utf-8"))["country"]
     return {code: tuple(_line(code, raw) for raw in lines) for code, lines in countries.items()}
 
@@ -43,6 +43,15 @@ def lines_by_country(path: Path = SHIPPED) -> dict[str, tuple[CrisisLine, ...]]:
 def lines_for(country: str) -> tuple[CrisisLine, ...]:
     """The lines offered to a clinic of this country; none where no widely known line is on file."""
     return lines_by_country().get(country.upper(), ())
+
+
+def emergency_first(lines: list[dict[str, str]], country: str) -> list[dict[str, str]]:
+    """A clinic's lines in its own order, but for its country's emergency number: whoever is in danger finds it first.
+
+    As they are where no number is on file for that country.
+    """
+    emergency = {line.href for line in lines_for(country)[:1]}
+    return sorted(lines, key=lambda line: line.get("href") not in emergency)
 
 
 def _line(country: str, raw: dict[str, str]) -> CrisisLine:

@@ -10,13 +10,13 @@ from bothwell.demo.people import DOMAIN, PASSWORD, Bed, House, Pair, Partner, Pl
 from bothwell.pathway.steps import Phase, State
 
 CRISIS_LINES = (
+    {"label": "Emergency", "number": "911", "href": "tel:911"},
     {"label": "988 Suicide & Crisis Lifeline", "number": "988", "href": "tel:988"},
     {
         "label": "National Domestic Violence Hotline",
         "number": "1-800-799-7233",
         "href": "tel:+18007997233",
     },
-    {"label": "Emergency", "number": "911", "href": "tel:911"},
 )
 """Whom a partner can call, shown on every page of theirs."""
 

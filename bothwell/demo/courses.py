@@ -405,6 +405,7 @@ class Way:
             escort=self._escort,
             room=self.place.rooms[room],
             device=self.place.devices[room],
+            zone=self.place.zone,
         )
 
     @property

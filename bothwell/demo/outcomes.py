@@ -29,15 +29,18 @@ from bothwell.outcomes import analysing
 from bothwell.outcomes.asking import KINDS, Question, Way
 from bothwell.outcomes.choosing import Uses, split
 from bothwell.outcomes.gathering import Pair, data_hash, gather, placed
-from bothwell.outcomes.run_actions import SEEN, answers, left_aside_first
+from bothwell.outcomes.often import Row, tellings
+from bothwell.outcomes.run_actions import SEEN, answers, kinds_of, left_aside_first, why_nobody
 from bothwell.outcomes.unfit import Unfit
 
-DEPRESSION, CONTENT = "phq-9.total", "csi-16.total"
+DEPRESSION, ANXIETY, CONTENT = "phq-9.total", "gad-7.total", "csi-16.total"
 ASKED: Final = (
+    ("researcher", Question(Way.FIRST, ANXIETY, DEPRESSION, 0, 12), timedelta(days=8)),
     ("researcher", Question(Way.MOMENTS, CONTENT, DEPRESSION, 0, 12), timedelta(days=6)),
     ("lead", Question(Way.CHANGE, CONTENT, DEPRESSION, 0, 8), timedelta(days=3)),
-    ("lead", Question(Way.RELIABLE, first_week=0, last_week=8), timedelta(days=1)),
+    ("lead", Question(Way.RELIABLE, first_week=0, last_week=16), timedelta(days=1)),
 )
+"""One of each kind. What needs most of each couple is asked first: a later question has to keep apart from it."""
 
 
 def ask(sheaf: Sheaf, house: House, zone: ZoneInfo, now: datetime) -> None:
@@ -48,13 +51,14 @@ def ask(sheaf: Sheaf, house: House, zone: ZoneInfo, now: datetime) -> None:
     who = {one.id: one for one in sheaf.of(Person)}
     last: dict[str, Uses] = {}
     before: dict[str, list[Uses]] = {}
+    told: list[Row] = []
     for number, (role, question, ago) in enumerate(ASKED):
         author = who[sheaf.key("Person", house.with_role(role).key)]
         at = now - ago
         seen = [tuple(getattr(row, name) for name in SEEN) for row in rows if row.kind in set(KINDS)]
         read = (each for each in seen if each[4] < at)
         there = placed(pairs, answers(read, question, zone), question.weeks)
-        gathered = gather(question, there, last, before, left_aside_first)
+        gathered = gather(question, there, last, before, left_aside_first, tellings(told))
         asked = sheaf.add(Analysis, number, author=author, recorded_at=at, question=question.as_plain())
         common = {
             "analysis": asked,
@@ -66,8 +70,9 @@ def ask(sheaf: Sheaf, house: House, zone: ZoneInfo, now: datetime) -> None:
         try:
             put = analysing.asked(question, gathered, there, sheaf.draw("outcomes", number))
             result = analysing.answer(put, lambda part: None)
-        except Unfit as no:
-            run = sheaf.add(AnalysisRun, number, **common, state="unfit", reason=str(no)[:300])
+        except Unfit:
+            reason = why_nobody(gathered)
+            run = sheaf.add(AnalysisRun, number, **common, state="unfit", ended="unfit", reason=reason)
         else:
             run = sheaf.add(
                 AnalysisRun, number, **common, state="done", progress=100, result=result,
@@ -75,8 +80,10 @@ def ask(sheaf: Sheaf, house: House, zone: ZoneInfo, now: datetime) -> None:
             )  # fmt: skip
         for part, chosen in gathered.parts.items():
             sheaf.add(
-                AnalysisUse, number, part, run=run, part=part, used=dict(chosen.used), why=chosen.why.value
-            )
+                AnalysisUse, number, part, run=run, part=part, used=dict(chosen.used), why=chosen.why.value,
+                kinds=kinds_of(chosen.used),
+            )  # fmt: skip
+            told.append((number, part, chosen.used))
             last[part] = chosen.used
             for place, uses in split(chosen.used).items():
                 before.setdefault(place, []).append(uses)

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
+from bothwell.privacy.to_sign import all_texts
+
 
 class Written(NamedTuple):
     """One insight: the words, and what stands beside them for oneself."""
@@ -172,36 +174,17 @@ GIVEN_WORDS: Final = (
 
 _OURS = "\n\nThis is an example text of an invented clinic. A real clinic writes its own and has it checked."
 
-TREATMENT: Final = {
-    "iv": (
-        "Ketamine infusion",
-        "I have talked with my prescriber about ketamine given into a vein. I know that it is not approved for this use, "
-        "that my blood pressure will be watched because it can rise, and that I may feel sick, dizzy, far from my body or "
-        "frightened for a while. I know what else could be done instead, and that I may stop at any time.",
-    ),
-    "in": (
-        "Esketamine nasal spray",
-        "I have talked with my prescriber about esketamine nasal spray. I know that I stay in the clinic for at least two "
-        "hours, that my blood pressure is watched, and that I do not drive until the next day after a good sleep. I know "
-        "what else could be done instead, and that I may stop at any time.",
-    ),
-}  # fmt: skip
-RELEASES: Final = {
-    "individual_scores": ("Answers about me alone", "The person named may see my answers about mood and worry, and what they come to."),
-    "relationship_scores": ("Answers about our relationship", "The person named may see my answers about our relationship. My partner does not see them by this."),
-    "dosing_summary": ("How sessions went", "The person named may see when my sessions are and the short summary of each."),
-    "medical_summary": ("Medical history and findings", "The person named may see my medical history as far as the clinic has it."),
-    "suicide_reason": ("The reason behind a safety hold", "If my course is held for safety, the person named may see why."),
-    "couple_work": ("What we do in couples therapy", "The person named may see the shared part of our couples therapy. It takes both of us to sign."),
-}  # fmt: skip
-DISCLOSURE: Final = {
-    "no_secrets": ("No secrets in our couples work", "What one of us tells our couples therapist alone may be brought into the room with both, by the therapist and with care."),
-    "confidential": ("What one says alone stays confidential", "What one of us tells our couples therapist alone stays with the therapist, unless the one who said it says otherwise."),
-}  # fmt: skip
-RESEARCH: Final = (
-    "Research with what is recorded here",
-    "What is recorded about me may be used for research after everything that names me has been taken out. I may withdraw this at any time.",
-)
+
+def _examples(kind: str) -> dict[str, tuple[str, str]]:
+    """Title and words of every example of a kind, by its code."""
+    return {text.code: (text.title, text.example) for text in all_texts() if text.kind == kind}
+
+
+TREATMENT: Final = _examples("treatment")
+RELEASES: Final = _examples("release")
+DISCLOSURE: Final = _examples("disclosure")
+RESEARCH: Final = _examples("research")["deidentified"]
+"""The two narrower ones stay unpublished here."""
 
 
 def to_sign(body: str) -> str:

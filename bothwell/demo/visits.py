@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from bothwell.codes import BY_CODE
 from bothwell.demo import signals, texts
@@ -88,6 +89,7 @@ class Around:
     escort: str
     room: Room | None
     device: Device | None
+    zone: ZoneInfo
 
 
 def lay_out(sheaf: Sheaf, visit: Visit, around: Around) -> DosingSession:
@@ -467,6 +469,8 @@ def _condition(visit: Visit, around: Around, samples: Iterable[Sample], end: dat
         is_dose_running=False,
         answers={"vitals": 2, "gait": 2, "nausea": 2, "pain": 2},
         sedation=int(newest["sedation"].value),
+        dissociation=int(newest["dissociation"].value),
+        dissociation_at=newest["dissociation"].observed_at.astimezone(around.zone),
         spo2_percent=newest["spo2"].value,
         spo2_baseline_percent=before["spo2"].value,
         is_on_room_air=True,

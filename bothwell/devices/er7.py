@@ -9,6 +9,8 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 
+from bothwell.devices.reading import Problem
+
 MAX_CONTROL_ID = 199
 
 CHARSETS = {"": "utf-8", "ASCII": "ascii", "UNICODE UTF-8": "utf-8", "UTF-8": "utf-8"} | {
@@ -26,7 +28,10 @@ class AckCode(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why a whole message was not taken, as the acknowledgement says it (HL7 tables 0008 and 0357)."""
+    """Why a whole message was not taken, as the acknowledgement says it (HL7 tables 0008 and 0357).
+
+    `problems`: what was wrong with its observations, where it was that.
+    """
 
     ack_code: AckCode
     error_code: str
@@ -34,6 +39,7 @@ class Refusal:
     control_id: str = ""
     sending_application: str = ""
     sending_facility: str = ""
+    problems: tuple[Problem, ...] = ()
 
 
 def refusal(head: Segment, ack_code: AckCode, error_code: str, reason: str) -> Refusal:

@@ -1,8 +1,8 @@
 """Reads what a bedside monitor reports (HL7 v2 ORU^R01) into readings with their time, unit and device.
 
 It never reads who the patient is: which monitor is on which patient is confirmed by a person. It repeats no
-content of a message in a problem, a refusal or an acknowledgement, guesses no time and no unit, and never
-raises on any bytes.
+content of a message in a problem, a refusal or an acknowledgement (but for the public code of a quantity that is
+not read here), guesses no time and no unit, and never raises on any bytes.
 
 Which device spoke. Each reading carries the EUI-64 of OBX-18; one without its own takes that of its part of
 the containment tree (the first number of OBX-4), then that of its group if the group names exactly one. Only
@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from decimal import Decimal
 
-from bothwell.codes import CodeTrouble, Converted, Quantity, converted, quantity_of
+from bothwell.codes import CodeTrouble, Converted, Quantity, System, converted, quantity_of
 from bothwell.devices.er7 import MAX_CONTROL_ID, AckCode, Refusal, Segment, escape, refusal, tokenize
 from bothwell.devices.reading import (
     HUNDREDTH,
@@ -223,11 +223,10 @@ def _reading(
     """The observation as a reading, or the first reason it is not one."""
     obx = observation.obx
     named = _quantity(obx)
+    if named is CodeTrouble.NAME_DISAGREES:
+        return Problem(observation.number, ProblemKind.CODE_DISAGREES)
     if isinstance(named, CodeTrouble):
-        disagrees = named is CodeTrouble.NAME_DISAGREES
-        return Problem(
-            observation.number, ProblemKind.CODE_DISAGREES if disagrees else ProblemKind.CODE_UNKNOWN
-        )
+        return Problem(observation.number, ProblemKind.CODE_UNKNOWN, named=_named(obx))
     quantity, said = named
 
     def problem(kind: ProblemKind) -> Problem:
@@ -273,6 +272,21 @@ def _quantity(obx: Segment) -> tuple[Quantity, str] | CodeTrouble:
         second = quantity_of(parts[3], parts[4], parts[5])
         return second if isinstance(second, CodeTrouble) else (second, parts[3])
     return first if isinstance(first, CodeTrouble) else (first, parts[0])
+
+
+# Codes of the second partition of ISO/IEEE 11073-10101, what is measured of a person; a number outside of it may
+# be anything, so it is not repeated.
+MEASUREMENTS = range(2 << 16, 3 << 16)
+
+
+def _named(obx: Segment) -> str:
+    """The code of OBX-3 if it looks like one of a public nomenclature, with its system; else empty."""
+    code, system = obx.part(3), obx.part(3, 3)
+    if system == System.MDC and re.fullmatch(r"[0-9]{6}", code) and int(code) in MEASUREMENTS:
+        return f"MDC {code}"
+    if system == System.LOINC and re.fullmatch(r"[0-9]{1,5}-[0-9]", code):
+        return f"LOINC {code}"
+    return ""
 
 
 # How a device marks a measurement it does not stand by (OBX-8); QUES, questionable, is kept and marked.
@@ -371,7 +385,24 @@ ERROR_WORDS = {
 }
 
 
-def refuse(message: Message, ack_code: AckCode, error_code: str, reason: str) -> Refusal:
+# What of an observation could not be read: its field, the error code, and the words for the sender. A value that is
+# not there (no probe, a test) is nobody's mistake, and nothing is said of it.
+LEFT_OUT = {
+    ProblemKind.CODE_UNKNOWN: (3, "103", "This code is not read here"),
+    ProblemKind.CODE_DISAGREES: (3, "103", "Code and name disagree: the value was left out"),
+    ProblemKind.UNIT: (6, "103", "This unit is not accepted for this code: the value was left out"),
+    ProblemKind.TYPE: (2, "102", "Only numbers (NM) are read: the value was left out"),
+    ProblemKind.VALUE: (5, "102", "This is not one number: the value was left out"),
+    ProblemKind.TIME: (14, "102", "There is no usable time: the value was left out"),
+    ProblemKind.AHEAD: (14, "102", "This time is ahead of ours: the value was left out"),
+}
+# A gateway may speak of a whole ward, each second: enough to mend by, and no more.
+MOST_LEFT_OUT = 20
+
+
+def refuse(
+    message: Message, ack_code: AckCode, error_code: str, reason: str, problems: tuple[Problem, ...] = ()
+) -> Refusal:
     """A refusal of a well-formed message, for reasons found later (an unbound device: code 204)."""
     return Refusal(
         ack_code,
@@ -380,11 +411,15 @@ def refuse(message: Message, ack_code: AckCode, error_code: str, reason: str) ->
         message.control_id,
         message.sending_application,
         message.sending_facility,
+        problems,
     )
 
 
 def ack(received: Message | Refusal, *, at: datetime, control_id: str) -> bytes:
     """The acknowledgement of a message (accepted) or of a refusal (with its code and reason), unframed.
+
+    Either names the first observations that could not be read, by their place: as information where a code is none of
+    ours, as a warning where a value was left out of what was accepted.
 
     `at` is the time of sending; `control_id` names this acknowledgement itself; the sender's own id comes
     back in MSA.
@@ -400,4 +435,13 @@ def ack(received: Message | Refusal, *, at: datetime, control_id: str) -> bytes:
     if refused:
         words = ERROR_WORDS.get(refused.error_code, ERROR_WORDS["207"])
         lines.append(f"ERR|||{escape(refused.error_code)}^{words}^HL70357|E||||{escape(refused.reason)}")
+    told = [each for each in received.problems if each.kind in LEFT_OUT][:MOST_LEFT_OUT]
+    lines += [_left_out(each, "E" if refused else "W") for each in told]
     return ("\r".join(lines) + "\r").encode("utf-8", "replace")
+
+
+def _left_out(problem: Problem, severity: str) -> str:
+    """The segment that says which observation could not be read, and for which of its fields."""
+    number, code, words = LEFT_OUT[problem.kind]
+    grave = "I" if problem.kind is ProblemKind.CODE_UNKNOWN else severity
+    return f"ERR||OBX^{problem.observation}^{number}|{code}^{ERROR_WORDS[code]}^HL70357|{grave}||||{words}"

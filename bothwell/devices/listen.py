@@ -5,7 +5,8 @@ certificate it speaks TLS only; without, nothing is encrypted: keep it on the mo
 
 What a monitor is answered
 * AA: kept, or known already; also when the monitor is on nobody. Then nothing is kept: there is nobody to
-  keep it for, and a monitor that sends it again and again would delay what comes later.
+  keep it for, and a monitor that sends it again and again would delay what comes later. Observations that were
+  left out are named by their place (ERR), and codes that are not read here once in the log.
 * AR: nothing like this is taken here: not a result message, an unreadable header, a device nobody has set up.
 * AE: this one message cannot be kept: its form is broken, or none of its values can be read.
 * Nothing, while the database does not answer: the monitor keeps the message and sends it again.
@@ -51,6 +52,8 @@ GRACE_S = 10.0
 STOP_PATIENCE_S = 3.0
 # To find the device in a message that speaks of shares of the air only; no value is taken from it.
 ANY_AIR_MMHG = 760
+# So many codes that are not read here are named in the log, each once.
+MOST_UNREAD = 50
 # A call that does not get through to encryption by then is given up.
 HANDSHAKE_S = 10.0
 
@@ -76,6 +79,7 @@ class Desk:
     standby: Standby | None = None
     clocks: Clocks = field(init=False)
     _usual: Site = field(default_factory=Site)
+    _unread: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.clocks = Clocks(self.calm)
@@ -105,7 +109,14 @@ class Desk:
             return None
         if isinstance(said, Refusal):
             self.calm.say(f"a message was refused ({said.ack_code}): {said.reason}")
+        self._name_unread({problem.named for problem in said.problems if problem.named} - self._unread)
         return hl7v2.ack(said, at=datetime.now(UTC), control_id=new_id().hex)
+
+    def _name_unread(self, codes: set[str]) -> None:
+        """Say once of each code that it is none of ours: who waits for its values learns why none come."""
+        for code in sorted(codes)[: MOST_UNREAD - len(self._unread)]:
+            self._unread.add(code)
+            self.calm.say(f"a monitor sends {code}, which is not read here; docs/room.md lists what is")
 
     def _waiting_behind(self, call: Call) -> hl7v2.Message | None:
         return self.standby.take(*call) if self.standby and self.standby.waits else None
@@ -194,7 +205,7 @@ def _without_values(message: hl7v2.Message) -> hl7v2.Message | Refusal:
     """A message without a value is fine, unless values were there and none could be read."""
     if all(problem.kind in HARMLESS for problem in message.problems):
         return message
-    return hl7v2.refuse(message, AckCode.ERROR, "102", "None of the values could be read")
+    return hl7v2.refuse(message, AckCode.ERROR, "102", "None of the values could be read", message.problems)
 
 
 def _refused_late(message: bytes, received_at: datetime) -> Refusal:

@@ -46,11 +46,15 @@ HARMLESS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One observation left out: which one of the message, why, and the quantity where it is known."""
+    """One observation left out: which one of the message, why, and the quantity where it is known.
+
+    `named`: where we read no such code, the code itself as the public nomenclature has it ("MDC 150344"), else empty.
+    """
 
     observation: int
     kind: ProblemKind
     code: str = ""
+    named: str = ""
 
 
 @dataclass(frozen=True, slots=True)

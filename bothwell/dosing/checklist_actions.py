@@ -17,13 +17,27 @@ from bothwell.couples.models import Person, Role, StaffRole, open_at
 from bothwell.dosing import gates as gating
 from bothwell.dosing.models import DosingSession, GateCheck
 from bothwell.dosing.session_actions import about, held, must_be_open, must_chart, tell_all
-from bothwell.pathway import decision_actions, rights_actions, steps
+from bothwell.pathway import decision_actions, facts, rights_actions, steps
 from bothwell.privacy import audit
 from bothwell.privacy.actions import reaffirm
 from bothwell.refusal import Refused
 
-# A slip of the hand, not a clinical limit: what a scale for adults can show, in kg.
-WEIGHT_KG = (Decimal(20), Decimal(400))
+CHECKED = {
+    "consent_reaffirmed": "that today's session is wanted",
+    "suicide_rescreened": "the questions about safety",
+    "weight": "the weight",
+    "fasting": "fasting",
+    "antiemetic": "the medicine against nausea",
+    "escort": "who takes them home",
+    "pressure_override": "the blood pressure, and decided to go on",
+    "interval_override": "the days since the last dose, and decided to go on",
+    "medications": "changes of medicines",
+    "medications_seen": "the changed medicines, as a prescriber",
+    "pregnancy": "the pregnancy test",
+    "equipment": "the equipment at the bed",
+    "staffing": "who is on duty",
+}
+"""What each item of the checklist is called in the log, after "checked"."""
 
 
 @transaction.atomic
@@ -35,8 +49,8 @@ def check(
     `value` by `name`: consent_reaffirmed bool · suicide_rescreened {risk: bool} · medications {changed: bool,
     what} · medications_seen True, by a prescriber · pregnancy {result} · fasting {confirmed: bool, food_at,
     drink_at: ISO 8601} · weight kg · antiemetic offered, given, declined · escort {name, phone, is_here} ·
-    equipment a list of codes · staffing {prescriber, nurse, second: ids} · pressure_override the prescriber's
-    reason. Raises Refused with what would be taken.
+    equipment a list of codes · staffing {prescriber, nurse, second: ids} · pressure_override,
+    interval_override the prescriber's reason. Raises Refused with what would be taken.
     """
     session = held(session_id)
     must_be_open(session)
@@ -51,7 +65,11 @@ def check(
     if name == "consent_reaffirmed" and clean:
         _reaffirm(by, session)
     audit.log(
-        f"checked {name}", by=by, subject=session.subject_id, item_kind="dosing.flowsheet", item_id=session.id
+        f"checked {CHECKED[name]}",
+        by=by,
+        subject=session.subject_id,
+        item_kind="dosing.flowsheet",
+        item_id=session.id,
     )
     tell_all(session)
     return row
@@ -73,7 +91,9 @@ def _answer(by: Person, session: DosingSession, name: str, value: Any) -> Any:
         case "escort", {"name": str() as who, "phone": str() as phone, "is_here": bool() as is_here}:
             return _escorted(who.strip(), phone.strip(), is_here)
         case "pressure_override", str():
-            return _override(by, session, value)
+            return _override(by, session, value, "above the hold limit")
+        case "interval_override", str():
+            return _override(by, session, value, "so soon after the last dose")
         case "medications", {"changed": bool() as changed, "what": str() as what}:
             return _changed(changed, what.strip())
         case "medications_seen", True:
@@ -140,9 +160,7 @@ def _weighed(value: Any) -> str:
         kg = Decimal(str(value))
     except InvalidOperation:
         raise Refused("The weight is a number of kilograms.") from None
-    low, high = WEIGHT_KG
-    if not kg.is_finite() or not low <= kg <= high:
-        raise Refused(f"The weight can only be {low} to {high} kg. Check the number and the unit.")
+    Refused.unless(facts.can_be("weight_kg", kg))
     return str(kg.quantize(Decimal("0.1")))
 
 
@@ -159,9 +177,9 @@ def _fasted(value: Mapping[str, Any]) -> dict[str, str]:
     return times
 
 
-def _override(by: Person, session: DosingSession, value: str) -> str:
+def _override(by: Person, session: DosingSession, value: str, although: str) -> str:
     if steps.Role.PRESCRIBER not in rights_actions.roles_towards(by, session.subject_id, session.couple_id):
-        raise Refused("Only the prescriber may decide to go on above the hold limit.")
+        raise Refused(f"Only the prescriber may decide to go on {although}.")
     if len(value.strip()) < 10:
         raise Refused("Write the reason in a sentence; it stands in the record.")
     return value.strip()

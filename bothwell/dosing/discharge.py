@@ -11,6 +11,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from bothwell.decision import Decision
+from bothwell.dosing import flowsheet
 from bothwell.pathway.eligibility import Pressure, above
 from bothwell.pathway.protocol import Protocol, Route
 from bothwell.pathway.steps import words
@@ -95,7 +96,8 @@ class Score:
 class Condition:
     """How the person is now. Whatever is None was not checked.
 
-    `started_at` is the first dose. SpO2 in percent, sedation as MOAA/S 0 to 5, blood pressure in mmHg.
+    `started_at` is the first dose. SpO2 in percent, sedation as MOAA/S 0 to 5, blood pressure in mmHg. `dissociation`: the
+    level (0 none to 3 severe) charted last since the dose, `dissociation_at` when, in the clinic's own zone.
     """
 
     now: datetime
@@ -104,6 +106,8 @@ class Condition:
     is_dose_running: bool | None = None
     answers: Mapping[str, int] = field(default_factory=dict)
     sedation: int | None = None
+    dissociation: int | None = None
+    dissociation_at: datetime | None = None
     spo2_percent: Decimal | None = None
     spo2_baseline_percent: Decimal | None = None
     is_on_room_air: bool | None = None
@@ -143,7 +147,7 @@ def criteria(condition: Condition, protocol: Protocol) -> list[Criterion]:
         _oximetry(condition, protocol),
         _pressure_near_baseline(condition, protocol),
         *([_pressure_below_hold(condition, protocol)] if rule.below_hold_pressure.value else []),
-        *(_checked(name, condition) for name, flag in rule.required.items() if flag.value),
+        *(_required(name, condition) for name, flag in rule.required.items() if flag.value),
     ]
 
 
@@ -208,7 +212,16 @@ def _oximetry(condition: Condition, protocol: Protocol) -> Criterion:
         return Criterion("spo2", False, "The person is on oxygen, not on room air.")
     within = protocol.discharge.spo2_within_points.value
     met = baseline - now <= within
-    return Criterion("spo2", met, f"SpO2 {now} % on room air, baseline {baseline} %, at most {within} below.")
+    return Criterion(
+        "spo2",
+        met,
+        f"SpO2 {_plain(now)} % on room air, baseline {_plain(baseline)} %, at most {_plain(within)} below.",
+    )
+
+
+def _plain(number: Decimal) -> str:
+    """Without the zeros behind it: 98.00 becomes 98."""
+    return f"{number.normalize():f}"
 
 
 def _current(condition: Condition) -> Pressure | None:
@@ -247,7 +260,6 @@ def _pressure_below_hold(condition: Condition, protocol: Protocol) -> Criterion:
 REQUIRED: dict[str, tuple[str, str]] = {
     "oriented": ("Oriented to person, place and time.", "Orientation is not confirmed."),
     "steady_gait": ("Walks steadily.", "Steady walking is not confirmed."),
-    "dissociation_resolved": ("Dissociation has resolved.", "Dissociation is not confirmed as resolved."),
     "respiratory_depression_resolved": (
         "Breathing is as before.",
         "Breathing is not confirmed as it was before.",
@@ -260,6 +272,25 @@ REQUIRED: dict[str, tuple[str, str]] = {
     "instructions_given": ("Instructions were given.", "Instructions for going home were not given."),
 }
 """What is ticked by a person: (the sentence when met, the sentence when not)."""
+
+
+DISSOCIATION = "dissociation_resolved"
+"""Of what the protocol requires, what the chart answers and nobody ticks."""
+
+
+def _required(name: str, condition: Condition) -> Criterion:
+    return _dissociation(condition) if name == DISSOCIATION else _checked(name, condition)
+
+
+def _dissociation(condition: Condition) -> Criterion:
+    """Resolved is what was charted as none since the last of the dose: a tick cannot stand in for it."""
+    level, at = condition.dissociation, condition.dissociation_at
+    if level is None or at is None:
+        return Criterion(DISSOCIATION, False, "Dissociation was not charted since the dose.")
+    said = f"Dissociation was charted as {flowsheet.LEVELS[level]} at {at:%H:%M}"
+    if level == 0:
+        return Criterion(DISSOCIATION, True, f"{said}: it has resolved.")
+    return Criterion(DISSOCIATION, False, f"{said}, none is needed: once it has resolved, chart it again.")
 
 
 def _checked(name: str, condition: Condition) -> Criterion:

@@ -11,9 +11,10 @@ from typing import Any
 from uuid import UUID
 
 from django.db import connection
+from django.db.models import QuerySet
 from django.utils import timezone
 
-from bothwell.couples.models import Assignment, Role, open_at
+from bothwell.couples.models import Assignment, Person, Role, open_at
 from bothwell.decision import Decision
 from bothwell.dosing import gates as gating
 from bothwell.dosing import order as ordering
@@ -21,13 +22,22 @@ from bothwell.dosing.checklist_actions import checks_of
 from bothwell.dosing.models import DosingSession, GateCheck, Order
 from bothwell.dosing.order_actions import order_for
 from bothwell.dosing.session_actions import day_began_at
+from bothwell.dosing.spacing_actions import earlier
 from bothwell.instruments.catalogue import all_instruments
 from bothwell.instruments.instrument import Instrument
 from bothwell.instruments.models import Response, SafetyFlag
 from bothwell.instruments.safety_actions import SUICIDE
 from bothwell.instruments.scoring import watched
-from bothwell.pathway import course_actions, decision_actions, protocol_actions, steps, workup_actions
+from bothwell.pathway import (
+    course_actions,
+    decision_actions,
+    eligibility,
+    protocol_actions,
+    steps,
+    workup_actions,
+)
 from bothwell.pathway.eligibility import Pressure
+from bothwell.pathway.facts import Fact
 from bothwell.pathway.models import Course
 from bothwell.pathway.schema import Route
 from bothwell.privacy.models import Consent
@@ -44,6 +54,7 @@ def before(
     course = session.course
     # What was answered on another day, or after the time of the dose, was not answered before it.
     today = day_began_at(session, now)
+    facts, said = workup_actions.facts_of(session.subject_id, at=now), _said_today(session, today, now)
     checks = {name: row for name, row in checks_of(session).items() if today <= row.recorded_at <= now}
     decision = decision_actions.decision_of(course)
     signed = {s.signs_as for s in decision.signatures.all() if s.verdict == "proceed"} if decision else set()
@@ -52,14 +63,15 @@ def before(
     )
     ordered = order_for(session)
     consented, weight = checks.get("consent_reaffirmed"), _weight(checks.get("weight"))
-    suicide, override = checks.get("suicide_rescreened"), checks.get("pressure_override")
+    suicide = checks.get("suicide_rescreened")
     fasting, antiemetic = checks.get("fasting"), checks.get("antiemetic")
     return gating.Before(
         now=now,
-        day_began_at=day_began_at(session, now),
+        day_began_at=today,
         route=Route(course.route) if course.route else Route.IV,
         course=course_actions.state_of(course),
         protocol_signed_at=course.protocol.signed_at,
+        **_findings(session, facts, now),
         decision_signed_by=frozenset(steps.Role(role) for role in signed),
         consents_needed=frozenset({f"treatment:{course.route}"}),
         consents_in_force=frozenset(
@@ -67,25 +79,32 @@ def before(
         ),
         order_signed_at=ordered.recorded_at if ordered else None,
         order_in_range=_order_check(course, ordered, weight),
+        earlier=earlier(session, now),
+        interval_override=_override(checks.get("interval_override")),
         is_other_session_open=_other_session_open(session),
         # A no is an answer too, and it opens nothing.
         consent_reaffirmed_at=consented.recorded_at if consented and consented.value is True else None,
-        **_asked_about_suicide(session, suicide, day_began_at(session, now)),
+        **_asked_about_suicide(session, suicide, said, now),
         weight_kg=weight,
         pressures=tuple(pressures),
         saturation_at=saturation_at,
-        pressure_override=gating.Override(steps.Role.PRESCRIBER, str(override.value), override.recorded_at)
-        if override
-        else None,
+        pressure_override=_override(checks.get("pressure_override")),
         fasting_confirmed=bool(fasting and fasting.value.get("confirmed")),
         last_food_at=_instant(fasting, "food_at"),
         last_drink_at=_instant(fasting, "drink_at"),
         antiemetic=gating.Antiemetic(antiemetic.value) if antiemetic else None,
         **_escort_of(checks.get("escort")),
-        **_medicines(session, checks),
-        **_pregnancy(session),
+        **_medicines(session, checks.get("medications"), said),
+        **_pregnancy(session, facts, now),
         **_room(checks),
     )
+
+
+def _override(check: GateCheck | None) -> gating.Override | None:
+    """The prescriber's decision: nobody else's is ever kept under these names."""
+    if check is None:
+        return None
+    return gating.Override(steps.Role.PRESCRIBER, str(check.value), check.recorded_at)
 
 
 def _escort_of(check: GateCheck | None) -> dict[str, Any]:
@@ -96,33 +115,50 @@ def _escort_of(check: GateCheck | None) -> dict[str, Any]:
     return {"is_escort_named": bool(value.get("name")), "is_escort_reachable": is_reachable}
 
 
-def _medicines(session: DosingSession, checks: Mapping[str, GateCheck]) -> dict[str, Any]:
-    """What changed; a prescriber who asked has seen it, others wait for one."""
-    asked, seen = checks.get("medications"), checks.get("medications_seen")
-    if asked is None:
+def _findings(session: DosingSession, facts: Sequence[Fact], now: datetime) -> dict[str, Any]:
+    """What the rules say of these facts, and what prescribers decided; nothing where no fact can be read."""
+    if not facts:
         return {}
-    has_asked = seen is None and asked.value["changed"] and _is_prescriber_of(session, asked.author_id)
+    rules = protocol_actions.protocol_of(session.course.protocol)
     return {
-        "medications_asked_at": asked.recorded_at,
-        "medications_changed": asked.value["what"],
-        "medications_seen_at": asked.recorded_at if has_asked else seen.recorded_at if seen else None,
+        "findings": tuple(eligibility.assess(facts, rules, now)),
+        "resolutions": tuple(workup_actions.resolutions_of(session.subject_id)),
     }
 
 
-def _is_prescriber_of(session: DosingSession, person_id: UUID | None) -> bool:
-    held = Assignment.objects.filter(
-        open_at(timezone.now()), subject_id=session.subject_id, staff_id=person_id, role=Role.PRESCRIBER
+def _said_today(session: DosingSession, today: datetime, now: datetime) -> list[GateCheck]:
+    """What was said at any bed of this person today of which a second answer takes nothing back, oldest first."""
+    rows = GateCheck.objects.filter(
+        subject_id=session.subject_id,
+        name__in=("suicide_rescreened", "medications", "medications_seen"),
+        recorded_at__gte=today,
+        recorded_at__lte=now,
     )
-    return held.exists()
+    return list(rows.order_by("recorded_at"))
 
 
-def _pregnancy(session: DosingSession) -> dict[str, Any]:
+def _medicines(session: DosingSession, asked: GateCheck | None, said: Sequence[GateCheck]) -> dict[str, Any]:
+    """All that changed; a prescriber who was told has seen it, what others were told waits for one."""
+    if asked is None:
+        return {}
+    known: dict[str, Any] = {"medications_asked_at": asked.recorded_at}
+    changed = [row for row in said if row.name == "medications" and row.value["changed"]]
+    if changed:
+        prescribers = set(_prescribers(session.subject_id).values_list("staff_id", flat=True))
+        waiting = [row for row in changed if row.author_id not in prescribers]
+        seen = [row.recorded_at for row in said if row.name == "medications_seen"]
+        told_at = (waiting or changed)[-1].recorded_at
+        known |= {
+            "medications_changed": "; ".join(dict.fromkeys(row.value["what"] for row in changed)),
+            "medications_changed_at": told_at,
+            "medications_seen_at": max(seen, default=None) if waiting else told_at,
+        }
+    return known
+
+
+def _pregnancy(session: DosingSession, known: Sequence[Fact], now: datetime) -> dict[str, Any]:
     """What the work-up says, and the newest test, whether it stands there or was made at a session."""
-    facts = [
-        one
-        for one in workup_actions.facts_of(session.subject_id)
-        if one.code in ("pregnancy_possible", "pregnant")
-    ]
+    facts = [one for one in known if one.code in ("pregnancy_possible", "pregnant")]
     newest = {one.code: one for one in facts}  # oldest first
     possible = newest.get("pregnancy_possible")
     tests = [
@@ -130,7 +166,7 @@ def _pregnancy(session: DosingSession) -> dict[str, Any]:
         for one in facts
         if one.code == "pregnant" and isinstance(one.value, bool)
     ]
-    made = GateCheck.objects.filter(subject_id=session.subject_id, name="pregnancy")
+    made = GateCheck.objects.filter(subject_id=session.subject_id, name="pregnancy", recorded_at__lte=now)
     tests += [(one.recorded_at, gating.PregnancyTest(one.value["result"])) for one in made]
     at, result = max(tests, default=(None, None))
     return {
@@ -156,18 +192,22 @@ def _room(checks: Mapping[str, GateCheck]) -> dict[str, Any]:
     }
 
 
-def _asked_about_suicide(session: DosingSession, check: GateCheck | None, today: datetime) -> dict[str, Any]:
+def _asked_about_suicide(
+    session: DosingSession, check: GateCheck | None, said: Sequence[GateCheck], now: datetime
+) -> dict[str, Any]:
     """When it was asked about and what was found: by a clinician's word today, or else by answers sent today.
 
-    A positive answer that is not closed stands beside it: only a prescriber who asked after it can go on.
+    A positive answer that is not closed stands beside it, and so does a Yes said at the bed today: only a prescriber
+    who asked after it can go on.
     """
-    if check is not None and check.recorded_at >= today:
+    if check is not None:
         known: dict[str, Any] = {
             "suicide_rescreened_at": check.recorded_at,
             "suicide_risk_found": bool(check.value.get("risk")),
+            "suicide_asked_by_clinician": True,
         }
     else:
-        sent_at = _screened_at(session, today)
+        sent_at = _screened_at(session, day_began_at(session, now))
         known = {"suicide_rescreened_at": sent_at, "suicide_risk_found": None if sent_at is None else False}
     flags = SafetyFlag.objects.filter(subject_id=session.subject_id, closed__isnull=True)
     open_flags = list(flags.order_by("recorded_at").values_list("recorded_at", "acknowledged__id"))
@@ -175,8 +215,12 @@ def _asked_about_suicide(session: DosingSession, check: GateCheck | None, today:
         known |= {
             "suicide_flag_at": open_flags[-1][0],
             "suicide_flag_is_acknowledged": all(seen for _, seen in open_flags),
-            "suicide_decided_at": _decided_at(session),
         }
+    yes = [row.recorded_at for row in said if row.name == "suicide_rescreened" and row.value.get("risk")]
+    if yes:
+        known["suicide_yes_at"] = yes[-1]
+    if yes or open_flags:
+        known["suicide_decided_at"] = _decided_at(session, now)
     return known
 
 
@@ -203,16 +247,29 @@ def _says(instrument: Instrument, row: Response) -> bool:
     return bool(rules) and all(row.answers.get(link_id) is not None for link_id in asked)
 
 
-def _decided_at(session: DosingSession) -> datetime | None:
+def _decided_at(session: DosingSession, now: datetime) -> datetime | None:
     """When a prescriber of this person last said, in this session, that nothing holds the dose."""
-    prescribers = Assignment.objects.filter(
-        open_at(timezone.now()), subject_id=session.subject_id, role=Role.PRESCRIBER
-    )
-    said = GateCheck.objects.filter(
-        session=session, name="suicide_rescreened", author__in=prescribers.values("staff")
-    )
-    last = said.order_by("recorded_at").last()
+    last = _prescribers_word(session.subject_id).filter(session=session, recorded_at__lte=now).last()
     return last.recorded_at if last and last.value.get("risk") is False else None
+
+
+def suicide_decision(person: Person, since: datetime) -> GateCheck | None:
+    """What a prescriber of this person said last, after `since`, when asking again about suicide before a dose."""
+    return _prescribers_word(person.id).select_related("author").filter(recorded_at__gt=since).last()
+
+
+def _prescribers_word(subject_id: UUID | None) -> QuerySet[GateCheck]:
+    """What this person's prescribers said on having asked about suicide before a dose, oldest first."""
+    said = GateCheck.objects.filter(
+        subject_id=subject_id,
+        name="suicide_rescreened",
+        author__in=_prescribers(subject_id).values("staff"),
+    )
+    return said.order_by("recorded_at")
+
+
+def _prescribers(subject_id: UUID | None) -> QuerySet[Assignment]:
+    return Assignment.objects.filter(open_at(timezone.now()), subject_id=subject_id, role=Role.PRESCRIBER)
 
 
 def _order_check(course: Course, row: Order | None, weight_kg: Decimal | None) -> Decision | None:
@@ -232,8 +289,6 @@ def _order_check(course: Course, row: Order | None, weight_kg: Decimal | None) -
 
 
 def _other_session_open(session: DosingSession) -> bool:
-    if session.couple_id is None:
-        return False
     with connection.cursor() as cursor:
         cursor.execute("select door.couple_has_open_session(%s, %s)", [session.couple_id, session.subject_id])
         return bool(cursor.fetchone()[0])

@@ -13,7 +13,15 @@ from decimal import Decimal
 from enum import StrEnum
 
 from bothwell.decision import Decision
-from bothwell.pathway.eligibility import Pressure, pressure_below_hold
+from bothwell.dosing.spacing import Apart, stage_of
+from bothwell.pathway.eligibility import (
+    Finding,
+    Pressure,
+    Resolution,
+    Severity,
+    is_resolved,
+    pressure_below_hold,
+)
 from bothwell.pathway.protocol import Number, Protocol, Route
 from bothwell.pathway.steps import CourseState, Phase, Role, State, words
 
@@ -23,9 +31,11 @@ class Gate(StrEnum):
 
     PROTOCOL_SIGNED = "protocol_signed"
     COURSE_ACTIVE = "course_active"
+    FINDINGS = "findings"
     DECISION_SIGNED = "decision_signed"
     CONSENTS_IN_FORCE = "consents_in_force"
     ORDER_SIGNED = "order_signed"
+    DAYS_BETWEEN = "days_between"
     PARTNER_NOT_IN_SESSION = "partner_not_in_session"
     CONSENT_REAFFIRMED = "consent_reaffirmed"
     SUICIDE_RESCREENED = "suicide_rescreened"
@@ -65,9 +75,8 @@ EQUIPMENT: tuple[tuple[str, str], ...] = (
     ("emergency_drugs", "Emergency drugs, in date"),
 )
 """What must stand ready at the bed: code and words."""
-EQUIPMENT_SOURCE = (
-    "Clinic practice, to confirm"  # no published list was found; the medical director confirms it
-)
+# No published list was found: whoever signs the protocol confirms it, and its page shows it.
+EQUIPMENT_SOURCE = "Clinic practice, confirmed with the protocol’s signature"
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,11 +95,24 @@ DECIDERS = (Role.PRESCRIBER, Role.COUPLES_THERAPIST, Role.PARTNER)
 
 @dataclass(frozen=True, slots=True)
 class Override:
-    """A prescriber's written reason to go on although pressure holds, for readings up to `decided_at`."""
+    """A prescriber's written reason to go on although pressure, for readings up to `decided_at`, or the days since
+    the last dose hold.
+    """
 
     role: Role
     reason: str
     decided_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """The doses before this one: how many in this course, and how many days (of the clinic) ago the last one was,
+    in any course; `days_since` is None where none was ever given.
+    """
+
+    in_course: int
+    days_since: int | None
+    is_maintained: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,20 +127,29 @@ class Before:
     route: Route
     course: CourseState
     protocol_signed_at: datetime | None = None
+    findings: tuple[Finding, ...] = ()
+    """What the rules say of the work-up as it stood at `now`; empty where there is none to read."""
+    resolutions: tuple[Resolution, ...] = ()
     decision_signed_by: frozenset[Role] = frozenset()
     consents_needed: frozenset[str] = frozenset()
     consents_in_force: frozenset[str] = frozenset()
     order_signed_at: datetime | None = None
     order_in_range: Decision | None = None
+    earlier: Earlier | None = None
+    interval_override: Override | None = None
     is_other_session_open: bool | None = None
     consent_reaffirmed_at: datetime | None = None
     suicide_rescreened_at: datetime | None = None
     suicide_risk_found: bool | None = None
+    suicide_asked_by_clinician: bool = False
+    """Whether that was said by somebody at the bed, not by answers sent."""
     suicide_flag_at: datetime | None = None
     """When the newest positive answer came that nobody has closed."""
     suicide_flag_is_acknowledged: bool = False
     suicide_decided_at: datetime | None = None
     """When a prescriber last said, having asked, that nothing holds the dose."""
+    suicide_yes_at: datetime | None = None
+    """When it was last said today, at the bed, that something does."""
     weight_kg: Decimal | None = None
     pressures: tuple[Pressure, ...] = ()
     saturation_at: datetime | None = None
@@ -135,7 +166,9 @@ class Before:
     pregnancy_tested_at: datetime | None = None
     medications_asked_at: datetime | None = None
     medications_changed: str = ""
-    """What changed since the last time; empty for nothing."""
+    """What changed since the last time, all that was told today; empty for nothing."""
+    medications_changed_at: datetime | None = None
+    """When the last of it was told that waits for a prescriber; None for when it was asked."""
     medications_seen_at: datetime | None = None
     """When a prescriber last said they know of it."""
     equipment: frozenset[str] = frozenset()
@@ -210,6 +243,28 @@ def _course_active(before: Before, _: Protocol) -> Checked:
     )
 
 
+def _findings(before: Before, _: Protocol) -> Checked:
+    """What was found after the clearance too. Missing and old answers are the work-up's own; a caution holds nothing."""
+    if not before.findings:
+        return Decision.no("There is no work-up to read."), ""
+    decided = [one for one in before.resolutions if _is_past(one.decided_at, before)]
+    absolute = [one.title for one in before.findings if one.kind is Severity.ABSOLUTE]
+    holding = [
+        one.title for one in before.findings if one.kind is Severity.HOLD and not is_resolved(one, decided)
+    ]
+    shut = []
+    if absolute:
+        shut.append(
+            f"No reason clears this: {'; '.join(absolute)}. "
+            "Where the entry is wrong, it is corrected in the work-up."
+        )
+    if holding:
+        shut.append(
+            f"The work-up holds the dose: {'; '.join(holding)}. The prescriber decides it in the work-up."
+        )
+    return _said(not shut, "No finding of the work-up holds the dose.", " ".join(shut))
+
+
 def _decision_signed(before: Before, _: Protocol) -> Checked:
     unsigned = [words(role) for role in DECIDERS if role not in before.decision_signed_by]
     return _said(
@@ -240,6 +295,26 @@ def _order_signed(before: Before, _: Protocol) -> Checked:
     return checked, f"Signed {_at(before.order_signed_at)}" if checked else ""
 
 
+def _days_between(before: Before, protocol: Protocol) -> Checked:
+    """The protocol's least days since the last session in which a dose was begun, by the stage of this one."""
+    earlier, plan = before.earlier, protocol.routes.get(before.route)
+    if earlier is None:
+        return Decision.no("When the last dose was given has not been looked up."), ""
+    if earlier.days_since is None:
+        return Decision.yes("No dose was given before this one."), ""
+    stage = stage_of(plan, earlier.in_course, is_maintained=earlier.is_maintained) if plan else None
+    if stage is None:
+        return Decision.no("The protocol does not say how many days must lie between two doses."), ""
+    apart = Apart(earlier.days_since, stage.minimum_days_between)
+    said, evidence = apart.words("the last dose"), f"{stage.name}: {stage.minimum_days_between.source}"
+    if apart.is_enough:
+        return Decision.yes(said), evidence
+    override = before.interval_override
+    if override and _is_reasoned(override) and _is_today(override.decided_at, before):
+        return Decision.yes(f"{said} The prescriber decided to go on, with a reason."), evidence
+    return Decision.no(f"{said} Choose a later day; going on today is the prescriber's to decide."), evidence
+
+
 def _partner(before: Before, _: Protocol) -> Checked:
     if before.is_other_session_open is None:
         return Decision.no("Whether another session is open has not been checked."), ""
@@ -263,8 +338,11 @@ def _suicide(before: Before, _: Protocol) -> Checked:
     if not _is_today(before.suicide_rescreened_at, before) or before.suicide_risk_found is None:
         return Decision.no("Suicide risk has not been asked about today."), ""
     if before.suicide_flag_at is not None and not _is_decided(before):
+        return Decision.no(_open_answer(before)), ""
+    if before.suicide_yes_at is not None and not _said_no_since(before.suicide_yes_at, before):
         return Decision.no(
-            "A positive answer about suicide is open. Acknowledge it; then the prescriber asks again and decides."
+            "A Yes about suicide was said at the bed today: call the prescriber, who answers now. "
+            "A No from anybody else is kept and does not open this gate, even where the Yes was a slip."
         ), ""
     return _said(
         not before.suicide_risk_found,
@@ -274,11 +352,46 @@ def _suicide(before: Before, _: Protocol) -> Checked:
     )
 
 
+def _open_answer(before: Before) -> str:
+    """What a positive answer that is open still waits for, by how far it was seen to."""
+    if _has_asked_again(before):
+        return (
+            "The prescriber asked again and found nothing that holds the dose. The positive answer about suicide "
+            "still waits to be acknowledged, with what happens next."
+        )
+    if before.suicide_flag_is_acknowledged:
+        said = "A positive answer about suicide is open and acknowledged."
+        return f"{said}{_beside(before)} Now the prescriber asks again and decides."
+    said = "A positive answer about suicide is open."
+    return f"{said}{_beside(before)} Acknowledge it; then the prescriber asks again and decides."
+
+
+def _beside(before: Before) -> str:
+    """What was said at the bed today beside a positive answer, and why that opens nothing."""
+    at, raised = before.suicide_decided_at, before.suicide_flag_at
+    if at is not None and raised is not None and at <= raised:
+        return " It came after what the prescriber said."
+    if not before.suicide_asked_by_clinician:
+        return ""
+    if before.suicide_risk_found:
+        return " What was said at the bed today holds the dose too."
+    return " The No said at the bed today is kept; it does not open this gate."
+
+
+def _has_asked_again(before: Before) -> bool:
+    """Whether a prescriber, today and after the answer, asked again and found nothing that holds."""
+    return before.suicide_flag_at is not None and _said_no_since(before.suicide_flag_at, before)
+
+
+def _said_no_since(yes_at: datetime, before: Before) -> bool:
+    """Whether a prescriber said today, after this, that nothing holds the dose."""
+    at = before.suicide_decided_at
+    return at is not None and at > yes_at and _is_today(at, before)
+
+
 def _is_decided(before: Before) -> bool:
     """Whether a prescriber decided today, after the answer and knowing that it was seen to."""
-    at, raised = before.suicide_decided_at, before.suicide_flag_at
-    is_after = at is not None and raised is not None and at > raised
-    return is_after and _is_today(at, before) and before.suicide_flag_is_acknowledged
+    return _has_asked_again(before) and before.suicide_flag_is_acknowledged
 
 
 def _weight(before: Before, _: Protocol) -> Checked:
@@ -311,8 +424,11 @@ def _saturation(before: Before, _: Protocol) -> Checked:
 
 def _overrides(override: Override, readings: tuple[Pressure, ...], before: Before) -> bool:
     newest = max(one.observed_at for one in readings)
-    is_reasoned = override.role is Role.PRESCRIBER and bool(override.reason.strip())
-    return is_reasoned and newest <= override.decided_at <= before.now
+    return _is_reasoned(override) and newest <= override.decided_at <= before.now
+
+
+def _is_reasoned(override: Override) -> bool:
+    return override.role is Role.PRESCRIBER and bool(override.reason.strip())
 
 
 def _fasting(before: Before, protocol: Protocol) -> Checked:
@@ -354,17 +470,28 @@ def _medications(before: Before, _: Protocol) -> Checked:
         return Decision.no("Whether medicines changed has not been asked today."), ""
     if not before.medications_changed:
         return Decision.yes("No change of medicines, asked today."), _at(asked_at)
-    is_seen = seen_at is not None and asked_at <= seen_at <= before.now
+    told_at = before.medications_changed_at or asked_at
+    is_seen = seen_at is not None and told_at <= seen_at <= before.now
+    later = (
+        " The “no change” said after it is kept; it does not open this gate." if asked_at > told_at else ""
+    )
     return _said(
         is_seen,
         "Medicines changed; the prescriber has seen what.",
-        "Medicines changed, and the prescriber has not seen it yet.",
+        f"Medicines changed, and the prescriber has not seen it yet.{later} The prescriber answers now.",
         _at(seen_at),
     )
 
 
 def _pregnancy(before: Before, protocol: Protocol) -> Checked:
-    """A test within the protocol's days for this fact, where the work-up says pregnancy is possible."""
+    """A test within the protocol's days for this fact, where the work-up says pregnancy is possible.
+
+    An answer that exists is always weighed: a pregnancy on record and today's test come before what is possible.
+    """
+    if _tells_of_pregnancy(before):
+        return Decision.no(
+            f"The pregnancy test was {before.pregnancy_test}. It holds the dose; call the prescriber."
+        ), ""
     if before.is_pregnancy_possible is None:
         return Decision.no("The work-up does not say whether pregnancy is possible."), ""
     if not before.is_pregnancy_possible:
@@ -372,9 +499,15 @@ def _pregnancy(before: Before, protocol: Protocol) -> Checked:
     result, at = before.pregnancy_test, before.pregnancy_tested_at
     if result is None or not _is_past(at, before):
         return Decision.no("Pregnancy is possible and no test is on record."), ""
-    if result is not PregnancyTest.NEGATIVE:
-        return Decision.no(f"The pregnancy test was {result}. It holds the dose; call the prescriber."), ""
     return _still_valid(before, protocol)
+
+
+def _tells_of_pregnancy(before: Before) -> bool:
+    """Whether the newest test holds the dose; one refused on another day does where pregnancy is possible."""
+    result, at = before.pregnancy_test, before.pregnancy_tested_at
+    if result is PregnancyTest.REFUSED:
+        return _is_today(at, before) or (_is_past(at, before) and before.is_pregnancy_possible is True)
+    return result is PregnancyTest.POSITIVE and _is_past(at, before)
 
 
 def _still_valid(before: Before, protocol: Protocol) -> Checked:
@@ -382,8 +515,8 @@ def _still_valid(before: Before, protocol: Protocol) -> Checked:
     is_recent = _is_today(at, before) or (at is not None and before.now - at <= timedelta(days=float(days)))
     return _said(
         is_recent,
-        "The pregnancy test was negative.",
-        f"The last pregnancy test is older than {days} days. Test again.",
+        "Not pregnant, by the last test or answer on record.",
+        f"The last test or answer about pregnancy is older than {days} days. Test.",
         _at(at),
     )
 
@@ -417,9 +550,11 @@ def _staffing(before: Before, _: Protocol) -> Checked:
 _CHECKS: dict[Gate, Callable[[Before, Protocol], Checked]] = {
     Gate.PROTOCOL_SIGNED: _protocol_signed,
     Gate.COURSE_ACTIVE: _course_active,
+    Gate.FINDINGS: _findings,
     Gate.DECISION_SIGNED: _decision_signed,
     Gate.CONSENTS_IN_FORCE: _consents,
     Gate.ORDER_SIGNED: _order_signed,
+    Gate.DAYS_BETWEEN: _days_between,
     Gate.PARTNER_NOT_IN_SESSION: _partner,
     Gate.CONSENT_REAFFIRMED: _consent_today,
     Gate.SUICIDE_RESCREENED: _suicide,

@@ -3,9 +3,10 @@
 Nothing here decides whether a dose may begin: the gates do. Minutes that have run end nothing; a person charts the stop.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -13,12 +14,12 @@ from django.db import transaction
 from django.utils import timezone
 
 from bothwell.couples.models import Person
-from bothwell.dosing import flowsheet
 from bothwell.dosing import gates as gating
 from bothwell.dosing import order as ordering
+from bothwell.dosing import under_way
 from bothwell.dosing.gate_actions import gates_of
 from bothwell.dosing.models import Administration, DosingSession, Order
-from bothwell.dosing.order_actions import bag_of, order_for, volume_in_bag_ml
+from bothwell.dosing.order_actions import bag_of, is_of_the_order, order_for, volume_in_bag_ml
 from bothwell.dosing.session_actions import (
     about,
     arrival_of,
@@ -33,7 +34,7 @@ from bothwell.pathway import course_actions, protocol_actions, steps
 from bothwell.pathway.eligibility import Pressure
 from bothwell.pathway.schema import Route
 from bothwell.privacy import audit
-from bothwell.refusal import Refused
+from bothwell.refusal import Refused, SentBefore
 
 
 @transaction.atomic
@@ -44,12 +45,14 @@ def start(
     pressures: Sequence[Pressure],
     saturation_at: datetime | None,
     request_id: UUID,
+    order_id: UUID | None,
     at: datetime | None = None,
     rate_ml_per_h: Decimal | None = None,
     rate_reason: str = "",
 ) -> DosingSession:
     """The first dose of the order is given, every gate passed. A repeated post changes nothing.
 
+    `order_id`: the order that was shown; where another was signed meanwhile, nothing starts before that one was read.
     `at`: when, if not now; every gate must have been passed by then. `rate_ml_per_h`: what the pump shows, at
     which the ordered minutes give the whole dose. `rate_reason`: why it is not what the bag of the order comes to.
     """
@@ -67,6 +70,8 @@ def start(
     ordered = order_for(session)
     if ordered is None:
         raise Refused("The prescriber has not signed an order for this session.")
+    if ordered.id != order_id:
+        raise Refused("The prescriber signed another order meanwhile. Read it, then press Start again.")
     why = _must_agree(ordered, rate_ml_per_h, rate_reason.strip())
     change(session, {"started_at": None, "ended_at": None}, started_at=at, order=ordered)
     event, dose_mg = _first(session, ordered)
@@ -156,10 +161,20 @@ def administer(
     effect_of: UUID | None = None,
 ) -> Administration:
     """Something given, paused, resumed, stopped or run at another rate (mL/h); a further part of the dose; what a
-    medicine did. A repeated post changes nothing. Raises Refused with what is wrong.
+    medicine did. A repeated post changes nothing. Raises Refused with what is wrong; SentBefore where the same post said
+    something else before.
     """
     session = held(session_id)
-    if earlier := Administration.objects.filter(session=session, request_id=request_id).first():
+    said: dict[str, Any] = {
+        "event": event, "note": note.strip()[:300], "indication": indication.strip()[:120], "ordered_how": ordered_how,
+        "rate_ml_per_h": rate_ml_per_h if event == Administration.Event.RATE else None,
+    }  # fmt: skip
+    match event:
+        case Administration.Event.GIVEN:
+            said |= {"substance": substance.strip()[:120], "dose_mg": dose_mg, "route": route}
+        case Administration.Event.EFFECT:
+            said |= {"effect_of_id": effect_of}
+    if earlier := _sent_before(session, request_id, said, at=at, prescriber_told_at=prescriber_told_at):
         return earlier
     must_be_open(session)
     must_chart(by, session)
@@ -167,28 +182,42 @@ def administer(
     at = _when(session, at, now)
     if prescriber_told_at:
         prescriber_told_at = _when(session, prescriber_told_at, now)
-    cause = None
     match event:
         case Administration.Event.GIVEN:
             _must_be_named(substance)
         case Administration.Event.EFFECT:
             cause, at = _cause(session, effect_of, at, note)
-            substance = cause.substance
+            said |= {"substance": cause.substance, "dose_mg": dose_mg, "route": route}
         case _:
             at = _must_fit(session, event, at, rate_ml_per_h)
-            substance, route, dose_mg = _of_the_dose(session, event)
+            said |= _of_the_dose(session, event)
     row = Administration(
-        **about(by, session), request_id=request_id, event=event, substance=substance.strip()[:120],
-        dose_mg=dose_mg, route=route, at=at, note=note.strip()[:300], indication=indication.strip()[:120],
-        ordered_how=ordered_how, prescriber_told_at=prescriber_told_at, effect_of=cause,
-        rate_ml_per_h=rate_ml_per_h if event == Administration.Event.RATE else None,
-    )  # fmt: skip
+        **about(by, session), **said, request_id=request_id, at=at, prescriber_told_at=prescriber_told_at
+    )
     row.save(force_insert=True)
     audit.log(
         _log_words(event), by=by, subject=session.subject_id, item_kind="dosing.flowsheet", item_id=row.id
     )
     tell_all(session)
     return row
+
+
+def _sent_before(
+    session: DosingSession, request_id: UUID, said: Mapping[str, Any], **times: datetime | None
+) -> Administration | None:
+    """What the same post charted before. Raises SentBefore where it said something else (`said`, by column), or another
+    time, where one is typed: as it was kept, it may stand later in that minute.
+    """
+    kept = Administration.objects.filter(session=session, request_id=request_id).first()
+    if kept is None:
+        return None
+    is_same = all(getattr(kept, column) == value for column, value in said.items())
+    for column, typed in times.items():
+        at = getattr(kept, column)
+        is_same &= typed is None or (at is not None and _no_earlier(typed, at) == at)
+    if not is_same:
+        raise SentBefore
+    return kept
 
 
 def _log_words(event: Administration.Event) -> str:
@@ -221,13 +250,13 @@ def _cause(
     return cause, at
 
 
-def _of_the_dose(session: DosingSession, event: Administration.Event) -> tuple[str, str, Decimal | None]:
-    """(product, route, dose in mg) of what happens to the dose itself: as ordered, never as typed."""
+def _of_the_dose(session: DosingSession, event: Administration.Event) -> dict[str, Any]:
+    """Product, route and dose (mg), by column, of what happens to the dose itself: as ordered, never as typed."""
     ordered = session.order
     if ordered is None:
         raise Refused("There is no order in this session.")
     mg = _first(session, ordered)[1] if event == Administration.Event.DOSE else None
-    return ordered.product, ordered.route, mg
+    return {"substance": ordered.product, "route": ordered.route, "dose_mg": mg}
 
 
 ALL_OF_A_DOSE = frozenset({"start", "rate", "pause", "resume", "stop", "dose", "spat", "swallow"})
@@ -254,7 +283,7 @@ def _must_fit(
     return at
 
 
-def _must_fit_infusion(state: flowsheet.Infusion | None, event: Administration.Event) -> None:
+def _must_fit_infusion(state: under_way.Infusion | None, event: Administration.Event) -> None:
     """Paused or run at another rate while it runs, resumed after a pause, stopped once."""
     events = Administration.Event
     if state is None or event not in (events.RATE, events.PAUSE, events.RESUME, events.STOP):
@@ -270,7 +299,7 @@ def _must_fit_infusion(state: flowsheet.Infusion | None, event: Administration.E
 
 
 def _must_fit_parts(
-    session: DosingSession, parts: flowsheet.Parts | None, event: Administration.Event, at: datetime
+    session: DosingSession, parts: under_way.Parts | None, event: Administration.Event, at: datetime
 ) -> None:
     """Devices one after another, so many minutes apart; what is in the mouth goes once."""
     events = Administration.Event
@@ -295,27 +324,43 @@ def given_in(session: DosingSession) -> list[Administration]:
 def last_of_the_dose_at(
     session: DosingSession, given: Sequence[Administration] | None = None
 ) -> datetime | None:
-    """When something of the dose was charted last: how the person is is judged by what was seen after it."""
+    """When something of the dose was charted last: how the person is is judged by what was seen after it.
+
+    What was ordered may also be charted as given once more, as a medicine is: that is a further part of the dose.
+    """
     rows = given_in(session) if given is None else given
     last: datetime | None = max(
-        (one.at for one in rows if one.event in ALL_OF_A_DOSE), default=session.started_at
+        (one.at for one in rows if one.event in ALL_OF_A_DOSE or _is_more_of_it(one, session.order)),
+        default=session.started_at,
     )
     return last
 
 
+def _is_more_of_it(row: Administration, ordered: Order | None) -> bool:
+    return row.event == Administration.Event.GIVEN and is_of_the_order(row, ordered)
+
+
 def infusion_of(
     session: DosingSession, now: datetime, given: Sequence[Administration] | None = None
-) -> flowsheet.Infusion | None:
+) -> under_way.Infusion | None:
     """How far this session's infusion has come; none where there is none."""
     if session.started_at is None or session.order is None:
         return None
     rows = given_in(session) if given is None else given
-    return flowsheet.infusion(rows, session.order.minutes, now, volume_in_bag_ml(rows, session.order))
+    return under_way.infusion(
+        rows, session.order.minutes, now, volume_in_bag_ml(rows, session.order),
+        is_as_ordered=began_as_ordered(rows, session.order),
+    )  # fmt: skip
+
+
+def began_as_ordered(given: Sequence[Administration], ordered: Order) -> bool:
+    """Whether the pump began at the rate of the ordered bag, as charted; it did where the order names no bag."""
+    return bag_of(ordered) is None or volume_in_bag_ml(given, ordered) is not None
 
 
 def parts_of(
     session: DosingSession, now: datetime, given: Sequence[Administration] | None = None
-) -> flowsheet.Parts | None:
+) -> under_way.Parts | None:
     """How far a nasal or sublingual dose has come; none on another route, or where nothing of it was charted."""
     ordered = session.order
     if session.started_at is None or ordered is None or ordered.minutes:
@@ -323,13 +368,13 @@ def parts_of(
     rows = given_in(session) if given is None else given
     if ordered.route == Route.SL:
         began = [one for one in rows if one.event == "given" and one.at == session.started_at]
-        return flowsheet.held_in_mouth(rows, session.started_at, now) if began else None
+        return under_way.held_in_mouth(rows, session.started_at, now) if began else None
     plan = protocol_actions.protocol_of(session.course.protocol).routes.get(Route(ordered.route))
     of = ordering.devices(plan.dose, ordered.dose_mg) if plan else None
     if not plan or not of:
         return None
     between = plan.dose.minutes_between_devices
-    return flowsheet.devices_of(rows, of, between.value if between else Decimal(0))
+    return under_way.devices_of(rows, of, between.value if between else Decimal(0))
 
 
 def is_running(session: DosingSession, given: Sequence[Administration] | None = None) -> bool:

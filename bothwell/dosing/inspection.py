@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, fields
 from typing import Final
 
@@ -17,7 +17,7 @@ WITHHELD: Final = "not shown to whoever exported"
 
 HEADINGS: Final = {
     "vial": "Vial", "substance": "Substance", "schedule": "Schedule", "form": "Finished form",
-    "strength_mg_per_ml": "Strength mg/mL", "container_ml": "Container mL", "ndc": "NDC", "lot": "Lot", "expires": "Expires",
+    "strength_mg_per_ml": "Strength mg/mL", "container_ml": "Container mL", "ndc": "Product code", "lot": "Lot", "expires": "Expires",
     "number": "Line", "at": "When", "entry": "Entry", "source": "From", "target": "To", "volume_ml": "Volume mL",
     "amount_mg": "Amount mg", "on_hand_ml": "In the vial after, mL", "patient": "Patient", "address": "Patient's address",
     "by": "By", "witness": "Witness", "second_witness": "Second witness", "reason": "Why, or manner",
@@ -63,31 +63,39 @@ class Record:
     address: str = ""
 
 
-def missing(records: Iterable[Record]) -> list[str]:
-    """What 21 CFR 1304.22(c) names and these lines do not have, each thing once, with how often."""
+def missing(records: Iterable[Record], asked: Collection[str], product_code: str) -> list[str]:
+    """What of `asked` (a law's `record` in vials.toml) these lines do not have, each thing once, with how often.
+
+    `product_code`: what the country calls the code on the package.
+    """
     rows = list(records)
     given = [row for row in rows if row.entry == "given"]
-    found = {
-        "the patient's address": sum(row.address in ("", NOT_KEPT) for row in given),
-        "the patient's name": sum(row.patient in ("", NOT_KEPT) for row in given),
-        "the patient's name, not shown to whoever exported": sum(row.patient == WITHHELD for row in given),
-        "the supplier's address": len({row.vial for row in rows if not row.supplier_address}),
-        "the supplier's registration number": len({row.vial for row in rows if not row.registration}),
-        "the NDC": len({row.vial for row in rows if not row.ndc}),
-    }
-    unit = {"the patient": "line", "the supplier": "vial", "the NDC": "vial"}
+    found = (
+        ("patient_address", "the patient's address", "line", sum(row.address in ("", NOT_KEPT) for row in given)),
+        ("patient_name", "the patient's name", "line", sum(row.patient in ("", NOT_KEPT) for row in given)),
+        ("patient_name", "the patient's name, not shown to whoever exported", "line",
+         sum(row.patient == WITHHELD for row in given)),
+        ("supplier_address", "the supplier's address", "vial", _vials(row for row in rows if not row.supplier_address)),
+        ("supplier_registration", "the supplier's registration number", "vial",
+         _vials(row for row in rows if not row.registration)),
+        ("product_code", f"the {product_code}", "vial", _vials(row for row in rows if not row.ndc)),
+    )  # fmt: skip
     return [
-        f"{what}: {count} {next(word for start, word in unit.items() if what.startswith(start))}{'s' * (count > 1)}"
-        for what, count in found.items()
-        if count
+        f"{what}: {count} {unit}{'s' * (count > 1)}"
+        for name, what, unit, count in found
+        if count and name in asked
     ]
 
 
-def as_csv(records: Sequence[Record]) -> str:
+def _vials(rows: Iterable[Record]) -> int:
+    return len({row.vial for row in rows})
+
+
+def as_csv(records: Sequence[Record], product_code: str) -> str:
     """The lines as CSV (RFC 4180), headings first. No cell begins a formula in a spreadsheet."""
     out = io.StringIO()
     writer = csv.writer(out)
-    writer.writerow([HEADINGS[name] for name in HEADINGS])
+    writer.writerow([*(HEADINGS | {"ndc": product_code}).values()])
     known = {column.name for column in fields(Record)}
     if known != set(HEADINGS):
         raise ValueError("every column has a heading")

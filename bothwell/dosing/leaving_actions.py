@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from bothwell.couples.models import Person
 from bothwell.dosing import discharge as discharging
+from bothwell.dosing import giving_actions
 from bothwell.dosing.models import Discharge, DosingSession, SessionSummary
 from bothwell.dosing.session_actions import (
     SUMMARISE,
@@ -54,7 +55,10 @@ def sign_discharge(
 
 @transaction.atomic
 def leave_early(*, by: Person, session_id: UUID, reason: str, signed_name: str) -> Discharge:
-    """The person leaves before the criteria are met, against advice: documented, never silent."""
+    """The person leaves before the criteria are met, against advice: documented, never silent.
+
+    Not while the dose is given: what ran in is told by the stop, and after the end nothing more of it is charted.
+    """
     session = held(session_id)
     if earlier := Discharge.objects.filter(session=session).first():
         return earlier
@@ -62,6 +66,10 @@ def leave_early(*, by: Person, session_id: UUID, reason: str, signed_name: str) 
     must_chart(by, session)
     if session.started_at is None:
         raise Refused("No dose was given. Turn back instead.")
+    if giving_actions.is_running(session):
+        raise Refused(
+            f"{discharging.STILL_GIVEN} Chart its end first, in the room: the key of the dose has the stop."
+        )
     if len(reason.strip()) < 10:
         raise Refused("Write what happened and what was advised, in a sentence.")
     return _end(by, session, "left_early", [], reason, signed_name)

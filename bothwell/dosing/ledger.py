@@ -90,6 +90,7 @@ APPROVES: Final = frozenset({Role.PRESCRIBER, Role.LEAD})
 """Who approves what puts the ledger right, and ends a discrepancy."""
 COSIGNERS: Final[Mapping[Kind, frozenset[Role]]] = MappingProxyType(
     {
+        Kind.DRAW: frozenset({Role.PRESCRIBER, Role.NURSE}),
         Kind.WASTE: frozenset({Role.PRESCRIBER, Role.NURSE}),
         Kind.DESTROY: KEEPS,
         Kind.COUNT: KEEPS,
@@ -97,7 +98,7 @@ COSIGNERS: Final[Mapping[Kind, frozenset[Role]]] = MappingProxyType(
         Kind.CORRECT: APPROVES,
     }
 )
-"""Who may sign with somebody else, by kind: waste takes a second licensed person."""
+"""Who may sign with somebody else, by kind: waste takes a second licensed person, and so does a draw written afterwards."""
 
 
 @dataclass(frozen=True, slots=True)

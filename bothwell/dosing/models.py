@@ -39,6 +39,16 @@ class Order(Private):
     second_signature = models.ForeignKey(Person, null=True, on_delete=models.PROTECT, related_name="+")
 
 
+class OrderWithdrawn(Private):
+    """A signed order that is not to be given after all: by whom, and why. None with which a session began."""
+
+    order = models.OneToOneField(Order, on_delete=models.PROTECT, related_name="withdrawn")
+    reason = models.TextField()
+
+    class Meta:
+        constraints = [models.CheckConstraint(name="withdrawn_for_a_reason", condition=~Q(reason=""))]
+
+
 class DosingSession(Row):
     """One visit of one person: from arrival to signed discharge. Only its times lie here."""
 
@@ -64,6 +74,7 @@ class DosingSession(Row):
 
     class Meta:
         constraints = [
+            # By the couple on the row. `policies.sql` refuses under the same name by the couple they are in now.
             ExclusionConstraint(
                 name="never_both_partners_at_once",
                 expressions=[("couple", RangeOperators.EQUAL), ("presence", RangeOperators.OVERLAPS)],
@@ -183,14 +194,32 @@ class SessionSummary(SessionRow):
 # ── vials: what the clinic holds; no person's record ───────────────────────────────────────────────────
 
 
+def _as_signed() -> "models.CharField[str, str]":
+    """Somebody's name and title as they signed: the database writes it (policies.sql, door.sign), whatever is sent."""
+    return models.CharField(
+        max_length=210, blank=True, help_text="as they were called then; empty: as they are called now"
+    )
+
+
+def _signed(name: str, who: Person | None) -> str:
+    """The name as it was signed; of older lines, the person's present one."""
+    return name or (who.signs_as if who else "")
+
+
 class Stock(Row):
     """A row of the clinic's stock, written by somebody; it names no patient and is never changed."""
 
     author = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="+")
+    author_signed = _as_signed()
     recorded_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
         abstract = True
+
+    @property
+    def signed_by(self) -> str:
+        """Who wrote it, by the name they signed with."""
+        return _signed(self.author_signed, self.author)
 
 
 class Vial(Stock):
@@ -234,6 +263,7 @@ class Inventory(Stock):
         CLOSE = "close", "close of business"
 
     witness = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="+")
+    witness_signed = _as_signed()
     taken_at = models.DateTimeField()
     business = models.CharField(max_length=5, choices=Business)
     request_id = models.UUIDField(null=True)
@@ -243,6 +273,11 @@ class Inventory(Stock):
             models.CheckConstraint(name="an_inventory_takes_two", condition=~Q(author=F("witness"))),
             models.UniqueConstraint(fields=["clinic", "request_id"], name="one_inventory_a_post"),
         ]
+
+    @property
+    def witnessed_by(self) -> str:
+        """Who counted with them, by the name they signed with."""
+        return _signed(self.witness_signed, self.witness)
 
 
 KINDS = [(kind.value, kind.value.replace("_", " ")) for kind in Kind]
@@ -262,6 +297,8 @@ class VialEvent(Stock):
     syringe = models.UUIDField(null=True, help_text="one drawing up; says nothing of whom it is for")
     witness = models.ForeignKey(Person, null=True, on_delete=models.PROTECT, related_name="+")
     second_witness = models.ForeignKey(Person, null=True, on_delete=models.PROTECT, related_name="+")
+    witness_signed = _as_signed()
+    second_witness_signed = _as_signed()
     reason = models.CharField(max_length=300, blank=True)
     counterparty = models.CharField(max_length=300, blank=True)
     observed_ul = models.PositiveIntegerField(null=True)
@@ -344,6 +381,16 @@ class VialEvent(Stock):
             ),
         ]
         indexes = [models.Index(fields=["vial", "syringe", "-number"])]
+
+    @property
+    def witnessed_by(self) -> str:
+        """Who signed with them, by the name they signed with; empty where nobody did."""
+        return _signed(self.witness_signed, self.witness)
+
+    @property
+    def second_witnessed_by(self) -> str:
+        """The second who signed with them."""
+        return _signed(self.second_witness_signed, self.second_witness)
 
 
 class Discrepancy(Stock):

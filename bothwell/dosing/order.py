@@ -135,11 +135,13 @@ def bag(dose_mg: Decimal, bag_ml: Decimal, minutes: int) -> Bag:
 
 # Ours, technical: a pump may show whole mL/h.
 SAME_RATE_WITHIN_ML_PER_H = Decimal(1)
+SAME_RATE_WITHIN = Decimal("0.05")
 
 
 def is_rate_of(made_up: Bag, rate_ml_per_h: Decimal) -> bool:
-    """Whether a pump that shows this rate (mL/h) runs the bag as it was ordered."""
-    return abs(rate_ml_per_h - made_up.rate_ml_per_h) < SAME_RATE_WITHIN_ML_PER_H
+    """Whether a pump that shows this rate (mL/h) runs the bag as it was ordered; of a slow one, to a twentieth."""
+    within = min(SAME_RATE_WITHIN_ML_PER_H, made_up.rate_ml_per_h * SAME_RATE_WITHIN)
+    return abs(rate_ml_per_h - made_up.rate_ml_per_h) < within
 
 
 def rate_words(volume_ml: Decimal, minutes: int) -> str:
@@ -167,6 +169,8 @@ def _senseless(
         return "The weight is not recorded, and the range for this route is by weight."
     if dose.infusion_minutes_maximum and not _is_positive(minutes):
         return "The duration of the infusion is not given."
+    if minutes is not None and not dose.infusion_minutes_maximum:
+        return "By this route nothing is infused: leave the minutes empty."
     if dose.mg_per_device and devices(dose, dose_mg) is None:
         return f"{_shown(dose_mg)} mg is not a whole number of {_shown(dose.mg_per_device.value)} mg devices."
     return ""

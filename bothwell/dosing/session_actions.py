@@ -22,7 +22,10 @@ SENTENCES = {
         "Another session in this couple's care is open. It must be signed off before this one can begin."
     ),
     "one_session_a_person_at_a_time": "This person has another session open. Sign that one off first.",
-    "one_session_a_room_at_a_time": "This room is taken. Choose another room.",
+    "one_session_a_room_at_a_time": (
+        "This room is taken. Choose another room; where there is none, sign off the session in it first, or the clinic lead adds "
+        "a room under Clinic."
+    ),
 }
 
 CHART = frozenset({steps.Role.NURSE, steps.Role.PRESCRIBER})

@@ -55,7 +55,7 @@ class Label:
     invoice: str
     received_on: date
     form: str = "solution for injection"
-    schedule: str = "III"
+    schedule: str = ""
     ndc: str = ""
     supplier_address: str = ""
     supplier_registration: str = ""
@@ -110,7 +110,7 @@ def may_write(by: Person) -> frozenset[str]:
     return roles
 
 
-def _wait_for(what: str, key: UUID) -> None:
+def wait_for(what: str, key: UUID) -> None:
     """Two who write in one ledger at once wait for each other; `door.tally` waits for the same."""
     with connection.cursor() as cursor:
         cursor.execute("select pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"{what} {key}"])
@@ -121,7 +121,7 @@ def held_vial(vial_id: UUID) -> Vial:
     vial = Vial.objects.select_related("clinic").filter(id=vial_id).first()
     if vial is None:
         raise Refused("There is no such vial.")
-    _wait_for("vial", vial.id)
+    wait_for("vial", vial.id)
     return vial
 
 
@@ -156,7 +156,7 @@ def append(by: Person, vial: Vial, kind: Kind, *, at: datetime | None = None, **
             bottle_of(vial),
             balance_of(vial, zone),
             entry_of(row, zone),
-            dead_space_ul=duties.load().dead_space_ul.value,
+            dead_space_ul=duties.load(vial.clinic.country).dead_space_ul.value,
         )
     )
     with _in_words():
@@ -229,7 +229,7 @@ def receive(
 ) -> list[Vial]:
     """A delivery: so many vials of one lot, each with a number of its own and its receipt."""
     may_write(by)
-    _wait_for("vials of", by.clinic_id)
+    wait_for("vials of", by.clinic_id)
     if earlier := kept(by, request_id):
         return _same_delivery(earlier)
     if not 1 <= count <= LARGEST_DELIVERY:
@@ -285,7 +285,7 @@ def take_inventory(
 ) -> Inventory:
     """Everything on hand counted by two people on one date; each difference opens a discrepancy."""
     may_write(by)
-    _wait_for("vials of", by.clinic_id)
+    wait_for("vials of", by.clinic_id)
     if earlier := Inventory.objects.filter(request_id=request_id, author=by).first():
         return earlier
     Refused.unless(ledger.may_cosign(Kind.COUNT, roles_in_clinic(witness)))
@@ -338,7 +338,7 @@ def resolve(
     found = Discrepancy.objects.select_related("event").filter(id=discrepancy_id).first()
     if found is None:
         raise Refused("There is no such discrepancy.")
-    _wait_for("vial", found.vial_id)
+    wait_for("vial", found.vial_id)
     if earlier := DiscrepancyResolved.objects.filter(discrepancy=found).first():
         if (earlier.author_id, earlier.how, earlier.words) == (by.id, how, words.strip()):
             return earlier

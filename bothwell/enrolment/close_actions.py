@@ -11,7 +11,8 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from bothwell.couples.models import Assignment, Membership, Person, Role, StaffRole, open_at
-from bothwell.enrolment.actions import roles_held
+from bothwell.enrolment.roles_actions import need
+from bothwell.enrolment.team_actions import log_assignment
 from bothwell.later import tell
 from bothwell.privacy import audit
 from bothwell.privacy.closeness_actions import not_to_be_called, with_their_mates
@@ -20,7 +21,6 @@ from bothwell.refusal import Refused
 
 KIND = "close_to"
 OFFICE = (Role.LEAD, Role.COORDINATOR)
-NOT_YOURS = "Only the clinic lead or the coordinator can do this."
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ def say_close(*, by: Person, staff: Person, person: Person, how: CloseTo.How) ->
 
     Their places on those care teams end, and their open pages close. Saying it twice changes nothing.
     """
-    _must_be_office(by)
+    need(by, *OFFICE)
     if not staff.is_staff_member or staff.clinic_id != by.clinic_id:
         raise Refused("Choose a colleague of this clinic.")
     if staff.id == person.id:
@@ -58,7 +58,7 @@ def say_close(*, by: Person, staff: Person, person: Person, how: CloseTo.How) ->
         raise Refused("You cannot say this of them. Ask the clinic lead, or the coordinator.") from error
     audit.log("said who is close", by=by, subject=person, item_kind=KIND, item_id=row.id)
     for place in freed:
-        _log_freed(by, place)
+        log_assignment("ended an assignment", by, place)
     tell("access", staff.id)
     return Said(freed, bool(left))
 
@@ -71,21 +71,6 @@ def _places(staff: Person, person: Person) -> QuerySet[Assignment]:
     return Assignment.objects.filter(open_at(timezone.now()), about, staff=staff).select_related("subject")
 
 
-def _log_freed(by: Person, place: Assignment) -> None:
-    members = Membership.objects.filter(couple=place.couple_id).values_list("person_id", flat=True)
-    for person in [place.subject_id] if place.subject_id else list(members):
-        audit.log(
-            "ended an assignment",
-            by=by,
-            subject=person,
-            couple=place.couple_id,
-            item_kind="care team",
-            item_id=place.id,
-            why=Role(place.role).label,
-            sealed=place.role == Role.SAFETY,
-        )
-
-
 def _leads() -> frozenset[UUID]:
     held = StaffRole.objects.filter(open_at(timezone.now()), role=Role.LEAD)
     return frozenset(held.values_list("person_id", flat=True))
@@ -94,7 +79,7 @@ def _leads() -> frozenset[UUID]:
 @transaction.atomic
 def end_close(*, by: Person, said_id: UUID) -> None:
     """It holds no more; whoever should care for the person again is assigned anew. Ending twice changes nothing."""
-    _must_be_office(by)
+    need(by, *OFFICE)
     row = CloseTo.objects.filter(id=said_id).first()
     if row is None:
         raise Refused("There is no such entry here.")
@@ -107,8 +92,3 @@ def close_to(**about: Person) -> list[CloseTo]:
     """What holds now of one `staff`, or of one `subject`, as far as whoever looks may know."""
     rows = CloseTo.objects.filter(until__isnull=True, **about).select_related("staff", "subject", "author")
     return list(rows.order_by("recorded_at", "id"))
-
-
-def _must_be_office(by: Person) -> None:
-    if not roles_held(by) & {str(role) for role in OFFICE}:
-        raise Refused(NOT_YOURS)

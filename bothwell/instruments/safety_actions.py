@@ -11,10 +11,10 @@ from uuid import UUID, uuid4
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
-from django.db import IntegrityError, ProgrammingError, transaction
+from django.db import IntegrityError, ProgrammingError, connection, transaction
 from django.utils import timezone
 
-from bothwell.couples.models import Assignment, Clinic, Couple, Person, Role, StaffRole, open_at
+from bothwell.couples.models import Assignment, Clinic, Couple, Membership, Person, Role, StaffRole, open_at
 from bothwell.instruments.models import (
     CoupleHold,
     CoupleHoldLifted,
@@ -94,8 +94,7 @@ def _add_flag(by: Person, flag: SafetyFlag) -> None:
         tell("person", staff)
         later("safety.mail", person=staff)
     if not owners:
-        for lead in leads_of(by.clinic_id):
-            tell("person", lead)
+        _tell_leads(flag.subject_id)
         later("safety.pass_on", flag=flag.id)
 
 
@@ -106,7 +105,7 @@ def owners_of(subject_id: UUID | None) -> frozenset[UUID]:
 
 
 def leads_of(clinic_id: UUID) -> frozenset[UUID]:
-    """The leads of a clinic, now."""
+    """The leads of a clinic, now; whom of them to keep from whose task, `not_to_be_called` says."""
     held = StaffRole.objects.filter(open_at(timezone.now()), clinic_id=clinic_id, role=Role.LEAD)
     return frozenset(held.values_list("person_id", flat=True))
 
@@ -129,7 +128,7 @@ def acknowledge(*, by: Person, flag_id: UUID, plan: str) -> None:
         raise Stale("Somebody else has acknowledged this already. Read what they plan.")
     _add(SafetyFlagAcknowledged(**_about(by, flag), plan=words))
     audit.log("acknowledged", by=by, subject=flag.subject_id, item_kind=TASK, item_id=flag.id)
-    _tell_all(by, flag)
+    _tell_all(flag)
 
 
 @transaction.atomic
@@ -149,7 +148,7 @@ def close(*, by: Person, flag_id: UUID, reason: str) -> None:
         raise Refused("Acknowledge it first: say what happens next.")
     _add(SafetyFlagClosed(**_about(by, flag), reason=words))
     audit.log("closed", by=by, subject=flag.subject_id, item_kind=TASK, item_id=flag.id)
-    _tell_all(by, flag)
+    _tell_all(flag)
 
 
 def _flag(flag_id: UUID) -> SafetyFlag:
@@ -198,9 +197,16 @@ def _add(row: SafetyFlagAcknowledged | SafetyFlagClosed) -> None:
         raise Refused("This task is no longer yours.") from error
 
 
-def _tell_all(by: Person, flag: SafetyFlag) -> None:
-    for staff in owners_of(flag.subject_id) | leads_of(by.clinic_id):
+def _tell_all(flag: SafetyFlag) -> None:
+    for staff in owners_of(flag.subject_id):
         tell("person", staff)
+    _tell_leads(flag.subject_id)
+
+
+def _tell_leads(subject_id: UUID | None) -> None:
+    """The open pages of the leads, but of those who are close to this person: whoever calls cannot see who they are."""
+    with connection.cursor() as cursor:
+        cursor.execute("select door.tell_leads(%s)", [subject_id])
 
 
 # --------------------------------------------------------------------------------------------------------- a hold
@@ -214,6 +220,14 @@ def couple_now(person_id: UUID) -> Couple | None:
 def open_holds(couple_id: UUID) -> list[CoupleHold]:
     """The holds that stand on a couple's work: seen by the couples therapist and the safety circle alone."""
     return list(CoupleHold.objects.filter(couple_id=couple_id, lifted__isnull=True))
+
+
+def standing_holds(person_id: UUID) -> list[CoupleHold]:
+    """The holds that stand on any couple somebody is or was in, the latest first: for their safety circle."""
+    couples = Membership.objects.filter(person_id=person_id).values("couple_id")
+    return list(
+        CoupleHold.objects.filter(couple_id__in=couples, lifted__isnull=True).order_by("-placed_on", "id")
+    )
 
 
 def _rest(by: Person, subject_id: UUID) -> None:
@@ -255,11 +269,13 @@ def place_hold(*, by: Person, subject: Person, why: str) -> None:
 
 @transaction.atomic
 def lift_hold(*, by: Person, subject: Person, why: str) -> None:
-    """The safety circle lets couple work go on. The reason stands in its sealed log. Lifting twice changes nothing."""
+    """The safety circle ends every hold that stands on a couple this person is or was in; afterwards none stands.
+
+    The reason stands in its sealed log. Lifting twice changes nothing.
+    """
     _must_be_in_circle(by, subject)
     reason = _circle_reason(why)
-    couple = couple_now(subject.id)
-    standing = open_holds(couple.id) if couple else []
+    standing = standing_holds(subject.id)
     for hold in standing:
         row = CoupleHoldLifted(clinic_id=by.clinic_id, couple_id=hold.couple_id, author=by, hold=hold)
         try:

@@ -11,7 +11,7 @@ from typing import Final
 from uuid import UUID
 
 DEFAULT_DAYS: Final = 1
-"""Default to confirm: no big decisions for 24 hours after a session (clinical.md, section 1.1, "After")."""
+"""Default to confirm: no big decisions for 24 hours after a session (advice of one ketamine clinic, nervanamedical.com)."""
 
 MOST_DAYS: Final = 14
 """A choice of ours, so that a slip of the finger does not put life off for a year."""

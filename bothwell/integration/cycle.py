@@ -2,8 +2,9 @@
 
 Pure. It never says whose fault a cycle is, draws no side larger than the other, and counts nothing.
 
-The parts are those of clinical.md 4.1: what sets it off, what one makes of it, the feeling that shows, what one does, the
-feeling underneath, and what one needs. What one does is what the other meets: that is the arrow, both ways.
+The parts are those of emotionally focused therapy (steppingintoeft.com, chapter 4): what sets it off, what one makes of
+it, the feeling that shows, what one does, the feeling underneath, and what one needs. What one does is what the other
+meets: that is the arrow, both ways.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ LONGEST_TITLE: Final = 80
 
 
 class CycleType(StrEnum):
-    """Which two positions chase each other (clinical.md 4.1)."""
+    """Which two positions chase each other, as emotionally focused therapists name them; the clinic confirms the list."""
 
     PURSUE_WITHDRAW = "pursue_withdraw"
     WITHDRAW_WITHDRAW = "withdraw_withdraw"

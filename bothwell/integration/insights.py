@@ -14,7 +14,7 @@ from bothwell.decision import Decision
 from bothwell.privacy.circles import READS, Relation
 
 SLEEP_AFTER_DOSE: Final = timedelta(hours=24)
-"""Default to confirm: no big decisions for 24 h after a session (clinical.md, section 1.1, "After")."""
+"""Default to confirm: no big decisions for 24 h after a session (advice of one ketamine clinic, nervanamedical.com)."""
 
 OPENS_ON: Final = timedelta(minutes=15)
 """A share slept on opens on a quarter of an hour, so that its time can be said in a sentence."""

@@ -34,11 +34,14 @@ from bothwell.privacy.actions import kept_first, receive, sent_before, tell_coup
 from bothwell.privacy.models import Receipt
 from bothwell.refusal import Refused, Stale
 
-EARLY = timedelta(minutes=30)
-"""How long before its time a session may be recorded as held: they came early."""
-
 PARTED = "This couple has parted; its chart takes no new entries. What each has of their own goes on."
 SHARED, PROGRESS = "couple.shared", "couple.progress"
+PLANNED_BACK = timedelta(hours=12)
+"""How far back a session may be planned: one held today can be written down. What was held earlier is moved there."""
+IN_THE_PAST = (
+    "This time lies in the past. Choose a later one. To write down a session that was held then, plan it for today and "
+    "move it to the time it was held."
+)
 CHANGED = "Somebody changed its time or place since you looked. See how it stands now; then say once more what you want."
 
 
@@ -99,13 +102,18 @@ def check_length(*texts: str) -> None:
 def plan_session(
     *, by: Person, couple: Couple, at: datetime, minutes: int, place: str, request_id: UUID
 ) -> CoupleSession:
-    """Put a couples session on the calendar; posted twice with one `request_id`, it is planned once."""
+    """Put a couples session on the calendar; posted twice with one `request_id`, it is planned once.
+
+    Raises Refused for a time that lies further back than `PLANNED_BACK`.
+    """
     said: dict[str, Any] = {"couple": couple, "at": at, "minutes": minutes, "place": place.strip()[:80]}
     if kept := sent_before(CoupleSession, request_id, by, **said):
         return kept
     must_be_theirs(by, couple)
     must_go_on(by, couple)
     _check_time(minutes)
+    if at < timezone.now() - PLANNED_BACK:
+        raise Refused(IN_THE_PAST)
     last = CoupleSession.objects.filter(couple=couple).aggregate(last=Max("number"))["last"] or 0
     session = CoupleSession(
         id=request_id,
@@ -152,6 +160,8 @@ def move_session(
     *, by: Person, session_id: UUID, at: datetime, minutes: int, place: str, was: str | None = None
 ) -> CoupleSession:
     """Another time or place for a session that is still planned. The same again changes nothing.
+
+    The time may lie in the past: so a session that was held earlier is written down.
 
     `was`: how it stood when it was looked at (`as_seen`). Raises Stale when it was moved since.
     """
@@ -219,7 +229,7 @@ def record_session(
     must_go_on(by, couple)
     _check_note(stage, focus, text, summary)
     kept = _form_of(modality, answers, taken_up)
-    if session.at > timezone.now() + EARLY:
+    if session.at > timezone.now():
         raise Refused("This session has not begun yet. If it was held earlier, move it to that time first.")
     if session.state == CoupleSession.State.HELD and session.progress_notes.filter(author=by).exists():
         return session

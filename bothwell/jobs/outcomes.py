@@ -9,6 +9,7 @@ from procrastinate import JobContext, RetryStrategy
 from procrastinate.contrib.django import app
 
 from bothwell.outcomes import run_actions
+from bothwell.outcomes.threads import one_thread
 
 ATTEMPTS = 3
 LOST = "This could not be reckoned here. The clinic’s own machine has the reason in its log."
@@ -21,14 +22,15 @@ def reckon(context: JobContext, *, run: str) -> None:
     if begun is None:
         return
     # The numerical libraries are heavy, and every other job goes without them.
+    one_thread()
     from bothwell.outcomes import analysing
     from bothwell.outcomes.unfit import Unfit
 
     try:
         put = analysing.asked(begun.question, begun.gathered, begun.there, run_actions.fresh_numbers())
         result = analysing.answer(put, lambda part: run_actions.tell_progress(begun.run, part))
-    except Unfit as no:
-        run_actions.give_up(begun.run, str(no))
+    except Unfit:
+        run_actions.cannot_answer(begun)
     except Exception:
         if context.job is None or context.job.attempts >= ATTEMPTS - 1:
             run_actions.give_up(begun.run, LOST)

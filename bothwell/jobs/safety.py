@@ -1,4 +1,4 @@
-"""Passes a safety task on that nobody has acknowledged: to the clinic leads, and again for as long as it waits.
+"""Passes a safety task on that nobody has acknowledged, or that is nobody's any more: to the clinic leads, again and again.
 
 It sees whose task it is and since when, never an answer. Its mails name nobody and no reason; it ends no task.
 """
@@ -10,12 +10,14 @@ from uuid import UUID
 from django.conf import settings
 from django.core.mail import send_mail
 from django.db import transaction
+from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 from procrastinate import RetryStrategy
 from procrastinate.contrib.django import app
 
+from bothwell.couples.models import Assignment, open_at
 from bothwell.instruments.models import Escalation, SafetyFlag
-from bothwell.instruments.safety_actions import leads_of, owners_of
+from bothwell.instruments.safety_actions import OWNERS, leads_of, owners_of
 from bothwell.instruments.waiting import level_due
 from bothwell.later import later, tell
 from bothwell.privacy import audit
@@ -35,7 +37,7 @@ a task waits for you. Sign in to see it:
 @app.periodic(cron=EVERY_MINUTE)
 @app.task(name="safety.escalate", queueing_lock="safety.escalate")
 def escalate(timestamp: int) -> None:
-    """Look at every task that nobody has acknowledged, and pass on those that have waited too long."""
+    """Look at every task that waits for somebody, and pass on those that have waited too long."""
     now = timezone.now()
     for flag in _waiting():
         _pass_on(flag, now)
@@ -49,7 +51,11 @@ def pass_on(*, flag: str) -> None:
 
 
 def _waiting(flag_id: str = "") -> list[SafetyFlag]:
-    found = SafetyFlag.objects.filter(acknowledged__isnull=True, closed__isnull=True)
+    """Open tasks that nobody has acknowledged, and those whose owners have all left: a plan of theirs helps nobody now."""
+    owned = Assignment.objects.filter(
+        open_at(timezone.now()), subject_id=OuterRef("subject_id"), role__in=OWNERS
+    )
+    found = SafetyFlag.objects.filter(Q(acknowledged__isnull=True) | ~Exists(owned), closed__isnull=True)
     found = found.only("id", "clinic_id", "subject_id", "recorded_at", "is_acute").order_by("recorded_at")
     return list(found.filter(id=flag_id) if flag_id else found)
 

@@ -10,14 +10,16 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Protocol
 
-from bothwell.dosing import flowsheet
+from bothwell.dosing import under_way
 from bothwell.monitoring.expected import Given, NoModel, is_ketamine, model_for
 from bothwell.monitoring.expected_models import published
 from bothwell.pathway.schema import Route
 
 FAR = timedelta(days=2)
 """Later than any infusion ends: so one that still runs is counted to its ordered end."""
-UNRECKONED = "The rate was changed and the order names no concentration: what ran in is not known, so no curve is drawn."
+UNRECKONED = (
+    "A rate is not charted, or is not the ordered bag’s: what ran in is not known, so no curve is drawn."
+)
 
 
 class Charted(Protocol):
@@ -45,8 +47,12 @@ def charted(
     started_at: datetime,
     ordered_minutes: int | None,
     volume_ml: Decimal | None = None,
+    is_as_ordered: bool = True,
 ) -> tuple[Given, ...] | NoModel:
-    """Every ketamine dose of the session, an infusion as it ran and, if it runs, as it was ordered to go on."""
+    """Every ketamine dose of the session, an infusion as it ran and, if it runs, as it was ordered to go on.
+
+    `volume_ml` and `is_as_ordered`: as `under_way.infusion` reckons its pace by them.
+    """
     none = published()["none"]
     infused = [row for row in rows if row.event == "start"]
     beside = [row for row in rows if row.event in ("given", "dose") and is_ketamine(row.substance)]
@@ -59,13 +65,15 @@ def charted(
         Given(float(row.dose_mg or 0), _minute(row.at, started_at), _minute(row.at, started_at))
         for row in beside
     ]
-    ran = flowsheet.infusion(rows, ordered_minutes, started_at + FAR, volume_ml) if infused else None
+    if not infused:
+        return tuple(at_once)
+    ran = under_way.infusion(rows, ordered_minutes, started_at + FAR, volume_ml, is_as_ordered=is_as_ordered)
     if ran is not None and not ran.is_reckoned:
         return NoModel(UNRECKONED)
     return (*(_stretches(ran, infused[0], started_at) if ran else ()), *at_once)
 
 
-def _stretches(ran: flowsheet.Infusion, begun: Charted, started_at: datetime) -> list[Given]:
+def _stretches(ran: under_way.Infusion, begun: Charted, started_at: datetime) -> list[Given]:
     """The stretches the infusion ran, each with its part of the dose by how fast it ran."""
     a_minute = float(begun.dose_mg or 0) / ran.minutes
     spans = [

@@ -55,14 +55,15 @@ def facts_of(session: DosingSession, form: Form) -> Facts:
     """What the record knows that this form asks for, as far as the viewer may see it."""
     contact = Contact.objects.filter(subject_id=session.subject_id).first()
     order = session.order
-    others = DosingSession.objects.filter(subject_id=session.subject_id, started_at__lt=session.started_at)
+    earlier = DosingSession.objects.filter(subject_id=session.subject_id, started_at__lt=session.started_at)
+    others = [one for one in earlier.select_related("order", "course") if route_of(one) == route_of(session)]
     charted = _charted(session)
     serious = AdverseEvent.objects.filter(session=session, is_serious=True, revised_by__isnull=True)
     return Facts(
         zone=ZoneInfo(session.clinic.timezone),
         full_name=contact.full_name if contact else "",
         born_on=contact.born_on if contact else None,
-        is_first_treatment=not others.exists(),
+        is_first_treatment=not others,
         started_at=session.started_at,
         ended_at=session.ended_at,
         dose_mg=_dose_mg(session),

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from decimal import Decimal
 from uuid import UUID
 
 from django.db import transaction
@@ -41,11 +42,15 @@ BRIEFLY = "500ms"
 
 @dataclass(frozen=True, slots=True)
 class Open:
-    """One open session as time sees it. `last`: when each quantity was observed last."""
+    """One open session as time sees it. `last`: when each quantity was observed last.
+
+    `active_minutes`: how long (min) an infusion was at work, `UNTIL_STOPPED` where its stop is not charted; none of
+    another dose. Of what is given the feed reads the stops alone: no pause and no other rate hides a check from it.
+    """
 
     session: Watched
     is_bound: bool
-    infusion_minutes: int | None
+    active_minutes: Decimal | None
     last: Mapping[str, datetime] = field(default_factory=dict)
 
 
@@ -56,10 +61,12 @@ def tick(now: datetime) -> int:
     """
     clock = _clock_from(now)
     found = [
-        Open(Watched(*session), is_bound, minutes)
-        for is_bound, minutes, *session in rows(
+        Open(Watched(*session), is_bound, active_minutes)
+        for is_bound, active_minutes, *session in rows(
             "select exists (select 1 from bothwell_binding b where b.session_id = s.id and b.until is null), "
-            f"o.minutes, {SESSION} left join bothwell_order o on o.id = s.order_id "
+            "case when o.minutes > 0 then coalesce((select round(extract(epoch from min(a.at) - s.started_at) / 60) "
+            "  from bothwell_administration a where a.session_id = s.id and a.event = 'stop'), 'infinity') end, "
+            f"{SESSION} left join bothwell_order o on o.id = s.order_id "
             "where s.arrived_at is not null and s.ended_at is null",
             [],
         )
@@ -170,7 +177,7 @@ def _check_due(open_: Open, now: datetime) -> overdue.Due | None:
         protocol,
         Route(session.route),
         started_at=session.started_at,
-        infusion_minutes=open_.infusion_minutes,
+        active_minutes=open_.active_minutes,
         last=open_.last,
         now=now,
     )

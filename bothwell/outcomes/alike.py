@@ -17,7 +17,7 @@ from bothwell.outcomes.sums import Sums
 def alike(sums: Sums) -> Sums:
     """The same sums in fewer columns, where that at least halves them; else as they are."""
     layout = sums.layout
-    designs, moving = _rows(layout.zz), _rows(layout.zw)
+    designs, moving = layout.designs, layout.moving
     few = sums.rows.shape[1] // (2 * max(1, len(moving)))
     if not few or not layout.q:
         return sums
@@ -28,11 +28,6 @@ def alike(sums: Sums) -> Sums:
     rows = np.concatenate([part for part, _ in parts], axis=1)
     repeats = np.concatenate([repeated for _, repeated in parts])
     return Sums(_apart(layout), rows, repeats, sums.totals, sums.counts, sums.n_couples)
-
-
-def _rows(places: Indexes) -> Indexes:
-    found = np.unique(places)
-    return np.asarray(found[found != NOWHERE])
 
 
 def _patterns(designs: Numbers, few: int) -> Indexes | None:
@@ -66,4 +61,4 @@ def _together(rows: Numbers, here: Numbers, designs: Indexes, moving: Indexes) -
 def _apart(layout: Layout) -> Layout:
     """A layout whose designs stand in rows of their own."""
     zz = np.where(layout.zz == NOWHERE, NOWHERE, layout.zz + len(layout.terms))
-    return Layout((*layout.terms, *layout.terms), zz, layout.zw, layout.sources)
+    return Layout((*layout.terms, *layout.terms), zz, layout.zw, layout.sources, layout.columns)

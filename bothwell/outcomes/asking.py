@@ -43,13 +43,22 @@ class Way(StrEnum):
 
     CHANGE = "change"  # from one time to another: who changed more, and whose partner did
     MOMENTS = "moments"  # at each time: above or below what is usual for that person
-    RELIABLE = "reliable"  # how many changed by more than measurement error, score by score
+    FIRST = "first"  # from time to time: does a change in the one come a step before a change in the other
+    RELIABLE = (
+        "reliable"  # every score by itself: how it goes, and how many changed by more than measurement error
+    )
 
 
 WAYS: Final = {
-    Way.CHANGE: "from the first of these times to the last",
-    Way.MOMENTS: "at each of these times",
+    Way.CHANGE: "from the first of these times to the last: whoever changed more, did their partner?",
+    Way.MOMENTS: "at each of these times: above or below what is usual for that person",
+    Way.FIRST: "one after the other: does a change in the one come a step before a change in the other?",
 }
+"""The ways to set two scores beside each other, as the form offers them."""
+
+FEWEST_TIMES: Final = {Way.MOMENTS: 3, Way.FIRST: 4}
+"""Of two times nobody can say what is usual; and a change needs another after it, more than once."""
+NUMBERS: Final = {2: "two", 3: "three", 4: "four"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +80,16 @@ class Score:
     def hoped(self) -> str:
         """Which way it moves when things go well."""
         return "falling" if self.better is Better.LOWER else "rising"
+
+    @property
+    def went_well(self) -> str:
+        """What it did when things went well."""
+        return "fell" if self.better is Better.LOWER else "rose"
+
+    @property
+    def well(self) -> str:
+        """Where it stands when things go well."""
+        return "lower" if self.better is Better.LOWER else "higher"
 
     @property
     def title(self) -> str:
@@ -125,11 +144,17 @@ class Question:
     @property
     def keys(self) -> tuple[str, ...]:
         """The scores it reads."""
-        return tuple(countable()) if self.way is Way.RELIABLE else (self.outcome, self.predictor)
+        return tuple(scores()) if self.way is Way.RELIABLE else (self.outcome, self.predictor)
 
     @property
     def weeks(self) -> tuple[int, ...]:
         return tuple(week for week in WEEKS if self.first_week <= week <= self.last_week)
+
+    @property
+    def steps(self) -> tuple[tuple[int, int, int], ...]:
+        """Every three times in a row: one change, and the change after it."""
+        weeks = self.weeks
+        return tuple(zip(weeks, weeks[1:], weeks[2:], strict=False))
 
     def as_plain(self) -> dict[str, Any]:
         """As it is kept."""
@@ -157,8 +182,8 @@ def problems(question: Question) -> list[str]:
         found.append("Choose both times from the list.")
     elif question.first_week >= question.last_week:
         found.append("The last time must lie after the first.")
-    elif question.way is Way.MOMENTS and len(question.weeks) < 3:
-        found.append("Set beside each other at each time, there must be three times at least.")
+    elif len(question.weeks) < (fewest := FEWEST_TIMES.get(question.way, 2)):
+        found.append(f"Set beside each other like that, there must be {NUMBERS[fewest]} times at least.")
     return found
 
 
@@ -171,10 +196,17 @@ def words(question: Question) -> str:
     """The question as one asks it."""
     span = f"from {week_words(question.first_week)} to {week_words(question.last_week)}"
     if question.way is Way.RELIABLE:
-        return f"How many changed by more than measurement error, {span}?"
+        return f"How do the five gains and the symptoms go, {span}?"
     one, other = scores()[question.predictor], scores()[question.outcome]
-    if question.way is Way.CHANGE:
-        return f"Does one partner’s {one.words} {one.hoped} go with the other’s {other.words} {other.hoped}, {span}?"
-    low = "lower" if one.better is Better.LOWER else "higher"
-    high = "lower" if other.better is Better.LOWER else "higher"
-    return f"When one partner’s {one.words} is {low} than usual for them, is the other’s {other.words} {high}, {span}?"
+    match question.way:
+        case Way.CHANGE:
+            return f"Does one partner’s {one.words} {one.hoped} go with the other’s {other.words} {other.hoped}, {span}?"
+        case Way.FIRST:
+            return (
+                f"Does one partner’s {one.words} {one.hoped} come a step before the other’s {other.words} "
+                f"{other.hoped}, or the other way round, {span}?"
+            )
+    return (
+        f"When one partner’s {one.words} is {one.well} than usual for them, is the other’s {other.words} "
+        f"{other.well}, {span}?"
+    )

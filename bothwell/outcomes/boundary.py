@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from bothwell.outcomes.arrays import Numbers
-from bothwell.outcomes.covariance import Block, Covariances, theta_of
+from bothwell.outcomes.covariance import Block, Covariances, theta_of, triangle
 from bothwell.outcomes.maximise import Top, maximise
 from bothwell.outcomes.objective import Objective, Profile, profile
 from bothwell.outcomes.start import Start
@@ -37,7 +37,7 @@ def edge(here: Profile, unit: Numbers, spread: Block) -> Edge:
     nothing = vectors[:, values < NOTHING * max(1.0, float(values.max(initial=0.0)))]
     q = len(unit)
     slope = np.zeros((q, q))
-    i, j = np.tril_indices(q)
+    i, j = triangle(q)
     size = len(i)
     slope[i, j] = slope[j, i] = here.natural_gradient[:size] * np.where(i == j, 1.0, 0.5)
     across = nothing.T @ (_allowed(slope, spread) * np.outer(root, root)) @ nothing
@@ -105,11 +105,12 @@ def sentences(spread: Numbers, unit: Numbers, random: tuple[str, ...], turned: N
     said = [f"The variance of {random[a]} is estimated as zero." for a in np.flatnonzero(gone)]
     left = np.flatnonzero(~gone)
     told = turned @ spread @ turned.T
+    both = [(a, b) for place, a in enumerate(left) for b in left[:place]]
+    alike = _correlations(free, links[np.array(both)])[:, 1, 0] if both else ()
     pairs = [
         f"The correlation of {random[a]} and {random[b]} is estimated as {np.sign(told[a, b]):+.0f}."
-        for place, a in enumerate(left)
-        for b in left[:place]
-        if abs(_correlations(free, links[[a, b]])[1, 0]) > ONE
+        for (a, b), r in zip(both, alike, strict=True)
+        if abs(r) > ONE
     ]
     if len(left) and np.linalg.eigvalsh(_correlations(free, links[left])).min() < NOTHING and not pairs:
         pairs = ["One combination of the random effects is estimated to have no variance."]
@@ -117,11 +118,11 @@ def sentences(spread: Numbers, unit: Numbers, random: tuple[str, ...], turned: N
 
 
 def _correlations(spread: Numbers, links: Numbers) -> Numbers:
-    """Correlations of as many combinations of these effects as are at right angles."""
-    across = np.linalg.qr(links.T)[0]
-    free = across.T @ spread @ across
-    size = np.sqrt(np.maximum(np.diag(free), np.finfo(float).tiny))
-    return np.asarray(free / np.outer(size, size))
+    """Correlations of as many combinations of these effects (…, effects, q) as are at right angles."""
+    across = np.linalg.qr(links.swapaxes(-1, -2))[0]
+    free = across.swapaxes(-1, -2) @ spread @ across
+    size = np.sqrt(np.maximum(np.diagonal(free, axis1=-2, axis2=-1), np.finfo(float).tiny))
+    return np.asarray(free / size[..., :, None] / size[..., None, :])
 
 
 def residual_sentences(residual: Numbers) -> tuple[str, ...]:

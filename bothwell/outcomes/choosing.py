@@ -6,6 +6,7 @@ It sees identifiers only. Whose consent does not stand never enters, whatever el
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Set as Some
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -28,6 +29,7 @@ class Why(StrEnum):
     WAITS = "waits"  # as before: fewer than five have something new
     ASIDE = "aside"  # some were left aside, so that nobody can be told from another result
     FEW = "few"  # nobody: too few for anything to be said
+    OFTEN = "often"  # nobody: these answers have been asked about as often as so few couples bear
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,20 +58,27 @@ def may_be_said(uses: Uses, before: Sums) -> bool:
 
 
 def choose(
-    candidates: Uses, last: Uses, before: Sums, may_stay: Callable[[str], bool], order: Callable[[str], str]
+    candidates: Uses,
+    last: Uses,
+    before: Sums,
+    may_stay: Callable[[str], bool],
+    order: Callable[[str], str],
+    core: Some[str] = frozenset(),
 ) -> Chosen:
     """`last`: what this very part of the answer used the last time, empty if never. `may_stay`: whether an answer may
-    still be used. `order`: in which order couples are left aside; always the same, and nobody's guess.
+    still be used. `order`: in which order couples are left aside; always the same, and nobody's guess. `core`: couples
+    without whom nothing is chosen.
     """
-    if len(candidates) < LEAST:
+    if len(candidates) < LEAST or not core <= candidates.keys():
         return Chosen({}, Why.FEW)
     if may_be_said(candidates, before):
         return Chosen(candidates, Why.ALL)
     stays = {couple: use for couple, use in last.items() if all(may_stay(each) for each in use.split())}
-    if stays and len(stays) == len(last) and may_be_said(stays, before):
+    is_as_before = stays and len(stays) == len(last)
+    if is_as_before and core <= stays.keys() and may_be_said(stays, before):
         return Chosen(stays, Why.WAITS)
     for wanted in _others(candidates, stays, before, order):
-        if may_be_said(wanted, before):
+        if core <= wanted.keys() and may_be_said(wanted, before):
             return Chosen(wanted, Why.ASIDE)
     return Chosen({}, Why.FEW)
 

@@ -1,6 +1,7 @@
 """The same fit over couples that come in pieces, each kept and summed by a process of its own.
 
-A couple must be whole in one piece. Pieces only give out sums; the digits are those of one frame with all couples.
+A couple must be whole in one piece. The digits are those of one frame with all couples. Processes of one owner talk to
+each other: sums of small pieces are not kept from anybody here, as they are between `clinics`.
 """
 
 from __future__ import annotations

@@ -6,8 +6,9 @@ Ends with 0, or with 2 and one sentence when the question or the table will not 
 from __future__ import annotations
 
 import argparse
+import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -15,14 +16,16 @@ from typing import Any
 
 import numpy as np
 
+from bothwell.outcomes.columns import FromFile, Writing
 from bothwell.outcomes.common_fate import common_fate
 from bothwell.outcomes.degrees import Df, Errors
-from bothwell.outcomes.equivalent import equivalent
+from bothwell.outcomes.equivalent import scripts
 from bothwell.outcomes.fit import Fit, fit
 from bothwell.outcomes.frame import Frame, frame
 from bothwell.outcomes.mediation import mediate, steps
 from bothwell.outcomes.notebook import notebook
 from bothwell.outcomes.report import (
+    Report,
     as_csv,
     as_json,
     of_common_fate,
@@ -31,42 +34,106 @@ from bothwell.outcomes.report import (
     of_side_by_side,
     text,
 )
+from bothwell.outcomes.sheet import read
 from bothwell.outcomes.side_by_side import side_by_side
 from bothwell.outcomes.spec import Model, Spec
-from bothwell.outcomes.summary import Summary, summary
+from bothwell.outcomes.summary import summary
 from bothwell.outcomes.tables import read_table
 from bothwell.outcomes.unfit import Unfit
+
+ENDINGS = {"csv": (".csv",), "plot": (".svg", ".png", ".pdf"), "r": (".r",), "notebook": (".ipynb",)}
+NOT_FOR = {  # options that a model would not heed
+    Model.COMMON_FATE: ("plot", "r", "df", "errors", "seed", "level"),
+    Model.MEDIATION: ("plot", "df", "errors"),
+    Model.LAGGED_MEDIATION: ("plot", "df", "errors", "seed"),
+}
+Models = Sequence[tuple[Spec, Sequence[str]]]  # and each one's effects
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Do what the words ask; 0, or 2 with a sentence on standard error."""
     asked = _parser().parse_args(arguments)
     try:
-        spec, table = Spec.from_toml(_written(asked.spec)), read_table(asked.data)
-        said = _checked(spec, table) if asked.what == "check" else _fitted(spec, table, asked)
+        spec = Spec.from_toml(_written(asked.spec))
+        if asked.what == "check":
+            print(_checked(spec, read_table(asked.data)))
+        else:
+            _refuse(spec, asked)
+            _answer(spec, read_table(asked.data), asked)
     except (Unfit, OSError) as trouble:
         print(f"bothwell outcomes: {trouble}", file=sys.stderr)
         return 2
-    print(said)
     return 0
 
 
 def _written(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError):
-        raise Unfit(f"the specification {path} cannot be read") from None
+        raise Unfit(f"the specification {path} cannot be read as text in UTF-8") from None
+
+
+# ── what is refused before anything is fitted ─────────────────────────────────────────────────────────────
+
+
+def _refuse(spec: Spec, asked: argparse.Namespace) -> None:
+    for option in NOT_FOR.get(spec.model, ("seed",)):
+        if getattr(asked, option) is not None:
+            raise Unfit(f"--{option} does not go with this model")
+    if asked.level is not None and not 0 < asked.level < 1:
+        raise Unfit("--level is a share between 0 and 1, such as 0.95")
+    if asked.plot and find_spec("matplotlib") is None:
+        raise Unfit("plots need matplotlib (the extra `plots`)")
+    taken = {"the question": asked.spec, "the data": asked.data}
+    for option, path in _outputs(asked).items():
+        _refuse_output(f"--{option}", path, ENDINGS[option], taken, asked.overwrite)
+        taken[f"--{option}"] = path
+
+
+def _outputs(asked: argparse.Namespace) -> dict[str, Path]:
+    return {option: path for option in ENDINGS if (path := getattr(asked, option)) is not None}
+
+
+def _refuse_output(
+    option: str, path: Path, endings: Sequence[str], taken: Mapping[str, Path], overwrite: bool
+) -> None:
+    for what, other in taken.items():
+        if _is_same(path, other):
+            raise Unfit(f"{option} {path} would be written over {what}")
+    if path.suffix.lower() not in endings:
+        raise Unfit(f"{option} writes a file that ends in {' or '.join(endings)}")
+    if not path.parent.is_dir():
+        raise Unfit(f"{option} {path}: there is no such folder")
+    if os.path.lexists(path) and not overwrite:
+        raise Unfit(f"{option} {path} is there already; --overwrite writes over it")
+
+
+def _is_same(path: Path, other: Path) -> bool:
+    if path.exists() and other.exists():
+        return path.samefile(other)
+    return path.resolve() == other.resolve()
+
+
+# ── checking ──────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def _checked(spec: Spec, table: Any) -> str:
     """What would enter, without fitting it."""
     if spec.model is Model.COMMON_FATE:
         return text(of_common_fate(spec, common_fate(spec, table)))
-    return "\n\n".join(_entering(step, frame(step, table)) for step in _steps(spec))
+    entering = [_entering(step, frame(step, table)) for step in _steps(spec)]
+    return "\n\n".join([*entering[:-1], f"{entering[-1]}\n{_ranges(spec, table)}"])
 
 
 def _steps(spec: Spec) -> tuple[Spec, ...]:
     return steps(spec) if spec.model is Model.MEDIATION else (spec,)
+
+
+def _ranges(spec: Spec, table: Any) -> str:
+    """From where to where each column goes: a code for "not answered", such as -99, is seen here."""
+    values = read(spec, table).values
+    said = (f"{name} {np.nanmin(column):g} to {np.nanmax(column):g}" for name, column in values.items())
+    return f"values: {', '.join(said)}"
 
 
 def _entering(spec: Spec, framed: Frame) -> str:
@@ -81,57 +148,64 @@ def _entering(spec: Spec, framed: Frame) -> str:
     return "\n".join(lines)
 
 
-def _fitted(spec: Spec, table: Any, asked: argparse.Namespace) -> str:
+def _answer(spec: Spec, table: Any, asked: argparse.Namespace) -> None:
+    """Print what was found, and only then write files: none that fails takes the answer with it."""
+    how = {
+        name: getattr(asked, name) for name in ("df", "errors", "level") if getattr(asked, name) is not None
+    }
+    report, models, draw = _found(spec, table, how, 1 if asked.seed is None else asked.seed)
+    print(as_json(report) if asked.json else text(report), flush=True)
+    data, writing = str(asked.data), table.writing if isinstance(table, FromFile) else Writing()
+    for option, path in _outputs(asked).items():
+        match option:
+            case "csv":
+                path.write_text(as_csv(report), encoding="utf-8")
+            case "plot":
+                draw(path)
+            case "r":
+                path.write_text(scripts(models, data, writing), encoding="utf-8")
+            case "notebook":
+                path.write_text(_notebook(spec, models, data, writing, how, asked.seed), encoding="utf-8")
+
+
+def _notebook(
+    spec: Spec, models: Models, data: str, writing: Writing, how: dict[str, Any], seed: int | None
+) -> str:
+    r = "" if spec.model is Model.COMMON_FATE else scripts(models, data, writing)
+    how = how | ({} if seed is None else {"seed": seed})
+    return notebook(spec, models[0][1], data=data, r=r, how=how)
+
+
+def _found(
+    spec: Spec, table: Any, how: dict[str, Any], seed: int
+) -> tuple[Report, Models, Callable[[Path], None]]:
+    """The report, the models it rests on, and what draws its figure."""
     match spec.model:
         case Model.COMMON_FATE:
-            _refuse(asked, "plot", "r", "df", "errors", "seed")
-            report = of_common_fate(spec, common_fate(spec, table))
-            _beside(spec, (), asked)
+            return of_common_fate(spec, common_fate(spec, table)), [(spec, ())], _undrawn
         case Model.MEDIATION:
-            _refuse(asked, "plot", "df", "errors")
-            found = mediate(spec, table, np.random.default_rng(1 if asked.seed is None else asked.seed))
-            report = of_mediation(found)
-            _beside(spec, found.second.names, asked)
+            found = mediate(spec, table, np.random.default_rng(seed), **how)
+            return of_mediation(found), _models(found.first, found.second), _undrawn
         case Model.LAGGED_MEDIATION:
-            _refuse(asked, "plot", "df", "errors", "seed")
-            both = side_by_side(spec, table)
-            report = of_side_by_side(both)
-            _beside(spec, both.forward.names, asked)
-        case _:
-            _refuse(asked, "seed")
-            framed = frame(spec, table)
-            result = fit(spec, framed)
-            summed = summary(result, asked.df, errors=asked.errors or Errors.EXPECTED)
-            report = of_fit(result, summed)
-            _beside(spec, result.names, asked)
-            _drawn(result, summed, framed, asked.plot)
-    if asked.csv:
-        asked.csv.write_text(as_csv(report), encoding="utf-8")
-    return as_json(report) if asked.json else text(report)
+            both = side_by_side(spec, table, **how)
+            return of_side_by_side(both), _models(both.forward, both.backward), _undrawn
+    framed = frame(spec, table)
+    result = fit(spec, framed)
+    summed = summary(result, **how)
+
+    def draw(path: Path) -> None:
+        plots = import_module("bothwell.outcomes.plots")
+        plots.write(plots.picture(result, summed, framed), path)
+
+    return of_fit(result, summed), _models(result), draw
 
 
-def _refuse(asked: argparse.Namespace, *options: str) -> None:
-    for option in options:
-        if getattr(asked, option) is not None:
-            raise Unfit(f"--{option} does not go with this model")
+def _models(*fits: Fit) -> Models:
+    return [(each.spec, each.names) for each in fits]
 
 
-def _beside(spec: Spec, names: Sequence[str], asked: argparse.Namespace) -> None:
-    if asked.r:
-        asked.r.write_text(equivalent(spec, names, str(asked.data)), encoding="utf-8")
-    if asked.notebook:
-        asked.notebook.write_text(notebook(spec, names, data=str(asked.data)), encoding="utf-8")
-
-
-def _drawn(result: Fit, summed: Summary, framed: Frame, path: Path | None) -> None:
-    if path is None:
-        return
-    if path.suffix not in (".svg", ".png", ".pdf"):
-        raise Unfit("a plot is written as .svg, .png or .pdf")
-    if find_spec("matplotlib") is None:
-        raise Unfit("plots need matplotlib (the extra `plots`)")
-    plots = import_module("bothwell.outcomes.plots")
-    plots.write(plots.picture(result, summed, framed), path)
+def _undrawn(path: Path) -> None:
+    raise Unfit("this model has no figure")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -144,18 +218,18 @@ def _parser() -> argparse.ArgumentParser:
     for each in (checking, fitting):
         each.add_argument("spec", type=Path, help="the question, a TOML file")
         each.add_argument(
-            "data", type=Path, help="the table, .csv or .parquet: a row for each partner and wave"
+            "data", type=Path, help="the table, .csv, .tsv, .txt or .parquet: a row for each partner and wave"
         )
-    fitting.add_argument(
-        "--df",
-        type=Df,
-        choices=list(Df),
-        help="degrees of freedom (default: satterthwaite with random effects or a value that partners share, else residual)",
-    )
-    fitting.add_argument(
-        "--errors", type=Errors, choices=list(Errors), help="standard errors (default: expected)"
-    )
+    for name, kind in {"df": Df, "errors": Errors}.items():
+        words = {"df": "degrees of freedom", "errors": "standard errors"}[name]
+        fitting.add_argument(
+            f"--{name}",
+            choices=[each.value for each in kind],
+            help=f"{words} (default: what is usual for such data)",
+        )
+    fitting.add_argument("--level", type=float, help="of the intervals, a share (default: 0.95)")
     fitting.add_argument("--seed", type=int, help="of the draws behind mediation's intervals (default: 1)")
+    fitting.add_argument("--overwrite", action="store_true", help="write over files that are there already")
     fitting.add_argument("--json", action="store_true", help="print JSON at full precision")
     for name, what in {
         "csv": "the effects as a CSV file",

@@ -33,8 +33,8 @@ class Rank:
 def likelihood_ratio(smaller: Fit, larger: Fit, null: str = "the smaller model holds") -> Test:
     """Twice the difference of log-likelihoods, χ². Where the null sets a variance to zero, p is too large (cautious).
 
-    Raises Unfit where the two are not of the same answers, not nested, restricted with different effects, or not at
-    the end of their search.
+    Raises Unfit where the two are not of the same answers, not nested, restricted with different effects or columns,
+    or not at the end of their search.
     """
     _refuse_others(smaller, larger)
     df = larger.n_parameters - smaller.n_parameters
@@ -62,6 +62,8 @@ def _apart_from_roles(names: Sequence[str]) -> set[str]:
 
 def ranking(fits: Mapping[str, Fit]) -> tuple[Rank, ...]:
     """Models by Akaike's criterion, the best first. Raises Unfit as `likelihood_ratio` does, but need not be nested."""
+    if not fits:
+        raise Unfit("there are no models to rank")
     first, *others = fits.values()
     for other in others:
         _refuse_others(first, other)
@@ -86,6 +88,11 @@ def _refuse_others(first: Fit, second: Fit) -> None:
     if first.spec.method is Method.REML and first.names != second.names:
         raise Unfit(
             "restricted likelihoods (REML) of models with different effects cannot be compared; use ML"
+        )
+    if first.spec.method is Method.REML and first.data_hash != second.data_hash:
+        raise Unfit(
+            "the two models' columns are of the same names and hold other numbers (another unit, say): restricted "
+            "likelihoods (REML) cannot be compared; use ML, or the same columns"
         )
 
 

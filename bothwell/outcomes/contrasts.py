@@ -32,9 +32,9 @@ class Row:
 
 def contrast(
     fit: Fit, weights: Weights, *, name: str = "", against: float = 0.0,
-    df: Df | str | None = None, errors: Errors | str = Errors.EXPECTED, level: float = 0.95,
+    df: Df | str | None = None, errors: Errors | str | None = None, level: float = 0.95,
 ) -> Row:  # fmt: skip
-    """A weighted sum of effects, tested against a number. Without `df` the `usual` ones of such a fit.
+    """A weighted sum of effects, tested against a number. Without `df` and `errors` the `usual` ones of such a fit.
 
     Raises Unfit for an effect the model has not.
     """
@@ -61,7 +61,7 @@ def wald(
     together: Sequence[Weights],
     *,
     df: Df | str | None = None,
-    errors: Errors | str = Errors.EXPECTED,
+    errors: Errors | str | None = None,
 ) -> Test:
     """Whether several weighted sums are all zero: F, or χ² with normal degrees of freedom.
 

@@ -9,11 +9,11 @@ singular and nothing is divided by it. It never looks at an answer.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 
 import numpy as np
 
-from bothwell.outcomes.arrays import Flags, Indexes, Numbers
+from bothwell.outcomes.arrays import Flags, Indexes, Numbers, combined
 from bothwell.outcomes.frame import Frame, Pattern
 
 SOME_ROOM = 0.02  # a start stays this far from a correlation of 1
@@ -36,6 +36,28 @@ class Block:
     @property
     def dimension(self) -> int:
         return int(self.basis.shape[1])
+
+    @cached_property
+    def bends(self) -> Numbers:
+        """Second derivatives of the lower triangle of F F' (by rows) by the f's: (entries, k, k)."""
+        k, d = self.size, self.dimension
+        flat = self.basis.reshape(k * d, d)
+        found = (flat @ flat.T).reshape(k, d, k, d).swapaxes(1, 2)
+        i, j = triangle(d)
+        return np.asarray((found + found.swapaxes(2, 3))[:, :, i, j].transpose(2, 0, 1))
+
+    @cached_property
+    def directions(self) -> Numbers:
+        """How the lower triangle (by rows) may move: a column for each free entry."""
+        d = self.dimension
+        if not self.groups:
+            return lower(np.eye(d))[:, None] if d else np.zeros((0, 0))
+        found = []
+        for i, j in [(i, j) for group in self.groups for i in group for j in group if j <= i]:
+            one = np.zeros((d, d))
+            one[i, j] = one[j, i] = 1.0
+            found.append(lower(self.rotation @ one @ self.rotation.T))
+        return np.stack(found, axis=1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,7 +103,7 @@ class Chain:
 
 def structure_of(frame: Frame) -> Structure:
     """What the frame says about its covariances."""
-    apart = gaps_of(frame)
+    apart = gaps_of(frame) if frame.is_autoregressive else np.zeros(0)
     return Structure(
         block(frame.spread, frame.z.shape[2], is_log=False),
         block(frame.residual, 2, is_log=True),
@@ -102,6 +124,7 @@ def begin_fading(usual: float) -> float:
     return float(FADING ** (1 / usual))
 
 
+@cache
 def block(pattern: Pattern, dimension: int, *, is_log: bool) -> Block:
     """The free entries of a covariance: none only for no random effects, or (residual) one variance for both."""
     match pattern:
@@ -123,8 +146,8 @@ def block(pattern: Pattern, dimension: int, *, is_log: bool) -> Block:
 def directions(structure: Structure) -> Numbers:
     """How the natural vector may move: each column a free entry of spread or residual, or the autocorrelation."""
     blocks = [
-        _directions(structure.spread),
-        _directions(structure.residual),
+        structure.spread.directions,
+        structure.residual.directions,
         np.eye(int(structure.is_autoregressive)),
     ]
     out = np.zeros((sum(len(one) for one in blocks), structure.size))
@@ -134,18 +157,6 @@ def directions(structure: Structure) -> Numbers:
         out[row:below, column:right] = one
         row, column = below, right
     return out
-
-
-def _directions(of: Block) -> Numbers:
-    d = of.dimension
-    if not of.groups:
-        return lower(np.eye(d))[:, None] if d else np.zeros((0, 0))
-    found = []
-    for i, j in [(i, j) for group in of.groups for i in group for j in group if j <= i]:
-        one = np.zeros((d, d))
-        one[i, j] = one[j, i] = 1.0
-        found.append(lower(of.rotation @ one @ of.rotation.T))
-    return np.stack(found, axis=1)
 
 
 def _rotation(half: int) -> Numbers:
@@ -171,7 +182,7 @@ def covariances(structure: Structure, theta: Numbers) -> Covariances:
 
 def factor(of: Block, theta: Numbers) -> Numbers:
     """F, with F F' the covariance."""
-    return np.tensordot(np.where(of.is_log, np.exp(theta * of.is_log), theta), of.basis, axes=1)
+    return combined(np.where(of.is_log, np.exp(theta * of.is_log), theta), of.basis)
 
 
 def chain(structure: Structure, theta: Numbers) -> Chain:
@@ -193,17 +204,12 @@ def chain(structure: Structure, theta: Numbers) -> Chain:
 
 
 def _derivatives(of: Block, theta: Numbers) -> tuple[Numbers, Numbers]:
-    k, d = of.size, of.dimension
-    f = factor(of, theta)
     slopes = np.where(of.is_log, np.exp(theta * of.is_log), 1.0)
-    moved = slopes[:, None, None] * of.basis
-    first = moved @ f.T
-    first = first + first.swapaxes(1, 2)
-    second = (moved.reshape(k * d, d) @ moved.reshape(k * d, d).T).reshape(k, d, k, d).swapaxes(1, 2)
-    second = second + second.swapaxes(2, 3)
-    second[np.arange(k), np.arange(k)] += np.where(of.is_log, 1.0, 0.0)[:, None, None] * first
-    i, j = triangle(d)
-    return first[:, i, j].T, second[:, :, i, j].transpose(2, 0, 1)
+    moved = slopes[:, None, None] * (of.basis @ factor(of, theta).T)
+    i, j = triangle(of.dimension)
+    first = (moved + moved.swapaxes(1, 2))[:, i, j].T
+    second = of.bends * (slopes[:, None] * slopes)
+    return first, second + (first * of.is_log)[:, :, None] * np.eye(of.size)
 
 
 def _fading(structure: Structure, rest: Numbers) -> tuple[float, float, float]:
@@ -251,7 +257,7 @@ def _inside(matrix: Numbers, floor: Numbers) -> Numbers:
     """The nearest matrix with no variance below the floor and no correlation near 1."""
     if not len(matrix):
         return matrix
-    scale = np.sqrt(np.maximum(np.diag(matrix), floor))
+    scale = np.sqrt(np.maximum(matrix.diagonal(), floor))
     values, vectors = np.linalg.eigh(matrix / np.outer(scale, scale))
     values = np.maximum(values, SOME_ROOM * max(float(values.max()), 1.0))
     return np.asarray((vectors * values) @ vectors.T * np.outer(scale, scale))

@@ -16,16 +16,27 @@ from bothwell.outcomes.design import (
     Term,
     actor,
     by_role,
+    difference_in,
     no_random,
     partner,
     pooled,
     residual,
+    sum_of,
     swapped,
     times,
     with_role,
 )
 from bothwell.outcomes.sheet import Sheet
 from bothwell.outcomes.spec import Model, Spec
+
+LASTS = (
+    "nothing in this model holds a couple's waves together: where people or couples differ for good, errors by the model "
+    "are too small; growth and diary hold them together"
+)
+FADES = (
+    "residuals fade from wave to wave, and nothing in this model is for what does not fade: where people or couples differ "
+    "for good, errors by the model are too small; growth and diary hold their waves together"
+)
 
 
 def design(spec: Spec, sheet: Sheet) -> Design:
@@ -41,7 +52,7 @@ def design(spec: Spec, sheet: Sheet) -> Design:
     else:
         x, fixed = by_role(terms, sheet.sides)
     return Design(
-        replace(sheet, notes=(*sheet.notes, *_several(sheet))),
+        replace(sheet, notes=(*sheet.notes, *_several(spec, sheet))),
         sheet.values[spec.outcome],
         x,
         fixed,
@@ -51,12 +62,10 @@ def design(spec: Spec, sheet: Sheet) -> Design:
     )
 
 
-def _several(sheet: Sheet) -> tuple[str, ...]:
+def _several(spec: Spec, sheet: Sheet) -> tuple[str, ...]:
     if not (np.diff(sheet.couple) == 0).any():
         return ()
-    return (
-        "a couple's waves are taken as if they were other couples': trust robust errors, or ask for growth or diary",
-    )
+    return (FADES if spec.autoregressive else LASTS,)
 
 
 def _terms(spec: Spec, sheet: Sheet) -> list[Term]:
@@ -89,9 +98,10 @@ def actor_and_partner(column: str, values: Numbers) -> list[Term]:
 
 
 def sum_and_difference(column: str, values: Numbers) -> list[Term]:
-    """Both partners' values together, and one's own less the partner's: half the sum and half the difference
-    of the actor's and the partner's effect."""
+    """Both partners' values together, and one's own less the partner's. In one's own answer that is half the sum and half
+    the difference of the actor's and the partner's effect; so twice it is the slope of couples' means on couples' means,
+    and of partners' differences on their differences."""
     return [
-        Term(f"sum of {column}", values + swapped(values)),
-        Term(f"difference in {column}", values - swapped(values)),
+        Term(sum_of(column), values + swapped(values)),
+        Term(difference_in(column), values - swapped(values)),
     ]

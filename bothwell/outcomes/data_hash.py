@@ -1,7 +1,12 @@
-"""A fingerprint of the numbers a model saw, to tell whether two runs saw the same. It gives no number away."""
+"""A fingerprint of the numbers a model saw, to tell whether two runs saw the same.
+
+Nobody can read a number from it, but whoever knows all numbers but a few can try these out: only `cohort_hash` may be
+shown to those who must not have the numbers.
+"""
 
 from __future__ import annotations
 
+import hmac
 from collections.abc import Iterable, Sequence
 from hashlib import sha256
 
@@ -41,6 +46,16 @@ def answers_hash(couples: Sequence[str], couple: Indexes, at: Numbers, y: Number
         sha256(name.encode() + b"\0" + told[start:end]).hexdigest()
         for name, start, end in zip(couples, starts[:-1], starts[1:], strict=True)
     )
+
+
+def cohort_hash(secret: bytes, analysis: str, couple: Indexes, columns: Numbers) -> str:
+    """HMAC-SHA-256 of the numbers (a row an occasion) and of an analysis: without the secret it confirms no guess, and
+    does not tell whether two analyses are of the same couples. The same for any order of couples.
+    """
+    starts = np.flatnonzero(np.diff(couple, prepend=-1))
+    told = np.where(np.isnan(columns), np.nan, columns + 0.0).astype("<f8")
+    digests = sorted(sha256(part.tobytes()).digest() for part in np.split(told, starts[1:]))
+    return hmac.new(secret, analysis.encode() + b"\0" + b"".join(digests), sha256).hexdigest()
 
 
 def added(hashes: Iterable[str]) -> str:

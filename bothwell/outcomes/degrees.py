@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Final
 
 import numpy as np
 
 from bothwell.outcomes.arrays import Numbers
+from bothwell.outcomes.caution import FEW_COUPLES
 from bothwell.outcomes.fit import Fit
+from bothwell.outcomes.spec import Model
 from bothwell.outcomes.unfit import Unfit
 
 
@@ -29,21 +32,50 @@ class Errors(StrEnum):
     ROBUST = "robust"  # from couples' own scatter: right also where the model's covariances are not
 
 
+BY_COUPLES: Final = (
+    "standard errors are robust and degrees of freedom count couples, as several waves of a couple are not several "
+    "couples; others may be asked for"
+)
+BY_SATTERTHWAITE: Final = (
+    f"with fewer than {FEW_COUPLES} couples degrees of freedom are Satterthwaite's, which count couples and not answers; "
+    "others may be asked for"
+)
+
+
+def usual_errors(fit: Fit) -> Errors:
+    """What is taken where nobody says: by the model; but where it has nothing that holds a couple's waves together (no
+    random effects, no wave before), by the couples' own scatter."""
+    is_loose = not len(fit.spread) and fit.spec.model is not Model.CROSS_LAG
+    return Errors.ROBUST if is_loose and fit.n_occasions > fit.n_couples else Errors.EXPECTED
+
+
 def usual(fit: Fit, errors: Errors = Errors.EXPECTED) -> Df:
-    """What is taken where nobody says: answers less effects; but where there are random effects, or a value that both
-    partners share, nothing that counts answers as if each were a couple's."""
-    if not len(fit.spread) and not fit.shared:
+    """What is taken where nobody says: answers less effects; but where there are random effects, a value that both
+    partners share, or few couples, nothing that counts answers as if each were a couple's."""
+    is_plain = not len(fit.spread) and not fit.shared and fit.n_couples >= FEW_COUPLES
+    if is_plain and errors is not Errors.ROBUST:
         return Df.RESIDUAL
     return Df.SATTERTHWAITE if errors is Errors.EXPECTED else Df.COUPLES
 
 
-def settled(fit: Fit, df: Df | str | None, errors: Errors | str) -> tuple[Df, Errors]:
+def settled(fit: Fit, df: Df | str | None, errors: Errors | str | None) -> tuple[Df, Errors]:
     """Both as they were asked for, in words or not at all. Raises Unfit for a word that is none."""
     try:
+        if errors is None:  # Satterthwaite's degrees go with the model's errors alone
+            errors = Errors.EXPECTED if df == Df.SATTERTHWAITE else usual_errors(fit)
         errors = Errors(errors)
         return (usual(fit, errors) if df is None else Df(df)), errors
     except ValueError as word:
         raise Unfit(f"{word}: df is one of {', '.join(Df)}, errors one of {', '.join(Errors)}") from None
+
+
+def unasked(fit: Fit, df: Df | str | None, errors: Errors | str | None) -> tuple[str, ...]:
+    """What must be said of errors and degrees of freedom that nobody asked for."""
+    taken, chosen = settled(fit, df, errors)
+    if errors is None and chosen is Errors.ROBUST:
+        return (BY_COUPLES,)
+    is_plain = not len(fit.spread) and not fit.shared
+    return (BY_SATTERTHWAITE,) if df is None and is_plain and taken is Df.SATTERTHWAITE else ()
 
 
 def covariance(fit: Fit, errors: Errors) -> Numbers:

@@ -54,6 +54,16 @@ def partner(column: str) -> str:
     return f"partner {column}"
 
 
+def sum_of(column: str) -> str:
+    """The name of what both partners' values together go with, in each one's answer."""
+    return f"sum of {column}"
+
+
+def difference_in(column: str) -> str:
+    """The name of what one's own value less the partner's goes with, in one's own answer."""
+    return f"difference in {column}"
+
+
 def of(side: str, effect: str) -> str:
     """An effect on one role's answer: `of("Wife", partner("tension"))` is the husband's tension on the wife."""
     return f"{side}{OF}{effect}"

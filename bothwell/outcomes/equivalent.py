@@ -4,41 +4,26 @@ The script reads the table from a CSV file, puts each partner's values beside th
 (Pinheiro & Bates 2000) with the fixed effects, random effects and residual covariance that the fit has.
 """
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bothwell.outcomes.columns import EMPTY
+from bothwell.outcomes.columns import Writing
 from bothwell.outcomes.design import INTERCEPT, ROLE, actor, bare, partner, times
 from bothwell.outcomes.diary import between, within
+from bothwell.outcomes.equivalent_rows import plain_name, quoted, table_lines, who_lines
 from bothwell.outcomes.lagged import before
 from bothwell.outcomes.precedence import change, level
 from bothwell.outcomes.spec import OF, TIMES, Method, Model, Spec
 from bothwell.outcomes.unfit import Unfit
 
-# What the script itself calls something.
-OURS = (
-    "table",
-    "couple",
-    "side",
-    "who",
-    "role",
-    "sign",
-    "occasion",
-    "wave",
-    "time",
-    "step",
-    "at",
-    "usual",
-    "s",
-    "d",
-    "fit",
-    "answer",
-)
-# What R does.
-RESERVED = ("if", "else", "repeat", "while", "function", "for", "next", "break", "in", "T", "F", "I",
-            "TRUE", "FALSE", "NULL", "Inf", "NaN", "NA")  # fmt: skip
 NO_FADING = "# nlme cannot let residuals fade over the waves (AR(1)) where partners share them: this call leaves that out."
+# gls and lme alike: Pinheiro & Bates 2000; the estimates are the same.
+OTHER_ERRORS = (
+    "# Bothwell's own standard errors are robust over couples here; gls takes each occasion for a couple's."
+)
+LARGER_ERRORS = (
+    "# By ML, nlme's standard errors are sqrt(N / (N - p)) times Bothwell's (N answers, p effects)."
+)
 
 
 @dataclass(frozen=True)
@@ -49,9 +34,28 @@ class Column:
     made: str = ""  # nothing where it is there already
 
 
-def equivalent(spec: Spec, names: Sequence[str], data: str = "data.csv") -> str:
-    """An R script that fits `spec`; `names` are the fixed effects of its fit or frame. Of mediation, the outcome's
-    model (each of the two `steps` has a script of its own). Raises Unfit for common fate, which is no regression."""
+def scripts(
+    models: Sequence[tuple[Spec, Sequence[str]]], data: str = "data.csv", writing: Writing = Writing()
+) -> str:
+    """`equivalent` of each model of a question, one after the other, with a line above each that says which it is."""
+    if len(models) == 1:
+        return equivalent(*models[0], data, writing)
+    parts = [f"# {_which(spec)}\n{equivalent(spec, names, data, writing)}" for spec, names in models]
+    return "\n".join(parts)
+
+
+def _which(spec: Spec) -> str:
+    match spec.model:
+        case Model.MEDIATION:
+            return f"The outcome: {spec.outcome} on the mediator and the predictors"
+        case Model.LAGGED_MEDIATION:
+            return f"The change in {spec.outcome} after the change in {spec.mediator}"
+    return f"The mediator: {spec.outcome} on the predictors"
+
+
+def equivalent(spec: Spec, names: Sequence[str], data: str = "data.csv", writing: Writing = Writing()) -> str:
+    """An R script that fits `spec`; `names` are the fixed effects of its fit or frame, `writing` how the data file is
+    written. Of mediation, the outcome's model (see `scripts`). Raises Unfit for common fate, which is no regression."""
     if spec.model is Model.COMMON_FATE:
         raise Unfit("common fate is no regression: nlme has no call for it")
     known = _known(spec, names)
@@ -59,10 +63,9 @@ def equivalent(spec: Spec, names: Sequence[str], data: str = "data.csv") -> str:
     columns = dict.fromkeys(column for factors in effects for column in factors if column.made)
     lines = [
         "library(nlme)",
-        f"table <- read.csv({_text(data)}, check.names = FALSE, strip.white = TRUE,",
-        f"                  na.strings = c({', '.join(map(_text, EMPTY))}))",
-        *_who(spec),
-        *(f"d${_plain(spec, name)} <- table[[{_text(name)}]]" for name in spec.columns),
+        *table_lines(data, writing),
+        *who_lines(spec),
+        *(f"d${plain_name(spec, name)} <- table[[{quoted(name)}]]" for name in spec.columns),
         *_finders(columns),
         *(f"d${column.name} <- {column.made}" for column in columns),
         f"d$answer <- {_answer(spec)}",
@@ -70,59 +73,6 @@ def equivalent(spec: Spec, names: Sequence[str], data: str = "data.csv") -> str:
         "summary(fit)",
     ]
     return "\n".join(lines) + "\n"
-
-
-def _text(value: str) -> str:
-    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{escaped}"'
-
-
-def _plain(spec: Spec, name: str) -> str:
-    """A column's name as R takes it without quotes, different from any other's and from what the script needs.
-
-    It has no dot: names with one are the script's own, made from others.
-    """
-    plain = _clean(name)
-    alike = [column for column in spec.columns if _clean(column) == plain]
-    return plain if alike[0] == name else f"{plain}.{alike.index(name) + 1}"
-
-
-def _clean(name: str) -> str:
-    plain = re.sub(r"[^A-Za-z0-9_]", "_", name)
-    plain = plain if re.match(r"[A-Za-z]", plain) else f"v_{plain}"
-    return f"{plain}_" if plain in OURS or plain in RESERVED else plain
-
-
-def _who(spec: Spec) -> list[str]:
-    who = spec.role or spec.partner if spec.distinguished else spec.partner
-    lines = [
-        f"d <- data.frame(couple = table[[{_text(spec.couple)}]])",
-        f"who <- table[[{_text(who)}]]",
-        'who <- factor(who, levels = sort(unique(who), method = "radix"))  # the same order in every language',
-    ]
-    if spec.distinguished:
-        lines += ["d$role <- who", "d$side <- as.integer(who)", "d$sign <- ifelse(d$side == 1, 1, -1)"]
-    else:
-        lines += [
-            "d$side <- ave(as.integer(who), d$couple, FUN = function(who) match(who, sort(unique(who))))"
-        ]
-    if not spec.has_waves:
-        return [*lines, "d$step <- 1", "d$occasion <- d$couple"]
-    return [*lines, *_when(spec), "d$occasion <- paste(d$couple, d$step)"]
-
-
-def _when(spec: Spec) -> list[str]:
-    if not (spec.wave and spec.time):
-        return [
-            f"d$time <- table[[{_text(spec.time or spec.wave)}]]",
-            "d$step <- match(d$time, sort(unique(d$time)))",
-        ]
-    return [
-        f"d$wave <- table[[{_text(spec.wave)}]]",
-        f"d$time <- ave(table[[{_text(spec.time)}]], d$couple, d$wave)",
-        "d$step <- if (is.numeric(d$wave)) match(d$wave, sort(unique(d$wave))) else",
-        "  as.integer(reorder(factor(d$wave), d$time))",
-    ]
 
 
 def _finders(columns: Sequence[Column] | dict[Column, None]) -> list[str]:
@@ -141,7 +91,7 @@ def _finders(columns: Sequence[Column] | dict[Column, None]) -> list[str]:
 
 
 def _answer(spec: Spec) -> str:
-    outcome = f"d${_plain(spec, spec.outcome)}"
+    outcome = f"d${plain_name(spec, spec.outcome)}"
     return f"{outcome} - at({outcome}, 1)" if spec.model is Model.LAGGED_MEDIATION else outcome
 
 
@@ -154,7 +104,7 @@ def _known(spec: Spec, names: Sequence[str]) -> dict[str, Column]:
     if spec.has_waves:
         known[spec.time or spec.wave] = Column("time")
     for column in spec.columns:
-        plain, v = _plain(spec, column), f"d${_plain(spec, column)}"
+        plain, v = plain_name(spec, column), f"d${plain_name(spec, column)}"
         steady = [
             times(effect, spec.time or spec.wave) for effect in (column, actor(column), partner(column))
         ]
@@ -211,7 +161,7 @@ def _varying(spec: Spec) -> list[str]:
     """What has a random effect of each partner, beside the intercept."""
     if spec.model is Model.GROWTH:
         return ["time"]
-    return [f"{_plain(spec, name)}.within" for name in spec.predictors if spec.random_slopes]
+    return [f"{plain_name(spec, name)}.within" for name in spec.predictors if spec.random_slopes]
 
 
 def _call(spec: Spec, formula: str) -> list[str]:
@@ -239,6 +189,8 @@ def _call(spec: Spec, formula: str) -> list[str]:
     inner = ",\n".join(" " * len(start) + option for option in ["data = d", *options])
     return [
         *([NO_FADING] if spec.autoregressive else []),
+        *([LARGER_ERRORS] if spec.method is Method.ML else []),
+        *([OTHER_ERRORS] if spec.has_waves and not mixed and spec.model is not Model.CROSS_LAG else []),
         *(turn if mixed and not spec.distinguished else []),
         f"{start}{formula},\n{inner})",
     ]

@@ -1,26 +1,31 @@
 """The sums of `kernel`, compiled: for many thousand couples. Needs the extra `fast` (numba).
 
-The same steps in the same order, as loops over a hundred couples side by side; same digits as `kernel.gather` but for
+The same steps in the same order, as loops over some hundred couples side by side; same digits as `kernel.gather` but for
 the order of additions, on any number of processors: blocks of couples are added up in their order. The first call
-compiles (some twenty seconds, once for a machine). It keeps no couple's number.
+compiles (some ten seconds, once for a machine). It keeps no couple's number.
+
+Inner loops name numbers by their indexes: taking a row as an array of its own costs as much as going through it.
 """
 
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from typing import Any
 
 import numpy as np
 from numba import njit
 
-from bothwell.outcomes.arrays import Numbers
+from bothwell.outcomes.arrays import Indexes, Numbers
 from bothwell.outcomes.covariance import triangle
 from bothwell.outcomes.kernel import Gathered
+from bothwell.outcomes.layout import Layout
 from bothwell.outcomes.sums import Sums
 
 COUPLES = 4096  # a block: one processor's share
-LANES = 128  # couples side by side: what fits into a processor's nearest caches
+LANES = 256  # couples side by side: what fits into a processor's nearest caches
 
 HOW: dict[str, Any] = {
     "cache": True,
@@ -35,49 +40,45 @@ inside: Any = njit(**WITHIN)  # called by compiled code alone: compiles sooner
 
 def gather(sums: Sums, weights: Numbers, left: Numbers, o: Numbers) -> Gathered:
     """As `kernel.gather`."""
-    n = sums.rows.shape[1]
-    still = _still(sums, weights, left, o)
+    layout, n = sums.layout, sums.rows.shape[1]
+    plain = (np.ascontiguousarray(array, dtype=np.float64) for array in (weights, left, o))
+    still = (layout.active, *layout.listed, layout.uses, *plain)
     blocks = [(begin, min(begin + COUPLES, n)) for begin in range(0, n, COUPLES)]
-    total: Gathered | None = None
-    for found in _each(sums, still, blocks):
-        part = _whole(*found)
-        total = part if total is None else total + part
-    assert total is not None
-    return total
+    parts = zip(*_each(sums, still, blocks), strict=True)
+    return _whole(layout, [sum(part[1:], start=part[0]) for part in parts])
 
 
-def _still(sums: Sums, weights: Numbers, left: Numbers, o: Numbers) -> tuple[Any, ...]:
-    """What is the same for all couples, as arrays."""
-    layout = sums.layout
-    edges = np.cumsum([0, *(len(pairs) for pairs in layout.pairs)])
-    pairs = np.array([pair for each in layout.pairs for pair in each], dtype=np.int64)
-    plain = [np.ascontiguousarray(array, dtype=np.float64) for array in (weights, left, o)]
-    return (layout.active, edges, pairs, layout.uses, *plain)
-
-
-def _each(sums: Sums, still: tuple[Any, ...], blocks: list[tuple[int, int]]) -> list[tuple[Any, ...]]:
+def _each(sums: Sums, still: tuple[Any, ...], blocks: list[tuple[int, int]]) -> list[tuple[Numbers, ...]]:
     if len(blocks) == 1:
         return [_block(sums.rows, sums.repeats, *blocks[0], *still)]
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         return list(pool.map(lambda block: _block(sums.rows, sums.repeats, *block, *still), blocks))
 
 
-def _whole(log_determinant: Numbers, cross: Numbers, k: Numbers, ss: Numbers, w_log: Numbers, w_cross: Numbers,
-           gg: Numbers, gw: Numbers, ww: Numbers) -> Gathered:  # fmt: skip
-    """What was summed below the diagonals alone, on both sides of them."""
-    q, width = ss.shape[:2]
-    square = ss.reshape(q * width, q * width)
-    gg = _mirrored(_mirrored(gg).transpose(2, 3, 0, 1)).transpose(2, 3, 0, 1)
+def _whole(layout: Layout, summed: Sequence[Numbers]) -> Gathered:
+    """What `_block` summed, on both sides of the diagonals."""
+    log_determinant, cross, k, ss, w_log, w_cross, gg, gw, ww = summed
+    q, width, lower = layout.q, layout.width, _lower(layout.q)
     return Gathered(
-        float(log_determinant[0]), _mirrored(cross), _mirrored(k), _mirrored(square).reshape(ss.shape),
-        w_log, _mirrored(w_cross), gg, _mirrored(gw), _mirrored(ww),
+        float(log_determinant[0]), cross, k[lower], _mirrored(ss).reshape(q, width, q, width), w_log,
+        0.5 * (w_cross + w_cross.swapaxes(1, 2)), gg[lower[:, :, None, None], lower],
+        0.5 * (gw + gw.swapaxes(1, 2)), _mirrored(ww),
     )  # fmt: skip
 
 
+@cache
+def _lower(size: int) -> Indexes:
+    """Where each entry of a symmetric matrix stands in its lower triangle by rows."""
+    out = np.zeros((size, size), dtype=np.int64)
+    i, j = triangle(size)
+    out[i, j] = out[j, i] = np.arange(len(i))
+    return out
+
+
 def _mirrored(lower: Numbers) -> Numbers:
-    """Matrices (the last two axes) whose part above the diagonal is that below it."""
-    i, j = triangle(lower.shape[-1])
-    lower[..., j, i] = lower[..., i, j]
+    """A matrix whose part above the diagonal is that below it."""
+    i, j = triangle(len(lower))
+    lower[j, i] = lower[i, j]
     return lower
 
 
@@ -86,11 +87,13 @@ def _mirrored(lower: Numbers) -> Numbers:
 
 @compiled
 def _block(rows, repeats, begin, end, active, edges, pairs, uses, weights, left, o):  # pragma: no cover
-    """One block's sums, in the order of `Gathered`'s fields."""
+    """One block's sums, in the order of `Gathered`'s fields. K, S ⊗ S and ww: the entries below the diagonal. w_cross and
+    gw: what with its transpose makes twice as much."""
     q, width = len(left), uses.shape[1]
+    size = q * (q + 1) // 2
     total = (
-        np.zeros(1), np.zeros((width, width)), np.zeros((q, q)), np.zeros((q, width, q, width)), np.zeros(5),
-        np.zeros((5, width, width)), np.zeros((q, q, q, q)), np.zeros((5, q, q)), np.zeros((5, 5)),
+        np.zeros(1), np.zeros((width, width)), np.zeros(size), np.zeros((q * width, q * width)), np.zeros(5),
+        np.zeros((5, width, width)), np.zeros((size, size)), np.zeros((5, q, q)), np.zeros((5, 5)),
     )  # fmt: skip
     for first in range(begin, end, LANES):
         last = min(first + LANES, end)
@@ -102,31 +105,36 @@ def _block(rows, repeats, begin, end, active, edges, pairs, uses, weights, left,
 @inside
 def _lanes(rows, repeats, active, edges, pairs, uses, weights, left, o, total):  # pragma: no cover
     log_determinant, cross, sum_k, ss, w_log, w_cross, gg, gw, ww = total
-    a, u = _weighed(rows, active, edges, pairs, uses, weights, len(left))
+    places, r, (q, n) = len(active), o.shape[1], (len(left), rows.shape[1])
+    a, u = _weighed(rows, active, edges, pairs, uses, weights, q)
     nt, logs = _factored(a, left)
-    log_determinant[0] += _product(logs, repeats)
+    log_determinant[0] += _dot(logs, repeats)
     h = _squared(nt)
-    m = _times(h, u)
-    s = _less(u, _times(a, m))
-    bt = _less(_ones(a), _times(h, a))
-    k = _times(a, bt)
-    vu, vw, ab, ah = _moved(rows, active, edges, pairs, uses, m, bt, h)
-    so, vo = _turned(s, o), _turned(vw, o)
-    vu += vw  # U_k + V_k: what stands in M with m, on either side
-    for i in range(len(u)):
-        _below(u[i], m[i], 1.0, cross)
-        for j in range(i):
-            _over(s[i], s[j], ss[i, :, j])
-        _below(s[i], s[i], 1.0, ss[i, :, i])
-    for place in range(len(active)):
-        kind, i = active[place, 0], active[place, 1]
-        for at in range(edges[place], edges[place + 1]):
-            w_log[kind] += _traced(rows[pairs[at, 0]], h[i, pairs[at, 1]], repeats)
-        _below(vu[place], m[i], 0.5, w_cross[kind])
-        _below(m[i], vu[place], 0.5, w_cross[kind])
-        _below(bt[i] * repeats, ab[place], 1.0, gw[kind])
+    m, s, bt, k = np.zeros(u.shape), u.copy(), _ones(a), np.zeros(a.shape)
+    _add_times(1.0, h, u, m)
+    _add_times(-1.0, a, m, s)
+    _add_times(-1.0, h, a, bt)
+    _add_times(1.0, a, bt, k)
+    for i in range(q):
+        _over(u[i], m[i], cross)
+    _over_itself(s.reshape(-1, n), ss)
+    so = np.zeros((q, r, n))
+    for i in range(q):
+        _turned(s[i], o, so[i])
     _bent(k, so, repeats, sum_k, gg)
-    _mixed(active, bt, h, ah, vo, so, repeats, gw, ww)
+    ah, vo = np.zeros((places, q, n)), np.zeros((places, r, n))
+    for place in range(places):
+        kind, i = active[place]
+        here = pairs[edges[place] : edges[place + 1]]
+        vu, vw, ab = _moved(rows, here, uses[place], m, bt, h, ah[place])
+        _turned(vw, o, vo[place])
+        vu += vw  # U_k + V_k: what stands in M with m, on either side
+        _over(vu, m[i], w_cross[kind])
+        ab *= repeats
+        _over(bt[i], ab, gw[kind])
+        w_log[kind] += _dot(ah[place, i], repeats)
+    _mixed(active, bt, h, vo, so, gw, ww)
+    _traces(active, ah, repeats, ww)
 
 
 @inside
@@ -137,10 +145,14 @@ def _weighed(rows, active, edges, pairs, uses, weights, q):  # pragma: no cover
     for place in range(len(active)):
         weight, i = weights[active[place, 0]], active[place, 1]
         for at in range(edges[place], edges[place + 1]):
-            _add(a[i, pairs[at, 1]], weight, rows[pairs[at, 0]])
+            row, j = pairs[at]
+            for c in range(n):
+                a[i, j, c] += weight * rows[row, c]
         for b in range(uses.shape[1]):
-            if uses[place, b] >= 0:
-                _add(u[i, b], weight, rows[uses[place, b]])
+            row = uses[place, b]
+            if row >= 0:
+                for c in range(n):
+                    u[i, b, c] += weight * rows[row, c]
     return a, u
 
 
@@ -148,139 +160,132 @@ def _weighed(rows, active, edges, pairs, uses, weights, q):  # pragma: no cover
 def _factored(a, left):  # pragma: no cover
     """N' = C⁻¹L' with C C' = I + L'AL, and log|C|² of each couple."""
     q, n = len(left), a.shape[2]
-    al, c, nt, product = np.zeros((q, q, n)), np.zeros((q, q, n)), np.zeros((q, q, n)), np.ones(n)
-    for i in range(q):
+    al, root, nt, product = np.zeros(a.shape), _ones(a), np.zeros(a.shape), np.ones(n)
+    for each in range(q):
         for j in range(q):
-            for each in range(q):
-                if left[each, j] != 0.0:
-                    _add(al[i, j], left[each, j], a[i, each])
+            if left[each, j] != 0.0:
+                for i in range(q):
+                    for c in range(n):
+                        al[i, j, c] += left[each, j] * a[i, each, c]
     for j in range(q):
         for i in range(j, q):
-            here = c[i, j]
-            here[:] = 1.0 if i == j else 0.0
             for each in range(q):
                 if left[each, i] != 0.0:
-                    _add(here, left[each, i], al[each, j])
+                    for c in range(n):
+                        root[i, j, c] += left[each, i] * al[each, j, c]
             for each in range(j):
-                _subtract_product(here, c[i, each], c[j, each])
-            here[:] = np.sqrt(here) if i == j else here / c[j, j]
-        product *= c[j, j]
+                for c in range(n):
+                    root[i, j, c] -= root[i, each, c] * root[j, each, c]
+            for c in range(n):
+                root[i, j, c] = np.sqrt(root[i, j, c]) if i == j else root[i, j, c] / root[j, j, c]
+        for c in range(n):
+            product[c] *= root[j, j, c]
         for i in range(q):
-            here = nt[j, i]
-            here[:] = left[i, j]
+            nt[j, i] = left[i, j]
             for each in range(j):
-                _subtract_product(here, c[j, each], nt[each, i])
-            here[:] = here / c[j, j]
+                for c in range(n):
+                    nt[j, i, c] -= root[j, each, c] * nt[each, i, c]
+            for c in range(n):
+                nt[j, i, c] /= root[j, j, c]
     return nt, 2.0 * np.log(product)
 
 
 @inside
-def _moved(rows, active, edges, pairs, uses, m, bt, h):  # pragma: no cover
-    """U_k, V_k = U_k − A_k m, A_k B' and A_k H: the rows that are not zero."""
+def _moved(rows, pairs, uses, m, bt, h, ah):  # pragma: no cover
+    """U_k, V_k = U_k − A_k m, A_k B' and A_k H: of one row that is not zero; the last into `ah`."""
     q, width, n = m.shape
-    places = len(active)
-    vu, ab, ah = np.zeros((places, width, n)), np.zeros((places, q, n)), np.zeros((places, q, n))
-    for place in range(places):
-        for b in range(width):
-            if uses[place, b] >= 0:
-                vu[place, b] = rows[uses[place, b]]
+    vu, ab = np.zeros((width, n)), np.zeros((q, n))
+    for b in range(width):
+        if uses[b] >= 0:
+            vu[b] = rows[uses[b]]
     vw = vu.copy()
-    for place in range(places):
-        for at in range(edges[place], edges[place + 1]):
-            row, j = rows[pairs[at, 0]], pairs[at, 1]
-            for b in range(width):
-                _subtract_product(vw[place, b], row, m[j, b])
-            for b in range(q):
-                _add_product(ab[place, b], row, bt[j, b])
-                _add_product(ah[place, b], row, h[j, b])
-    return vu, vw, ab, ah
+    _add_row(-1.0, rows, pairs, m, vw)
+    _add_row(1.0, rows, pairs, bt, ab)
+    _add_row(1.0, rows, pairs, h, ah)
+    return vu, vw, ab
+
+
+@inside
+def _add_row(sign, rows, pairs, right, out):  # pragma: no cover
+    """A row of A_k times small matrices, added to out; two by two, so that out is read and written half as often."""
+    even = len(pairs) - len(pairs) % 2
+    for b in range(len(out)):
+        for at in range(0, even, 2):
+            row, j, other, k = pairs[at, 0], pairs[at, 1], pairs[at + 1, 0], pairs[at + 1, 1]
+            for c in range(out.shape[1]):
+                out[b, c] += sign * (rows[row, c] * right[j, b, c] + rows[other, c] * right[k, b, c])
+        for at in range(even, len(pairs)):
+            row, j = pairs[at, 0], pairs[at, 1]
+            for c in range(out.shape[1]):
+                out[b, c] += sign * rows[row, c] * right[j, b, c]
 
 
 @inside
 def _bent(k, so, repeats, sum_k, gg):  # pragma: no cover
     """K, and K times 2Q − K, of the entries below the diagonals."""
     q, r, n = so.shape
-    size = q * (q + 1) // 2
-    ks, bends = np.empty((size, n)), np.zeros((size, n))
+    ks, bends = np.zeros((len(sum_k), n)), np.zeros((len(sum_k), n))
     place = 0
     for i in range(q):
         for j in range(i + 1):
             ks[place] = k[i, j]
-            for t in range(r):
-                _add_product(bends[place], so[i, t], so[j, t])
-            bends[place] *= 2.0
-            _subtract_product(bends[place], repeats, k[i, j])
-            sum_k[i, j] += _product(k[i, j], repeats)
+            for each in range(r):
+                for c in range(n):
+                    bends[place, c] += 2.0 * so[i, each, c] * so[j, each, c]
+            for c in range(n):
+                bends[place, c] -= repeats[c] * k[i, j, c]
+            sum_k[place] += _dot(k[i, j], repeats)
             place += 1
-    found = np.zeros((size, size))
-    _over(ks, bends, found)
-    one = 0
-    for i in range(q):
-        for j in range(i + 1):
-            other = 0
-            for a in range(q):
-                for b in range(a + 1):
-                    gg[i, j, a, b] += found[one, other]
-                    other += 1
-            one += 1
+    _over(ks, bends, gg)
 
 
 @inside
-def _mixed(active, bt, h, ah, vo, so, repeats, gw, ww):  # pragma: no cover
+def _mixed(active, bt, h, vo, so, gw, ww):  # pragma: no cover
+    """−2 B V_k O (S O)', and of second derivatives by weights what needs V_k."""
     q, r, n = so.shape
-    sv, hv = np.zeros((q * r, n)), np.zeros((q, r, n))
-    flat = so.reshape(q * r, n)
-    places = len(active)
     for kind in range(5):
-        sv[:], hv[:] = 0.0, 0.0
-        for place in range(places):
-            if active[place, 0] != kind:
-                continue
-            i = active[place, 1]
-            for t in range(r):
-                for j in range(q):
-                    _add_product(sv[j * r + t], bt[i, j], vo[place, t])
-                    _add_product(hv[j, t], h[i, j], vo[place, t])
-        for i in range(q):
-            for j in range(q):
-                gw[kind, i, j] -= _dot(sv[i * r : (i + 1) * r], flat[j * r : (j + 1) * r])
-                gw[kind, j, i] -= _dot(sv[i * r : (i + 1) * r], flat[j * r : (j + 1) * r])
-        for place in range(places):
-            other, j = active[place, 0], active[place, 1]
-            if other > kind:
-                continue
-            ww[kind, other] -= 2.0 * _dot(hv[j], vo[place])
-            for mine in range(places):
-                if active[mine, 0] == kind:
-                    ww[kind, other] -= _traced(ah[mine, j], ah[place, active[mine, 1]], repeats)
+        for t in range(r):
+            sv, hv = np.zeros((q, n)), np.zeros((q, n))
+            for place in range(len(active)):
+                if active[place, 0] == kind:
+                    i = active[place, 1]
+                    for j in range(q):
+                        for c in range(n):
+                            sv[j, c] -= 2.0 * bt[i, j, c] * vo[place, t, c]
+                        for c in range(n):
+                            hv[j, c] += h[i, j, c] * vo[place, t, c]
+            _over(sv, so[:, t], gw[kind])
+            for place in range(len(active)):
+                if active[place, 0] <= kind:
+                    ww[kind, active[place, 0]] -= 2.0 * _dot(hv[active[place, 1]], vo[place, t])
 
 
 @inside
-def _add(out, factor, row):  # pragma: no cover
-    for n in range(len(out)):
-        out[n] += factor * row[n]
+def _traces(active, ah, repeats, ww):  # pragma: no cover
+    """tr(H A_k H A_l)"""
+    for one in range(len(active)):
+        kind, i = active[one]
+        for other in range(len(active)):
+            lower, j = active[other]
+            if lower <= kind:
+                value = 0.0
+                for c in range(len(repeats)):
+                    value += ah[one, j, c] * ah[other, i, c] * repeats[c]
+                ww[kind, lower] -= value
 
 
 @inside
-def _add_product(out, one, other):  # pragma: no cover
-    for n in range(len(out)):
-        out[n] += one[n] * other[n]
-
-
-@inside
-def _subtract_product(out, one, other):  # pragma: no cover
-    for n in range(len(out)):
-        out[n] -= one[n] * other[n]
-
-
-@inside
-def _times(a, b):  # pragma: no cover
-    out = np.zeros((a.shape[0], b.shape[1], a.shape[2]))
+def _add_times(sign, a, b, out):  # pragma: no cover
+    """A product of small matrices for each couple, added to out; two by two."""
+    even = len(b) - len(b) % 2
     for i in range(a.shape[0]):
-        for j in range(a.shape[1]):
-            for k in range(b.shape[1]):
-                _add_product(out[i, k], a[i, j], b[j, k])
-    return out
+        for k in range(b.shape[1]):
+            for j in range(0, even, 2):
+                for c in range(a.shape[2]):
+                    out[i, k, c] += sign * (a[i, j, c] * b[j, k, c] + a[i, j + 1, c] * b[j + 1, k, c])
+            for j in range(even, len(b)):
+                for c in range(a.shape[2]):
+                    out[i, k, c] += sign * a[i, j, c] * b[j, k, c]
 
 
 @inside
@@ -288,26 +293,21 @@ def _squared(nt):  # pragma: no cover
     """N N'."""
     out = np.zeros(nt.shape)
     for i in range(len(nt)):
-        for j in range(len(nt)):
+        for j in range(i + 1):
             for each in range(len(nt)):
-                _add_product(out[i, j], nt[each, i], nt[each, j])
+                for c in range(nt.shape[2]):
+                    out[i, j, c] += nt[each, i, c] * nt[each, j, c]
+            out[j, i] = out[i, j]
     return out
 
 
 @inside
-def _turned(s, o):  # pragma: no cover
-    """Columns weighed together by O."""
-    out = np.zeros((s.shape[0], o.shape[1], s.shape[2]))
-    for i in range(s.shape[0]):
-        for t in range(o.shape[1]):
-            for b in range(o.shape[0]):
-                _add(out[i, t], o[b, t], s[i, b])
-    return out
-
-
-@inside
-def _less(one, other):  # pragma: no cover
-    return one - other
+def _turned(s, o, out):  # pragma: no cover
+    """Columns weighed together by O, added to out."""
+    for t in range(o.shape[1]):
+        for b in range(o.shape[0]):
+            for c in range(s.shape[1]):
+                out[t, c] += o[b, t] * s[b, c]
 
 
 @inside
@@ -320,46 +320,48 @@ def _ones(a):  # pragma: no cover
 
 @inside
 def _over(one, other, out):  # pragma: no cover
-    """Σ over couples of each row of one with each of the other, added to out."""
-    for i in range(len(one)):
+    """Σ over couples of each row of one with each of the other, added to out: two by two, so that each is read less."""
+    rows, columns = len(one) - len(one) % 2, len(other) - len(other) % 2
+    for i in range(0, rows, 2):
+        for j in range(0, columns, 2):
+            _four(one, i, other, j, out)
+    for i in range(rows, len(one)):
         for j in range(len(other)):
-            value = 0.0
-            for n in range(one.shape[1]):
-                value += one[i, n] * other[j, n]
-            out[i, j] += value
+            out[i, j] += _dot(one[i], other[j])
+    for i in range(rows):
+        for j in range(columns, len(other)):
+            out[i, j] += _dot(one[i], other[j])
 
 
 @inside
-def _below(one, other, factor, out):  # pragma: no cover
-    """The same on and below the diagonal, times a factor."""
-    for i in range(len(one)):
+def _over_itself(one, out):  # pragma: no cover
+    """The same of one with itself, on and below the diagonal."""
+    rows = len(one) - len(one) % 2
+    for i in range(0, rows, 2):
+        for j in range(0, i + 1, 2):
+            _four(one, i, one, j, out)
+    for i in range(rows, len(one)):
         for j in range(i + 1):
-            value = 0.0
-            for n in range(one.shape[1]):
-                value += one[i, n] * other[j, n]
-            out[i, j] += factor * value
+            out[i, j] += _dot(one[i], one[j])
+
+
+@inside
+def _four(one, i, other, j, out):  # pragma: no cover
+    first, across, back, second = 0.0, 0.0, 0.0, 0.0
+    for c in range(one.shape[1]):
+        first += one[i, c] * other[j, c]
+        across += one[i, c] * other[j + 1, c]
+        back += one[i + 1, c] * other[j, c]
+        second += one[i + 1, c] * other[j + 1, c]
+    out[i, j] += first
+    out[i, j + 1] += across
+    out[i + 1, j] += back
+    out[i + 1, j + 1] += second
 
 
 @inside
 def _dot(one, other):  # pragma: no cover
     value = 0.0
-    for i in range(len(one)):
-        for n in range(one.shape[1]):
-            value += one[i, n] * other[i, n]
-    return value
-
-
-@inside
-def _traced(one, other, repeats):  # pragma: no cover
-    value = 0.0
-    for n in range(len(one)):
-        value += one[n] * other[n] * repeats[n]
-    return value
-
-
-@inside
-def _product(one, other):  # pragma: no cover
-    value = 0.0
-    for n in range(len(one)):
-        value += one[n] * other[n]
+    for c in range(len(one)):
+        value += one[c] * other[c]
     return value

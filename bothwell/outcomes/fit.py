@@ -10,13 +10,13 @@ from bothwell.outcomes import boundary
 from bothwell.outcomes.arrays import Numbers
 from bothwell.outcomes.caution import FEW, FEW_COUPLES
 from bothwell.outcomes.code_version import code_version
-from bothwell.outcomes.covariance import chain, lower
+from bothwell.outcomes.covariance import chain, lower, triangle
 from bothwell.outcomes.frame import Frame
 from bothwell.outcomes.head import Head, head_of, origin_of
 from bothwell.outcomes.identified import refuse_exact, refuse_flat
 from bothwell.outcomes.kernel import gather
 from bothwell.outcomes.maximise import Top
-from bothwell.outcomes.objective import Objective, Profile, natural_hessian, objective
+from bothwell.outcomes.objective import Objective, Profile, natural_hessian, objective, squared_scores
 from bothwell.outcomes.origin import Origin, moved
 from bothwell.outcomes.partial import Gather
 from bothwell.outcomes.spec import Spec
@@ -117,7 +117,7 @@ def reported(spec: Spec, wanted: Objective, head: Head, begun: Start, top: Top) 
     links = _turned(chain(wanted.structure, here.theta).first, about)
     spread = about.spread(here.at.spread)
     slopes = -here.covariance @ here.d_cross[:, :p, :p] @ here.covariance
-    robust = here.covariance @ wanted.meat(here.at, here.beta) @ here.covariance
+    robust = here.covariance @ squared_scores(wanted, here) @ here.covariance
     of_natural = links @ of_theta @ links.T
     errors = np.sqrt(np.maximum(np.diag(of_natural), 0.0))
     size = q * (q + 1) // 2
@@ -185,7 +185,7 @@ def _observed(here: Profile, of_theta: Numbers) -> Numbers:
 
 def _square(entries: Numbers, size: int) -> Numbers:
     matrix = np.zeros((size, size))
-    i, j = np.tril_indices(size)
+    i, j = triangle(size)
     matrix[i, j] = matrix[j, i] = entries
     return matrix
 

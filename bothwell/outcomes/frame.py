@@ -13,14 +13,13 @@ from bothwell.outcomes.arrays import Flags
 from bothwell.outcomes.arrays import Indexes as Indexes
 from bothwell.outcomes.arrays import Numbers as Numbers
 from bothwell.outcomes.data_hash import answers_hash, hash_of
-from bothwell.outcomes.design import INTERCEPT, Design, bare, of
+from bothwell.outcomes.design import Design, bare
 from bothwell.outcomes.design import Pattern as Pattern
+from bothwell.outcomes.refusing import refuse_constant_answers, refuse_copies, refuse_few
 from bothwell.outcomes.sheet import Sheet, read
 from bothwell.outcomes.spec import LAGGED, Model, Spec
 from bothwell.outcomes.unfit import Unfit
 from bothwell.outcomes.waves import is_shared
-
-FEWEST_COUPLES = 3  # with fewer, two variances and a covariance cannot be told from the numbers
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,7 +94,7 @@ def framed(spec: Spec, design: Design, data_hash: str, *, is_part: bool = False)
     """The frame of a design: answers whose predictors are missing left out, and said; couples numbered anew."""
     _refuse_one_name_twice(design.fixed)
     answered, notes = _answered(spec, design)
-    kept = answered.any(axis=1)
+    kept: Flags = np.asarray(answered.any(axis=1))
     sheet = design.sheet
     whose, couple = np.unique(sheet.couple[kept], return_inverse=True)
     answered = answered[kept]
@@ -103,9 +102,10 @@ def framed(spec: Spec, design: Design, data_hash: str, *, is_part: bool = False)
     couple, couples = couple.reshape(-1).astype(np.int64), tuple(sheet.couples[i] for i in whose)
     x = _emptied(design.x[kept], answered)
     if not is_part:
-        _refuse_few(spec, answered, len(whose))
-        _refuse_constant_answers(spec, sheet.sides, y)
-        _refuse_constants(design.fixed, sheet.sides, x, answered)
+        refuse_few(spec, sheet, answered, len(whose))
+        refuse_constant_answers(spec, sheet.sides, y)
+        refuse_copies(spec, design, kept, x, answered)
+        notes += _two_values(spec, sheet)
     return Frame(
         couple=couple,
         at=sheet.at[kept],
@@ -148,36 +148,17 @@ def _lost(sheet: Sheet, n_couples: int) -> tuple[str, ...]:
     return (f"{lost} of {len(sheet.couples)} couples have no answer that can be used",) if lost else ()
 
 
+def _two_values(spec: Spec, sheet: Sheet) -> tuple[str, ...]:
+    values = sheet.values[spec.outcome]
+    if len(np.unique(values[~np.isnan(values)])) > 2:
+        return ()
+    return (
+        f"answers of {spec.outcome} are one of two values: the model takes them as continuous, so that effects are "
+        "differences in how often; prefer robust errors, or a model of yes or no, which is not among these",
+    )
+
+
 def _refuse_one_name_twice(names: tuple[str, ...]) -> None:
     for name, times in Counter(names).items():
         if times > 1:
             raise Unfit("two effects would have this name; call the column something else", column=bare(name))
-
-
-def _refuse_few(spec: Spec, answered: Flags, n_couples: int) -> None:
-    if n_couples < FEWEST_COUPLES:
-        raise Unfit(f"{n_couples} couples have usable answers; at least {FEWEST_COUPLES} are needed")
-    if int(answered.all(axis=1).sum()) < FEWEST_COUPLES:
-        raise Unfit(
-            f"both partners answered together on fewer than {FEWEST_COUPLES} occasions"
-            + "; their rows belong together where they have the same value here" * spec.has_waves,
-            column=spec.wave or spec.time,
-        )
-
-
-def _refuse_constant_answers(spec: Spec, sides: tuple[str, str], y: Numbers) -> None:
-    for side in (0, 1) if spec.distinguished else ():
-        if np.ptp(y[~np.isnan(y[:, side]), side]) == 0:
-            raise Unfit(f"no variation: every answer of {sides[side]} is the same", column=spec.outcome)
-    if np.nanmax(y) == np.nanmin(y):
-        raise Unfit("no variation: every answer is the same", column=spec.outcome)
-
-
-def _refuse_constants(fixed: tuple[str, ...], sides: tuple[str, str], x: Numbers, answered: Flags) -> None:
-    """A column that never varies cannot be told from the intercept; a role's own is looked at in that role."""
-    for place, name in enumerate(fixed):
-        mine = np.array([name.startswith(of(side, "")) for side in sides])
-        mine = mine if mine.any() else ~mine
-        values = x[:, mine, place][answered[:, mine]]
-        if bare(name) != INTERCEPT and np.ptp(values) == 0:
-            raise Unfit("no variation: every value is the same", column=name)

@@ -11,14 +11,19 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
+from types import MappingProxyType
 from typing import Final
 from uuid import UUID
 
-from bothwell.outcomes.asking import Question, Way
-from bothwell.outcomes.choosing import Chosen, Sums, Uses, choose, split
+from bothwell.outcomes.asking import Question, Way, countable
+from bothwell.outcomes.choosing import Chosen, Sums, Uses, Why, choose, split
 from bothwell.outcomes.occasions import asked_on, week_of
+from bothwell.outcomes.often import Tellings, too_often
 
 BOTH: Final = 2
+NESTED: Final = frozenset({Way.MOMENTS, Way.FIRST})
+"""What is told of several times of one couple together."""
+NOT_AGAIN: Final = Chosen({}, Why.OFTEN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +85,7 @@ Cells = Mapping[tuple[UUID, str, int], Cell]
 def placed(pairs: Iterable[Pair], answers: Iterable[Answer], weeks: Sequence[int]) -> dict[UUID, Placed]:
     """Every answer that belongs to one of these times of its couple, by its key."""
     homes: dict[UUID, list[tuple[Pair, int]]] = {}
-    for pair in pairs:
+    for pair in once(pairs):
         for side, person in enumerate(pair.people):
             homes.setdefault(person, []).append((pair, side))
     found = {}
@@ -89,6 +94,19 @@ def placed(pairs: Iterable[Pair], answers: Iterable[Answer], weeks: Sequence[int
             place = _place(pair, answer)
             if place and place[0] in weeks:
                 found[answer.id] = Placed(answer, pair.id, side, *place)
+    return found
+
+
+def once(pairs: Iterable[Pair]) -> list[Pair]:
+    """Of couples that share somebody, the earliest alone: four couples of whom one parted and came together again are
+    not five. The earliest, for then nobody leaves a result because a couple comes together.
+    """
+    seen: set[UUID] = set()
+    found = []
+    for pair in sorted(pairs, key=lambda each: (each.began, str(each.id))):
+        if seen.isdisjoint(pair.people):
+            found.append(pair)
+            seen |= {*pair.people}
     return found
 
 
@@ -145,21 +163,31 @@ def gather(
     last: Mapping[str, Uses],
     before: Sums,
     order: Callable[[str], str],
+    told: Tellings = MappingProxyType({}),
 ) -> Gathered:
     """For each part of the answer, who enters, of the answers that are `there`.
 
     `last`: what each part used the last time. `before`: what stood in all earlier results of the clinic. Each part is
-    held against the parts chosen ahead of it as well.
+    held against the parts chosen ahead of it as well. `told`: how often each score and week was told of.
+
+    Of steps that follow one another, and of times of one model, each holds all couples of the one chosen ahead of it,
+    which is the later one. For what is said of several times of one couple together (how far they scatter as one) is a
+    sum over the couples that two have in common, and over those that only one of them has. So the first is the later
+    one's couples, and the other what the two differ by: both were held against everything else.
     """
     said = {place: list(uses) for place, uses in before.items()}
     found: dict[str, Chosen] = {}
+    core: frozenset[str] = frozenset()
     for part, wanted in parts(question, cells(there.values())).items():
-        chosen = choose(wanted, last.get(part, {}), said, lambda token: key_of(token) in there, order)
+        chosen = choose(wanted, last.get(part, {}), said, lambda token: key_of(token) in there, order, core)
         found[part] = chosen
+        if question.way in NESTED and chosen.used:
+            core = frozenset(chosen.used)
         for place, uses in split(chosen.used).items():
             if uses not in said.setdefault(place, []):
                 said[place].append(uses)
-    return Gathered(found)
+    over = too_often((("now", part, chosen.used) for part, chosen in found.items()), told)
+    return Gathered({part: NOT_AGAIN if part in over else chosen for part, chosen in found.items()})
 
 
 def parts(question: Question, laid: Cells) -> dict[str, dict[str, str]]:
@@ -172,27 +200,44 @@ def parts(question: Question, laid: Cells) -> dict[str, dict[str, str]]:
 
     match question.way:
         case Way.RELIABLE:
-            for score in question.keys:
-                add(
-                    changed(score, question),
-                    ((each, _both_times(laid, each, score, question)) for each in couples),
-                )
+            for score in countable():
+                uses = ((each, _both_times(laid, each, score, question)) for each in couples)
+                add(changed(score, question), uses)
         case Way.CHANGE:
             add(model(question), ((each, _change(laid, each, question)) for each in couples))
         case Way.MOMENTS:
-            for week in question.weeks:
+            for week in reversed(question.weeks):
                 add(model(question, week), ((each, _moment(laid, each, question, week)) for each in couples))
+        case Way.FIRST:
+            for step in reversed(question.steps):
+                add(model(question, step), ((each, _step(laid, each, question, step)) for each in couples))
     for score, week in courses(question):
         add(at(score, week), ((each, _tokens(laid, each, score, week)) for each in couples))
     return found
 
 
 def courses(question: Question) -> list[tuple[str, int]]:
-    """The points of a course that no estimate rests on: the others are drawn from what the estimates use."""
-    if question.way is not Way.CHANGE:
-        return []
-    between = question.weeks[1:-1]
-    return [(score, week) for score in question.keys for week in between]
+    """The points of a course that are drawn by themselves; the others are drawn from what the estimates use."""
+    match question.way:
+        case Way.RELIABLE:
+            weeks = question.weeks
+        case Way.CHANGE:
+            weeks = question.weeks[1:-1]
+        case Way.MOMENTS | Way.FIRST:
+            weeks = ()
+    return [(score, week) for score in question.keys for week in weeks]
+
+
+def resting(question: Question, week: int) -> list[str]:
+    """The parts of the estimates that rest on this week, the one with most couples first."""
+    match question.way:
+        case Way.CHANGE:
+            return [model(question)]
+        case Way.MOMENTS:
+            return [model(question, week)]
+        case Way.FIRST:
+            return [model(question, step) for step in question.steps if week in step]
+    return []
 
 
 def at(score: str, week: int) -> str:
@@ -203,10 +248,17 @@ def changed(score: str, question: Question) -> str:
     return f"{score} from {question.first_week} to {question.last_week}"
 
 
-def model(question: Question, week: int | None = None) -> str:
-    """The part that the estimates are made of."""
-    when = f"from {question.first_week} to {question.last_week}" if week is None else f"at {week}"
-    return f"{question.outcome} by {question.predictor} {when}"
+def model(question: Question, when: int | tuple[int, ...] | None = None) -> str:
+    """The part that the estimates are made of: of one week, of the weeks of one step, or of the whole span."""
+    match when:
+        case None:
+            span = f"from {question.first_week} to {question.last_week}"
+        case int():
+            # What is whole until then depends on where the question begins.
+            span = f"at {when} since {question.first_week}"
+        case _:
+            span = f"over {', '.join(map(str, when))} since {question.first_week}"
+    return f"{question.outcome} by {question.predictor} {span}"
 
 
 def _tokens(laid: Cells, couple: UUID, score: str, week: int) -> list[str]:
@@ -234,11 +286,19 @@ def _change(laid: Cells, couple: UUID, question: Question) -> list[str]:
     return [*before, *after] if before and after else []
 
 
-def _moment(laid: Cells, couple: UUID, question: Question, week: int) -> list[str]:
-    one, other = (laid.get((couple, key, week), Cell()) for key in (question.predictor, question.outcome))
-    if not (one.is_whole and other.answers):
+def _step(laid: Cells, couple: UUID, question: Question, step: tuple[int, ...]) -> list[str]:
+    """Both scores of both at the three times of the step, if there is no gap from the first time to its last."""
+    until = [week for week in question.weeks if week <= step[-1]]
+    if not all(laid.get((couple, score, week), Cell()).is_whole for score in question.keys for week in until):
         return []
-    return [token_of(answer, week) for answer in (*one.answers, *other.answers)]
+    return [token for score in question.keys for week in step for token in _tokens(laid, couple, score, week)]
+
+
+def _moment(laid: Cells, couple: UUID, question: Question, week: int) -> list[str]:
+    """Both scores of both at this time, if there is no gap from the first time to it; and at the first, for what is
+    usual for a person rests on both: so all times stand beside each other there, and differ by nobody or by five.
+    """
+    return _step(laid, couple, question, tuple(sorted({question.first_week, week})))
 
 
 # ── keyed, so that nothing of it can be guessed ──────────────────────────────────────────────────

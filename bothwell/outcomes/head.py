@@ -1,10 +1,15 @@
-"""What those who hold parts of the couples must agree on before any sum is told: the model's shape, and no answer."""
+"""What those who hold parts of the couples must agree on first: the model's shape, and from where all count.
+
+It holds no single answer, but sums of each side, and hashes that confirm guesses: a part of few couples, or of which few
+answered alone, must not be told to strangers. `clinics` sees to that; between processes of one owner it does not matter.
+"""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from bothwell.outcomes.arrays import Numbers
 from bothwell.outcomes.covariance import Covariances, Structure, begin_fading, block
@@ -38,6 +43,11 @@ class Head:
     outcome: str = ""
     waves: str = ""  # a hash of the study's waves, where it matters which came before which
 
+    @cached_property
+    def origin(self) -> Origin:
+        """From where all who have this head count."""
+        return origin(self.moments, len(self.fixed), self.spread)
+
 
 def head_of(frame: Frame) -> Head:
     """The head of one part."""
@@ -56,7 +66,7 @@ def origin_of(head: Head) -> Origin:
     """From where all who have this head count. Raises Unfit where residuals are to fade and nobody was asked twice."""
     if head.is_autoregressive and not head.moments.gaps:
         raise Unfit("residuals fade from wave to wave, and no couple has answers at two of them")
-    return origin(head.moments, len(head.fixed), head.spread)
+    return head.origin
 
 
 def structure(head: Head) -> Structure:

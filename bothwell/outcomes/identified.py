@@ -52,7 +52,7 @@ def _refuse_followers(structure: Structure, told: Value, p: int) -> None:
 
 def _left(squares: Numbers, whole: Numbers, p: int) -> float:
     """What columns that may be combinations of each other, or but rounding of the whole, leave over of the last."""
-    scale = np.sqrt(np.maximum(np.diag(whole)[:p], np.finfo(float).tiny))
+    scale = np.sqrt(np.maximum(whole.diagonal()[:p], np.finfo(float).tiny))
     x, y = squares[:p, :p] / np.outer(scale, scale), squares[:p, p] / scale
     return float(squares[p, p] - y @ np.linalg.lstsq(x, y, rcond=1e-10)[0])
 
@@ -62,7 +62,7 @@ def _refuse_together(structure: Structure, told: Value) -> None:
     n = len(told.d_cross) - int(structure.is_autoregressive)
     moves = directions(structure)[:n, : structure.size - int(structure.is_autoregressive)]
     expected = -moves.T @ told.second[:n, :n] @ moves
-    scale = np.sqrt(np.maximum(np.diag(expected), np.finfo(float).tiny))
+    scale = np.sqrt(np.maximum(expected.diagonal(), np.finfo(float).tiny))
     if np.linalg.eigvalsh(expected / np.outer(scale, scale))[0] > TOGETHER:
         return
     if structure.q:
@@ -75,7 +75,7 @@ def _refuse_together(structure: Structure, told: Value) -> None:
 
 def refuse_exact(at: Covariances) -> None:
     """Raises Unfit where the likelihood has no top, because partners' residuals tell each other exactly."""
-    size = np.sqrt(np.diag(at.residual))
+    size = np.sqrt(at.residual.diagonal())
     values = np.linalg.eigvalsh(at.residual / np.outer(size, size))
     if not values[0] > EXACT * values[1]:
         raise Unfit("one partner's answer tells the other's exactly: they are not two answers")
@@ -88,7 +88,7 @@ def refuse_flat(structure: Structure, curvature: Numbers) -> None:
     """
     moves = directions(structure)
     bends = moves.T @ curvature @ moves
-    scale = np.sqrt(np.maximum(np.abs(np.diag(bends)), np.finfo(float).tiny))
+    scale = np.sqrt(np.maximum(np.abs(bends.diagonal()), np.finfo(float).tiny))
     values = np.abs(np.linalg.eigvalsh(bends / np.outer(scale, scale)))
     if values.min() <= FLAT * values.max():
         raise Unfit(
@@ -98,7 +98,7 @@ def refuse_flat(structure: Structure, curvature: Numbers) -> None:
 
 def refuse_combined(fixed: tuple[str, ...], squares: Numbers) -> None:
     """Raises Unfit with the first column that is empty, or a combination of the columns before it."""
-    scale = np.sqrt(np.diag(squares))
+    scale = np.sqrt(squares.diagonal())
     for place, name in enumerate(fixed):
         if not scale[place] > 0:
             raise Unfit("no variation: every value is zero", column=name)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from bothwell.outcomes.arrays import Numbers
 from bothwell.outcomes.covariance import root
+from bothwell.outcomes.unfit import Unfit
 
 Pair = tuple[float, float]
 Values = dict[str, Numbers]  # each (couples, waves, 2)
@@ -25,6 +26,13 @@ class Paths:
     actor: Pair = (0.0, 0.0)
     partner: Pair = (0.0, 0.0)
     intercept: Pair = (0.0, 0.0)
+
+    def __post_init__(self) -> None:
+        for name, pair in vars(self).items():
+            if np.shape(pair) != (2,):
+                raise Unfit(
+                    f"{name} is two numbers, of the first partner and of the second: {name}=(0.3, 0.3)"
+                )
 
     def reach(self, x: Numbers) -> Numbers:
         """What `x` (…, 2) adds to each partner's outcome."""

@@ -18,6 +18,10 @@ from bothwell.outcomes.sums import Sums
 
 COUPLES = 512  # at a time: what fits into a processor's cache
 
+# The C library gives back memory beyond twice the largest array ever freed, and every step then asks for it anew, which
+# takes as long as half the sums. So one of more than a step's size is freed at once; it is never written to.
+np.empty(1024 * COUPLES)
+
 
 @dataclass(frozen=True, eq=False)
 class Gathered:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 
@@ -14,6 +14,10 @@ from bothwell.outcomes.frame import Frame
 BOTH_FIRST, BOTH_ACROSS, BOTH_SECOND, FIRST_ALONE, SECOND_ALONE = KINDS = range(5)
 NOWHERE = -1  # a column that is zero for this side, or a product that is
 
+# of each side: where its columns that differ come from, by their numbers; and the numbers of a design's columns
+Source = tuple[str, int]  # x, z or y of a frame, and which of its columns
+Sources = tuple[tuple[Source, ...], tuple[Source, ...]]
+Places = tuple[tuple[int, ...], tuple[int, ...]]  # or NOWHERE
 Product = tuple[int, int]  # two columns; across: one of the first side, one of the second
 
 
@@ -35,7 +39,8 @@ class Layout:
     terms: tuple[Term, ...]
     zz: Indexes  # (5, q, q) number of the term, or NOWHERE
     zw: Indexes  # (5, q, p + 1)
-    sources: tuple[tuple[tuple[str, int], ...], tuple[tuple[str, int], ...]]  # each side's columns, y last
+    sources: Sources  # each side's columns, y last
+    columns: Places  # of [x, y]
 
     @cached_property
     def active(self) -> Indexes:
@@ -56,6 +61,23 @@ class Layout:
         )
 
     @cached_property
+    def designs(self) -> Indexes:
+        """The terms of random effects alone, which the same design makes the same."""
+        return _named(self.zz)
+
+    @cached_property
+    def moving(self) -> Indexes:
+        """The terms with [x, y]."""
+        return _named(self.zw)
+
+    @cached_property
+    def listed(self) -> tuple[Indexes, Indexes]:
+        """Where each row's pairs begin and the last one's end, and all pairs one after another."""
+        edges = np.cumsum([0, *(len(pairs) for pairs in self.pairs)])
+        every = [pair for pairs in self.pairs for pair in pairs]
+        return edges, np.array(every, dtype=np.int64).reshape(-1, 2)
+
+    @cached_property
     def into_a(self) -> Numbers:
         """For each kind what makes A_k of a couple's rows: (5, q², terms + 1)."""
         return _into(self.zz.reshape(5, -1), len(self.terms))
@@ -74,6 +96,11 @@ class Layout:
         return int(self.zw.shape[2])
 
 
+def _named(places: Indexes) -> Indexes:
+    found = np.unique(places)
+    return np.asarray(found[found != NOWHERE])
+
+
 def _into(places: Indexes, terms: int) -> Numbers:
     out = np.zeros((*places.shape, terms + 1))
     k, entry = np.nonzero(places != NOWHERE)
@@ -83,8 +110,14 @@ def _into(places: Indexes, terms: int) -> Numbers:
 
 def layout_of(frame: Frame) -> Layout:
     """The layout of these columns: those that are zero throughout are left out, those that are equal are one."""
-    q, p = frame.z.shape[2], frame.x.shape[2]
     z, w, sources = zip(*(_columns(frame, side) for side in (0, 1)), strict=True)
+    return _laid_out((z[0], z[1]), (w[0], w[1]), (sources[0], sources[1]))
+
+
+@lru_cache(maxsize=64)
+def _laid_out(z: Places, w: Places, sources: Sources) -> Layout:
+    """The layout of columns with these numbers, kept for the next frame that has the same."""
+    q, p = len(z[0]), len(w[0]) - 1
     terms: dict[Term, int] = {}
     zz = np.full((5, q, q), NOWHERE, dtype=np.int64)
     zw = np.full((5, q, p + 1), NOWHERE, dtype=np.int64)
@@ -94,13 +127,13 @@ def layout_of(frame: Frame) -> Layout:
                 zz[kind, i, j] = zz[kind, j, i] = _place(terms, kind, z, z, i, j)
             for j in range(p + 1):
                 zw[kind, i, j] = _place(terms, kind, z, w, i, j)
-    return Layout(tuple(terms), zz, zw, (sources[0], sources[1]))
+    return Layout(tuple(terms), zz, zw, sources, w)
 
 
-def _columns(frame: Frame, side: int) -> tuple[list[int], list[int], tuple[tuple[str, int], ...]]:
+def _columns(frame: Frame, side: int) -> tuple[tuple[int, ...], tuple[int, ...], tuple[Source, ...]]:
     """The number of each of z's and of [x, y]'s columns on one side, and where each number comes from."""
     values: list[Numbers] = []
-    sources: list[tuple[str, int]] = []
+    sources: list[Source] = []
     places: dict[str, list[int]] = {"z": [], "x": []}
     for name, array in (("z", frame.z), ("x", frame.x)):
         for j in range(array.shape[2]):
@@ -112,7 +145,7 @@ def _columns(frame: Frame, side: int) -> tuple[list[int], list[int], tuple[tuple
             if places[name][-1] == len(values):
                 values.append(column)
                 sources.append((name, j))
-    return places["z"], [*places["x"], len(values)], (*sources, ("y", 0))
+    return tuple(places["z"]), (*places["x"], len(values)), (*sources, ("y", 0))
 
 
 def _known(values: Sequence[Numbers], column: Numbers) -> int:
@@ -125,8 +158,7 @@ def _known(values: Sequence[Numbers], column: Numbers) -> int:
     return len(values)
 
 
-def _place(terms: dict[Term, int], kind: int, z: Sequence[list[int]], w: Sequence[list[int]],
-           i: int, j: int) -> int:  # fmt: skip
+def _place(terms: dict[Term, int], kind: int, z: Places, w: Places, i: int, j: int) -> int:
     match kind:
         case 0 | 3:
             pairs = [tuple(sorted((z[0][i], w[0][j])))]

@@ -6,10 +6,10 @@ interdependence mediation model: Ledermann, Macho & Kenny 2011, Structural Equat
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from math import inf, nan
+from math import inf, isnan, nan
 from typing import Any
 
 import numpy as np
@@ -28,7 +28,7 @@ from bothwell.outcomes.significance import two_sided
 from bothwell.outcomes.spec import Model, Spec
 from bothwell.outcomes.unfit import Unfit
 
-SHARES = (Way.OWN_SHARE, Way.PARTNER_SHARE)
+SHARES = {Way.OWN_SHARE: Way.OWN_TOTAL, Way.PARTNER_SHARE: Way.PARTNER_TOTAL}  # and of what
 
 
 class Intervals(StrEnum):
@@ -47,7 +47,7 @@ class Effect:
     way: Way
     estimate: float
     standard_error: float  # delta method; Sobel's for a product
-    z: float  # nan for a share, of which nothing is tested
+    z: float  # nan for a share, of which nothing is tested; a share of a total that may be 0 is nan altogether
     p: float
     low: float
     high: float
@@ -144,7 +144,25 @@ def of_frames(
         for predictor, sample in zip(spec.predictors, samples, strict=True)
         for each in _effects(spec, fits, sides, predictor, limits(sample, level))
     ]
-    return Mediation(*fits, tuple(effects), intervals, level, len(samples[0]), tuple(dict.fromkeys(notes)))
+    return Mediation(
+        *fits,
+        tuple(effects),
+        intervals,
+        level,
+        len(samples[0]),
+        tuple(dict.fromkeys(notes + _shareless(effects))),
+    )
+
+
+def _shareless(effects: Sequence[Effect]) -> list[str]:
+    """What is said of shares that are not told."""
+    left = [each for each in effects if each.way in SHARES and isnan(each.estimate)]
+    said = "; ".join(
+        f"{each.side or 'both'}, {SHARES[each.way].replace('X', each.predictor)}" for each in left
+    )
+    return [
+        f"a share of what may be 0 may be anything: none is told where the total's interval holds 0 ({said})"
+    ] * bool(left)
 
 
 def _effects(
@@ -153,7 +171,11 @@ def _effects(
     paths, covariance = _paths(spec, fits, sides, predictor)
     values, errors = _flat(paths), delta_errors(_flat, paths, covariance)
     places = [(way, side) for way in Way for side in sides]
+    is_open = {place: low <= 0 <= high for place, low, high in zip(places, *between, strict=True)}
     for (way, side), value, error, low, high in zip(places, values, errors, *between, strict=True):
+        if way in SHARES and is_open[SHARES[way], side]:
+            yield Effect(predictor, side, way, nan, nan, nan, nan, nan, nan)
+            continue
         z = nan if way in SHARES or not error else float(value / error)
         p = two_sided(z, inf)
         yield Effect(predictor, side, way, float(value), float(error), z, p, float(low), float(high))

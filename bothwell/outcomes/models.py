@@ -30,6 +30,14 @@ class AnalysisRun(Row):
         DONE = "done", "done"
         UNFIT = "unfit", "cannot be answered"
 
+    class End(models.TextChoices):
+        """Why there is no answer. What was known before anything was read told nothing; the others may have."""
+
+        FEW = "few", "fewer than five could have entered: no answer was read"
+        CHANGED = "changed", "what may be used changed meanwhile"
+        UNFIT = "unfit", "what was asked does not fit what was answered"
+        LOST = "lost", "it broke"
+
     analysis = models.ForeignKey(Analysis, on_delete=models.PROTECT, related_name="runs")
     number = models.PositiveIntegerField()
     author = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="+")
@@ -39,6 +47,7 @@ class AnalysisRun(Row):
     done_at = models.DateTimeField(null=True)
     result = models.JSONField(null=True, help_text="what may be shown, and nothing else")
     reason = models.CharField(max_length=300, blank=True, help_text="why it cannot be answered")
+    ended = models.CharField(max_length=8, choices=End, blank=True, help_text="why it was not answered")
     data_hash = models.CharField(
         max_length=64, blank=True, help_text="keyed: it tells only whether data are the same"
     )
@@ -52,6 +61,9 @@ class AnalysisRun(Row):
                 condition=Q(state="done", result__isnull=False, done_at__isnull=False)
                 | (~Q(state="done") & Q(result__isnull=True)),
             ),
+            models.CheckConstraint(
+                name="only_what_is_unanswered_ended_for_a_reason", condition=Q(ended="") | Q(state="unfit")
+            ),
         ]
 
 
@@ -61,6 +73,9 @@ class AnalysisUse(Row):
     run = models.ForeignKey(AnalysisRun, on_delete=models.PROTECT, related_name="uses")
     part = models.CharField(max_length=120, help_text="what the sums are of")
     used = models.JSONField(help_text="couple -> the answers that entered")
+    kinds = models.CharField(
+        max_length=60, blank=True, help_text="of which kinds they are, spaces between; empty: of any"
+    )
     why = models.CharField(max_length=8)
 
     class Meta:

@@ -4,7 +4,7 @@ It holds the question and never an answer: the table stays in its own file.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
@@ -30,17 +30,21 @@ def notebook(
     sentence: str = "",
     data: str = "data.csv",
     data_hash: str = "",
+    r: str = "",
+    how: Mapping[str, Any] | None = None,
 ) -> str:
     """The text of an .ipynb file (nbformat 4.5), the same for the same arguments.
 
-    `names`: the fixed effects, as a fit or a frame has them. With `data_hash` it first makes sure of the data.
+    `names`: the fixed effects, as a fit or a frame has them. With `data_hash` it first makes sure of the data. `r`: the
+    script for R, where `equivalent(spec, names, data)` would be only a part of it. `how`: what was asked of `summary`,
+    or of `mediate` and `side_by_side`.
     """
     cells = [
         _words(f"# {title}\n\n{sentence}".rstrip()),
         _code(_question(spec, data)),
         *([_code(_same_data(data_hash))] if data_hash else []),
-        *(_code(lines) for lines in _answers(spec)),
-        *_in_r(spec, names, data),
+        *(_code(lines) for lines in _answers(spec, how or {})),
+        *_in_r(spec, names, data, r),
     ]
     whole = {
         "cells": [{"id": f"cell-{number}", **cell} for number, cell in enumerate(cells, start=1)],
@@ -54,10 +58,10 @@ def notebook(
     return json.dumps(whole, indent=1, ensure_ascii=False) + "\n"
 
 
-def _in_r(spec: Spec, names: Sequence[str], data: str) -> list[dict[str, Any]]:
+def _in_r(spec: Spec, names: Sequence[str], data: str, r: str) -> list[dict[str, Any]]:
     if spec.model is Model.COMMON_FATE:
         return []
-    return [_words(f"The same question in R:\n\n```r\n{equivalent(spec, names, data)}```")]
+    return [_words(f"The same question in R:\n\n```r\n{r or equivalent(spec, names, data)}```")]
 
 
 def _words(text: str) -> dict[str, Any]:
@@ -91,15 +95,16 @@ def _same_data(data_hash: str) -> str:
     )
 
 
-def _answers(spec: Spec) -> list[str]:
+def _answers(spec: Spec, how: Mapping[str, Any]) -> list[str]:
+    asked = "".join(f", {name}={json.dumps(value)}" for name, value in how.items() if name != "seed")
     match spec.model:
         case Model.COMMON_FATE:
             return [_ONE_LEVEL]
         case Model.MEDIATION:
-            return [_MEDIATED]
+            return [_MEDIATED.format(seed=how.get("seed", 1), asked=asked)]
         case Model.LAGGED_MEDIATION:
-            return [_BOTH_WAYS]
-    return [_FITTED, _FIGURE]
+            return [_BOTH_WAYS.format(asked=asked)]
+    return [_FITTED.format(asked=asked), _FIGURE.format(asked=asked)]
 
 
 _MEDIATED = """\
@@ -108,7 +113,7 @@ import numpy as np
 from bothwell.outcomes.mediation import mediate
 from bothwell.outcomes.report import of_mediation, text
 
-found = mediate(spec, table, np.random.default_rng(1))
+found = mediate(spec, table, np.random.default_rng({seed}){asked})
 print(text(of_mediation(found)))
 """
 
@@ -123,7 +128,7 @@ _BOTH_WAYS = """\
 from bothwell.outcomes.report import of_side_by_side, text
 from bothwell.outcomes.side_by_side import side_by_side
 
-print(text(of_side_by_side(side_by_side(spec, table))))
+print(text(of_side_by_side(side_by_side(spec, table{asked}))))
 """
 
 _FITTED = """\
@@ -134,11 +139,11 @@ from bothwell.outcomes.summary import summary
 
 framed = frame(spec, table)
 found = fit(spec, framed)
-print(text(of_fit(found, summary(found))))
+print(text(of_fit(found, summary(found{asked}))))
 """
 
 _FIGURE = """\
 from bothwell.outcomes.plots import picture
 
-picture(found, summary(found), framed)
+picture(found, summary(found{asked}), framed)
 """

@@ -13,8 +13,16 @@ import numpy as np
 
 from bothwell.outcomes import robust, serial
 from bothwell.outcomes.alike import alike
-from bothwell.outcomes.arrays import Numbers
-from bothwell.outcomes.covariance import Covariances, Structure, chain, covariances, root, structure_of
+from bothwell.outcomes.arrays import Numbers, combined, squared
+from bothwell.outcomes.covariance import (
+    Covariances,
+    Structure,
+    chain,
+    covariances,
+    root,
+    structure_of,
+    triangle,
+)
 from bothwell.outcomes.frame import Frame
 from bothwell.outcomes.kernel import gather
 from bothwell.outcomes.partial import Gather, partial
@@ -37,6 +45,7 @@ class Objective:
     fixed: tuple[str, ...]
     random: tuple[str, ...]
     size: int = 0  # of `Holder`
+    is_line: bool = False  # the fixed effects' columns are the random effects', as in plain growth
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,6 +80,7 @@ def objective(spec: Spec, frame: Frame, gathering: Gather = gather) -> Objective
         frame.fixed,
         frame.random,
         told.size,
+        bool(frame.z.shape[2]) and frame.z is frame.x,
     )
 
 
@@ -90,7 +100,7 @@ def holder(frame: Frame, gathering: Gather = gather) -> Holder:
         return Holder(bound(serial.partial, arranged), bound(robust.meat, frame), frame.n_couples)
     sums = compress(frame)
     few = alike(sums)
-    meat = bound(robust.meat, frame, sums=sums if frame.n_couples <= robust.COUPLES else None)
+    meat = bound(robust.meat, frame, sums=sums)
     return Holder(bound(partial, few, gathering=gathering), meat, few.rows.shape[1] if few.layout.q else 0)
 
 
@@ -111,9 +121,9 @@ def profiled(objective: Objective, theta: Numbers, at: Covariances, told: Value,
     answers = told.answers - p * objective.is_restricted
     value = answers * np.log(2 * np.pi) + told.log_determinant + squares
     value += log_determinant * objective.is_restricted
-    natural = -0.5 * (told.d_log_determinant + np.einsum("pr,kpq,qr->k", own, told.d_cross, own))
+    natural = -0.5 * (told.d_log_determinant + squared(own, told.d_cross))
     links = chain(objective.structure, theta)
-    d_cross = np.tensordot(links.first.T, told.d_cross, axes=1)
+    d_cross = combined(links.first.T, told.d_cross)
     return Profile(
         theta, at, float(-0.5 * value), links.first.T @ natural,
         _hessian(told, links.first, links.second, d_cross, own, weights, inverse, objective.is_restricted),
@@ -124,14 +134,29 @@ def profiled(objective: Objective, theta: Numbers, at: Covariances, told: Value,
 def _hessian(told: Value, first: Numbers, second: Numbers, d_cross: Numbers, own: Numbers, weights: Numbers,
              inverse: Numbers, is_restricted: bool) -> Numbers:  # fmt: skip
     p = len(inverse)
-    slopes = told.d_log_determinant + np.einsum("pr,kpq,qr->k", weights, told.d_cross, weights)
-    hessian = first.T @ told.second @ first + np.tensordot(slopes, second, axes=1)
+    slopes = told.d_log_determinant + squared(weights, told.d_cross)
+    hessian = first.T @ told.second @ first + combined(slopes, second)
     moved = (d_cross @ own[:, 0])[:, :p]
     hessian = hessian - 2 * moved @ inverse @ moved.T
     if is_restricted:
         turned = inverse @ d_cross[:, :p, :p]
         hessian = hessian - np.einsum("aij,bji->ab", turned, turned)
     return np.asarray(-0.25 * (hessian + hessian.T))
+
+
+def squared_scores(objective: Objective, here: Profile) -> Numbers:
+    """Σ over couples of the squares of their scores s = X'V⁻¹(y − Xβ), at a profile: (p, p). See `robust.meat`.
+
+    Of a line nobody is asked: X is Z, so that s is what the couple's own effects would be moved by, and Σ s s' is how
+    (−β, 1)' M (−β, 1) falls with the spread.
+    """
+    if not objective.is_line:
+        return objective.meat(here.at, here.beta)
+    i, j = triangle(objective.structure.q)
+    moved = -squared(here.weights[:, :1], here.told.d_cross[: len(i)])
+    found = np.zeros((objective.structure.q,) * 2)
+    found[i, j] = found[j, i] = np.where(i == j, moved, moved / 2)
+    return found
 
 
 def natural_hessian(objective: Objective, here: Profile) -> Numbers:
@@ -153,9 +178,9 @@ def weights_of(beta: Numbers, inverse: Numbers, is_restricted: bool) -> Numbers:
 
 def inverted(matrix: Numbers) -> tuple[Numbers, float]:
     """Inverse and log-determinant of a positive matrix whose columns may have very different units."""
-    scale = np.sqrt(np.diag(matrix))
-    if not np.all(scale > 0) or not np.all(np.isfinite(matrix)):
+    scale = np.sqrt(matrix.diagonal())
+    if not (scale > 0).all() or not np.isfinite(matrix).all():
         raise np.linalg.LinAlgError
-    c = np.linalg.inv(np.linalg.cholesky(matrix / np.outer(scale, scale)))
-    log_determinant = 2 * (np.log(scale).sum() - np.log(np.diag(c)).sum())
-    return c.T @ c / np.outer(scale, scale), float(log_determinant)
+    units = scale[:, None] * scale
+    c = np.linalg.inv(np.linalg.cholesky(matrix / units))
+    return c.T @ c / units, float(2 * np.log(scale / c.diagonal()).sum())

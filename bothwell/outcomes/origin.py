@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from bothwell.outcomes.arrays import Numbers
-from bothwell.outcomes.covariance import gaps_of
+from bothwell.outcomes.arrays import Flags, Numbers
+from bothwell.outcomes.covariance import gaps_of, triangle
 from bothwell.outcomes.frame import Frame, Pattern
 
 FAR = 3.0  # standard deviations from zero: nearer columns stay as they are
@@ -57,7 +57,7 @@ class Origin:
 
     def natural(self) -> Numbers:
         """How the lower triangle of the spread as the table counts moves with the one counted from here."""
-        i, j = np.tril_indices(len(self.random))
+        i, j = triangle(len(self.random))
         moved = self.random[i][:, i] * self.random[j][:, j]
         return np.asarray(moved + np.where(i == j, 0.0, self.random[i][:, j] * self.random[j][:, i]))
 
@@ -98,19 +98,23 @@ def _plain(values: Numbers) -> tuple[float, ...]:
 def _side(frame: Frame, side: int) -> tuple[float, tuple[float, ...], tuple[float, ...]]:
     there = ~np.isnan(frame.y[:, side])
     n = int(there.sum())
-    whole = slice(None) if n == len(there) else there
+    x = _about_mean(frame.x[:, side], there, n)
+    z = x if frame.z is frame.x else _about_mean(frame.z[:, side], there, n)
+    y = _about_mean(frame.y[:, side, None], there, n)
+    return float(n), x[0] + z[0] + y[0], x[1] + z[1] + y[1]
+
+
+def _about_mean(columns: Numbers, there: Flags, n: int) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Means, and squares about them, of the `n` rows that are there."""
+    if not n:
+        return (0.0,) * columns.shape[1], (0.0,) * columns.shape[1]
     means, squares = [], []
-    for column in _columns(frame, side):
-        values = column[whole]
-        mean = float(values.mean()) if n else 0.0
-        means.append(mean)
-        squares.append(float(np.square(values - mean).sum()))
-    return float(n), tuple(means), tuple(squares)
-
-
-def _columns(frame: Frame, side: int) -> list[Numbers]:
-    x, z = ([array[:, side, k] for k in range(array.shape[2])] for array in (frame.x, frame.z))
-    return [*x, *z, frame.y[:, side]]
+    for column in columns.T:
+        values = column if n == len(there) else column[there]
+        means.append(float(values.mean()))
+        about = values - means[-1]
+        squares.append(float(about @ about))
+    return tuple(means), tuple(squares)
 
 
 def _step(gaps: Numbers) -> float:
@@ -164,13 +168,16 @@ def _moves(count: Numbers, mean: Numbers, squares: Numbers) -> Numbers:
     """What of the columns that never vary is to be taken from each other column: (columns, columns)."""
     size = np.sqrt(squares.sum(axis=0))
     level = np.sqrt(count @ mean**2)
-    bases = _bases(count, mean, size <= SAME * level)
+    varying = size > SAME * level
     out = np.zeros((mean.shape[1],) * 2)
+    if not (level > FAR * size)[varying].any():  # what could be taken is never more than a column's level
+        return out
+    bases = _bases(count, mean, ~varying)
     if not bases:
         return out
     weights = np.sqrt(count)[:, None]
     taken = np.linalg.lstsq(weights * mean[:, bases], weights * mean, rcond=None)[0]
-    for column in np.flatnonzero(size > SAME * level):
+    for column in np.flatnonzero(varying):
         here = mean[:, bases] @ taken[:, column]
         varies = np.sqrt((squares[:, column] + count * (mean[:, column] - here) ** 2).sum())
         if np.sqrt(count @ here**2) > FAR * varies:

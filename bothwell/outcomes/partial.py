@@ -11,7 +11,7 @@ from functools import cache
 
 import numpy as np
 
-from bothwell.outcomes.arrays import Numbers
+from bothwell.outcomes.arrays import Numbers, combined, squared
 from bothwell.outcomes.covariance import triangular_root
 from bothwell.outcomes.kernel import Gathered, gather
 from bothwell.outcomes.precision import weights_of
@@ -25,7 +25,7 @@ def partial(sums: Sums, point: Point, gathering: Gather = gather) -> Value:
     """What these couples add at this point; D, M and their derivatives by the natural vector, exactly."""
     weights = weights_of(point.at.residual, sums.counts)
     q, o = sums.layout.q, point.weights
-    cross = np.tensordot(weights.value, sums.totals, axes=1)
+    cross = combined(weights.value, sums.totals)
     if q:
         found = gathering(sums, weights.value, triangular_root(point.at.spread), o)
         spread, by_weight = _spread(found, q), sums.totals - found.w_cross
@@ -37,9 +37,9 @@ def partial(sums: Sums, point: Point, gathering: Gather = gather) -> Value:
     d_log, d_cross, gg = spread
     first = weights.first.T @ w_log + weights.d_log_determinant
     mixed = _entries(gw, q) @ weights.first
-    weighed = w_log + np.einsum("pr,kpq,qr->k", o, by_weight, o)
+    weighed = w_log + squared(o, by_weight)
     second = weights.first.T @ ww @ weights.first + weights.dd_log_determinant
-    second = second + np.tensordot(weighed, weights.second, axes=1)
+    second = second + combined(weighed, weights.second)
     return Value(
         sums.n_couples,
         sums.n_occasions,
@@ -47,8 +47,8 @@ def partial(sums: Sums, point: Point, gathering: Gather = gather) -> Value:
         log_determinant + weights.log_determinant,
         cross,
         np.concatenate([d_log, first]),
-        np.concatenate([d_cross, np.tensordot(weights.first.T, by_weight, axes=1)]),
-        np.block([[gg, mixed], [mixed.T, second]]),
+        np.concatenate([d_cross, combined(weights.first.T, by_weight)]),
+        np.concatenate([np.concatenate([gg, mixed], axis=1), np.concatenate([mixed.T, second], axis=1)]),
     )
 
 
@@ -63,7 +63,8 @@ def moves(q: int) -> Numbers:
 
 def _entries(matrices: Numbers, q: int) -> Numbers:
     """tr(dG M) for each entry and each of several M (k, q, q): (entries, k)."""
-    return np.tensordot(moves(q), matrices, axes=([1, 2], [2, 1])) if q else np.zeros((0, len(matrices)))
+    by = moves(q)
+    return np.asarray(by.reshape(len(by), q * q) @ matrices.reshape(len(matrices), q * q).T)
 
 
 def _spread(found: Gathered, q: int) -> tuple[Numbers, Numbers, Numbers]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 import matplotlib as mpl
 import numpy as np
@@ -19,7 +19,8 @@ from scipy import stats
 
 from bothwell.outcomes.arrays import Numbers
 from bothwell.outcomes.contrasts import Row, contrast
-from bothwell.outcomes.design import INTERCEPT, ROLE, actor, of, partner, times
+from bothwell.outcomes.degrees import Df, Errors
+from bothwell.outcomes.design import INTERCEPT, ROLE, actor, bare, of, partner, times
 from bothwell.outcomes.fit import Fit
 from bothwell.outcomes.frame import Frame
 from bothwell.outcomes.predict import predict
@@ -41,12 +42,22 @@ MOMENTS = 60
 HEIGHTS = (3.6, 1.4)
 
 
+class How(TypedDict, total=False):
+    """How sure: as `summary` takes it. What is not said is as usual."""
+
+    df: Df | str | None
+    errors: Errors | str | None
+    level: float
+
+
 def picture(fit: Fit, summary: Summary, frame: Frame) -> Figure:
-    """The figure that suits the model: lines over time, paths where each partner has one, else the estimates."""
+    """The figure that suits the model, with the summary's intervals: lines over time, paths where each partner has one,
+    else the estimates."""
+    how = How(df=summary.df, errors=summary.errors, level=summary.level)
     if fit.spec.model is Model.GROWTH:
-        return trajectories(fit, frame, level=summary.level)
+        return trajectories(fit, frame, **how)
     if len(_predictors(fit)) == 1:
-        return path_diagram(fit, frame, level=summary.level)
+        return path_diagram(fit, frame, **how)
     return forest(summary.effects)
 
 
@@ -62,8 +73,9 @@ def write(figure: Figure, path: Path | str) -> None:
 # ── paths ─────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def path_diagram(fit: Fit, frame: Frame, predictor: str = "", level: float = 0.95) -> Figure:
-    """Both partners' predictor at the left, both outcomes at the right, an arrow for each actor's and partner's effect.
+def path_diagram(fit: Fit, frame: Frame, predictor: str = "", **how: Unpack[How]) -> Figure:
+    """Both partners' predictor at the left, both outcomes at the right, an arrow for each actor's and partner's effect;
+    the title says where a moderator stands. `how`: df, errors and level as `summary` takes them.
 
     Raises Unfit where the model has no such paths, or several predictors and none was named.
     """
@@ -82,12 +94,23 @@ def path_diagram(fit: Fit, frame: Frame, predictor: str = "", level: float = 0.9
         starts = [_box(axes, 1.4, HEIGHTS[k], f"{predictor}\n{sides[k]}", SIDES[k]) for k in (0, 1)]
         ends = [_box(axes, 7.8, HEIGHTS[k], f"{fit.spec.outcome}\n{sides[k]}", SIDES[k]) for k in (0, 1)]
         for side in (0, 1):
-            own, other = (_path(fit, frame, effect(predictor), side, level) for effect in (actor, partner))
+            own, other = (_path(fit, frame, effect(predictor), side, how) for effect in (actor, partner))
             _arrow(axes, starts[side], ends[side], _said(own), SIDES[side], 0.5)
             _arrow(axes, starts[1 - side], ends[side], _said(other), SIDES[1 - side], 0.3)
         _curve(axes, ends, f"{_correlation(fit.residual):.2f}")
-        axes.set_title(f"{fit.n_couples} couples; {100 * level:g} % intervals", color=PALE, fontsize=8)
+        level = 100 * how.get("level", 0.95)
+        title = f"{fit.n_couples} couples; {level:g} % intervals{_where(fit, predictor)}"
+        axes.set_title(title, color=PALE, fontsize=8)
     return figure
+
+
+def _where(fit: Fit, predictor: str) -> str:
+    """At which value of what moves the paths they are drawn."""
+    effects = {actor(predictor), partner(predictor)}
+    moved = [set(bare(name).split(TIMES)) for name in fit.names if effects & set(bare(name).split(TIMES))]
+    others = [f"{other} is 0" for factors in moved for other in sorted(factors - effects - {ROLE})]
+    others += [f"the other’s {predictor} is 0"] * (effects in moved)
+    return f"; where {' and '.join(dict.fromkeys(others))}" if others else ""
 
 
 def _predictors(fit: Fit) -> tuple[str, ...]:
@@ -98,14 +121,13 @@ def _predictors(fit: Fit) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for name in named if partner(name) in bare))
 
 
-def _path(fit: Fit, frame: Frame, effect: str, side: int, level: float) -> Row:
+def _path(fit: Fit, frame: Frame, effect: str, side: int, how: How) -> Row:
     """The effect on that side's answer: its own, the pooled one, or the pooled one and what the role adds to it."""
     own, by_role = of(frame.sides[side], effect), times(effect, ROLE)
     if own in fit.names:
-        return contrast(fit, {own: 1.0}, level=level)
-    return contrast(
-        fit, {effect: 1.0} | ({by_role: (1.0, -1.0)[side]} if by_role in fit.names else {}), level=level
-    )
+        return contrast(fit, {own: 1.0}, **how)
+    role = {by_role: (1.0, -1.0)[side]} if by_role in fit.names else {}
+    return contrast(fit, {effect: 1.0} | role, **how)
 
 
 def _said(row: Row) -> str:
@@ -145,8 +167,9 @@ def _between(axes: Axes, start: Text, end: Text, style: dict[str, Any]) -> None:
 # ── lines over time ───────────────────────────────────────────────────────────────────────────────────────
 
 
-def trajectories(fit: Fit, frame: Frame, level: float = 0.95) -> Figure:
+def trajectories(fit: Fit, frame: Frame, **how: Unpack[How]) -> Figure:
     """The average line of each role (or of all) with a band for the average, at the mean of every other predictor.
+    `how`: df, errors and level as `summary` takes them.
 
     Points are the means of what was answered at each time, where at least five answered. Raises Unfit without waves.
     """
@@ -160,7 +183,7 @@ def trajectories(fit: Fit, frame: Frame, level: float = 0.95) -> Figure:
         axes = figure.add_subplot()
         for side in sides:
             colour = SIDES[side] if len(sides) == 2 else BOTH
-            mean, low, high = _line(fit, frame, clock, side, at, level)
+            mean, low, high = _line(fit, frame, clock, side, at, how)
             axes.fill_between(at, low, high, color=colour, alpha=0.18, linewidth=0)
             axes.plot(at, mean, color=colour, label=frame.sides[side] if len(sides) == 2 else "both partners")
             axes.plot(
@@ -172,10 +195,10 @@ def trajectories(fit: Fit, frame: Frame, level: float = 0.95) -> Figure:
 
 
 def _line(
-    fit: Fit, frame: Frame, clock: str, side: int, at: Numbers, level: float
+    fit: Fit, frame: Frame, clock: str, side: int, at: Numbers, how: How
 ) -> tuple[Numbers, Numbers, Numbers]:
     x = np.stack([_column(frame, name, clock, side, at) for name in fit.names], axis=1)
-    told = predict(fit, x[:, None], np.zeros((len(x), 1, len(fit.spread))), level=level)
+    told = predict(fit, x[:, None], np.zeros((len(x), 1, len(fit.spread))), **how)
     return told.mean[:, 0], told.low[:, 0], told.high[:, 0]
 
 
@@ -233,17 +256,22 @@ def residual_plots(fit: Fit, frame: Frame) -> Figure:
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(7.0, 6.0), layout="constrained")
         ((one, two), (three, four)) = figure.subplots(2, 2)
-        for side, colour in enumerate(SIDES if fit.spec.distinguished else (BOTH, BOTH)):
+        told = fit.spec.distinguished
+        dots: Any = {"marker": "o", "linestyle": "", "markersize": 2.5, "alpha": 0.6}
+        for side, colour in enumerate(SIDES if told else (BOTH, BOTH)):
             one.plot(
-                expected[:, side], left.standardised[:, side], "o", color=colour, markersize=2.5, alpha=0.6
+                expected[:, side], left.standardised[:, side], color=colour, label=frame.sides[side], **dots
             )
+        if told:
+            one.legend(frameon=False, fontsize=8)
         two.plot(normal, normal, color=PALE, linewidth=0.8)
         two.plot(normal, whitened, "o", color=BOTH, markersize=2.5)
-        three.plot(left.marginal[:, 0], left.marginal[:, 1], "o", color=BOTH, markersize=2.5, alpha=0.6)
+        three.plot(left.marginal[:, 0], left.marginal[:, 1], color=BOTH, **dots)
         four.plot(np.sort(left.distance / left.answers), "o", color=BOTH, markersize=2.5)
         _tidied(one, "expected", "left over (standard deviations)")
         _tidied(two, "normal", "left over, made independent")
-        _tidied(three, "one partner’s left over", "the other’s")
+        whose = frame.sides if told else ("one partner", "the other")
+        _tidied(three, f"left over of {whose[0]}", f"left over of {whose[1]}")
         _tidied(four, "couples, in order", "distance per answer (about 1)")
     return figure
 

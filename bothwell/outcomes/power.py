@@ -10,9 +10,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from bothwell.outcomes import degrees
 from bothwell.outcomes.arrays import Numbers
-from bothwell.outcomes.degrees import satterthwaite
-from bothwell.outcomes.fit import fit
+from bothwell.outcomes.degrees import Df, Errors, covariance, usual_errors
+from bothwell.outcomes.fit import Fit, fit
 from bothwell.outcomes.frame import Frame, frame
 from bothwell.outcomes.invented import EQUAL, Paths, actor_partner, growing, tidy
 from bothwell.outcomes.significance import quantile, two_sided
@@ -25,7 +26,8 @@ Study = Callable[[np.random.Generator], Frame]  # one invented study
 
 @dataclass(frozen=True, eq=False)
 class Replicates:
-    """What many invented studies found. Tests and intervals use t with Satterthwaite's degrees of freedom."""
+    """What many invented studies found. Tests and intervals use t with Satterthwaite's degrees of freedom, where
+    errors are robust couples less effects."""
 
     names: tuple[str, ...]
     estimates: Numbers  # (replicates, p)
@@ -47,24 +49,27 @@ def replicate(spec: Spec, study: Study, random: np.random.Generator, replicates:
     """So many studies drawn and fitted. Raises Unfit when none could be."""
     found = []
     names: tuple[str, ...] = ()
+    why = "no search came to an end"
     for _ in range(replicates):
         try:
             fitted = fit(spec, study(random))
-        except Unfit:
+        except Unfit as reason:
+            why = str(reason)
             continue
         if fitted.converged:
             names = fitted.names
-            found.append(
-                (
-                    fitted.estimates,
-                    np.sqrt(np.diag(fitted.covariance)),
-                    satterthwaite(fitted, np.eye(len(names))),
-                )
-            )
+            found.append(_found(fitted))
     if not found:
-        raise Unfit("none of the invented studies could be fitted")
+        raise Unfit(f"none of the invented studies could be fitted: {why}")
     estimates, errors, df = (np.array(each, dtype=np.float64) for each in zip(*found, strict=True))
     return Replicates(names, estimates, errors, df, replicates - len(found))
+
+
+def _found(fitted: Fit) -> tuple[Numbers, Numbers, Numbers]:
+    errors = usual_errors(fitted)
+    df = Df.SATTERTHWAITE if errors is Errors.EXPECTED else Df.COUPLES
+    error = np.sqrt(np.diag(covariance(fitted, errors)))
+    return fitted.estimates, error, degrees.each(fitted, np.eye(len(error)), df, errors)
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,9 @@ It expects and never promises; nobody who was in the data is told apart here.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -17,6 +19,21 @@ from bothwell.outcomes.frame import designed
 from bothwell.outcomes.sheet import read
 from bothwell.outcomes.significance import quantile
 from bothwell.outcomes.unfit import Unfit
+
+
+@dataclass(frozen=True)
+class Predicted:
+    """What is expected of one partner at one occasion; numbers as `Predictions` has them."""
+
+    couple: str
+    partner: str
+    at: float
+    mean: float
+    standard_error: float
+    low: float
+    high: float
+    new_low: float
+    new_high: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,6 +49,22 @@ class Predictions:
     high: Numbers
     new_low: Numbers  # the prediction interval: where a new person's answer lies
     new_high: Numbers
+    partners: tuple[tuple[str, str], ...] = ()  # m, what the table calls them; empty who is not in it
+
+    def rows(self) -> Iterator[Predicted]:
+        """A row for each partner in the table and each of the couple's occasions."""
+        for row, (couple, partners) in enumerate(zip(self.couples, self.partners, strict=True)):
+            for side, partner in enumerate(partners):
+                if partner:
+                    numbers = (float(getattr(self, name)[row, side]) for name in NUMBERS)
+                    yield Predicted(couple, partner, float(self.at[row]), *numbers)
+
+    def to_pandas(self) -> Any:
+        """The rows as a pandas table; pandas is loaded here alone and must be installed."""
+        return import_module("pandas").DataFrame([asdict(row) for row in self.rows()])
+
+
+NUMBERS = ("mean", "standard_error", "low", "high", "new_low", "new_high")
 
 
 def predict(
@@ -40,7 +73,7 @@ def predict(
     z: Numbers,
     *,
     df: Df | str | None = None,
-    errors: Errors | str = Errors.EXPECTED,
+    errors: Errors | str | None = None,
     level: float = 0.95,
 ) -> Predictions:
     """For design rows (m, 2, p) and (m, 2, q). A new person differs by their random effects and by the residual."""
@@ -61,18 +94,27 @@ def predict_table(
     table: Any,
     *,
     df: Df | str | None = None,
-    errors: Errors | str = Errors.EXPECTED,
+    errors: Errors | str | None = None,
     level: float = 0.95,
 ) -> Predictions:
-    """For a table with the fit's own columns; rows in the order of couple and time. The outcome's may be empty.
+    """For a table with the fit's own columns, in the order of couple and time. It may lack the outcome, but where
+    earlier outcomes explain it, and one partner, but where the partner's values explain it.
 
     What is usual for a person (diary, a steady predictor of growth) is their mean in this table, not in the fit's: give
-    all their days. Earlier waves must be in it, too. Raises Unfit where it has not the roles or columns of the model.
+    all their days. Earlier waves must be in it, too. Raises Unfit where it has not the roles or columns of the model, nor
+    the partner on whose values it all rests.
     """
-    design = designed(fit.spec, read(fit.spec, table))
+    design = designed(fit.spec, read(fit.spec, table, fit.sides))
     if design.fixed != fit.names:
         raise Unfit(f"this table leads to other effects than the model's: {', '.join(design.fixed)}")
     told = predict(fit, design.x, design.z, df=df, errors=errors, level=level)
     sheet = design.sheet
     whose = tuple(sheet.couples[couple] for couple in sheet.couple)
-    return replace(told, couples=whose, at=sheet.at, sides=sheet.sides)
+    partners = tuple(sheet.partners[couple] for couple in sheet.couple)
+    if np.isnan(told.mean).all() and any("" in pair for pair in partners):
+        raise Unfit(
+            f"what this model expects of one partner rests on the other's {' and '.join(fit.spec.explaining)}, too: "
+            "give a row for each",
+            column=fit.spec.partner,
+        )
+    return replace(told, couples=whose, at=sheet.at, sides=sheet.sides, partners=partners)

@@ -45,7 +45,7 @@ class Ratio:
 
 def ratio(
     fit: Fit, column: str, chance: np.random.Generator, *, side: str = "",
-    errors: Errors | str = Errors.EXPECTED, level: float = 0.95, draws: int = DRAWS,
+    errors: Errors | str | None = None, level: float = 0.95, draws: int = DRAWS,
 ) -> Ratio:  # fmt: skip
     """k of one predictor, of one role where the model has each role's own effects. Raises Unfit where it has none."""
     _, errors = settled(fit, None, errors)

@@ -1,6 +1,8 @@
-"""How many people, and how many couples, changed by more than measurement error would explain, score by score.
+"""How many couples changed by more than measurement error would explain, score by score.
 
-It reckons with the published or computed threshold of each score (`instruments.change`), and says no count under five.
+People are not counted: of two tables over the same couples, one of people and one of couples, each fills what the other
+leaves out, and five people may be three couples. It reckons with the published or computed threshold of each score
+(`instruments.change`), and says no count under five.
 """
 
 from __future__ import annotations
@@ -17,7 +19,6 @@ from bothwell.outcomes.asking import Score
 Pair = tuple[tuple[Decimal, Decimal], tuple[Decimal, Decimal]]
 """Of each of the two: the total before, the total after."""
 
-PEOPLE: Final = ("improved", "no reliable change", "worse")
 COUPLES: Final = (
     "both improved",
     "one improved, nobody worse",
@@ -33,11 +34,10 @@ _OF: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """The counts of one score; None is not said. `people` and `couples` by the words above."""
+    """The counts of one score by the words above; None is not said."""
 
     key: str
     n_couples: int
-    people: dict[str, int | None]
     couples: dict[str, int | None]
 
 
@@ -47,15 +47,9 @@ def counted(score: Score, pairs: Mapping[Hashable, Pair]) -> Counted:
         tuple(_OF[reliable_change(score.scale, *totals).verdict] for totals in pair)
         for pair in pairs.values()
     ]
-    people = [sum(each.count(name) for each in verdicts) for name in PEOPLE]
     of_couples = [_of_couple(each) for each in verdicts]
     couples = [of_couples.count(name) for name in COUPLES]
-    return Counted(
-        score.key,
-        len(pairs),
-        dict(zip(PEOPLE, hidden(people), strict=True)),
-        dict(zip(COUPLES, hidden(couples), strict=True)),
-    )
+    return Counted(score.key, len(pairs), dict(zip(COUPLES, hidden(couples), strict=True)))
 
 
 def _of_couple(verdicts: Sequence[str]) -> str:

@@ -4,24 +4,36 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from io import StringIO
-from math import isfinite
+from math import isfinite, isnan
 from typing import Any
 
 from bothwell.outcomes.caution import FEW_COUPLES, NEVER_CAUSAL
 from bothwell.outcomes.common_fate import CommonFate
+from bothwell.outcomes.degrees import Df, Errors
 from bothwell.outcomes.design import ROLE
 from bothwell.outcomes.fit import Fit
 from bothwell.outcomes.mediation import Mediation
 from bothwell.outcomes.reading import reading
 from bothwell.outcomes.side_by_side import SideBySide
-from bothwell.outcomes.spec import Spec
+from bothwell.outcomes.spec import TIMES, Spec
 from bothwell.outcomes.summary import Summary, summary
 
 SURPRISE = ("p", "statistic", "z")
 Cell = str | float | int | None
+ERRORS = {
+    Errors.EXPECTED: "by the model (expected)",
+    Errors.OBSERVED: "by the likelihood’s own curvature (observed)",
+    Errors.ROBUST: "by couples’ own scatter (robust)",
+}
+DEGREES = {
+    Df.RESIDUAL: "answers less effects (residual)",
+    Df.COUPLES: "couples less effects (couples)",
+    Df.SATTERTHWAITE: "Satterthwaite’s",
+    Df.NORMAL: "infinite (normal)",
+}
 
 
 @dataclass(frozen=True)
@@ -31,6 +43,28 @@ class Table:
     caption: str
     header: tuple[str, ...]
     rows: tuple[tuple[Cell, ...], ...]
+
+
+@dataclass(frozen=True)
+class Basis:
+    """What one model was asked, how sure its numbers are taken to be, and how well it explains the answers."""
+
+    question: Mapping[str, Any]  # the specification
+    errors: Errors
+    df: Df
+    level: float
+    log_likelihood: float  # restricted where the method is REML
+    aic: float
+    bic: float
+    n_parameters: int
+    n_couples: int
+    n_occasions: int
+    n_answers: int
+    converged: bool
+
+    def __str__(self) -> str:
+        df = Df.COUPLES if self.errors is Errors.ROBUST and self.df is Df.RESIDUAL else self.df
+        return f"Standard errors {ERRORS[self.errors]}; degrees of freedom {DEGREES[df]}; {100 * self.level:g} % intervals."
 
 
 @dataclass(frozen=True)
@@ -44,6 +78,11 @@ class Report:
     n_couples: int
     data_hash: str = ""
     code_version: str = ""
+    question: Mapping[str, Any] = field(default_factory=dict)  # the specification
+    models: tuple[Basis, ...] = ()  # one, or the two that the answer is made of
+    settings: Mapping[str, Cell] = field(
+        default_factory=dict
+    )  # of the first table, where it is made of two models
 
 
 def of_fit(fit: Fit, summary: Summary) -> Report:
@@ -53,16 +92,25 @@ def of_fit(fit: Fit, summary: Summary) -> Report:
         f"{fit.n_occasions} occasions, {fit.n_answers} answers; log-likelihood {fit.log_likelihood:.5f}, "
         f"AIC {fit.aic:.3f}, BIC {fit.bic:.3f}"
     )
-    effects = [replace(row, name=_role(fit)) if row.name == ROLE else row for row in summary.effects]
-    tables = (table("effects", effects), table("variances and correlations", summary.parts))
+    tables = (table("effects", summary.effects), table("variances and correlations", summary.parts))
     return Report(
-        title, tables, reading(fit, summary), summary.notes, fit.n_couples, fit.data_hash, fit.code_version
-    )
+        title, tables, reading(fit, summary), summary.notes + _roles(fit), fit.n_couples, fit.data_hash,
+        fit.code_version, asdict(fit.spec), (_basis(fit, summary),),
+    )  # fmt: skip
 
 
-def _role(fit: Fit) -> str:
+def _basis(fit: Fit, summary: Summary) -> Basis:
+    return Basis(
+        asdict(fit.spec), summary.errors, summary.df, summary.level, fit.log_likelihood, fit.aic, fit.bic,
+        fit.n_parameters, fit.n_couples, fit.n_occasions, fit.n_answers, fit.converged,
+    )  # fmt: skip
+
+
+def _roles(fit: Fit) -> tuple[str, ...]:
     """Who is meant by a role's deviation from the pool."""
-    return f"{ROLE} ({fit.sides[0]} +1, {fit.sides[1]} −1)"
+    if not any(ROLE in name.split(TIMES) for name in fit.names):
+        return ()
+    return (f"{ROLE} is +1 for {fit.sides[0]} and −1 for {fit.sides[1]}",)
 
 
 def of_mediation(found: Mediation) -> Report:
@@ -74,9 +122,11 @@ def of_mediation(found: Mediation) -> Report:
     )
     parts = [replace(part.tables[0], caption=part.title) for part in (first, second)]
     notes = tuple(dict.fromkeys(found.notes + first.notes + second.notes))
+    settings: dict[str, Cell] = {"intervals": found.intervals, "level": found.level, "draws": found.draws}
     return Report(
         title, (table("indirect, direct and total", found.effects), *parts), (NEVER_CAUSAL,), notes,
         found.second.n_couples, found.second.data_hash, found.second.code_version,
+        asdict(found.second.spec), first.models + second.models, settings,
     )  # fmt: skip
 
 
@@ -95,6 +145,9 @@ def of_side_by_side(found: SideBySide) -> Report:
         found.forward.n_couples,
         found.forward.data_hash,
         found.forward.code_version,
+        asdict(found.forward.spec),
+        parts[0].models + parts[1].models,
+        {"errors": Errors.ROBUST, "df": Df.COUPLES, "level": found.level},
     )
 
 
@@ -107,7 +160,7 @@ def of_common_fate(spec: Spec, found: CommonFate) -> Report:
         table("tests", tests),
     )
     title = f"common fate of {spec.predictors[0]} and {spec.outcome}: {found.n_couples} couples"
-    return Report(title, tables, (NEVER_CAUSAL,), found.notes, found.n_couples)
+    return Report(title, tables, (NEVER_CAUSAL,), found.notes, found.n_couples, question=asdict(spec))
 
 
 def table(caption: str, rows: Iterable[Any]) -> Table:
@@ -126,6 +179,7 @@ def text(report: Report) -> str:
     blocks += [
         f"{table.caption}\n{_printed(table, report.n_couples < FEW_COUPLES)}" for table in report.tables
     ]
+    blocks += dict.fromkeys(map(str, report.models))
     blocks.append("\n".join(report.sentences))
     if report.notes:
         blocks.append("\n".join(f"Note: {note.rstrip('.')}." for note in report.notes))
@@ -162,22 +216,24 @@ def _said(cell: Cell) -> str:
 
 
 def as_json(report: Report) -> str:
-    """Everything at full precision; what is not finite is null."""
+    """Everything at full precision; infinite degrees of freedom are the text "inf", what is no number is null."""
     tables = {
-        table.caption: [dict(zip(table.header, map(_finite, row), strict=True)) for row in table.rows]
+        table.caption: [dict(zip(table.header, map(_plain, row), strict=True)) for row in table.rows]
         for table in report.tables
     }
     return json.dumps(asdict(report) | {"tables": tables}, indent=2, ensure_ascii=False)
 
 
-def _finite(cell: Cell) -> Cell:
-    return None if isinstance(cell, float) and not isfinite(cell) else cell
+def _plain(cell: Cell) -> Cell:
+    if not isinstance(cell, float) or isfinite(cell):
+        return cell
+    return None if isnan(cell) else str(cell)
 
 
 def as_csv(report: Report) -> str:
-    """The first table at full precision; what is not finite is empty."""
+    """The first table at full precision; what is infinite is "inf", what is no number is empty."""
     file = StringIO()
     writer = csv.writer(file, lineterminator="\n")
     writer.writerow(report.tables[0].header)
-    writer.writerows([_finite(cell) for cell in row] for row in report.tables[0].rows)
+    writer.writerows([_plain(cell) for cell in row] for row in report.tables[0].rows)
     return file.getvalue()

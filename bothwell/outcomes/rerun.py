@@ -49,10 +49,14 @@ def difference(before: Kept, after: Kept) -> Difference:
             "It was reckoned by the same code."
             if is_same_code
             else "It was reckoned by another version of the code.",
-            "No number is different." if not moved else f"{len(moved)} numbers are different.",
+            "No number is different." if not moved else _how_many(len(moved)),
         ),
         moved,
     )
+
+
+def _how_many(count: int) -> str:
+    return "One number is different." if count == 1 else f"{count} numbers are different."
 
 
 def _moved(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Moved]:
@@ -64,9 +68,18 @@ def _numbers(result: Mapping[str, Any]) -> dict[str, float | None]:
     """Every number that a reader compares, by its words; a count that is not said is None."""
     found: dict[str, float | None] = {}
     if "n_couples" in result:
-        found["couples"] = result["n_couples"]
-    found |= {line["words"]: line["estimate"] for line in result.get("table", ())}
+        found["couples, at least"] = result["n_couples"]
+    found |= {_line(line): line["estimate"] for line in result.get("table", ())}
+    if "counts" in result:
+        found |= {
+            f"{key}, mean, week {each['week']}": each["mean"]
+            for key, points in result.get("courses", {}).items()
+            for each in points
+        }
     for one in result.get("counts", ()):
-        for whose in ("people", "couples"):
-            found |= {f"{one['key']}, {whose}: {name}": count for name, count in one[whose].items()}
+        found |= {f"{one['key']}, couples: {name}": count for name, count in one["couples"].items()}
     return found
+
+
+def _line(line: Mapping[str, Any]) -> str:
+    return f"{line['part']}: {line['words']}" if "part" in line else str(line["words"])

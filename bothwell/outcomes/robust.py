@@ -16,7 +16,7 @@ from bothwell.outcomes.covariance import Covariances, triangular_root
 from bothwell.outcomes.frame import Frame
 from bothwell.outcomes.kernel import cholesky, maps_of, solved
 from bothwell.outcomes.precision import weights_of
-from bothwell.outcomes.sums import Sums, between, compress
+from bothwell.outcomes.sums import Sums, between, compress, part
 
 COUPLES = 4096  # at a time
 
@@ -27,11 +27,9 @@ def meat(frame: Frame, at: Covariances, beta: Numbers, sums: Sums | None = None)
     `sums`: the frame's own, if they are at hand.
     """
     total = np.zeros((len(beta),) * 2)
-    if frame.n_couples <= COUPLES:
-        s = scores(frame, at, beta, sums)
-        return s.T @ s
-    for piece in chunks(frame, COUPLES):
-        s = scores(piece, at, beta)
+    for number, piece in enumerate(chunks(frame, COUPLES)):
+        first = number * COUPLES
+        s = scores(piece, at, beta, sums and part(sums, first, first + COUPLES))
         total += s.T @ s
     return total
 

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
-from uuid import UUID
+from typing import Any, Final
+from uuid import UUID, uuid5
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
@@ -22,13 +22,28 @@ from bothwell.couples.models import Clinic, Couple, Membership
 from bothwell.instruments.models import Response
 from bothwell.outcomes.asking import Question, is_main, scores
 from bothwell.outcomes.choosing import Chosen, Uses, Why, split
-from bothwell.outcomes.gathering import Answer, Gathered, Pair, Placed, data_hash, gather, keyed, placed
+from bothwell.outcomes.gathering import (
+    Answer,
+    Gathered,
+    Pair,
+    Placed,
+    data_hash,
+    gather,
+    keyed,
+    placed,
+    resting,
+)
 from bothwell.outcomes.models import AnalysisRun, AnalysisUse
+from bothwell.outcomes.often import tellings
+from bothwell.outcomes.putting import NO_ANSWER, TOO_OFTEN
 from bothwell.privacy import audit
 
-CHANGED = "Somebody took their consent back while this was being reckoned. Ask again."
+CHANGED: Final = "Whose answers may be used changed while this was being reckoned. Ask again."
 SEEN = ("id", "subject_id", "instrument", "wave", "sent_at", "total", "scores")
 OPEN = (AnalysisRun.State.WAITING, AnalysisRun.State.RUNNING)
+End = AnalysisRun.End
+TOLD_NOTHING: Final = (End.FEW, End.CHANGED)
+"""Ends that no answer had a part in. That a model does not fit, or breaks, tells something of what was put into it."""
 
 
 @contextmanager
@@ -83,7 +98,7 @@ def begin(run_id: UUID) -> Begun | None:
         there = _read(run.clinic_id, question)
         gathered = _kept_choice(run_id) or _choose(run, question, there)
         if not _stands(gathered, there):
-            _end(run_id, CHANGED)
+            _end(run_id, End.CHANGED, CHANGED)
             return None
         used = data_hash(settings.SECRET_KEY, gathered, there)
         AnalysisRun.objects.filter(id=run_id).update(progress=25)
@@ -122,8 +137,11 @@ def answers(rows: Iterable[tuple[Any, ...]], question: Question, zone: ZoneInfo)
 
 
 def _named(response: UUID, score: str) -> UUID:
-    """The key of one score of one sent questionnaire: two scores of one are two answers."""
-    return UUID(keyed(settings.SECRET_KEY, "answer", str(response), score)[:32])
+    """The key of one score of one sent questionnaire: two scores of one are two answers.
+
+    It rests on no secret: after a change of the secret, results must still be held against those before.
+    """
+    return uuid5(response, score)
 
 
 def _value(
@@ -148,20 +166,31 @@ def _choose(run: AnalysisRun, question: Question, there: Mapping[UUID, Placed]) 
     """Held against every earlier result of the clinic; written down at once."""
     last: dict[str, Uses] = {}
     before: dict[str, list[Uses]] = defaultdict(list)
-    shown = AnalysisUse.objects.exclude(run__state=AnalysisRun.State.UNFIT)  # of those nothing was ever said
-    for part, used in shown.order_by("id").values_list("part", "used"):
+    shown = AnalysisUse.objects.exclude(run__ended__in=TOLD_NOTHING).order_by("id")
+    rows = list(shown.values_list("run_id", "part", "used"))
+    for _, part, used in rows:
         last[part] = used
         for place, uses in split(used).items():
             if uses not in before[place]:
                 before[place].append(uses)
-    gathered = gather(
-        question, there, last, before, lambda couple: keyed(settings.SECRET_KEY, "aside", couple)
-    )
+    gathered = gather(question, there, last, before, left_aside_first, tellings(rows))
     AnalysisUse.objects.bulk_create(
-        AnalysisUse(clinic_id=run.clinic_id, run=run, part=part, used=chosen.used, why=chosen.why.value)
+        AnalysisUse(
+            clinic_id=run.clinic_id,
+            run=run,
+            part=part,
+            used=chosen.used,
+            kinds=kinds_of(chosen.used),
+            why=chosen.why.value,
+        )
         for part, chosen in gathered.parts.items()
     )
     return gathered
+
+
+def kinds_of(used: Uses) -> str:
+    """Of which kinds the scores are that entered, spaces between: by kind, a consent is given and taken back."""
+    return " ".join(sorted({scores()[place.partition("@")[0]].kind.value for place in split(used)}))
 
 
 def left_aside_first(couple: str) -> str:
@@ -178,9 +207,12 @@ def tell_progress(run_id: UUID, progress: int) -> None:
 
 
 def keep(begun: Begun, result: Mapping[str, Any], code_version: str) -> None:
-    """Keep what may be shown, once."""
+    """Keep what may be shown, once; nothing, where somebody has taken back meanwhile what it rests on."""
     with for_research(begun.run):
         if not AnalysisRun.objects.filter(id=begun.run, state=AnalysisRun.State.RUNNING).exists():
+            return
+        if not _stands(begun.gathered, _read(begun.clinic, begun.question)):
+            _end(begun.run, End.CHANGED, CHANGED)
             return
         audit.log_service("outcomes", "reckoned outcomes", clinic=begun.clinic, item_id=begun.run)
         AnalysisRun.objects.filter(id=begun.run, state=AnalysisRun.State.RUNNING).update(
@@ -193,15 +225,36 @@ def keep(begun: Begun, result: Mapping[str, Any], code_version: str) -> None:
         )
 
 
+def cannot_answer(begun: Begun) -> None:
+    """Keep that what was asked cannot be answered: always in the same sentence, for a reason tells of the answers."""
+    with for_research(begun.run):
+        if _has_anybody(begun):
+            _end(begun.run, End.UNFIT, NO_ANSWER)
+        else:
+            _end(begun.run, End.FEW, why_nobody(begun.gathered))
+
+
+def why_nobody(gathered: Gathered) -> str:
+    """The sentence where nobody entered the estimates: known before any answer was read."""
+    is_too_often = any(chosen.why is Why.OFTEN for chosen in gathered.parts.values())
+    return TOO_OFTEN if is_too_often else NO_ANSWER
+
+
 def give_up(run_id: UUID, reason: str) -> None:
-    """Keep why there is no answer, in one sentence."""
+    """Keep that it broke, in one sentence."""
     with for_research(run_id):
-        _end(run_id, reason)
+        _end(run_id, End.LOST, reason)
 
 
-def _end(run_id: UUID, reason: str) -> None:
+def _has_anybody(begun: Begun) -> bool:
+    """Whether anybody's answer went into the estimates; if not, that there are none rests on who answered alone."""
+    parts = {part for week in begun.question.weeks for part in resting(begun.question, week)}
+    return any(begun.gathered.of(part) for part in parts)
+
+
+def _end(run_id: UUID, why: AnalysisRun.End, reason: str) -> None:
     AnalysisRun.objects.filter(id=run_id, state__in=OPEN).update(
-        state=AnalysisRun.State.UNFIT, reason=reason[:300], done_at=timezone.now()
+        state=AnalysisRun.State.UNFIT, ended=why, reason=reason[:300], done_at=timezone.now()
     )
 
 

@@ -9,9 +9,14 @@ from typing import Any
 import numpy as np
 
 from bothwell.outcomes.arrays import Indexes, Numbers
-from bothwell.outcomes.columns import Raw, codes, columns, numbered, numbers
-from bothwell.outcomes.spec import OF, TIMES, Spec
+from bothwell.outcomes.columns import Raw, Whose, codes, columns, numbered, numbers
+from bothwell.outcomes.spec import LAGGED, OF, TIMES, Spec
 from bothwell.outcomes.unfit import Unfit
+
+FEW_ROLES = 5  # are told by their names
+NAMED_WAVES = "name these words as `wave`, and as `time` a column of numbers that says when"
+ALIKE = "ask without `distinguished`, with the role as a covariate of 0 and 1"
+TWO_PEOPLE = "if they are two people, call them by two names here and let another column say what they are"
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,55 +31,81 @@ class Sheet:
     sides: tuple[str, str]  # as the table calls them; ("1", "2") where nothing tells partners apart
     notes: tuple[str, ...] = ()
     waves: tuple[str, ...] = ()  # what the table calls the study's waves, in order
+    partners: tuple[
+        tuple[str, str], ...
+    ] = ()  # n, what the table calls each couple's two; empty who is not in it
 
 
 @dataclass(frozen=True, eq=False)
-class _Rows:
-    """The table's own rows: whose, which side, which occasion."""
+class _Rows(Whose):
+    """The table's own rows: whose, and on which side."""
 
-    couple: Indexes
-    couples: tuple[str, ...]
     side: Indexes
     sides: tuple[str, str]
 
 
-def read(spec: Spec, table: Any) -> Sheet:
-    """The columns the question names, as a Sheet. Raises Unfit, naming couple and column where it can."""
+def read(spec: Spec, table: Any, sides: tuple[str, str] | None = None) -> Sheet:
+    """The columns the question names, as a Sheet. Raises Unfit, naming couple, column and row where it can.
+
+    `sides`: the roles of a fit that is there. Then the table may have one of them alone, and lack the outcome where no
+    earlier outcome explains it.
+    """
     keys = tuple(name for name in (spec.couple, spec.partner, spec.role, spec.wave, spec.time) if name)
-    raw = columns(table, tuple(dict.fromkeys(keys + spec.columns)))
-    rows = _rows(spec, raw)
+    optional = spec.outcome if sides and spec.model not in LAGGED else ""
+    raw = columns(table, tuple(dict.fromkeys(keys + spec.columns)), optional)
+    rows = _rows(spec, raw, table, sides)
     occasion, couple, at, wave, waves, notes = _occasions(spec, raw, rows)
     _refuse_repeats(spec, rows, occasion)
     values = {}
     for name in spec.columns:
         values[name] = np.full((len(couple), 2), np.nan)
-        values[name][occasion, rows.side] = numbers(raw[name], name, rows.couple, rows.couples)
-    return Sheet(couple, at, wave, values, rows.couples, rows.sides, _single(rows) + notes, waves)
+        values[name][occasion, rows.side] = numbers(raw[name], name, rows)
+    notes = _single(rows) + notes + _lonely(spec, rows, occasion)
+    return Sheet(couple, at, wave, values, rows.couples, rows.sides, notes, waves, _partners(rows))
 
 
 # ── who ───────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _rows(spec: Spec, raw: Mapping[str, Raw]) -> _Rows:
-    couple, couples = codes(raw[spec.couple], spec.couple)
-    person, persons = codes(raw[spec.partner], spec.partner)
-    rank = _ranks(spec, couple, couples, person, len(persons))
+def _rows(spec: Spec, raw: Mapping[str, Raw], table: Any, sides: tuple[str, str] | None) -> _Rows:
+    couple, couples = codes(raw[spec.couple], spec.couple, table)
+    person, persons = codes(raw[spec.partner], spec.partner, table)
+    whose = Whose(couple, couples, person, persons, table)
+    rank = _ranks(spec, whose)
     if not spec.distinguished:
-        return _Rows(couple, couples, rank, ("1", "2"))
-    role, roles = codes(raw[spec.role], spec.role) if spec.role else (person, persons)
-    if len(roles) != 2:
+        return _Rows(couple, couples, person, persons, table, rank, ("1", "2"))
+    column = spec.role or spec.partner
+    role, roles = codes(raw[column], column, table)
+    _refuse_other_roles(column, roles, sides)
+    if spec.role:
+        _refuse_roles(spec, whose, rank, role)
+    found = sides or (roles[0], roles[1])
+    side = np.array([found.index(name) for name in roles], dtype=np.int64)[role]
+    return _Rows(couple, couples, person, persons, table, side, found)
+
+
+def _refuse_other_roles(column: str, roles: tuple[str, ...], sides: tuple[str, str] | None) -> None:
+    if sides and not set(roles) <= set(sides):
         raise Unfit(
-            f"two roles tell partners apart, and here are {len(roles)}; without `distinguished` any two will do",
-            column=spec.role or spec.partner,
+            f"the model’s roles are {' and '.join(sides)}, this table’s {' and '.join(roles)}", column=column
+        )
+    if not sides and len(roles) != 2:
+        named = f" ({', '.join(roles)})" if len(roles) <= FEW_ROLES else ""
+        raise Unfit(
+            f"two roles tell partners apart, and here are {len(roles)}{named}; "
+            "without `distinguished` any two will do",
+            column=column,
         )
     for name in roles:
         if OF in name or TIMES in name:
-            raise Unfit(
-                "a role with “: ” or “ × ” would be read as an effect's", column=spec.role or spec.partner
-            )
-    if spec.role:
-        _refuse_roles(spec, couple, couples, rank, role)
-    return _Rows(couple, couples, role, (roles[0], roles[1]))
+            raise Unfit("a role with “: ” or “ × ” would be read as an effect's", column=column)
+
+
+def _partners(rows: _Rows) -> tuple[tuple[str, str], ...]:
+    named = np.full((len(rows.couples), 2), -1, dtype=np.int64)
+    named[rows.couple, rows.side] = rows.person
+    words = (*rows.persons, "")
+    return tuple((words[first], words[second]) for first, second in named.tolist())
 
 
 def _single(rows: _Rows) -> tuple[str, ...]:
@@ -84,23 +115,22 @@ def _single(rows: _Rows) -> tuple[str, ...]:
     return (f"{alone} of {len(there)} couples have only one partner in the table",) if alone else ()
 
 
-def _ranks(spec: Spec, couple: Indexes, couples: tuple[str, ...], person: Indexes, n_persons: int) -> Indexes:
+def _ranks(spec: Spec, whose: Whose) -> Indexes:
     """0 or 1 for each row: which of the couple's two partners, in the order of what the table calls them."""
-    pairs, pair = numbered(couple * n_persons + person)
-    whose = pairs // n_persons
-    first = np.searchsorted(whose, whose)
-    rank = np.arange(len(pairs), dtype=np.int64) - first
+    n_persons = len(whose.persons)
+    pairs, pair = numbered(whose.couple * n_persons + whose.person)
+    couple = pairs // n_persons
+    rank = np.asarray((np.arange(len(pairs)) - np.searchsorted(couple, couple))[pair], np.int64)
     if (rank > 1).any():
-        raise Unfit("a third partner", couple=couples[whose[np.argmax(rank > 1)]], column=spec.partner)
-    return np.asarray(rank[pair], np.int64)
+        raise whose.unfit(int(np.argmax(rank > 1)), "a third partner", spec.partner)
+    return rank
 
 
-def _refuse_roles(
-    spec: Spec, couple: Indexes, couples: tuple[str, ...], rank: Indexes, role: Indexes
-) -> None:
+def _refuse_roles(spec: Spec, whose: Whose, rank: Indexes, role: Indexes) -> None:
     """Each partner keeps one role over all waves, and the two of a couple have different ones."""
+    couples = whose.couples
     counts = np.zeros((len(couples), 2, 2), dtype=np.int64)
-    np.add.at(counts, (couple, rank, role), 1)
+    np.add.at(counts, (whose.couple, rank, role), 1)
     held = counts > 0  # couple, partner, role
     changed = (held[:, :, 0] & held[:, :, 1]).any(axis=1)
     if changed.any():
@@ -112,7 +142,7 @@ def _refuse_roles(
     same = (held[:, 0] & held[:, 1]).any(axis=1)
     if same.any():
         raise Unfit(
-            "both partners have the same role, so it cannot tell them apart",
+            f"both partners have the same role, so it cannot tell them apart; {ALIKE}",
             couple=couples[np.argmax(same)],
             column=spec.role,
         )
@@ -177,9 +207,9 @@ def _places(words: tuple[str, ...], times: Numbers) -> Numbers:
 
 def _moments(spec: Spec, raw: Mapping[str, Raw], rows: _Rows) -> Numbers:
     column = spec.time or spec.wave
-    moment = numbers(raw[column], column, rows.couple, rows.couples)
+    moment = numbers(raw[column], column, rows, NAMED_WAVES)
     if np.isnan(moment).any():
-        raise Unfit("no time", couple=rows.couples[rows.couple[np.argmax(np.isnan(moment))]], column=column)
+        raise rows.unfit(int(np.argmax(np.isnan(moment))), "no time", column)
     return moment
 
 
@@ -188,6 +218,19 @@ def _apart_note(moment: Numbers, at: Numbers) -> tuple[str, ...]:
     if not rows:
         return ()
     return (f"partners gave different times for one wave in {rows} rows; the wave's time is their mean",)
+
+
+def _lonely(spec: Spec, rows: _Rows, occasion: Indexes) -> tuple[str, ...]:
+    """Said where both partners of a couple have times that the other has not: their answers may be one occasion's."""
+    if spec.wave or not spec.time:
+        return ()
+    alone = np.bincount(occasion)[occasion] == 1
+    sides = np.zeros((len(rows.couples), 2), dtype=bool)
+    sides[rows.couple[alone], rows.side[alone]] = True
+    if not sides.all(axis=1).any():
+        return ()
+    counted = f"{int(alone.sum())} of {int(occasion.max()) + 1} occasions have only one partner's row"
+    return (f"{counted}; if their rows belong together, name a `wave` that they share",)
 
 
 def _refuse_same_time(spec: Spec, rows: _Rows, couple: Indexes, at: Numbers) -> None:
@@ -199,15 +242,12 @@ def _refuse_same_time(spec: Spec, rows: _Rows, couple: Indexes, at: Numbers) -> 
 
 
 def _refuse_repeats(spec: Spec, rows: _Rows, occasion: Indexes) -> None:
-    times = np.bincount(occasion * 2 + rows.side)
+    cells = occasion * 2 + rows.side
+    times = np.bincount(cells)
     if (times < 2).all():
         return
-    repeated = np.flatnonzero(occasion == int(np.argmax(times > 1)) // 2)[0]
-    reason = (
-        "a duplicated wave: one partner has two rows of it"
-        if spec.has_waves
-        else "one partner has two rows, and no wave tells them apart"
-    )
-    raise Unfit(
-        reason, couple=rows.couples[rows.couple[repeated]], column=spec.wave or spec.time or spec.partner
-    )
+    first, second = np.flatnonzero(cells == np.argmax(times > 1))[:2].tolist()
+    one_of = "a duplicated wave: one partner has two rows of it"
+    alone = "one partner has two rows, and no wave tells them apart"
+    column = spec.wave or spec.time or spec.partner
+    raise rows.unfit(first, one_of if spec.has_waves else alone, column, TWO_PEOPLE, second)

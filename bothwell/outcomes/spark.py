@@ -1,6 +1,7 @@
 """The same fit over a table that lies on a cluster: each partition sums its couples. Needs the extra `spark`.
 
-Rows never come to the driver: a question goes out to the partitions, sums come back.
+Rows never come to the driver: a question goes out to the partitions, sums come back. That spares the way and protects
+nobody: sums of a small partition are its couples' answers, and only `clinics` refuses them.
 """
 
 from __future__ import annotations

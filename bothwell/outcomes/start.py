@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bothwell.outcomes.arrays import Numbers
-from bothwell.outcomes.covariance import Covariances, Structure, covariances, theta_of
+from bothwell.outcomes.arrays import Numbers, squared
+from bothwell.outcomes.covariance import Covariances, Structure, covariances, theta_of, triangle
 from bothwell.outcomes.identified import refuse_unidentified
 from bothwell.outcomes.objective import Objective, inverted, weights_of
 from bothwell.outcomes.value import Point, Value
@@ -37,23 +37,23 @@ def start(objective: Objective) -> Start:
     nothing = Covariances(np.zeros((structure.q,) * 2), np.eye(2), fading)
     told = objective.ask(Point(nothing, np.zeros((p + 1, 0))))
     refuse_unidentified(structure, objective.fixed, objective.random, told)
-    signed = _signed(told, p)
+    signed, inverse = _signed(told, p)
     variance = float(signed @ told.cross @ signed) / told.answers
     unit = _units(structure, told, variance)
     floor = FLOOR * np.append(unit, [variance, variance])
     theta = theta_of(structure, _explained(structure, told, signed), floor)
     for _ in range(ROUNDS - 1):
         told = objective.ask(Point(covariances(structure, theta), np.zeros((p + 1, 0))))
-        signed = _signed(told, p)
+        signed, inverse = _signed(told, p)
         theta = theta_of(structure, _explained(structure, told, signed), floor)
-    inverse, _ = inverted(told.cross[:p, :p])
     weights = weights_of(-signed[:p], inverse, objective.is_restricted)
     return Start(theta, weights, scale_of(structure, unit, variance), unit)
 
 
-def _signed(told: Value, p: int) -> Numbers:
+def _signed(told: Value, p: int) -> tuple[Numbers, Numbers]:
+    """(−β, 1), and β's covariance."""
     inverse, _ = inverted(told.cross[:p, :p])
-    return np.append(-inverse @ told.cross[:p, p], 1.0)
+    return np.append(-inverse @ told.cross[:p, p], 1.0), inverse
 
 
 def _units(structure: Structure, told: Value, variance: float) -> Numbers:
@@ -69,12 +69,12 @@ def _units(structure: Structure, told: Value, variance: float) -> Numbers:
 def _explained(structure: Structure, told: Value, signed: Numbers) -> Covariances:
     size = structure.q * (structure.q + 1) // 2
     n = size + 3
-    squares = -np.einsum("p,kpq,q->k", signed, told.d_cross[:n], signed)
+    squares = -squared(signed[:, None], told.d_cross[:n])
     expected = -told.second[:n, :n]
-    scale = np.sqrt(np.maximum(np.diag(expected), np.finfo(float).tiny))
+    scale = np.sqrt(np.maximum(expected.diagonal(), np.finfo(float).tiny))
     solution = np.linalg.lstsq(expected / np.outer(scale, scale), squares / scale, rcond=1e-10)[0] / scale
     spread = np.zeros((structure.q,) * 2)
-    i, j = np.tril_indices(structure.q)
+    i, j = triangle(structure.q)
     spread[i, j] = spread[j, i] = solution[:size]
     aa, ab, bb = solution[size:]
     rho = structure.fading if structure.is_autoregressive else None

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from importlib import import_module
-from typing import Any
+from typing import Any, Literal
 
 from bothwell.outcomes.contrasts import Row, contrast
-from bothwell.outcomes.degrees import Df, Errors, settled
+from bothwell.outcomes.degrees import Df, Errors, settled, unasked
 from bothwell.outcomes.fit import Fit
 from bothwell.outcomes.spec import Method, Model
 from bothwell.outcomes.variances import Part, variances
@@ -46,18 +46,19 @@ class Summary:
         """The variance or correlation of that name. Raises KeyError."""
         return {part.name: part for part in self.parts}[name]
 
-    def to_pandas(self) -> Any:
-        """The effects as a pandas table; pandas is loaded here alone and must be installed."""
-        return import_module("pandas").DataFrame([asdict(row) for row in self.effects])
+    def to_pandas(self, what: Literal["effects", "parts"] = "effects") -> Any:
+        """The effects, or the parts, as a pandas table; pandas is loaded here alone and must be installed."""
+        return import_module("pandas").DataFrame([asdict(row) for row in getattr(self, what)])
 
 
 def summary(
-    fit: Fit, df: Df | str | None = None, *, errors: Errors | str = Errors.EXPECTED, level: float = 0.95
+    fit: Fit, df: Df | str | None = None, *, errors: Errors | str | None = None, level: float = 0.95
 ) -> Summary:
-    """All of a fit; without `df` with the `usual` degrees of freedom of such a fit.
+    """All of a fit; without `df` and `errors` with those that are `usual` for such a fit, and a note where that matters.
 
     Raises Unfit where no degrees of freedom are left, or for Satterthwaite's with other errors.
     """
+    said = unasked(fit, df, errors)
     df, errors = settled(fit, df, errors)
     return Summary(
         model=fit.spec.model,
@@ -74,7 +75,7 @@ def summary(
         n_couples=fit.n_couples,
         n_occasions=fit.n_occasions,
         n_answers=fit.n_answers,
-        notes=fit.notes,
+        notes=fit.notes + said,
         data_hash=fit.data_hash,
         code_version=fit.code_version,
     )

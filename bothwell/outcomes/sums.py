@@ -3,15 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from bothwell.outcomes.arrays import Flags, Indexes, Numbers
+from bothwell.outcomes.arrays import Indexes, Numbers
 from bothwell.outcomes.frame import Frame
-from bothwell.outcomes.layout import Layout, Term, layout_of
+from bothwell.outcomes.layout import (
+    BOTH_ACROSS,
+    BOTH_FIRST,
+    BOTH_SECOND,
+    FIRST_ALONE,
+    SECOND_ALONE,
+    Layout,
+    Term,
+    layout_of,
+)
 
 OCCASIONS = 8192  # at a time: what fits into a processor's cache
+ANSWERED = (  # who did, and the kinds of products there are of them
+    ((BOTH_FIRST, BOTH_ACROSS, BOTH_SECOND), (0, 1)),
+    ((FIRST_ALONE,), (0,)),
+    ((SECOND_ALONE,), (1,)),
+)
+SIDES = ((0, 0), (0, 1), (1, 1), (0, 0), (1, 1))  # each kind's
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,20 +54,23 @@ class Sums:
 def compress(frame: Frame, layout: Layout | None = None) -> Sums:
     """Each couple's sums. With `layout` those of one chunk can be joined with another's (`concat`)."""
     layout = layout or layout_of(frame)
-    starts = np.flatnonzero(np.diff(frame.couple, prepend=-1))
+    begins = np.diff(frame.couple, prepend=-1) != 0
+    starts, column = np.flatnonzero(begins), np.cumsum(begins) - 1
     rows = np.zeros((len(layout.terms) + 1, len(starts)))
-    totals = np.zeros((5, layout.width, layout.width))
+    products = [np.zeros((len(layout.sources[a]), len(layout.sources[b]))) for a, b in SIDES]
     counts = np.zeros(3, dtype=np.int64)
-    for first, last in _pieces(starts, len(frame.couple)):
-        begin = starts[first]
-        piece = slice(begin, starts[last] if last < len(starts) else len(frame.couple))
+    for piece in _pieces(starts, len(frame.couple)):
         there = ~np.isnan(frame.y[piece])
-        both, alone, other = there[:, 0] & there[:, 1], there[:, 0] & ~there[:, 1], there[:, 1] & ~there[:, 0]
-        counts += np.array([both.sum(), alone.sum(), other.sum()])
-        _add_totals(totals, frame, piece, (both, alone, other))
-        if layout.terms:
-            columns = [_columns(frame, layout, side, piece, there[:, side]) for side in (0, 1)]
-            _add_rows(rows[:, first:last], layout, columns, (both, alone, other), starts[first:last] - begin)
+        both = there[:, 0] & there[:, 1]
+        for number, (kinds, who) in enumerate(ANSWERED):
+            here = np.flatnonzero(both if len(who) == 2 else there[:, who[0]] & ~both)
+            counts[number] += len(here)
+            if len(here):
+                columns = {side: _columns(frame, layout, side, piece, here) for side in who}
+                for kind in kinds:
+                    products[kind] += columns[SIDES[kind][0]] @ columns[SIDES[kind][1]].T
+                _add_rows(rows, layout, kinds, columns, column[piece][here])
+    totals = np.stack([_total(layout, kind, found) for kind, found in enumerate(products)])
     return Sums(layout, rows, np.ones(len(starts)), totals, counts, len(starts))
 
 
@@ -71,6 +89,11 @@ def concat(parts: Sequence[Sums]) -> Sums:
     )
 
 
+def part(sums: Sums, first: int, last: int) -> Sums:
+    """The columns of the couples from one to before another; totals and counts stay those of all."""
+    return replace(sums, rows=sums.rows[:, first:last], repeats=sums.repeats[first:last])
+
+
 def thinned(frame: Frame, couples: int) -> Frame:
     """About so many couples, evenly from all: to look for a place to start from, never to report."""
     stride = max(1, frame.n_couples // couples)
@@ -84,64 +107,47 @@ def between(frame: Frame, first: int, last: int) -> Frame:
     return frame.take(piece, frame.couple[piece] - frame.couple[first])
 
 
-def _pieces(starts: Indexes, n_occasions: int) -> Iterator[tuple[int, int]]:
-    """From which couple to before which other, so that a piece has about OCCASIONS rows."""
+def _pieces(starts: Indexes, n_occasions: int) -> Iterator[slice]:
+    """The rows of about OCCASIONS occasions at a time, of whole couples."""
     first = 0
     while first < len(starts):
-        last = int(np.searchsorted(starts, starts[first] + OCCASIONS, side="left"))
-        last = max(last, first + 1)
-        yield first, last
+        last = max(int(np.searchsorted(starts, starts[first] + OCCASIONS, side="left")), first + 1)
+        yield slice(int(starts[first]), int(starts[last]) if last < len(starts) else n_occasions)
         first = last
 
 
-def _columns(frame: Frame, layout: Layout, side: int, piece: slice, there: Flags) -> Numbers:
-    """One side's columns, zero where it did not answer: (columns, occasions)."""
-    arrays = {"z": frame.z, "x": frame.x}
-    found = [
-        frame.y[piece, side] if name == "y" else arrays[name][piece, side, j]
-        for name, j in layout.sources[side]
-    ]
-    return np.where(there, np.stack(found), 0.0)
+def _columns(frame: Frame, layout: Layout, side: int, piece: slice, here: Indexes) -> Numbers:
+    """One side's columns at these occasions of a piece: (columns, occasions)."""
+    arrays = {"z": frame.z, "x": frame.x, "y": frame.y[:, :, None]}
+    kept = slice(None) if len(here) == piece.stop - piece.start else here
+    return np.stack([arrays[name][piece, side, j][kept] for name, j in layout.sources[side]])
 
 
-def _add_rows(rows: Numbers, layout: Layout, columns: Sequence[Numbers],
-              answered: tuple[Flags, Flags, Flags], starts: Indexes) -> None:  # fmt: skip
-    first, second = columns
-    both, alone, other = answered
-    pairs = {
-        0: (first * both, first), 1: (first, second), 2: (second * both, second),
-        3: (first * alone, first), 4: (second * other, second),
-    }  # fmt: skip
-    for kind, (left, right) in pairs.items():
-        places = [place for place, term in enumerate(layout.terms) if term.kind == kind]
-        if places and not (kind == 3 and not alone.any()) and not (kind == 4 and not other.any()):
-            summed = np.add.reduceat(
-                _products(left, right, [layout.terms[i] for i in places]), starts, axis=1
-            )
-            rows[places] = summed
+def _add_rows(rows: Numbers, layout: Layout, kinds: Sequence[int], columns: dict[int, Numbers],
+              couple: Indexes) -> None:  # fmt: skip
+    """Puts down each couple's products: no couple is in two pieces."""
+    places = np.flatnonzero([term.kind in kinds for term in layout.terms])
+    if len(places):
+        starts = np.flatnonzero(np.diff(couple, prepend=-1))
+        products = _products(columns, [layout.terms[place] for place in places], len(couple))
+        rows[places[:, None], couple[starts]] = np.add.reduceat(products, starts, axis=1)
 
 
-def _products(left: Numbers, right: Numbers, terms: Sequence[Term]) -> Numbers:
-    ones = np.array([term.products[0] for term in terms])
-    found = left[ones[:, 0]] * right[ones[:, 1]]
-    for place, term in enumerate(terms):
-        for a, b in term.products[1:]:
-            found[place] += left[a] * right[b]
-    return np.asarray(found)
+def _products(columns: dict[int, Numbers], terms: Sequence[Term], occasions: int) -> Numbers:
+    found = np.empty((len(terms), occasions))
+    for product, term in zip(found, terms, strict=True):
+        left, right = (columns[side] for side in SIDES[term.kind])
+        (a, b), *more = term.products
+        np.multiply(left[a], right[b], out=product)
+        for a, b in more:
+            product += left[a] * right[b]
+    return found
 
 
-def _add_totals(totals: Numbers, frame: Frame, piece: slice, answered: tuple[Flags, Flags, Flags]) -> None:
-    both, alone, other = answered
-    first, second = (_augmented(frame, piece, side) for side in (0, 1))
-    a, b = first[both], second[both]
-    across = a.T @ b
-    totals[:3] += a.T @ a, across + across.T, b.T @ b
-    if alone.any():
-        totals[3] += first[alone].T @ first[alone]
-    if other.any():
-        totals[4] += second[other].T @ second[other]
-
-
-def _augmented(frame: Frame, piece: slice, side: int) -> Numbers:
-    """[x, y] of one side."""
-    return np.concatenate([frame.x[piece, side], frame.y[piece, side, None]], axis=1)
+def _total(layout: Layout, kind: int, products: Numbers) -> Numbers:
+    """A kind's total, from the products of the columns: these are summed once, however often they stand in [x, y]."""
+    first, second = SIDES[kind]
+    known = np.zeros((len(products) + 1, products.shape[1] + 1))  # the last of each: NOWHERE
+    known[:-1, :-1] = products
+    found = known[np.array(layout.columns[first])[:, None], layout.columns[second]]
+    return np.asarray(found + found.T if first != second else found)

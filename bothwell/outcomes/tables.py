@@ -2,47 +2,93 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
-from collections.abc import Mapping
+import re
 from importlib import import_module
 from importlib.util import find_spec
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
+from bothwell.outcomes.columns import FromFile, Writing
 from bothwell.outcomes.unfit import Unfit
+
+SEPARATORS = (",", ";", "\t")
+COMMA = re.compile(r"\s*[+-]?[0-9]+,[0-9]+([eE][+-]?[0-9]+)?\s*")
+POINT = re.compile(r"\s*[+-]?[0-9]*\.[0-9]+([eE][+-]?[0-9]+)?\s*")
+CURES = {
+    **dict.fromkeys((".xlsx", ".xls", ".ods"), "; save the sheet as “CSV UTF-8”"),
+    **dict.fromkeys((".sav", ".por"), "; save the data as CSV from SPSS"),
+}
 
 
 def read_table(path: Path | str) -> Any:
-    """The table of a `.csv` file (columns of texts, as written) or a `.parquet` file (an Arrow table).
+    """The table of a `.csv`, `.tsv` or `.txt` file (columns of texts) or a `.parquet` file (an Arrow table).
 
-    Raises Unfit, in one sentence, for a file that is not there, cannot be read, or has another ending.
+    The header says what separates cells: commas, semicolons or tabs. Decimal commas are read in the latter two, in
+    columns that have no decimal point. Rows without any value and columns without a name are left aside. Raises Unfit,
+    in one sentence, for a file that is not there, cannot be read, or has another ending.
     """
     path = Path(path)
     if not path.is_file():
         raise Unfit(f"there is no file {path}")
     match path.suffix.lower():
-        case ".csv":
+        case ".csv" | ".tsv" | ".txt":
             return _csv(path)
         case ".parquet":
             return _parquet(path)
-    raise Unfit(f"{path.name} is neither .csv nor .parquet")
+        case ending:
+            raise Unfit(f"{path.name} is neither .csv nor .parquet{CURES.get(ending, '')}")
 
 
-def _csv(path: Path) -> Mapping[str, list[str]]:
+def _csv(path: Path) -> FromFile:
+    encoding, text = _text(path)
+    separator = _separator(text.lstrip("\r\n").partition("\n")[0])
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            rows = list(csv.reader(file))
-    except (UnicodeDecodeError, csv.Error, OSError):
-        raise Unfit(f"{path.name} cannot be read as CSV in UTF-8") from None
+        reader = csv.reader(StringIO(text, newline=""), delimiter=separator)
+        rows = [(reader.line_num, row) for row in reader if any(cell.strip() for cell in row)]
+    except csv.Error:
+        raise Unfit(f"{path.name} cannot be read as CSV") from None
     if not rows:
         raise Unfit(f"{path.name} is empty")
-    header, body = rows[0], [row for row in rows[1:] if row]
-    if len(set(header)) < len(header):
+    header, body = [name.strip() for name in rows[0][1]], rows[1:]
+    named = [name for name in header if name]
+    if len(set(named)) < len(named):
         raise Unfit(f"{path.name} has two columns of one name")
-    for number, row in enumerate(body, start=2):
+    for line, row in body:
         if len(row) != len(header):
-            raise Unfit(f"{path.name}: row {number} has {len(row)} cells, the header {len(header)}")
-    return {name: [row[place] for row in body] for place, name in enumerate(header)}
+            raise Unfit(f"{path.name}: line {line} has {len(row)} cells, the header {len(header)}")
+    found = FromFile({name: [row[at] for _, row in body] for at, name in enumerate(header) if name})
+    found.lines = [line for line, _ in body]
+    with_commas = [name for name in found if separator != "," and _has_decimal_commas(found[name])]
+    for name in with_commas:
+        found[name] = [cell.replace(",", ".") if COMMA.fullmatch(cell) else cell for cell in found[name]]
+    found.writing = Writing(separator, "," if with_commas else ".", encoding)
+    return found
+
+
+def _separator(header: str) -> str:
+    """What parts the header into most names."""
+    return max(SEPARATORS, key=lambda each: len(next(csv.reader([header], delimiter=each), [])))
+
+
+def _text(path: Path) -> tuple[str, str]:
+    """The file's encoding and all of it. Raises Unfit for what is neither UTF-8 nor begins as UTF-16 does."""
+    try:
+        content = path.read_bytes()
+        is_wide = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+        marked = "utf-8-sig" if content.startswith(codecs.BOM_UTF8) else "utf-8"
+        encoding = "utf-16" if is_wide else marked
+        return encoding, content.decode(encoding)
+    except UnicodeDecodeError:
+        raise Unfit(f"{path.name} cannot be read as CSV in UTF-8; save it as “CSV UTF-8”") from None
+    except OSError:
+        raise Unfit(f"{path.name} cannot be read") from None
+
+
+def _has_decimal_commas(cells: list[str]) -> bool:
+    return any(map(COMMA.fullmatch, cells)) and not any(map(POINT.fullmatch, cells))
 
 
 def _parquet(path: Path) -> Any:

@@ -1,4 +1,7 @@
-"""What a set of couples says about a model at one set of covariances: sums that can be added to other couples' sums."""
+"""What a set of couples says about a model at one set of covariances: sums that can be added to other couples' sums.
+
+Sums of few couples, asked often enough, are these couples' answers: `shared_by` says what has to be shared by how many.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +29,8 @@ class Point:
 class Value:
     """Sums over couples, additive with +; derivatives by the natural vector (`Covariances.natural`).
 
-    D = Σ log|V|, M = Σ [X y]' V⁻¹ [X y]: everything ML and REML need (β = M_xx⁻¹ M_xy), and no couple's answers.
+    D = Σ log|V|, M = Σ [X y]' V⁻¹ [X y]: everything ML and REML need (β = M_xx⁻¹ M_xy). Couples who
+    weigh differently are told apart by a few points, so that it is safe only where enough weigh alike.
     """
 
     couples: int

@@ -54,6 +54,18 @@ def asked(wave: Wave, *, is_treated: bool) -> tuple[str, ...]:
     return tuple(each.id for each in wave.instruments if is_treated or each.of is Whom.EACH)
 
 
+def turn(wave: Wave | None, instrument: str, *, is_screen: bool) -> tuple[float, str]:
+    """Where a questionnaire comes in its occasion: as the file has it, but never a screen about not living first of all.
+
+    A screen the file names first comes after the second; outside any occasion, after everything else.
+    """
+    ids = [each.id for each in wave.instruments] if wave else []
+    if instrument not in ids:
+        return len(ids) + float(is_screen), instrument
+    place = ids.index(instrument)
+    return (1.5 if is_screen and place == 0 else float(place)), instrument
+
+
 # -------------------------------------------------------------------------------------------------- contradictions
 
 

@@ -6,10 +6,9 @@ Nothing here decides: `steps` says which step may be taken and by whom.
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid5
 
-from django.apps import apps
-from django.db import IntegrityError, ProgrammingError, transaction
+from django.db import IntegrityError, ProgrammingError, connection, transaction
 
 from bothwell.couples.models import Couple, Person
 from bothwell.later import tell
@@ -21,7 +20,7 @@ from bothwell.pathway.protocol_actions import protocol_in_use, protocol_of
 from bothwell.pathway.rights_actions import check_length, need_to_write, roles_towards, subject_of
 from bothwell.pathway.workup_actions import may_clear
 from bothwell.privacy import audit
-from bothwell.privacy.actions import agreement_in_force
+from bothwell.privacy.actions import agreement_in_force, couple_of
 from bothwell.refusal import Refused, Stale
 
 ATTESTED = frozenset(steps.GATES) - {
@@ -43,13 +42,17 @@ def attestable(course: Course) -> frozenset[str]:
     """The gates somebody may vouch for here: those no row can prove, and the clinic's own for leaving this
     phase.
     """
-    return ATTESTED | frozenset(protocol_of(course.protocol).also_needs(steps.Phase(course.phase)))
+    own = frozenset(protocol_of(course.protocol).also_needs(steps.Phase(course.phase)))
+    # A couple's assessment is its therapist's to record; where the course began alone or its couple parted, somebody vouches.
+    couple = _couple_now(course)
+    assessed = {"couple_assessment_recorded"} if couple and couple.id == course.couple_id else set()
+    alone = {"couples_session_held"} if couple is None else set()
+    return (ATTESTED | own | alone) - assessed
 
 
 def gate_words(course: Course, name: str) -> str:
     """What must be true, as a sentence: from the table, or the clinic's own from its protocol."""
-    own = protocol_of(course.protocol).gates
-    return steps.GATES.get(name) or own.get(name) or f"{steps.words(name).capitalize()}."
+    return steps.gate_words(name, protocol_of(course.protocol).gates)
 
 
 @transaction.atomic
@@ -75,7 +78,7 @@ def begin(*, by: Person, subject: Person, couple: Couple | None, why: str = "Enr
         raise Refused("This person has an open course already.") from error
     except ProgrammingError as error:  # row-level security refused the insert
         raise Refused("You are not on this person's care team.") from error
-    _keep_step(course, by, "begin", steps.Phase.REFERRAL, steps.CourseState(), 1, why)
+    keep_step(course, by, "begin", steps.Phase.REFERRAL, steps.CourseState(), 1, why)
     audit.log("began a course", by=by, subject=subject, couple=couple, item_kind="pathway", item_id=course.id)
     return course
 
@@ -96,14 +99,18 @@ def state_of(course: Course) -> steps.CourseState:
 
 
 def met_gates(course: Course) -> frozenset[str]:
-    """The gates that rows visible to the viewer prove true now. What they may not see counts as not met."""
+    """The gates that rows prove true now: those the viewer sees, and for a couples session those there are.
+
+    Of the others, what the viewer may not see counts as not met.
+    """
     visit = latest_visit(course)
     found: dict[str, Callable[[], bool]] = {
         "workup_clear": lambda: bool(may_clear(course)),
+        "couple_assessment_recorded": lambda: course.steps.filter(event=steps.ASSESSED).exists(),
         "joint_decision_signed": lambda: bool((d := decision_of(course)) and is_decided(d)),
         "consents_signed": lambda: course.route != "" and consent_in_force(course) is not None,
         "disclosure_agreement_signed": lambda: (
-            course.couple is None or agreement_in_force(course.couple) is not None
+            (couple := _couple_now(course)) is None or agreement_in_force(couple) is not None
         ),
         "preparation_recorded": lambda: is_prepared(preparation_of(course)),
         "first_dose_given": lambda: bool(visit and visit.started_at and visit.ended_at is None),
@@ -137,13 +144,18 @@ def given_in_block(course: Course) -> int:
     return (given.filter(started_at__gte=anew.recorded_at) if anew else given).count()
 
 
+def _couple_now(course: Course) -> Couple | None:
+    """The couple this person is in now, whatever couple their course began in."""
+    return couple_of(course.subject) if course.subject else None
+
+
 def _couples_session_held(course: Course) -> bool:
-    """A couples session since couple integration began. The table of sessions belongs to a later slice, so by
-    name.
+    """A couples session since integration began, of the couple they are in now. Most who see this gate see no
+    couples session, so the database answers for them, with yes or no.
     """
-    since = course.steps.filter(to_phase=steps.Phase.INDIVIDUAL_INTEGRATION).order_by("-number").first()
-    held = apps.get_model("bothwell", "CoupleSession").objects.filter(couple=course.couple, state="held")
-    return bool(since and held.filter(at__gte=since.recorded_at).exists())
+    with connection.cursor() as cursor:
+        cursor.execute("select door.couples_session_held(%s)", [course.id])
+        return bool(cursor.fetchone()[0])
 
 
 @dataclass(frozen=True)
@@ -196,7 +208,7 @@ def take_step(
             *([why.strip()] if why.strip() and not is_hold else []),
         ]
     )
-    kept = _keep_step(
+    kept = keep_step(
         course,
         by,
         kind,
@@ -225,9 +237,10 @@ def _ask(
     course: Course, by: Person, kind: steps.Kind, to: steps.Phase | None, gates: frozenset[str], why: str
 ) -> steps.Outcome:
     """The table's answer in the role that gets furthest; nobody's roles are added up within one step."""
-    own = protocol_of(course.protocol).also_needs(steps.Phase(course.phase))
+    rules = protocol_of(course.protocol)
+    own = rules.also_needs(steps.Phase(course.phase))
     answers = [
-        steps.step(state_of(course), steps.Event(kind, role, to, gates, why), own)
+        steps.step(state_of(course), steps.Event(kind, role, to, gates, why), own, rules.gates)
         for role in sorted(roles_towards(by, subject_of(course), course.couple_id))
     ]
     if not answers:
@@ -235,7 +248,12 @@ def _ask(
     return next((answer for answer in answers if answer.decision), answers[0])
 
 
-def _keep_step(
+def step_id(course: Course, by: Person, number: int, why: str) -> UUID:
+    """The id of a step: that of the same step with the same words by the same person, and of no other."""
+    return uuid5(course.id, f"{number} {by.id} {why}")
+
+
+def keep_step(
     course: Course,
     by: Person,
     event: str,
@@ -244,7 +262,9 @@ def _keep_step(
     number: int,
     why: str,
 ) -> Step:
+    """Add one step to the course's history; the course itself is moved by whoever calls."""
     kept = Step(
+        id=step_id(course, by, number, why),
         clinic_id=course.clinic_id,
         subject_id=course.subject_id,
         couple_id=course.couple_id,

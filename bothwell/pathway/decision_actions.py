@@ -3,6 +3,8 @@
 Nothing here weighs a reason; every signature is a person's.
 """
 
+from collections.abc import Mapping
+from typing import Final
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
@@ -26,6 +28,16 @@ from bothwell.privacy import audit
 from bothwell.privacy.models import Consent, ConsentText
 from bothwell.refusal import Refused, Stale
 
+CREDENTIALS_NEEDED: Final[Mapping[str, tuple[Credential.Kind, ...]]] = {
+    DecisionSignature.As.PRESCRIBER: (Credential.Kind.LICENCE, Credential.Kind.KETAMINE),
+    DecisionSignature.As.COUPLES_THERAPIST: (
+        Credential.Kind.LICENCE,
+        Credential.Kind.KETAMINE,
+        Credential.Kind.COUPLES,
+    ),
+}
+"""What each clinician must have on file, and valid, to sign that it goes on."""
+
 
 def decision_of(course: Course) -> JointDecision | None:
     """The newest question put to the three."""
@@ -46,7 +58,8 @@ def open_decision(
     need_to_write(
         by, subject_of(course), "decision", "The prescriber or the couples therapist opens a joint decision."
     )
-    if kept := kept_before(JointDecision, by, request_id):
+    said = {"course_id": course.id, "route": route, "summary": summary.strip()}
+    if kept := kept_before(JointDecision, by, request_id, **said):
         return kept  # type: ignore[no-any-return]
     course = _locked(course)
     if course.state != steps.State.ACTIVE:
@@ -180,25 +193,25 @@ def _check_order(decision: JointDecision, signs_as: DecisionSignature.As, verdic
 
 
 def _credentials(by: Person, signs_as: DecisionSignature.As, verdict: Verdict) -> list[str]:
-    """Those on file and valid. To go on, the clinicians between them know ketamine-assisted *and* couples
-    work.
-    """
+    """Those on file and valid. Raises Refused where one is missing that going on needs."""
     if signs_as == DecisionSignature.As.PARTNER:
         return []
-    today = timezone.localdate()
-    held = set(
-        Credential.objects.filter(
-            Q(expires_on__isnull=True) | Q(expires_on__gte=today), person=by
-        ).values_list("kind", flat=True)
-    )
-    needed = {Credential.Kind.LICENCE, Credential.Kind.KETAMINE}
-    if signs_as == DecisionSignature.As.COUPLES_THERAPIST:
-        needed.add(Credential.Kind.COUPLES)
-    missing = needed - held
+    missing = credentials_missing(by, signs_as)
     if missing and verdict == Verdict.PROCEED:
-        names = ", ".join(Credential.Kind(kind).label for kind in sorted(missing))
+        names = ", ".join(kind.label for kind in missing)
         raise Refused(f"To sign, these must be on file and valid: {names}. The clinic lead files them.")
-    return sorted(held)
+    return sorted(_valid_kinds(by))
+
+
+def credentials_missing(by: Person, signs_as: str) -> list[Credential.Kind]:
+    """What `by` lacks, on file and valid today, to sign as this one of the three that it goes on."""
+    held = _valid_kinds(by)
+    return [kind for kind in CREDENTIALS_NEEDED.get(signs_as, ()) if kind not in held]
+
+
+def _valid_kinds(by: Person) -> set[str]:
+    unexpired = Q(expires_on__isnull=True) | Q(expires_on__gte=timezone.localdate())
+    return set(Credential.objects.filter(unexpired, person=by).values_list("kind", flat=True))
 
 
 def consent_in_force(course: Course) -> Consent | None:

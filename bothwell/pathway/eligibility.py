@@ -30,10 +30,15 @@ __all__ = [
     "Severity",
     "above",
     "assess",
+    "finding_title",
     "is_resolved",
+    "is_weighed",
     "may_clear",
     "pressure_below_hold",
+    "weighed",
 ]
+
+WEIGHED = "caution:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +58,11 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Resolution:
-    """A prescriber's reasoned decision about one hold, valid for the evidence known at `decided_at`."""
+    """A prescriber's reasoned word about one finding, valid for the evidence known at `decided_at`.
+
+    `code` is the finding's own where it decided a hold, and `weighed(code)` where it weighed a caution: a reason given
+    for the one never stands for the other.
+    """
 
     code: str
     decided_by: str
@@ -141,9 +150,30 @@ def may_clear(findings: Iterable[Finding], resolutions: Iterable[Resolution] = (
 
 def is_resolved(finding: Finding, resolutions: Iterable[Resolution]) -> bool:
     """Whether a prescriber has decided this hold, with a reason, after the newest evidence for it."""
+    return finding.kind is Severity.HOLD and _is_reasoned(finding, finding.code, resolutions)
+
+
+def is_weighed(finding: Finding, resolutions: Iterable[Resolution]) -> bool:
+    """Whether a prescriber has weighed this caution, with a reason, after the newest evidence. It never clears anybody."""
+    return finding.kind is Severity.CAUTION and _is_reasoned(finding, weighed(finding.code), resolutions)
+
+
+def weighed(code: str) -> str:
+    """What a reason is kept under that weighs a caution, apart from one that decides a hold."""
+    return f"{WEIGHED}{code}"
+
+
+def finding_title(kept_under: str) -> str:
+    """What people call the finding that a reason is kept under; an unknown one in its own words."""
+    code = kept_under.removeprefix(WEIGHED)
+    spec = SPECS.get("systolic_mmhg" if code == "blood_pressure" else code)
+    return spec.title if spec else code.replace("_", " ")
+
+
+def _is_reasoned(finding: Finding, code: str, resolutions: Iterable[Resolution]) -> bool:
     newest = max((fact.observed_at for fact in finding.evidence), default=None)
-    return finding.kind is Severity.HOLD and any(
-        one.code == finding.code
+    return any(
+        one.code == code
         and one.role is Role.PRESCRIBER
         and bool(one.reason.strip())
         and (newest is None or one.decided_at >= newest)
@@ -200,7 +230,7 @@ def _measured(spec: FactSpec, latest: list[Fact], protocol: Protocol) -> Finding
 
 Judged = tuple[Severity, str, str, str, Status]
 _KNOWN: Judged = (Severity.CLEAR, "It only has to be known.", "Work-up",
-                  "to be confirmed by the medical director",
+                  "no published source read",
                   Status.DEFAULT)  # fmt: skip
 
 

@@ -11,6 +11,7 @@ from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 
+from bothwell.decision import Decision
 from bothwell.pathway.schema import Status
 
 Value = bool | Decimal | str | None
@@ -51,6 +52,7 @@ class FactSpec:
 
     `only_if` names a yes/no fact: the question is asked unless that one is answered no.
     `lifetime` marks what cannot become untrue: a newer no never settles an older yes.
+    `least` and `most`: what a number can be at all, both included; beyond, a finger slipped. Wide on purpose, and ours.
     """
 
     code: str
@@ -60,6 +62,8 @@ class FactSpec:
     unit: str = ""
     only_if: str = ""
     lifetime: bool = False
+    least: int = 0
+    most: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,11 +81,13 @@ class Rule:
 _N = Answer.NUMBER
 
 FACTS: tuple[FactSpec, ...] = (
-    FactSpec("systolic_mmhg", "Blood pressure at rest", "Systolic pressure, sitting, after rest", _N, "mmHg"),
-    FactSpec("diastolic_mmhg", "Blood pressure at rest", "Diastolic pressure, same reading", _N, "mmHg"),
-    FactSpec("weight_kg", "Weight", "Weight today", _N, "kg"),
-    FactSpec("bmi", "Body mass index", "Body mass index", _N, "kg/m²"),
-    FactSpec("asa_class", "ASA class", "ASA physical status class, 1 to 5", _N, ""),
+    FactSpec("systolic_mmhg", "Blood pressure at rest", "Systolic pressure, sitting, after rest", _N, "mmHg",
+             least=30, most=300),
+    FactSpec("diastolic_mmhg", "Blood pressure at rest", "Diastolic pressure, same reading", _N, "mmHg",
+             least=10, most=220),
+    FactSpec("weight_kg", "Weight", "Weight today", _N, "kg", least=20, most=400),
+    FactSpec("bmi", "Body mass index", "Body mass index", _N, "kg/m²", least=8, most=120),
+    FactSpec("asa_class", "ASA class", "ASA physical status class, 1 to 5", _N, "", least=1, most=5),
     FactSpec("aneurysm_or_avm", "Aneurysm, AV malformation",
              "Aneurysmal vascular disease (aorta, intracranial, peripheral) or arteriovenous malformation?",
              lifetime=True),
@@ -104,7 +110,7 @@ FACTS: tuple[FactSpec, ...] = (
              "A recent myocardial infarction?"),
     FactSpec("severe_hepatic_impairment", "Liver", "Severe hepatic impairment (Child-Pugh C)?"),
     FactSpec("lorazepam_equivalent_mg_per_day", "Benzodiazepines",
-             "Benzodiazepines a day, as lorazepam equivalent; 0 if none", _N, "mg/day"),
+             "Benzodiazepines a day, as lorazepam equivalent; 0 if none", _N, "mg/day", most=100),
     FactSpec("opioids_or_depressants", "Opioids, other depressants", "Opioids or other CNS depressants?"),
     FactSpec("psychostimulants", "Psychostimulants", "Psychostimulants?"),
     FactSpec("maoi", "MAO inhibitor", "A monoamine oxidase inhibitor?"),
@@ -123,9 +129,23 @@ FACTS: tuple[FactSpec, ...] = (
 
 SPECS: dict[str, FactSpec] = {spec.code: spec for spec in FACTS}
 
+
+def can_be(code: str, value: Decimal) -> Decision:
+    """Whether this number can be the answer to this question at all; a refusal says what can."""
+    spec = SPECS[code]
+    if value.is_finite() and spec.least <= value and (spec.most is None or value <= spec.most):
+        return Decision.yes(f"{spec.title}: a number that can be.")
+    return Decision.no(
+        f"“{spec.question}” can only be {spec.least} to {spec.most} {spec.unit}".rstrip()
+        + ". Check the number and the unit."
+    )
+
+
 _LABEL = ("Esketamine label", "oncologynurseadvisor.com/drug/spravato", Status.PUBLISHED)
 _TRIAL = ("Trial exclusion", "PMC10812090", Status.PUBLISHED)
-_FIELD = ("Field practice", "to be confirmed by the medical director", Status.DEFAULT)
+_FORM = ("Esketamine safety programme (SPRAVATO REMS), patient monitoring form of November 2021",
+         "as reproduced by a library of manuals, manualspro.net", Status.PUBLISHED)  # fmt: skip
+_FIELD = ("Field practice", "no published source read", Status.DEFAULT)
 _H, _C = Severity.HOLD, Severity.CAUTION
 
 RULES: tuple[Rule, ...] = (
@@ -147,10 +167,8 @@ RULES: tuple[Rule, ...] = (
          Status.DEFAULT),
     Rule("opioids_or_depressants", _C, "Adds to sedation and respiratory depression.",
          "Esketamine label, boxed warning", "spravatohcp.com", Status.PUBLISHED),
-    Rule("psychostimulants", _C, "May add to the rise in blood pressure.",
-         "Esketamine safety programme form", "manualspro.net/445029", Status.PUBLISHED),
-    Rule("maoi", _C, "May add to the rise in blood pressure.",
-         "Esketamine safety programme form", "manualspro.net/445029", Status.PUBLISHED),
+    Rule("psychostimulants", _C, "May add to the rise in blood pressure.", *_FORM),
+    Rule("maoi", _C, "May add to the rise in blood pressure.", *_FORM),
     Rule("cyp_inhibitors", _C, "May raise exposure to ketamine.", "Li 2015", "Li 2015", Status.PUBLISHED),
     Rule("effect_modifiers", _C, "May change the effect; recorded so that it is known.", *_FIELD),
     Rule("raised_intracranial_pressure", _C, "Pressure may rise further.", *_FIELD),

@@ -31,6 +31,40 @@ class ProtocolVersion(Row):
         ]
 
 
+class ProtocolDraft(Row):
+    """Changes on their way to a protocol's next version. None is dropped: a later one of the same field stands
+    beside it.
+    """
+
+    base = models.ForeignKey(ProtocolVersion, on_delete=models.PROTECT, related_name="drafts")
+    begun_by = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="+")
+    begun_at = models.DateTimeField(default=timezone.now)
+    revision = models.PositiveIntegerField(
+        default=0, help_text="compare-and-set: two people cannot both save"
+    )
+    edits = models.JSONField(
+        default=list, help_text="[{revision, at, value, reason, by, by_name, edited_at}]"
+    )
+    saved_at = models.DateTimeField(default=timezone.now)
+    closed_at = models.DateTimeField(null=True, help_text="signed, or laid aside")
+    became = models.OneToOneField(
+        ProtocolVersion, null=True, on_delete=models.PROTECT, related_name="came_from"
+    )
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["clinic", "base"],
+                condition=Q(closed_at__isnull=True),
+                name="one_open_draft_a_protocol",
+            ),
+            models.CheckConstraint(
+                name="what_became_a_protocol_is_closed",
+                condition=Q(became__isnull=True) | Q(closed_at__isnull=False),
+            ),
+        ]
+
+
 class Course(Private):
     """One person's (`subject`) care as it stands now; `Step` rows are how it came there."""
 

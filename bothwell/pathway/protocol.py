@@ -19,6 +19,7 @@ from types import NoneType
 from typing import Any, get_args, get_origin, get_type_hints
 
 from bothwell.pathway.battery import contradictory_waves
+from bothwell.pathway.protocol_fields import groups
 from bothwell.pathway.schema import (
     Check,
     Content,
@@ -120,7 +121,10 @@ def read(text: str, file: str) -> Reading:
     sha256 = hashlib.sha256(text.encode()).hexdigest()
     content = reader.table(Content, raw, "")
     if content is not None:
-        for field, reason in _contradictions(content):
+        contradictions = list(_contradictions(content))
+        told = {field for field, _ in contradictions}
+        beyond = (fault for fault in _beyond_their_scale(content) if fault[0] not in told)
+        for field, reason in (*contradictions, *beyond):
             reader.fault(field, reason)
     if reader.problems or content is None:
         return Reading(
@@ -252,12 +256,20 @@ def _contradictions(content: Content) -> Iterator[tuple[str, str]]:
         yield "hold_bp.systolic_above_mmhg", "the systolic hold limit must lie above the diastolic one"
     if content.discharge.score not in ("mpadss", "aldrete"):
         yield "discharge.score", "this must be one of mpadss, aldrete"
-    for name, top in (("score_at_least", 10), ("sedation_at_least", 5)):
-        if getattr(content.discharge, name).value > top:
-            yield f"discharge.{name}", f"the scale ends at {top}"
     if "default" not in content.evidence_days:
         yield "evidence_days", "the field default is missing"
     yield from contradictory_waves(content)
+
+
+def _beyond_their_scale(content: Content) -> Iterator[tuple[str, str]]:
+    """(field, reason) for what is counted in whole numbers and is none, and what lies beyond the end of its scale."""
+    for group in groups(content):
+        for field in group.fields:
+            match field.value:
+                case Decimal() as value if field.is_whole and value != value.to_integral_value():
+                    yield field.at, "a whole number belongs here"
+                case Decimal() as value if field.most is not None and value > field.most:
+                    yield field.at, f"the scale ends at {field.most}"
 
 
 def _contradictory_limits(content: Content) -> Iterator[tuple[str, str]]:
@@ -290,6 +302,8 @@ def _contradictory_route(field: str, plan: RoutePlan) -> Iterator[tuple[str, str
                 )
     if not any((plan.dose.mg_per_kg_maximum, plan.dose.mg_maximum, plan.dose.mg_allowed)):
         yield f"{field}.dose", "a range or a list of allowed doses is missing"
+    if plan.dose.mg_per_device and not plan.dose.mg_per_device.value:
+        yield f"{field}.dose.mg_per_device", "a device holds more than 0 mg"
     for needed in ("blood_pressure", "spo2", "sedation"):
         if needed not in plan.monitoring:
             yield f"{field}.monitoring", f"a schedule for {needed} is missing"

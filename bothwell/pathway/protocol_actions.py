@@ -6,7 +6,7 @@ Nothing here decides what a protocol says; `protocol` reads it.
 from functools import cache
 from uuid import UUID
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.utils import timezone
 
 from bothwell.couples.models import Person, StaffRole, open_at
@@ -35,7 +35,7 @@ def load_protocols(*, by: Person) -> list[ProtocolVersion]:
     """Put the protocol files that ship with Bothwell before the medical director; those known already stay as
     they are.
     """
-    if not _holds_in_clinic(by, StaffIs.LEAD):
+    if not is_lead(by):
         raise Refused("Only the clinic lead loads a protocol.")
     known = {version.sha256: version for version in ProtocolVersion.objects.all()}
     loaded = []
@@ -61,21 +61,31 @@ def sign_protocol(*, by: Person, protocol_id: UUID, signed_name: str) -> Protoco
     """The medical director signs one version; from then on new courses may begin under it."""
     if not signed_name.strip():
         raise Refused("Type your name to sign.")
-    if not _holds_in_clinic(by, StaffIs.LEAD):
+    if not is_lead(by):
         raise Refused("Only the clinic's medical director or lead signs a protocol.")
+    one_signature_at_a_time(by.clinic_id)
     signed = ProtocolVersion.objects.filter(id=protocol_id, signed_at__isnull=True).update(
         signed_by=by, signed_at=timezone.now(), signed_name=signed_name.strip()[:120]
     )
-    version = ProtocolVersion.objects.filter(id=protocol_id).first()
+    version = ProtocolVersion.objects.select_related("signed_by").filter(id=protocol_id).first()
     if version is None:
         raise Refused("There is no such protocol here.")
+    if not signed and version.signed_by_id != by.id:
+        raise Refused(f"{version.signed_name} has signed this version already. Open the page again.")
     if signed:
         audit.log("signed a protocol", by=by, item_kind="protocol", item_id=version.id)
     return version
 
 
-def _holds_in_clinic(by: Person, role: StaffIs) -> bool:
-    return StaffRole.objects.filter(open_at(timezone.now()), person=by, role=role).exists()
+def one_signature_at_a_time(clinic_id: UUID) -> None:
+    """Two who sign protocols at once wait for each other: the second sees what the first put in force."""
+    with connection.cursor() as cursor:
+        cursor.execute("select pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"protocols of {clinic_id}"])
+
+
+def is_lead(by: Person) -> bool:
+    """Whether somebody leads this clinic now: who loads, changes and signs its protocols."""
+    return StaffRole.objects.filter(open_at(timezone.now()), person=by, role=StaffIs.LEAD).exists()
 
 
 def protocol_in_use() -> ProtocolVersion | None:

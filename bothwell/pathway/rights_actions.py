@@ -14,7 +14,7 @@ from bothwell.couples.models import Assignment, Membership, Person, StaffRole, o
 from bothwell.couples.models import Role as StaffIs
 from bothwell.pathway import steps
 from bothwell.privacy.circles import WRITES
-from bothwell.refusal import Refused
+from bothwell.refusal import Refused, SentBefore
 
 
 def roles_towards(by: Person, subject_id: UUID, couple_id: UUID | None) -> frozenset[steps.Role]:
@@ -40,9 +40,15 @@ def check_length(*texts: str) -> None:
         raise Refused(f"This is longer than {most} characters. Shorten it; nothing was lost.")
 
 
-def kept_before(model: Any, by: Person, request_id: UUID | None) -> Any:
-    """The row that an earlier post of the same form made, if it did."""
-    return model.objects.filter(id=request_id, author=by).first() if request_id else None
+def kept_before(model: Any, by: Person, request_id: UUID | None, **said: Any) -> Any:
+    """The row that an earlier post of the same form made, if it did. `said`: what the form says now, by column.
+
+    Raises SentBefore where it said something else then: that stands, and this is not kept.
+    """
+    kept = model.objects.filter(id=request_id, author=by).first() if request_id else None
+    if kept is not None and any(getattr(kept, column) != value for column, value in said.items()):
+        raise SentBefore
+    return kept
 
 
 def need_to_write(by: Person, subject_id: UUID, kind: str, sentence: str) -> None:

@@ -5,7 +5,7 @@ It never moves a course by itself: no step is taken by a clock, every step is a 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -208,6 +208,8 @@ _TO: dict[Kind, State] = dict.fromkeys(Kind, State.ACTIVE) | {
     Kind.DEFER: State.ON_HOLD,
     Kind.STOP: State.STOPPED,
 }
+ASSESSED = "assessed"
+"""In a course's history: the couple was assessed. No step of the table; it moves nothing."""
 NEEDS_REASON = frozenset(Kind) - {Kind.ADVANCE}
 """Every step but an ordinary advance is refused without a written reason."""
 
@@ -217,6 +219,22 @@ def words(name: str) -> str:
     return name.replace("_", " ")
 
 
+_UNDECIDED = frozenset({Phase.REFERRAL, Phase.EVALUATION, Phase.JOINT_DECISION})
+
+
+def takes_sessions(state: CourseState) -> Decision:
+    """Whether a dosing session may be put on the calendar; the same rule stands in `door.office_courses()`."""
+    if state.state is not State.ACTIVE or state.phase is Phase.ENDED:
+        standing = words(state.state if state.state is not State.ACTIVE else state.phase)
+        return Decision.no(f"This course is {standing}; nothing is scheduled in it.")
+    if state.phase in _UNDECIDED:
+        return Decision.no(
+            "The joint decision comes first: a session is planned when all three have signed to go on and the"
+            " course has come to consent."
+        )
+    return Decision.yes("A session may be planned.")
+
+
 def open_steps(state: CourseState, by: Role) -> tuple[Transition, ...]:
     """The rows this role could ask for from here, gates not yet considered."""
     return tuple(
@@ -224,9 +242,14 @@ def open_steps(state: CourseState, by: Role) -> tuple[Transition, ...]:
     )
 
 
-def step(state: CourseState, event: Event, also_needs: Iterable[str] = ()) -> Outcome:
+def step(
+    state: CourseState,
+    event: Event,
+    also_needs: Iterable[str] = (),
+    own_words: Mapping[str, str] | None = None,
+) -> Outcome:
     """The answer to one event. `also_needs` are the clinic's own gates for leaving this phase (from the
-    protocol).
+    protocol), `own_words` their sentences.
     """
     rows = [row for row in TABLE if row.phase is state.phase and row.event is event.kind]
     if refusal := _not_now(state, event, rows):
@@ -234,7 +257,7 @@ def step(state: CourseState, event: Event, also_needs: Iterable[str] = ()) -> Ou
     row = _pick(rows, event.to)
     if row is None:
         return Outcome(Decision.no(_which_way(state, event, rows)), state)
-    if refusal := _not_you(row, event) or _not_yet(row, event, also_needs):
+    if refusal := _not_you(row, event) or _not_yet(row, event, also_needs, own_words or {}):
         return Outcome(Decision.no(refusal), state)
     ended = State.ENDED if row.to is Phase.ENDED else _TO[event.kind]
     return Outcome(Decision.yes(row.sentence), replace(state, phase=row.to, state=ended))
@@ -278,11 +301,16 @@ def _not_you(row: Transition, event: Event) -> str:
     return f"This step is taken by: {', '.join(words(role) for role in row.who)}."
 
 
-def _not_yet(row: Transition, event: Event, also_needs: Iterable[str]) -> str:
+def gate_words(name: str, own: Mapping[str, str]) -> str:
+    """What must be true, as a sentence: from the table, or the clinic's own from its protocol."""
+    return GATES.get(name) or own.get(name) or f"{words(name).capitalize()}."
+
+
+def _not_yet(row: Transition, event: Event, also_needs: Iterable[str], own_words: Mapping[str, str]) -> str:
     own = tuple(also_needs) if row.event is Kind.ADVANCE else ()
     missing = [gate for gate in dict.fromkeys(row.gates + own) if gate not in event.gates_met]
     if missing:
-        return "Not yet: " + " ".join(GATES.get(gate, f"{words(gate).capitalize()}.") for gate in missing)
+        return "Not yet: " + " ".join(gate_words(gate, own_words) for gate in missing)
     if event.kind in NEEDS_REASON and not event.reason.strip():
         return "This step needs a written reason."
     return ""

@@ -9,7 +9,7 @@ from typing import Any, Protocol, TypeVar
 from uuid import UUID
 
 from django.db import IntegrityError, ProgrammingError, connection, transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from bothwell.couples.models import Assignment, Couple, Membership, Person, Role, open_at
@@ -32,7 +32,12 @@ from bothwell.privacy.models import (
 from bothwell.refusal import Refused, SentBefore, Stale
 
 GLASS_STAYS_BROKEN = timedelta(hours=1)
+PUBLISHED_MEANWHILE = (
+    "Somebody has published a version since you began. Yours is not published and stands below: read the one in force "
+    "now, and go on with yours if it should still replace it."
+)
 Kept = TypeVar("Kept", bound=Private)
+Signature = TypeVar("Signature", Consent, DisclosureSignature)
 
 
 class Item(Protocol):
@@ -172,10 +177,25 @@ def receive(*, by: Person, item_kind: str, item: Item) -> None:
     audit.log("opened", by=by, subject=item.subject_id, item_kind=item_kind, item_id=item.id)
 
 
+@transaction.atomic
 def publish_text(
     *, by: Person, kind: ConsentText.Kind, code: str, version: int, title: str, body: str
 ) -> ConsentText:
-    """A new version of a text to sign; its hash goes into every signature."""
+    """The next version of a text to sign; its hash goes into every signature, and what was signed before stays as it is.
+
+    `version` is the one the writer means to publish, the newest they have read and one. The same words twice are one
+    version. Raises Stale where somebody else published meanwhile, Refused for no words or none that are new.
+    """
+    title, body = title.strip()[:200], body.strip()
+    if not title or not body:
+        raise Refused("Write a title and the text itself.")
+    newest = ConsentText.objects.filter(kind=kind, code=code).order_by("-version").first()
+    if newest and newest.version >= version:
+        return _published_already(newest, version, title, body)
+    if version != (newest.version if newest else 0) + 1:
+        raise Stale("The version before this one is not there. Open the page again.")
+    if newest and (newest.title, newest.body) == (title, body):
+        raise Refused("These are the words in force already; there is nothing to publish.")
     text = ConsentText(
         clinic_id=by.clinic_id,
         kind=kind,
@@ -185,9 +205,23 @@ def publish_text(
         body=body,
         sha256=hashlib.sha256(body.encode()).hexdigest(),
     )
-    text.save(force_insert=True)
+    try:
+        with transaction.atomic():
+            text.save(force_insert=True)
+    except IntegrityError:
+        other = ConsentText.objects.get(kind=kind, code=code, version=version)
+        return _published_already(other, version, title, body)
+    except ProgrammingError as error:  # row-level security refused the insert
+        raise Refused("Only the clinic lead publishes the texts people sign.") from error
     audit.log("published a text", by=by, item_kind=f"{kind}:{code}", item_id=text.id)
     return text
+
+
+def _published_already(newest: ConsentText, version: int, title: str, body: str) -> ConsentText:
+    """The version that stands, when these very words were published as it a moment ago."""
+    if (newest.version, newest.title, newest.body) == (version, title, body):
+        return newest
+    raise Stale(PUBLISHED_MEANWHILE)
 
 
 @transaction.atomic
@@ -214,26 +248,44 @@ def sign_consent(*, by: Person, text_id: UUID, signed_name: str, release_to: str
         release_to=release_to if is_release else "",
         signed_name=signed_name.strip()[:120],
     )
-    open_one = Consent.objects.filter(
+    open_ones = Consent.objects.filter(
         subject=by, text=text, release_to=consent.release_to, withdrawn_at__isnull=True
-    ).first()
-    if open_one:
-        return open_one
-    consent.save(force_insert=True)
+    )
+    if signed_before := _signed_once(consent, open_ones):
+        return signed_before
     audit.log("signed", by=by, subject=by, item_kind=f"{text.kind}:{text.code}", item_id=consent.id)
     return consent
 
 
+def _signed_once(signature: Signature, standing: QuerySet[Signature]) -> Signature | None:
+    """Add a signature of which one may stand; none is returned then. Else the one that stands, be it of a moment ago."""
+    if kept := standing.first():
+        return kept
+    try:
+        with transaction.atomic():
+            signature.save(force_insert=True)
+    except IntegrityError:
+        if kept := standing.first():
+            return kept
+        raise
+    return None
+
+
 @transaction.atomic
 def withdraw_consent(*, by: Person, consent_id: UUID) -> None:
-    """Withdraw; its effect ends with the next request of anyone. Withdrawing twice changes nothing."""
+    """Withdraw, in every version that was signed of it; its effect ends with the next request of anyone.
+
+    Withdrawing twice changes nothing: what was signed anew since the first time stands.
+    """
     consent = Consent.objects.select_related("text").filter(id=consent_id, subject=by).first()
     if consent is None:
         raise Refused("There is no such signature of yours.")
-    if Consent.objects.filter(id=consent_id, subject=by, withdrawn_at__isnull=True).update(
-        withdrawn_at=timezone.now()
-    ):
-        text = consent.text
+    text, now = consent.text, timezone.now()
+    mine = Consent.objects.filter(subject=by, withdrawn_at__isnull=True)
+    if mine.filter(id=consent_id).update(withdrawn_at=now):
+        # Whoever takes one back means the matter, not the edition: an older one left standing would go on opening it.
+        same = ConsentText.objects.filter(kind=text.kind, code=text.code)
+        mine.filter(text__in=same, release_to=consent.release_to).update(withdrawn_at=now)
         audit.log("withdrew", by=by, subject=by, item_kind=f"{text.kind}:{text.code}", item_id=consent.id)
         _tell_staff(by)
 
@@ -307,9 +359,6 @@ def sign_agreement(*, by: Person, agreement_id: UUID, signed_name: str) -> Discl
         raise Refused("This couple has parted; its chart takes no new entries.")
     if not signed_name.strip():
         raise Refused("Type your name to sign.")
-    signed = DisclosureSignature.objects.filter(agreement=agreement, author=by).first()
-    if signed:
-        return signed
     signature = DisclosureSignature(
         clinic_id=by.clinic_id,
         couple=agreement.couple,
@@ -318,7 +367,9 @@ def sign_agreement(*, by: Person, agreement_id: UUID, signed_name: str) -> Discl
         agreement=agreement,
         signed_name=signed_name.strip()[:120],
     )
-    signature.save(force_insert=True)
+    standing = DisclosureSignature.objects.filter(agreement=agreement, author=by)
+    if signed_before := _signed_once(signature, standing):
+        return signed_before
     audit.log(
         "signed", by=by, subject=by, couple=agreement.couple, item_kind="disclosure", item_id=agreement.id
     )

@@ -34,11 +34,12 @@ COLUMNS: Final = tuple(Relation)
 
 # Cells.  Y sees · G only by the subject's grant · R:class only under that signed, current release
 # B by break-glass · D on a day with a dosing session · L while a call after a session is still to be made
-# A what they wrote themselves · C what they had opened before they parted, and their own · - never
+# T while a safety task about them is open · A what they wrote themselves
+# C what they had opened before they parted, and their own · - never
 _READS: Final = """
 kind                 self partner ex prescriber            nurse individual              couples                 lead safety coord study
 person.name          Y    Y       Y  Y                     Y     Y                       Y                       Y    Y      Y     -
-person.contact       Y    -       -  Y                     Y     -                       Y                       Y    Y      Y     -
+person.contact       Y    -       -  Y                     Y     T                       Y                       Y    Y      Y     -
 care_team            Y    -       -  Y                     Y     Y                       Y                       Y    Y      Y     -
 care_team.sealed     -    -       -  -                     -     -                       -                       Y    Y      -     -
 medical              Y    -       -  Y                     Y     R:medical_summary       R:medical_summary       B    -      -     -
@@ -204,7 +205,6 @@ FROZEN_BY_PARTING: Final = frozenset(
         "couple.aside",
         "couple.progress",
         "couple.hold",
-        "couple.hold.lifted",
         "disclosure",
         "disclosure.signature",
     }
@@ -218,7 +218,7 @@ CLINIC_WIDE: Final = frozenset({Relation.LEAD, Relation.COORDINATOR})
 STOCK: Final = frozenset({"vials", "outcomes"})
 """Kinds about nobody, opened by what a member of staff is in the clinic, whoever is in their care."""
 NEEDS_BOTH_RELEASES: Final = frozenset({"couple.shared"})
-"""What two people made together is released only by both (AAMFT code 2.2, clinical.md 5.1)."""
+"""What two people made together is released only by both (AAMFT code of ethics, 2.2)."""
 
 
 SHELTERED: Final = frozenset({"access", "couple.request", "couple.shared", "message.couple"})
@@ -318,6 +318,8 @@ class World:
     today: date = field(default=date.min)
     to_be_rung: frozenset[UUID] = frozenset()
     """People whose call after a session with a dose is not done yet."""
+    with_task: frozenset[UUID] = frozenset()
+    """People about whom a safety task is open."""
     shelters: tuple[Sheltered, ...] = ()
     """Those that stand, and those that have ended."""
     close: frozenset[tuple[UUID, UUID]] = frozenset()
@@ -489,6 +491,8 @@ def _open(world: World, viewer: UUID, relation: Relation, way: str, item: Item) 
             return item.subject is not None and (item.subject, world.today) in world.dosing_days
         case ["L"]:
             return item.subject in world.to_be_rung
+        case ["T"]:
+            return item.subject in world.with_task
         case ["A"]:
             return item.author == viewer
         case ["C"]:

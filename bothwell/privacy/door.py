@@ -5,8 +5,10 @@ It never decides who may see what. Behind it the connection is `bothwell_viewer`
 
 import hashlib
 import hmac
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from uuid import UUID
@@ -48,6 +50,22 @@ def opened(person: UUID) -> Iterator[None]:
         finally:
             if nested and not connection.needs_rollback:
                 close()
+
+
+@dataclass(frozen=True, slots=True)
+class Front:
+    """What the public page says of a clinic: its name, and `{label, number, href}` of each line it confirmed."""
+
+    name: str
+    crisis_lines: list[dict[str, str]]
+
+
+def front() -> Front | None:
+    """The one clinic at home in this database, read before the door; none while there is none, or where there are several."""
+    with connection.cursor() as cursor:
+        cursor.execute("select name, crisis_lines from door.front()")
+        row = cursor.fetchone()
+    return Front(row[0], row[1] if isinstance(row[1], list) else json.loads(row[1])) if row else None
 
 
 def close() -> None:

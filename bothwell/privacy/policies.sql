@@ -77,6 +77,7 @@ create function door.reads() returns table (kind text, relation text, way text, 
   ('person.name','couples_therapist','Y',''), ('person.name','lead','Y',''), ('person.name','safety','Y',''),
   ('person.name','coordinator','Y',''),
   ('person.contact','self','Y',''), ('person.contact','prescriber','Y',''), ('person.contact','nurse','Y',''),
+  ('person.contact','individual_therapist','T',''),
   ('person.contact','couples_therapist','Y',''), ('person.contact','lead','Y',''), ('person.contact','safety','Y',''),
   ('person.contact','coordinator','Y',''),
   ('care_team','self','Y',''), ('care_team','prescriber','Y',''), ('care_team','nurse','Y',''),
@@ -366,7 +367,7 @@ begin
 end $$;
 
 ------------------------------------------------------------------------------------------------ the leaves: reading
--- People whose items of this kind the viewer sees by relation, release, dosing day or break-glass.
+-- People whose items of this kind the viewer sees by relation, release, dosing day, call or task to be done, or break-glass.
 create function door.subjects(wanted text) returns setof uuid language plpgsql stable security definer set search_path = public as $$
 declare
   viewer uuid := door.me();
@@ -406,6 +407,13 @@ begin
                            on r.kind = wanted and r.way = 'L' and r.relation = h.role)
       and s.started_at is not null and s.ended_at is not null and s.outcome in ('discharged', 'left_early')
       and not exists (select 1 from bothwell_nextdaycall c where c.session_id = s.id and c.is_closed);
+  end if;
+  if exists (select 1 from door.reads() r where r.kind = wanted and r.way = 'T') then
+    return query
+    select distinct f.subject_id from bothwell_safetyflag f
+    where f.subject_id in (select h.subject from door.held() h join door.reads() r
+                           on r.kind = wanted and r.way = 'T' and r.relation = h.role)
+      and not exists (select 1 from bothwell_safetyflagclosed c where c.flag_id = f.id);
   end if;
 end $$;
 
@@ -640,18 +648,28 @@ language sql stable security definer set search_path = public as $$
                  and a.action = 'put readings of ' || to_char(m, 'YYYY-MM') || ' away'))
 $$;
 
--- Whether a session of the viewer's couple-mate, or of the couple of somebody they treat, is open now: yes or no.
+-- The couple this person is in now, which a course, and so a session, may be older than. For the rules alone.
+create function door.couple_of(who uuid) returns uuid language sql stable security definer set search_path = public as $$
+  select m.couple_id from bothwell_membership m join bothwell_couple c on c.id = m.couple_id and c.parted_at is null
+  where m.person_id = who and m.until is null
+$$;
+
+-- Whether a session of the viewer's couple-mate, or of the couple of somebody they treat, is open now: yes or no. Asked of the
+-- couple that stands on the session, and of the one this person is in now.
 create function door.couple_has_open_session(of_couple uuid, but_not uuid) returns boolean
 language sql stable security definer set search_path = public as $$
-  select exists (select 1 from bothwell_dosingsession s
-                 where s.couple_id = of_couple and s.subject_id <> but_not
-                   and s.arrived_at is not null and s.ended_at is null and s.subject_id not in (select door.sheltered()))
-     and (of_couple in (select h.couple from door.held_couples() h
-                        join door.reads() r on r.kind = 'dosing.busy' and r.relation = h.role and r.way = 'Y')
-          or exists (select 1 from bothwell_membership m join bothwell_couple c on c.id = m.couple_id
-                     where m.person_id = door.me() and m.couple_id = of_couple and c.parted_at is null)
-          or (door.everywhere('dosing.busy') and of_couple not in (select door.own_couples())
-              and of_couple in (select k.id from bothwell_couple k where k.clinic_id = door.clinic())))
+  select exists (
+    select 1 from (select of_couple union select door.couple_of(but_not)) as asked (couple)
+    join bothwell_membership their on their.couple_id = asked.couple and their.person_id <> but_not
+    join bothwell_dosingsession s on s.subject_id = their.person_id
+      and (s.couple_id = asked.couple or door.couple_of(s.subject_id) = asked.couple)
+    where s.arrived_at is not null and s.ended_at is null and s.subject_id not in (select door.sheltered())
+      and (asked.couple in (select h.couple from door.held_couples() h
+                            join door.reads() r on r.kind = 'dosing.busy' and r.relation = h.role and r.way = 'Y')
+           or exists (select 1 from bothwell_membership m join bothwell_couple c on c.id = m.couple_id
+                      where m.person_id = door.me() and m.couple_id = asked.couple and c.parted_at is null)
+           or (door.everywhere('dosing.busy') and asked.couple not in (select door.own_couples())
+               and asked.couple in (select k.id from bothwell_couple k where k.clinic_id = door.clinic()))))
 $$;
 
 -- Tells the open pages of exactly those a grant of the viewer's own is for; on taking back, only those who had
@@ -675,12 +693,68 @@ language sql security definer set search_path = public as $$
          or exists (select 1 from bothwell_receipt r where r.author_id = who.id and r.item_id = g.item_id))
 $$;
 
+-- Tells the open pages of the clinic's leads that something of a safety task has changed, but for leads who are or were a
+-- couple with whom it is about, or are close to either. Asked by who may raise such a task; who was told, and who not, is told to nobody.
+create function door.tell_leads(about uuid) returns void language sql security definer set search_path = public as $$
+  select pg_notify('bothwell', 'person:' || r.person_id::text)
+  from (select distinct l.person_id from bothwell_staffrole l where l.clinic_id = door.clinic() and l.role = 'lead'
+        and l.since <= now() and (l.until is null or l.until > now())) r
+  where about in (select door.writes('suicide.flag'))
+    and about not in (select door.with_their_mates(array(
+      select r.person_id union select c.subject_id from bothwell_closeto c where c.staff_id = r.person_id and c.until is null)))
+$$;
+
 -- "Decided" or "not yet", opened by the person it concerns.
 create function door.decided(decision uuid) returns boolean language sql stable security definer set search_path = public as $$
   select (select count(*) = 3 and bool_and(g.verdict = 'proceed') from bothwell_decisionsignature g where g.decision_id = d.id)
   from bothwell_jointdecision d
   where d.id = decision and (d.subject_id in (select door.subjects('decision.status'))
                              or d.id in (select door.granted('decision.status')))
+$$;
+
+-- Whether a couples session was held since this course came to integration: yes or no, for everybody who sees where the
+-- course stands, so that a step is open or shut alike to all who may take it. When and what it was stays in the couple's chart.
+-- Of the couple they are in now; for who is in none, of the one the course began in. A hold and its end are no new beginning.
+create function door.couples_session_held(of_course uuid) returns boolean language sql stable security definer set search_path = public as $$
+  select exists (
+    select 1 from bothwell_course c
+    join bothwell_couplesession s on s.couple_id = coalesce(door.couple_of(c.subject_id), c.couple_id) and s.state = 'held'
+    where c.id = of_course and c.clinic_id = door.clinic()
+      and s.at >= (select t.recorded_at from bothwell_step t where t.course_id = c.id and t.event = 'advance'
+                   and t.to_phase = 'individual_integration' order by t.number desc limit 1)
+      and (c.subject_id in (select door.subjects('pathway'))
+           or (door.everywhere('pathway') and c.subject_id not in (select door.intimates()))))
+$$;
+
+-- Open courses as the office needs them: whether one waits at the referral, and whether sessions may be planned in it now,
+-- which is from the joint decision to go on (`steps.takes_sessions` says the same).
+-- Where it stands otherwise, its route and its steps are not the office's.
+create function door.office_courses() returns table (course uuid, subject uuid, couple uuid, protocol uuid, is_referral boolean,
+    takes_sessions boolean, steps_seen integer)
+language sql stable security definer set search_path = public as $$
+  select c.id, c.subject_id, c.couple_id, c.protocol_id, c.phase = 'referral' and c.state = 'active',
+         c.state = 'active' and c.phase not in ('referral', 'evaluation', 'joint_decision', 'ended'),
+         case when c.phase = 'referral' then c.steps_taken end
+  from bothwell_course c
+  where c.clinic_id = door.clinic() and c.state in ('active', 'on_hold')
+    and 'coordinator' in (select door.clinic_roles()) and c.subject_id not in (select door.intimates())
+$$;
+
+-- The one step the office takes: from the referral to the evaluation. Whether it moved; the step itself is added as any other.
+create function door.begin_evaluation(of_course uuid, seen integer) returns boolean language sql volatile security definer set search_path = public as $$
+  with moved as (
+    update bothwell_course c set phase = 'evaluation', steps_taken = c.steps_taken + 1
+    where c.id = (select o.course from door.office_courses() o where o.course = of_course and o.is_referral and o.steps_seen = seen)
+      and c.steps_taken = seen and c.phase = 'referral' and c.state = 'active'
+    returning 1)
+  select exists (select 1 from moved)
+$$;
+
+-- Whether the viewer, of the office, took this very step: a form sent twice is answered as the first time. What a step says
+-- makes its number (`course_actions.step_id`), so that no word of it is read here.
+create function door.office_took_step(step uuid) returns boolean language sql stable security definer set search_path = public as $$
+  select exists (select 1 from bothwell_step s
+                 where s.id = step and s.author_id = (select door.me()) and s.course_id in (select o.course from door.office_courses() o))
 $$;
 
 ------------------------------------------------------------------------------------------------- policies, by table
@@ -746,6 +820,7 @@ begin
     ('bothwell_medicalfact',          'person', 'medical',            'medical',            ''),
     ('bothwell_resolution',           'person', 'medical',            'order',              ''),
     ('bothwell_order',                'person', 'medical',            'order',              ''),
+    ('bothwell_orderwithdrawn',       'person', 'medical',            'order',              ''),
     ('bothwell_preparation',          'person', 'preparation',        'preparation',        ''),
     ('bothwell_course',               'person', 'pathway',            'pathway',            'route,phase,state,sessions_planned,steps_taken'),
     ('bothwell_step',                 'person', 'pathway',            'pathway',            ''),
@@ -781,7 +856,7 @@ begin
     ('bothwell_progressnote',         'couple', 'couple.progress',    'couple.progress',    ''),
     ('bothwell_couplepause',          'couple', 'couple.shared',      'couple.shared',      'until'),
     ('bothwell_couplehold',           'couple', 'couple.hold',        'couple.hold',        ''),
-    ('bothwell_coupleholdlifted',     'couple', 'couple.hold',        'couple.hold.lifted', ''),
+    ('bothwell_coupleholdlifted',     'couple, parted too', 'couple.hold', 'couple.hold.lifted', ''),
     ('bothwell_insightdiscussed',     'couple', 'couple.progress',    'couple.progress',    ''),
     ('bothwell_insightdraft',         'person', 'draft',              'insight',            'text,feeling,to_say,to_ask,tags,after,revision,saved_at,closed_at'),
     ('bothwell_cyclenode',            'one of a couple', 'cycle.node',         'cycle.node',         ''),
@@ -933,6 +1008,66 @@ begin
   end loop;
 end $$;
 
+-- Drafts of a protocol's next version: the leads' alone, until one is signed or laid aside.
+create policy seen on bothwell_protocoldraft for select to bothwell_viewer using (clinic_id = (select door.clinic()) and 'lead' = any(array(select door.clinic_roles())));
+create policy added on bothwell_protocoldraft for insert to bothwell_viewer with check (
+  clinic_id = (select door.clinic()) and begun_by_id = (select door.me()) and 'lead' = any(array(select door.clinic_roles())) and closed_at is null);
+create policy changed on bothwell_protocoldraft for update to bothwell_viewer
+  using (clinic_id = (select door.clinic()) and 'lead' = any(array(select door.clinic_roles())) and closed_at is null)
+  with check (clinic_id = (select door.clinic()) and 'lead' = any(array(select door.clinic_roles())));
+grant select, insert, update (revision, edits, saved_at, closed_at, became_id) on bothwell_protocoldraft to bothwell_viewer;
+
+-- How many charted doses of a kind that is drawn from vials have no draw in the ledger, since the day the clinic's first vial came: a
+-- number alone, for those who keep the ledger. `dosing/syringe_actions.py` shows each to whoever cares for that person. Of whoever
+-- the one who looks is close to, the number does not tell either.
+create function door.undrawn() returns bigint language sql stable security definer set search_path = public as $$
+  select count(*) from bothwell_dosingsession s join bothwell_clinic c on c.id = s.clinic_id
+  where s.clinic_id = (select door.clinic()) and (select door.stock('vials')) and s.subject_id <> all(array(select door.intimates()))
+    and (s.started_at at time zone c.timezone)::date
+        >= (select min(v.received_on) from bothwell_vial v where v.clinic_id = (select door.clinic()))
+    and exists (select 1 from bothwell_administration a left join bothwell_order o on o.id = s.order_id
+                where a.session_id = s.id and a.at = s.started_at and a.event in ('start', 'given') and a.dose_mg > 0
+                  and a.route in ('iv', 'im') and (o.id is null or lower(a.substance) = lower(o.product)))
+    and not exists (select 1 from bothwell_vialuse u join bothwell_vialevent e on e.id = u.event_id
+                    where u.session_id = s.id and e.kind = 'draw'
+                      and not exists (select 1 from bothwell_vialevent b where b.corrects_id = e.id))
+$$;
+
+-- In how many sessions every syringe is accounted for and the ledger gave something else than is charted, by what a syringe can
+-- tell; an infusion stopped before its minutes were over, or paused, or run at another rate, gave less. A number, likewise. `Charted.is_at_odds` says the same.
+create function door.at_odds() returns bigint language sql stable security definer set search_path = public as $$
+  with dose as (
+    select distinct on (s.id) s.id, s.started_at, lower(a.substance) as substance, o.minutes
+    from bothwell_dosingsession s join bothwell_administration a on a.session_id = s.id and a.at = s.started_at
+    left join bothwell_order o on o.id = s.order_id
+    where s.clinic_id = (select door.clinic()) and (select door.stock('vials')) and s.subject_id <> all(array(select door.intimates()))
+      and a.event in ('start', 'given') and a.dose_mg > 0 and a.route in ('iv', 'im')
+      and (o.id is null or lower(a.substance) = lower(o.product))
+    order by s.id, a.recorded_at
+  ), moved as (
+    select u.session_id, coalesce(sum(e.amount_ug) filter (where e.kind = 'draw'), 0) as drawn,
+      coalesce(sum(e.amount_ug) filter (where e.kind = 'administer'), 0) as given,
+      coalesce(sum(e.amount_ug) filter (where e.kind in ('waste', 'dead_space')), 0) as lost,
+      max(v.ug_per_ml * 10 / 1000) filter (where e.kind = 'draw') as step
+    from dose join bothwell_vialuse u on u.session_id = dose.id
+    join bothwell_vialevent d on d.id = u.event_id and d.kind = 'draw'
+    join bothwell_vialevent e on e.vial_id = d.vial_id and e.syringe = d.syringe
+    join bothwell_vial v on v.id = e.vial_id
+    where not exists (select 1 from bothwell_vialevent b where b.corrects_id = e.id)
+    group by u.session_id
+  ), charted as (
+    select dose.id, sum(a.dose_mg) * 1000 as ug from dose join bothwell_administration a on a.session_id = dose.id
+    where a.event in ('start', 'given') and a.dose_mg > 0 and a.route in ('iv', 'im') and lower(a.substance) = dose.substance
+    group by dose.id
+  )
+  select count(*) from dose join moved m on m.session_id = dose.id join charted c on c.id = dose.id
+  where m.drawn > 0 and m.drawn = m.given + m.lost
+    and (m.given - c.ug >= m.step or (c.ug - m.given >= m.step and not exists (
+      select 1 from bothwell_administration a where a.session_id = dose.id and a.event = 'stop' and a.route in ('iv', 'im')
+        and (a.at < dose.started_at + make_interval(mins => dose.minutes) or exists (
+          select 1 from bothwell_administration p where p.session_id = dose.id and p.event in ('pause', 'rate') and p.route in ('iv', 'im'))))))
+$$;
+
 -- Vials and their ledger: the clinic's stock, which names no patient; for whom a syringe was, `bothwell_vialuse` says.
 do $$
 declare t text;
@@ -1049,10 +1184,12 @@ begin
   execute format('create policy seen on bothwell_escalation for select to bothwell_viewer using (clinic_id = (select door.clinic()) and %s)', door.leaf('person', 'suicide.escalated'));
 end $$;
 grant select on bothwell_reminder, bothwell_escalation to bothwell_viewer;
--- Of a task that was passed on: since when it waits, and whether anybody has taken it up or ended it.
-create function door.passed_on() returns table (flag uuid, waits_since timestamptz, acknowledged_at timestamptz, is_closed boolean)
+-- Of a task that was passed on: since when it waits, whether anybody has taken it up or ended it, and whether it is anybody's now.
+create function door.passed_on() returns table (flag uuid, waits_since timestamptz, acknowledged_at timestamptz, is_closed boolean, has_owner boolean)
 language sql stable security definer set search_path = public as $$
-  select f.id, f.recorded_at, a.recorded_at, c.id is not null
+  select f.id, f.recorded_at, a.recorded_at, c.id is not null,
+         exists (select 1 from bothwell_assignment o where o.subject_id = f.subject_id and o.role in ('prescriber', 'individual_therapist')
+                 and o.since <= now() and (o.until is null or o.until > now()))
   from bothwell_safetyflag f
   left join bothwell_safetyflagacknowledged a on a.flag_id = f.id
   left join bothwell_safetyflagclosed c on c.flag_id = f.id
@@ -1246,6 +1383,15 @@ begin
   end loop;
 end $$;
 grant select (recorded_at) on bothwell_safetyflag to bothwell_rules;
+-- That a dose was charted, and that something was drawn up for it; not for whom.
+create policy for_the_rules on bothwell_administration for select to bothwell_rules using (true);
+grant select (session_id, at, recorded_at, event, substance, dose_mg, route) on bothwell_administration to bothwell_rules;
+create policy for_the_rules on bothwell_order for select to bothwell_rules using (true);
+grant select (id, minutes, product) on bothwell_order to bothwell_rules;
+create policy for_the_rules on bothwell_orderwithdrawn for select to bothwell_rules using (true);
+grant select (order_id) on bothwell_orderwithdrawn to bothwell_rules;
+create policy for_the_rules on bothwell_vialuse for select to bothwell_rules using (true);
+grant select (session_id, event_id) on bothwell_vialuse to bothwell_rules;
 create policy for_the_rules on bothwell_coupleholdlifted for select to bothwell_rules using (true);
 grant select (hold_id) on bothwell_coupleholdlifted to bothwell_rules;
 -- Who added what, and when; when somebody or a place is taken; of answers that they are there: of these no word.
@@ -1258,6 +1404,8 @@ begin
       ('bothwell_response', 'id, subject_id, kind, status, sent_at'),
       ('bothwell_request', 'id, subject_id, kind, due_at'),
       ('bothwell_individualcontact', 'id, subject_id'),
+      ('bothwell_course', 'id, clinic_id, subject_id, couple_id, protocol_id, phase, state, steps_taken'),
+      ('bothwell_step', 'id, course_id, author_id, number, event, to_phase, recorded_at'),
       ('bothwell_appointment', 'id, clinic_id, subject_id, staff_id, at, minutes, place, is_video, state'),
       ('bothwell_room', 'id, clinic_id, name')
   loop
@@ -1266,6 +1414,8 @@ begin
   end loop;
 end $$;
 grant select (clinic_id, state, at, minutes, place) on bothwell_couplesession to bothwell_rules;
+create policy evaluation_begins on bothwell_course for update to bothwell_rules using (phase = 'referral' and state = 'active') with check (phase = 'evaluation');
+grant update (phase, steps_taken) on bothwell_course to bothwell_rules;
 create policy for_the_rules on bothwell_nextdaycall for select to bothwell_rules using (true);
 grant select (id, session_id, is_closed) on bothwell_nextdaycall to bothwell_rules;
 create policy for_the_rules on bothwell_doorkey for select to bothwell_rules using (true);
@@ -1294,9 +1444,11 @@ create policy timed on bothwell_device for update to bothwell_work using (not is
 grant update (clock) on bothwell_device to bothwell_work;
 grant select on bothwell_clinic, bothwell_device, bothwell_binding, bothwell_course, bothwell_protocolversion, bothwell_invitation to bothwell_work;
 grant select (id, clinic_id, subject_id, couple_id, course_id, order_id, room_id, arrived_at, started_at, ended_at) on bothwell_dosingsession to bothwell_work;
--- When the next check is due hangs on how long an infusion runs: of an order its minutes, never its dose.
+-- When the next check is due hangs on how long an infusion runs: of an order its minutes, never its dose; of what is given, stops.
 create policy for_the_feed on bothwell_order for select to bothwell_work using (true);
 grant select (id, minutes) on bothwell_order to bothwell_work;
+create policy for_the_feed on bothwell_administration for select to bothwell_work using (event = 'stop');
+grant select (session_id, event, at) on bothwell_administration to bothwell_work;
 grant select (id, clinic_id, subject_id, safe_email) on bothwell_contact to bothwell_work;
 -- Whom it does not call about somebody: a colleague who is close to them.
 create policy for_the_feed on bothwell_closeto for select to bothwell_work using (until is null);
@@ -1339,12 +1491,13 @@ grant select (id, session_id, at, next_at, is_closed) on bothwell_nextdaycall to
 create policy missed on bothwell_nextdaycall for insert to bothwell_work with check (author_id is null and is_closed and not was_reached and answers = '{}');
 grant insert on bothwell_nextdaycall to bothwell_work;
 
--- Research. The job of one result takes the role `bothwell_research` and names the run; with no run under way, or whoever
--- asked for it no longer entitled to ask, there is nothing to see. It sees what both of a couple gave to research: what was
+-- Research. The job of one result takes the role `bothwell_research` and names the run; with no run under way, an hour after
+-- it was asked for, or with whoever asked no longer entitled to ask, there is nothing to see. It sees what both of a couple gave to research: what was
 -- scored, of which wave; no words, no name, no single answer, nothing that was asked for safety's sake or before a dose.
 create function door.asked_run() returns setof uuid language sql stable security definer set search_path = public as $$
   select r.id from bothwell_analysisrun r
   where r.id::text = nullif(current_setting('bothwell.run', true), '') and r.state in ('waiting', 'running')
+    and r.recorded_at > now() - interval '1 hour'
     and exists (select 1 from bothwell_staffrole s join door.reads() t on t.kind = 'outcomes' and t.way = 'Y' and t.relation = s.role
                 where s.person_id = r.author_id and s.clinic_id = r.clinic_id and s.since <= now() and (s.until is null or s.until > now()))
 $$;
@@ -1359,6 +1512,13 @@ create function door.covers(code text, wanted text) returns boolean language sql
           or (code = 'relationship_scores' and wanted = 'measure.relationship'))
 $$;
 
+-- People of this clinic whose consent stands to give this kind of score to research.
+create function door.consent_to_research(of_clinic uuid, wanted text) returns setof uuid language sql stable security definer set search_path = public as $$
+  select k.subject_id from bothwell_consent k join bothwell_consenttext t on t.id = k.text_id
+  where k.clinic_id = of_clinic and k.subject_id is not null and k.withdrawn_at is null
+    and t.kind = 'research' and door.covers(t.code, wanted)
+$$;
+
 -- Couples of this clinic of which both give this kind of score to research now. Those in which somebody works here, or is
 -- close to somebody who does, stay out: a colleague who knows half of the answers could reckon the other half.
 create function door.give_to_research(of_clinic uuid, wanted text) returns setof uuid language sql stable security definer set search_path = public as $$
@@ -1367,8 +1527,7 @@ create function door.give_to_research(of_clinic uuid, wanted text) returns setof
   group by m.couple_id
   having count(*) = 2 and bool_and(p.kind = 'partner'
     and not exists (select 1 from bothwell_closeto k where k.subject_id = m.person_id and k.until is null)
-    and exists (select 1 from bothwell_consent k join bothwell_consenttext t on t.id = k.text_id
-                where k.subject_id = m.person_id and k.withdrawn_at is null and t.kind = 'research' and door.covers(t.code, wanted)))
+    and m.person_id in (select door.consent_to_research(of_clinic, wanted)))
 $$;
 create function door.research_couples(wanted text) returns setof uuid language sql stable security definer set search_path = public as $$
   select c from door.give_to_research((select door.asked_clinic()), wanted) c
@@ -1376,18 +1535,27 @@ $$;
 create function door.research_people(wanted text) returns setof uuid language sql stable security definer set search_path = public as $$
   select m.person_id from bothwell_membership m where m.couple_id in (select door.research_couples(wanted))
 $$;
--- Whether somebody whose answers stand in a result has taken their consent back since: yes or no.
+-- Whether somebody whose answers stand in a result has taken back their consent to that kind of score since: yes or no.
+-- Of consent alone: that a colleague turned out to be close to somebody keeps them out too, and is nobody's to learn here.
 create function door.was_taken_back(run uuid) returns boolean language sql stable security definer set search_path = public as $$
   select (select door.stock('outcomes')) and exists (
-    select 1 from bothwell_analysisuse u cross join lateral jsonb_object_keys(u.used) k (couple)
-    where u.run_id = run and u.clinic_id = door.clinic()
-      and k.couple::uuid not in (select c from door.give_to_research(u.clinic_id, 'measure.individual') c
-                                 union select c from door.give_to_research(u.clinic_id, 'measure.relationship') c))
+    select 1
+    from (select distinct couple::uuid as id, kind
+          from bothwell_analysisuse u
+          cross join lateral jsonb_object_keys(u.used) couple
+          cross join unnest(array['measure.individual', 'measure.relationship']) kind
+          where u.run_id = run and u.clinic_id = (select door.clinic())
+            and (u.kinds = '' or kind = any(string_to_array(u.kinds, ' ')))) entered
+    join bothwell_membership m on m.couple_id = entered.id
+    where (m.person_id, entered.kind) not in (
+      select p, 'measure.individual' from door.consent_to_research((select door.clinic()), 'measure.individual') p
+      union all
+      select p, 'measure.relationship' from door.consent_to_research((select door.clinic()), 'measure.relationship') p))
 $$;
 grant select (kind, code) on bothwell_consenttext to bothwell_rules;
 grant select (subject_id, until) on bothwell_closeto to bothwell_rules;
-grant select (id, clinic_id, author_id, state) on bothwell_analysisrun to bothwell_rules;
-grant select (run_id, clinic_id, used) on bothwell_analysisuse to bothwell_rules;
+grant select (id, clinic_id, author_id, state, recorded_at) on bothwell_analysisrun to bothwell_rules;
+grant select (run_id, clinic_id, used, kinds) on bothwell_analysisuse to bothwell_rules;
 do $$
 declare t text;
 begin
@@ -1418,7 +1586,7 @@ create policy for_research on bothwell_analysisrun for select to bothwell_resear
 create policy reckoned on bothwell_analysisrun for update to bothwell_research
   using (id = any(array(select door.asked_run()))) with check (clinic_id is not null);  -- what is done is seen no more
 grant select on bothwell_analysis, bothwell_analysisrun to bothwell_research;
-grant update (state, progress, done_at, result, reason, data_hash, code_version) on bothwell_analysisrun to bothwell_research;
+grant update (state, progress, done_at, result, reason, ended, data_hash, code_version) on bothwell_analysisrun to bothwell_research;
 create policy for_research on bothwell_analysisuse for select to bothwell_research using (clinic_id = (select door.asked_clinic()));
 create policy used on bothwell_analysisuse for insert to bothwell_research with check (
   clinic_id = (select door.asked_clinic()) and run_id = any(array(select door.asked_run())));
@@ -1432,6 +1600,13 @@ grant insert on bothwell_auditentry to bothwell_work;
 
 create function door.has_demo() returns boolean language sql stable security definer set search_path = public as $$
   select exists (select 1 from bothwell_clinic where is_demo)
+$$;
+
+-- What the public page says to somebody who is not logged in: the clinic's name and the crisis lines it confirmed for all.
+-- Only where one clinic is at home here: with several, nothing is told of any.
+create function door.front() returns table (name text, crisis_lines jsonb) language sql stable security definer set search_path = public as $$
+  select c.name::text, c.crisis_lines from bothwell_clinic c
+  where jsonb_array_length(c.crisis_lines) > 0 and (select count(*) from bothwell_clinic) = 1
 $$;
 
 -- The loader writes into clinics that are invented, or that nobody has set up yet; nowhere else.
@@ -1465,10 +1640,12 @@ grant select, insert, update, delete on procrastinate_jobs, procrastinate_events
 
 grant execute on all functions in schema door to bothwell_viewer, bothwell_rules;
 revoke execute on all functions in schema door from public;
-grant execute on function door.me(), door.clinic() to bothwell_web;
+grant execute on function door.me(), door.clinic(), door.front() to bothwell_web;
+revoke execute on function door.couple_of(uuid) from bothwell_viewer;
+revoke execute on function door.front() from bothwell_viewer;  -- behind the door everybody sees their own clinic
 grant execute on function door.has_demo() to bothwell_web, bothwell_work;
 grant execute on function door.asked_run(), door.asked_clinic(), door.research_couples(text), door.research_people(text) to bothwell_research;
-revoke execute on function door.asked_run(), door.asked_clinic(), door.give_to_research(uuid, text), door.research_couples(text), door.research_people(text) from bothwell_viewer;
+revoke execute on function door.asked_run(), door.asked_clinic(), door.consent_to_research(uuid, text), door.give_to_research(uuid, text), door.research_couples(text), door.research_people(text) from bothwell_viewer;
 grant execute on function door.loadable() to bothwell_loader;
 
 ------------------------------------------------------------------------------------------------- force, everywhere
@@ -1493,8 +1670,12 @@ end $$;
 revoke all on schema months, archive from public, bothwell_viewer, bothwell_web, bothwell_work, bothwell_research, bothwell_rules, bothwell_loader;
 revoke all on all tables in schema months, archive from public, bothwell_viewer, bothwell_web, bothwell_work, bothwell_research, bothwell_rules, bothwell_loader;
 revoke all on all functions in schema months from public, bothwell_viewer, bothwell_web, bothwell_work, bothwell_research, bothwell_rules, bothwell_loader;
--- Whoever puts a month away says so in the log, as a service.
-create policy put_away on bothwell_auditentry for insert to bothwell_owner with check (actor_id is null and service = 'archive');
+-- Who works at the clinic's own machine, puts a month away or lets somebody in who lost their second factor, says so in the log,
+-- as a service. Whose login an address is, is asked for the latter alone.
+create policy at_the_machine on bothwell_auditentry for insert to bothwell_owner
+  with check (actor_id is null and service in ('archive', 'command line'));
+create policy for_the_rules on bothwell_user for select to bothwell_rules using (true);
+grant select (id, person_id, email) on bothwell_user to bothwell_rules;
 
 ----------------------------------------------------------------------------------------- invariants and the chain
 -- A couple is two people, counted when the transaction ends.
@@ -1549,6 +1730,66 @@ begin
 end $$;
 create constraint trigger chained after insert on bothwell_auditentry deferrable initially deferred
   for each row execute function door.link();
+
+-- Whoever signs in the books of the vials stands there by the name and title they had then, whatever they are called later. Names of
+-- staff alone: no book of vials names a patient.
+create function door.sign() returns trigger language plpgsql security definer set search_path = public as $$
+declare
+  who text;
+  mine jsonb := to_jsonb(new);
+  names jsonb := '{}';
+begin
+  foreach who in array array['author', 'witness', 'second_witness'] loop
+    if mine ? (who || '_signed') then
+      names := names || jsonb_build_object(who || '_signed', coalesce(
+        (select concat_ws(', ', p.name_used, nullif(p.title, '')) from bothwell_person p
+         where p.id = (mine ->> (who || '_id'))::uuid and p.clinic_id = new.clinic_id and p.kind = 'staff'), ''));
+    end if;
+  end loop;
+  return jsonb_populate_record(new, names);
+end $$;
+do $$
+declare t text;
+begin
+  foreach t in array array['bothwell_vial', 'bothwell_vialevent', 'bothwell_inventory', 'bothwell_discrepancy', 'bothwell_discrepancyresolved'] loop
+    execute format('create trigger signed before insert on %I for each row execute function door.sign()', t);
+  end loop;
+end $$;
+
+-- An order is given or withdrawn, never both: whoever does the one waits for whoever does the other.
+create function door.given_or_withdrawn() returns trigger language plpgsql security definer set search_path = public as $$
+begin
+  perform pg_advisory_xact_lock(hashtextextended('order ' || new.order_id::text, 0));
+  if (case tg_table_name
+        when 'bothwell_dosingsession' then exists (select 1 from bothwell_orderwithdrawn w where w.order_id = new.order_id)
+        else exists (select 1 from bothwell_dosingsession s where s.order_id = new.order_id)
+      end) then
+    raise exception 'an order is given or withdrawn, never both' using errcode = 'check_violation';
+  end if;
+  return new;
+end $$;
+create trigger given_or_withdrawn before insert on bothwell_orderwithdrawn for each row execute function door.given_or_withdrawn();
+create trigger given_or_withdrawn before insert or update of order_id on bothwell_dosingsession for each row
+  when (new.order_id is not null) execute function door.given_or_withdrawn();
+
+-- The two of a couple are never in dosing sessions at once, whatever couple stands on the rows: asked of the couple they are in now,
+-- when one arrives and when two become a couple. One after another in a clinic, so that the second finds the first. Afterwards,
+-- so that row-level security has had its say.
+create function door.never_both_at_once() returns trigger language plpgsql security definer set search_path = public as $$
+begin
+  perform pg_advisory_xact_lock(hashtextextended('arrivals ' || new.clinic_id::text, 0));
+  if (select count(distinct s.subject_id) from bothwell_membership m join bothwell_dosingsession s on s.subject_id = m.person_id
+      where m.couple_id = door.couple_of((to_jsonb(new) ->> tg_argv[0])::uuid) and m.until is null
+      and s.arrived_at is not null and s.ended_at is null) > 1 then
+    raise exception 'both partners would be in a dosing session at once'
+      using errcode = 'exclusion_violation', constraint = 'never_both_partners_at_once';
+  end if;
+  return null;
+end $$;
+create trigger never_both_at_once after insert or update of subject_id, arrived_at, ended_at on bothwell_dosingsession for each row
+  when (new.arrived_at is not null and new.ended_at is null) execute function door.never_both_at_once('subject_id');
+create trigger never_both_at_once after insert or update of couple_id, person_id, until on bothwell_membership for each row
+  when (new.until is null) execute function door.never_both_at_once('person_id');
 
 -- The ledger of a vial. One line after another: two who write at once wait for each other, and each line carries the
 -- balances after it, reckoned here from the line before. What cannot be (less than nothing in a vial or a syringe, a
@@ -1743,6 +1984,28 @@ grant update (withdrawn_at) on bothwell_consent to bothwell_rules;
 create policy ended_with_the_couple on bothwell_calendarfeed for update to bothwell_rules using (ended_at is null) with check (ended_at is not null);
 create policy for_the_rules on bothwell_calendarfeed for select to bothwell_rules using (true);
 grant select (subject_id, ended_at), update (ended_at) on bothwell_calendarfeed to bothwell_rules;
+
+-- The two of a parted couple come together again: a hold that nobody has lifted stands on their new couple too, from today.
+-- Like every hold it names nobody and no hour.
+create function door.hold_follows() returns trigger language plpgsql security definer set search_path = public as $$
+begin
+  insert into bothwell_couplehold (id, clinic_id, couple_id, placed_on, recorded_at)
+  select gen_random_uuid(), c.id, k.id, (now() at time zone c.timezone)::date,
+         date_trunc('day', now() at time zone c.timezone) at time zone c.timezone
+  from bothwell_couple k join bothwell_clinic c on c.id = k.clinic_id
+  where k.id = new.couple_id and k.parted_at is null
+    and not exists (select 1 from bothwell_couplehold h where h.couple_id = k.id)
+    and exists (select 1 from bothwell_membership them
+                join bothwell_membership once on once.person_id = them.person_id and once.couple_id <> k.id
+                join bothwell_membership mine on mine.couple_id = once.couple_id and mine.person_id = new.person_id
+                join bothwell_couplehold h on h.couple_id = once.couple_id
+                where them.couple_id = k.id and them.person_id <> new.person_id
+                  and not exists (select 1 from bothwell_coupleholdlifted l where l.hold_id = h.id));
+  return null;
+end $$;
+create trigger a_hold_follows after insert on bothwell_membership for each row execute function door.hold_follows();
+create policy follows on bothwell_couplehold for insert to bothwell_rules with check (author_id is null and subject_id is null);
+grant insert (id, clinic_id, couple_id, placed_on, recorded_at) on bothwell_couplehold to bothwell_rules;
 
 -- A colleague who turns out to be close to somebody leaves their care teams, sealed ones too: what they no longer see they
 -- cannot look after, and somebody else is to take their place.

@@ -12,7 +12,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from bothwell.couples.models import Assignment, Couple, Membership, Person, Role, StaffRole, open_at
-from bothwell.enrolment import actions as enrolment
+from bothwell.enrolment import couple_actions
 from bothwell.integration.models import CoupleSession
 from bothwell.later import tell
 from bothwell.privacy import audit
@@ -136,7 +136,7 @@ def part(
     answered = [_answer(by, one, is_confirmed=True, words="") for one in waiting().filter(couple=couple)]
     cancelled = _cancel_planned(by, couple)
     held = _hold(by, couple, hold, why_hold)
-    enrolment.part(by=by, couple_id=couple_id, reason=reason)
+    couple_actions.part(by=by, couple_id=couple_id, reason=reason)
     return Done(cancelled, len(answered), held)
 
 

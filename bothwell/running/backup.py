@@ -46,9 +46,12 @@ do $$ declare name text; begin
     execute format('drop schema %I cascade', name);
   end loop;
 end $$;
-create schema public;
+create schema public authorization pg_database_owner;
 grant usage on schema public to public;
 """
+TOO_FEW_RIGHTS = (
+    "the user of DATABASE_URL has too few rights. Name a superuser of that server for this one command"
+)
 COUNT_TABLES = """
 select count(*) from pg_class join pg_namespace on pg_namespace.oid = relnamespace
 where relkind in ('r', 'p') and nspname !~ '^pg_' and nspname <> 'information_schema'
@@ -254,8 +257,8 @@ def _tool_trouble(what: str, name: str, words: str) -> CannotRun:
         "version mismatch": "the server is newer than our programs. Point POSTGRES_BINDIR at its own",
         "does not support SSL": "our programs speak no TLS. Point POSTGRES_BINDIR at programs that do",
         "sslmode": "our programs speak no TLS. Point POSTGRES_BINDIR at programs that do",
-        "permission denied": "the user of DATABASE_URL has too few rights",
-        "must be owner": "the user of DATABASE_URL has too few rights",
+        "permission denied": TOO_FEW_RIGHTS,
+        "must be owner": TOO_FEW_RIGHTS,
     }
     reason = next((told for sign, told in known.items() if sign in words), f"{name} gave up")
     return CannotRun(f"{what} was not done; nothing has changed: {reason}.")

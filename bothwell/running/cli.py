@@ -18,7 +18,7 @@ import django
 from django.core.management import CommandError, call_command, execute_from_command_line
 
 from bothwell.monitoring.months import Month, read_month
-from bothwell.running import archive, backup, notes_key
+from bothwell.running import archive, backup, message, notes_key, whereabouts
 from bothwell.running.postgres import running_socket
 from bothwell.running.roles import place
 from bothwell.running.secrets import FILE_NAME, forget_lost_notes_key, load
@@ -31,6 +31,7 @@ from bothwell.running.serve import (
     check_database,
     child_environment,
     database,
+    name_of_pages,
     pages_answer,
     prepare_logins,
     serve,
@@ -47,9 +48,11 @@ OURS = {
     "backup",
     "restore",
     "new-notes-key",
+    "lost-second-factor",
     "archive",
     "restore-month",
     "status",
+    "try-message",
     "-h",
     "--help",
 }
@@ -73,6 +76,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def _run(words: list[str]) -> int:
     if words[:1] == ["outcomes"]:
         # Loaded for this word alone: the others need no numpy, and this one needs no database.
+        import_module("bothwell.outcomes.threads").one_thread()
         return int(import_module("bothwell.outcomes.command").main(words[1:]))
     if words and words[0] not in OURS:
         with told(Role.OWNER):
@@ -95,6 +99,8 @@ def _run(words: list[str]) -> int:
             print("Restored. Start Bothwell with: bothwell serve")
         case "new-notes-key":
             _new_notes_key(wish_from(os.environ))
+        case "lost-second-factor":
+            _django(Role.OWNER, "lost_second_factor", asked.email)
         case "archive":
             _archive(asked.before, asked.to, drop=asked.drop_after_verify)
         case "restore-month":
@@ -103,6 +109,8 @@ def _run(words: list[str]) -> int:
             print(f"{done.month}: {done.readings} readings are back in their place.")
         case "status":
             return _status(_wish(asked))
+        case "try-message":
+            _try_message(asked.file, wish_from(os.environ), is_now=asked.now, send=asked.send)
         case "work":
             _django(Role.WORK, "procrastinate", "worker")
         case "listen":
@@ -186,27 +194,43 @@ def _set_up() -> None:
 
 
 def _wish(asked: argparse.Namespace) -> Wish:
-    base = wish_from(os.environ, demo=getattr(asked, "demo", False))
+    """What the words ask for; `status` looks where it was last opened, unless a word says otherwise."""
+    base = wish_from(os.environ, demo=asked.demo)
+    opened = whereabouts.USUAL if asked.command == "serve" else whereabouts.last(base.home)
+    (host, port), (device_host, device_port) = opened[whereabouts.PAGES], opened[whereabouts.MONITORS]
     return Wish(
         home=base.home,
         demo=base.demo,
-        host=asked.host,
-        port=asked.port,
-        device_host=asked.device_host,
-        device_port=asked.device_port,
+        host=asked.host or host,
+        port=asked.port or port,
+        device_host=asked.device_host or device_host,
+        device_port=asked.device_port or device_port,
         follows_sdc=base.follows_sdc,
         only=frozenset(Process(each) for each in getattr(asked, "only", None) or ()),
     )
 
 
+def _try_message(file: Path, wish: Wish, *, is_now: bool, send: bool) -> None:
+    """Say what would be read of a message of a monitor; with `send`, hand it to the listener and show the answer."""
+    text = message.text_of(file)
+    now = datetime.now(UTC)
+    said = message.as_if_measured(text, now) if is_now else text
+    for line in message.what_is_read(said, now):
+        print(line)
+    if send:
+        host, port = whereabouts.last(wish.home)[whereabouts.MONITORS]
+        print(f"\nanswer of {host}:{port}", *message.answer_of(said, host, port), sep="\n")
+
+
 def _status(wish: Wish) -> int:
     """Say what is there and what runs; 0 when the pages answer, else 3."""
-    open_now = pages_answer(wish.host, wish.port)
+    open_now = pages_answer(wish.host, wish.port, name_of_pages(os.environ))
+    device = (wish.device_host, wish.device_port)
     lines: dict[str, Any] = {
         "data folder": wish.home if (wish.home / FILE_NAME).exists() else f"{wish.home} (not used yet)",
         "database": _database_word(wish),
-        "pages": f"open at {wish.host}:{wish.port}" if open_now else "closed",
-        "bedside monitors": "listening" if answers(wish.device_host, wish.device_port) else "not listening",
+        "pages": f"{'open' if open_now else 'closed'} at {wish.host}:{wish.port}",
+        "bedside monitors": f"{'listening' if answers(*device) else 'not listening'} at {device[0]}:{device[1]}",
         "last backup here": max((each.name for each in (wish.home / "backups").glob("*")), default="none"),
     }
     for name, value in lines.items():
@@ -230,20 +254,28 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="command")
     serving = commands.add_parser("serve", help="open the clinic: database, pages, jobs, device feeds")
-    serving.add_argument("--demo", action="store_true", help="a made-up clinic, in a folder of its own")
     serving.add_argument(
         "--only",
         action="append",
         choices=[each.value for each in Process],
         help="only this process; may be repeated",
     )
-    for each in (serving, commands.add_parser("status", help="say what runs")):
-        each.add_argument(
-            "--host", default="127.0.0.1", help="where the pages answer (default: this machine only)"
-        )
-        each.add_argument("--port", type=_port, default=8000)
-        each.add_argument("--device-host", default="127.0.0.1", help="where bedside monitors connect")
-        each.add_argument("--device-port", type=_port, default=2575)
+    looking = commands.add_parser("status", help="say what runs, where it was last opened")
+    for each, otherwise in ((serving, ("127.0.0.1", "8000", "2575")), (looking, ("as last opened",) * 3)):
+        host, port, device_port = otherwise
+        each.add_argument("--demo", action="store_true", help="a made-up clinic, in a folder of its own")
+        each.add_argument("--host", help=f"where the pages answer (default: {host})")
+        each.add_argument("--port", type=_port, help=f"default: {port}")
+        each.add_argument("--device-host", help=f"where bedside monitors connect (default: {host})")
+        each.add_argument("--device-port", type=_port, help=f"default: {device_port}")
+    trying = commands.add_parser(
+        "try-message", help="say what is read of a monitor's message in a file (HL7 v2)"
+    )
+    trying.add_argument("file", type=Path)
+    trying.add_argument("--now", action="store_true", help="as if measured now, whatever times it names")
+    trying.add_argument(
+        "--send", action="store_true", help="hand it to the listener too, and show the answer"
+    )
     # For the list of words only: it is passed on with its options.
     commands.add_parser("migrate", help="bring the database's tables up to date")
     commands.add_parser("work", help="do the jobs that wait")
@@ -281,6 +313,9 @@ def _parser() -> argparse.ArgumentParser:
         help="although the key of therapists' own notes lacks: they stay closed",
     )
     commands.add_parser("new-notes-key", help="go on though the key of therapists' own notes is lost")
+    commands.add_parser(
+        "lost-second-factor", help="let somebody log in anew who lost their second factor and recovery codes"
+    ).add_argument("email", help="the address they log in with")
     archiving = commands.add_parser(
         "archive", help="put whole months of readings away as Parquet files (needs the extra `analytics`)"
     )

@@ -32,11 +32,13 @@ from pathlib import Path
 import psycopg
 from psycopg.conninfo import make_conninfo
 
+from bothwell.running.supervise import say, telling
 from bothwell.running.trouble import CannotRun, disk_trouble
 
 PORT = "5432"  # only a part of the socket's file name: nothing listens on the network
 LONGEST_SOCKET_BYTES = 107  # sockaddr_un, unix(7)
 START_PATIENCE_S = 300.0  # recovery after a power cut may take minutes
+SLOW_START_S = 5.0  # by then a clean one has started
 STOP_PATIENCE_S = 20.0
 
 # DETAIL lines and logged statements would repeat what clinicians wrote: the server's log goes without them.
@@ -135,7 +137,8 @@ class Cluster:
         """Start it and wait until it answers; whoever calls holds the folder, and stops it. Raises CannotRun."""
         prefix = unprivileged()
         if not self.data.exists():
-            self._initialise(prefix)
+            with telling(f"making the database in {self.data}"):
+                self._initialise(prefix)
         check_version(self.data)
         _end_orphan(self.data)
         folder = socket_folder(self.home)
@@ -179,8 +182,14 @@ class Cluster:
 
     def _await_ready(self, process: subprocess.Popen[bytes]) -> None:
         """Return once line 8 of postmaster.pid says `ready` for this very process."""
-        deadline = time.monotonic() + START_PATIENCE_S
+        started_s = time.monotonic()
+        deadline, is_told = started_s + START_PATIENCE_S, False
         while time.monotonic() < deadline:
+            if not is_told and time.monotonic() - started_s > SLOW_START_S:
+                is_told = True
+                say(
+                    "bothwell", "the database mends itself after an end that was not clean; give it minutes …"
+                )
             if process.poll() is not None:
                 raise start_trouble(self.log)
             lines = _pid_file(self.data)

@@ -12,7 +12,7 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -24,11 +24,11 @@ from pathlib import Path
 import psycopg
 
 from bothwell.demo import cast, people
-from bothwell.running import months, notes_key, reviving
+from bothwell.running import months, notes_key, reviving, whereabouts
 from bothwell.running.postgres import Cluster, Server, socket_folder
 from bothwell.running.roles import Logins, place, prepare
 from bothwell.running.secrets import Secrets, home_from, load, prepare_home
-from bothwell.running.supervise import Part, keep_running, run_once, say, signals_as_interrupts
+from bothwell.running.supervise import Part, keep_running, run_once, say, signals_as_interrupts, telling
 from bothwell.running.trouble import LEAST_FREE_BYTES, CannotRun, connection_trouble
 
 PACKAGE = Path(__file__).parents[1]
@@ -80,9 +80,11 @@ def serve(wish: Wish, environment: Mapping[str, str]) -> None:
     with signals_as_interrupts(), suppress(KeyboardInterrupt):
         secrets = load(wish.home)
         keep_apart(wish, environment)
+        whereabouts.note(wish.home, places(wish))
+        say("bothwell", f"all that is kept lies in {wish.home}")
         with database(wish, secrets, environment, join=bool(wish.only)) as server:
             logins = prepare_logins(server.dsn, secrets, environment)
-            _bring_up_to_date(wish, secrets, logins, environment)
+            links = _bring_up_to_date(wish, secrets, logins, environment)
             if Process.WEB in wish.processes:  # nobody else is told that key
                 notes_key.check(logins.owner, wish.home, environment)
             months.tell(months.make_patiently(logins.owner, datetime.now(UTC)))
@@ -91,7 +93,13 @@ def serve(wish: Wish, environment: Mapping[str, str]) -> None:
                 part for each in wish.processes for part in parts_of(each, wish, secrets, logins, environment)
             )
             if Process.WEB in wish.processes:
-                threading.Thread(target=_tell_when_open, args=(wish,), daemon=True).start()
+                outside = environment.get("BOTHWELL_ADDRESS", "")
+                threading.Thread(
+                    target=_tell_when_open,
+                    args=(wish, links, outside, name_of_pages(environment)),
+                    daemon=True,
+                ).start()
+                say("bothwell", "opening the pages …")
             kept = reviving.of(Cluster(wish.home, secrets.admin_password), server)
             try:
                 keep_running(parts, kept)
@@ -235,32 +243,45 @@ def _ours_alone(name: str) -> bool:
 # ── bringing tables, policies and static files up to date ─────────────────────────────────────────────────
 
 
-def _bring_up_to_date(wish: Wish, secrets: Secrets, logins: Logins, environment: Mapping[str, str]) -> None:
-    """Migrate, collect, and load the demonstration, each only when what it depends on has changed."""
+def _bring_up_to_date(
+    wish: Wish, secrets: Secrets, logins: Logins, environment: Mapping[str, str]
+) -> list[str]:
+    """Migrate, collect, and load the demonstration, each only when what it depends on has changed.
+
+    Gives the lines with the link for a clinic lead who has no login yet.
+    """
+    links: list[str] = []
     told = child_environment(Role.OWNER, wish, secrets, logins, environment)
     here = database_mark(logins.admin)
     # The database keeps a key made from the secret one: after a restore it must be written anew.
     code = _digest(secrets.secret_key, "*.py", "*.sql", "*.toml", "*.json")
     with stamped(wish.home, "migrated", f"{here} {code}") as due:
         if due:
-            run_once(Part("migrate", (*MANAGE, "migrate", "--no-input", "-v", "0"), told))
+            with telling(
+                "making what is missing of the tables, and of the rules who may see what (up to two minutes)"
+            ):
+                run_once(Part("migrate", (*MANAGE, "migrate", "--no-input", "-v", "0"), told))
     if Process.WEB in wish.processes:
         with stamped(wish.home, "collected", _digest("", "static/**/*")) as due:
             if due or not (wish.home / "static" / "staticfiles.json").exists():
                 collecting = {**told, "BOTHWELL_COLLECTING": "1"}
-                run_once(Part("static", (*MANAGE, "collectstatic", "--no-input", "-v", "0"), collecting))
+                with telling("laying out what the pages are drawn with"):
+                    run_once(Part("static", (*MANAGE, "collectstatic", "--no-input", "-v", "0"), collecting))
     if wish.demo:
         with stamped(wish.home, "loaded", here) as due:
             if due:
-                run_once(Part("demo", (*MANAGE, "load_demo"), told))
+                with telling("telling the story of two invented clinics (up to two minutes)"):
+                    run_once(Part("demo", (*MANAGE, "load_demo"), told))
     elif Process.WEB in wish.processes:
         # On an empty database it begins the clinic; until the lead has a login it shows a link, then nothing.
-        run_once(Part("found", (*MANAGE, "found"), told))
+        links = run_once(Part("found", (*MANAGE, "found"), told), quiet=True)
     if Process.WEB in wish.processes:
         # Asked as the web login itself, at every start: rights and data may have changed by hand since.
         asking = child_environment(Role.WEB, wish, secrets, logins, environment)
         words = ("check", "--deploy", "--database", "default", "--fail-level", "ERROR")
-        run_once(Part("check", (*MANAGE, *words), asking), quiet=True)
+        with telling("looking whether the pages may be opened"):
+            run_once(Part("check", (*MANAGE, *words), asking), quiet=True)
+    return links
 
 
 @contextmanager
@@ -359,15 +380,34 @@ def _web_command(wish: Wish) -> tuple[str, ...]:
     )
 
 
-def _tell_when_open(wish: Wish) -> None:
+def places(wish: Wish) -> dict[str, whereabouts.Place]:
+    """Where the pages and the monitors' listener of this wish answer."""
+    answering = {
+        Process.WEB: (whereabouts.PAGES, (wish.host, wish.port)),
+        Process.LISTEN: (whereabouts.MONITORS, (wish.device_host, wish.device_port)),
+    }
+    return dict(answering[each] for each in wish.processes if each in answering)
+
+
+def name_of_pages(environment: Mapping[str, str]) -> str:
+    """The first name under which the site is reached."""
+    return environment.get("BOTHWELL_HOSTS", "").split(",")[0].strip() or "localhost"
+
+
+def _tell_when_open(wish: Wish, links: Sequence[str], outside: str, name: str) -> None:
     address = f"http://{'localhost' if is_loopback(wish.host) else wish.host}:{wish.port}"
     for _ in range(600):
-        if pages_answer(wish.host, wish.port):
+        if pages_answer(wish.host, wish.port, name):
             for line in _who_may_log_in(wish, address):
                 say("bothwell", line)
             say("bothwell", f"open at {address} (Ctrl-C stops it)")
+            if outside:
+                say("bothwell", f"to be reached at {outside}")
+            for line in links:
+                say("bothwell", line)
             return
         time.sleep(0.1)
+    say("bothwell", f"no page answers at {address} yet; the lines above say why")
 
 
 def _who_may_log_in(wish: Wish, address: str) -> list[str]:
@@ -380,11 +420,11 @@ def _who_may_log_in(wish: Wish, address: str) -> list[str]:
     return lines
 
 
-def pages_answer(host: str, port: int) -> bool:
-    """Whether a page comes back: the port is held before the first page can be made."""
+def pages_answer(host: str, port: int, name: str = "localhost") -> bool:
+    """Whether a page comes back, asked for by a name it goes by: the port is held before the first can be made."""
     connection = HTTPConnection(_reachable(host), port, timeout=5)
     try:
-        connection.request("HEAD", "/", headers={"Host": "localhost"})
+        connection.request("HEAD", "/", headers={"Host": name})
         return connection.getresponse().status < 500
     except (OSError, HTTPException):
         return False

@@ -113,8 +113,10 @@ def keep_running(parts: tuple[Part, ...], database: Watched | None) -> None:
             keeper.await_end(until_s)
 
 
-def run_once(part: Part, *, quiet: bool = False) -> None:
-    """Run `part` to its end, its lines shown; `quiet`: only if it fails. Raises CannotRun when it does."""
+def run_once(part: Part, *, quiet: bool = False) -> list[str]:
+    """Run `part` to its end, its lines shown; `quiet`: given back, and shown only if it fails, which raises
+    CannotRun.
+    """
     process = _spawn(part)
     assert process.stdout is not None
     kept: list[str] = []
@@ -131,6 +133,7 @@ def run_once(part: Part, *, quiet: bool = False) -> None:
         for word in kept:
             say(part.name, word)
         raise CannotRun(f"{part.name} failed (code {code}); its last lines are above.")
+    return kept
 
 
 def start(part: Part) -> subprocess.Popen[bytes]:
@@ -162,6 +165,15 @@ def say(name: str, line: str) -> None:
     """Show one line to the person at the terminal, whole even when several processes speak at once."""
     with _writing, suppress(BrokenPipeError):
         print(f"{name:>8} | {line}", file=sys.stderr, flush=True)
+
+
+@contextmanager
+def telling(what: str) -> Iterator[None]:
+    """Say what begins, and afterwards how long it took: nobody should wait before a silent terminal."""
+    say("bothwell", f"{what} …")
+    since_s = time.monotonic()
+    yield
+    say("bothwell", f"… done in {time.monotonic() - since_s:.0f} s")
 
 
 @contextmanager

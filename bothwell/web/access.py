@@ -5,7 +5,7 @@ It never shows the log of anyone else, and what the safety circle does leaves no
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Final
 from uuid import UUID
 
@@ -17,12 +17,12 @@ from django.urls import path
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from bothwell.couples.models import Contact, Person, Role
-from bothwell.enrolment.actions import choose_reminders
+from bothwell.enrolment.people_actions import choose_reminders
 from bothwell.integration.models import InsightVersion
-from bothwell.pathway.facts import SPECS
-from bothwell.privacy import actions
+from bothwell.privacy import actions, to_sign
 from bothwell.privacy.models import Audience, AuditEntry, Consent, Grant
 from bothwell.refusal import Refused
+from bothwell.web import log_words
 from bothwell.web.asking import require_partner, viewer
 from bothwell.web.people import contact_form, save_contact
 
@@ -39,6 +39,7 @@ KINDS: Final = {
     "consent": "consent",
     "contact": "contact details",
     "couple": "the couple's page",
+    "course": "the times of sessions",
     "couple.alone": "what one said alone to the couples therapist",
     "couple.progress": "the notes of couples sessions",
     "couple.shared": "what belongs to both",
@@ -113,7 +114,7 @@ def in_words(entries: Iterable[AuditEntry], reader: Person) -> list[Line]:
             did=_did(entry, reader),
             what=_what(entry, reader),
             whose=entry.subject.name_used if entry.subject else "a couple" if entry.couple_id else "",
-            why=_why(entry),
+            why=log_words.why(entry.item_kind, entry.why),
         )
         for entry in entries
     ]
@@ -124,12 +125,17 @@ def _is_plain(entry: AuditEntry, reader: Person) -> bool:
 
 
 def _did(entry: AuditEntry, reader: Person) -> str:
-    return ALIKE.get(entry.action.partition(" ")[0], "answered") if _is_plain(entry, reader) else entry.action
+    if _is_plain(entry, reader):
+        return ALIKE.get(entry.action.partition(" ")[0], "answered")
+    return log_words.done(entry.action)
 
 
 def _what(entry: AuditEntry, reader: Person) -> str:
     if _is_plain(entry, reader):
         return "something asked of the clinic"
+    kind, _, code = entry.item_kind.partition(":")
+    if asked := to_sign.find(kind, code):  # a text that was published, signed or withdrawn
+        return asked.name
     return KINDS.get(entry.item_kind, entry.item_kind.replace("_", " ").replace(":", ", "))
 
 
@@ -139,14 +145,6 @@ def _who(entry: AuditEntry, reader: Person) -> str:
     if entry.actor_id == reader.id:
         return "You"
     return entry.actor.signs_as if entry.actor else "Somebody"
-
-
-def _why(entry: AuditEntry) -> str:
-    """The reason as written; of recorded findings, their titles and not the codes they are kept under."""
-    if entry.item_kind != "medical":
-        return entry.why
-    titles = [SPECS[code].title if code in SPECS else code for code in entry.why.split(", ")]
-    return ", ".join(titles)
 
 
 @dataclass(frozen=True)
@@ -165,10 +163,11 @@ def stretch(entries: QuerySet[AuditEntry], before: str, count: int = ON_A_PAGE) 
     entries = entries.select_related("actor", "subject").order_by("-at", "-id")
     moment, _, key = before.partition("~")
     try:
-        at, last = datetime.fromisoformat(moment), UUID(key)
-        if at.tzinfo is not None:
+        typed, last = datetime.fromisoformat(moment), UUID(key)
+        if typed.tzinfo is not None:
+            at = typed.astimezone(UTC)
             entries = entries.filter(Q(at__lt=at) | Q(at=at, id__lt=last))
-    except ValueError:
+    except (ValueError, OverflowError):
         pass
     rows = list(entries[: count + 1])
     shown = rows[:count]
@@ -220,6 +219,8 @@ def _opened(who: Person) -> list[Opened]:
 
 def _consents(who: Person) -> list[dict[str, object]]:
     rows = Consent.objects.filter(subject=who, withdrawn_at__isnull=True).select_related("text")
+    # Of several versions the newest: withdrawing it withdraws them all.
+    newest = {(row.text.kind, row.text.code, row.release_to): row for row in rows.order_by("text__version")}
     return [
         {
             "id": row.id,
@@ -227,7 +228,7 @@ def _consents(who: Person) -> list[dict[str, object]]:
             "to": f"my {Role(row.release_to).label}" if row.release_to else "",
             "since": row.recorded_at,
         }
-        for row in rows.order_by("-recorded_at")
+        for row in sorted(newest.values(), key=lambda row: row.recorded_at, reverse=True)
     ]
 
 

@@ -27,7 +27,7 @@ from bothwell.monitoring.models import AdverseEvent
 from bothwell.monitoring.vitals import format_number, format_value
 from bothwell.privacy import audit
 from bothwell.refusal import Refused
-from bothwell.web import bedside, handed_in
+from bothwell.web import bedside_values, handed_in
 from bothwell.web.asking import require
 
 LOCAL = "%Y-%m-%dT%H:%M"
@@ -254,7 +254,7 @@ class Beside:
     at: datetime
 
 
-def _beside(values: Sequence[bedside.Value], at: datetime | None) -> list[Beside]:
+def _beside(values: Sequence[bedside_values.Value], at: datetime | None) -> list[Beside]:
     if at is None:
         return []
     order = {code: place for place, code in enumerate(BY_CODE)}
@@ -262,7 +262,7 @@ def _beside(values: Sequence[bedside.Value], at: datetime | None) -> list[Beside
     return [Beside(_in_words(one), one.observed_at) for one in near]
 
 
-def _in_words(one: bedside.Value) -> str:
+def _in_words(one: bedside_values.Value) -> str:
     match one.code:
         case "sedation":
             return f"MOAA/S {format_number(one.value)}"
@@ -397,7 +397,7 @@ def _page(
 ) -> HttpResponse:
     if handed_in.is_one(request):
         return handed_in.answer({"form": form, "trouble": trouble}, status)
-    values = bedside.charted(session.id)
+    values = bedside_values.charted(session.id)
     kept = list(
         AdverseEvent.objects.select_related("author", "prescriber_told")
         .filter(session=session)

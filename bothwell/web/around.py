@@ -1,4 +1,4 @@
-"""Who is around a partner: the other one, their couple and the clinicians who care for them, by name.
+"""Who is around a partner: the other one, their couple and the clinicians who care for them, by name; and the clinic’s clock.
 
 It reads only what the partner may see; the safety circle is never among them.
 """
@@ -90,3 +90,10 @@ def zone_of(person: Person) -> ZoneInfo:
 def local_now(person: Person) -> datetime:
     """Now, on the clinic's clock."""
     return datetime.now(UTC).astimezone(zone_of(person))
+
+
+def greeting(now: datetime) -> str:
+    """`Good morning`, by the clock on the wall."""
+    return (
+        "Good morning" if 4 <= now.hour < 12 else "Good afternoon" if 12 <= now.hour < 18 else "Good evening"
+    )

@@ -44,11 +44,24 @@ def not_ones_own(who: Person, *, person: UUID | None = None, couple: UUID | None
         raise Http404
 
 
+def uuid_or_404(text: str) -> UUID:
+    """The identifier a form or an address names, or 404."""
+    try:
+        return UUID(text)
+    except ValueError:
+        raise Http404 from None
+
+
 def told(form: Form, refused: Refused) -> None:
     """The refusal becomes the form's own sentence, and what was typed stays. Where the same form came before with other
     words, it is shown with a new number: pressed once more, these are kept as well.
     """
     form.add_error(None, refused.reason)
+    numbered_anew(form, refused)
+
+
+def numbered_anew(form: Form, refused: Refused) -> None:
+    """Where the same form came before with other words, it is shown with a new number."""
     if isinstance(refused, SentBefore):
         typed: Any = form.data
         form.data = typed.copy()

@@ -1,317 +1,29 @@
-"""What is charted at the bedside, gathered for the two screens that show it: the room and the board.
+"""One session as a clinician beside it needs it now, gathered for the two screens that show it: the room and the board.
 
-It only reads, and only rows the viewer may see. However many values a session holds, it asks equally often.
+It only reads, and only rows the viewer may see. However many sessions are shown, it asks equally often.
 """
 
-import json
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
-from typing import Any
 from uuid import UUID
 
-from django.db import connection
-
-from bothwell.codes import BY_CODE
-from bothwell.couples.models import Membership, Person
-from bothwell.dosing import flowsheet, giving_actions
+from bothwell.couples.models import Membership
+from bothwell.dosing import flowsheet, giving_actions, under_way
 from bothwell.dosing.models import Administration, DosingSession
-from bothwell.monitoring import calling, clocks
-from bothwell.monitoring.limits import RANK, Priority
-from bothwell.monitoring.models import Alarm, AlarmEvent, Binding, Channel
+from bothwell.monitoring import clocks
+from bothwell.monitoring.models import Binding
 from bothwell.monitoring.months import Within, around, looked_for
-from bothwell.monitoring.vitals import format_number, pair_pressures
-from bothwell.monitoring.watch import SHOWN
 from bothwell.pathway import protocol_actions
 from bothwell.pathway.eligibility import Pressure
 from bothwell.pathway.protocol import Protocol, Route
+from bothwell.web.bedside_alarms import Standing, standing, told
+from bothwell.web.bedside_values import Value, newest, pressures
 from bothwell.web.quieted import Quiet, off_or_paused
 
-# For drawing only: a dot every fifteen seconds is finer than a pixel of two hours. However long a session, dots stand
-# no further apart than half a minute: a line without a value for a minute and a half is drawn broken.
-DOT_SECONDS = 15
-DRAWN = timedelta(hours=2)
-MOST_DOT_SECONDS = 30
-TREND_STEP = timedelta(minutes=5)
-TREND_STEPS = 8
 # Ours, technical, as in `monitoring.limits`: a monitor that has not spoken for so long is not heard now.
 FEED_SECONDS = 12
-
-
-@dataclass(frozen=True, slots=True)
-class Value:
-    """One value of one quantity, as it stands after corrections."""
-
-    session_id: UUID
-    id: UUID
-    code: str
-    value: Decimal
-    observed_at: datetime
-    recorded_at: datetime
-    is_from_device: bool
-    detail: Mapping[str, Any] = field(default_factory=dict)
-
-    @property
-    def shown(self) -> str:
-        return format_number(self.value)
-
-
-_COLUMNS = (
-    "s.session_id, s.id, s.code, s.value, s.observed_at, s.recorded_at, s.device_id is not null, s.detail"
-)
-
-
-def _stands(within: Within | None) -> str:
-    """What holds of a value that stands: no artefact, corrected by no other, and observed in this span.
-
-    Named as constants, so that only the tables of those months are opened at all.
-    """
-    return (
-        f"not s.is_artefact and {_bounds(within)} and not exists (select 1 from bothwell_sample c "
-        f"where c.corrects_id = s.id and c.observed_at = s.observed_at and {_bounds(within, 'c')})"
-    )
-
-
-def _bounds(within: Within | None, of: str = "s") -> str:
-    first, last = (within.first.isoformat(), within.last.isoformat()) if within else ("-infinity", "infinity")
-    return f"{of}.observed_at >= '{first}' and {of}.observed_at <= '{last}'"
-
-
-def _values(sql: str, parameters: Sequence[Any]) -> list[Value]:
-    with connection.cursor() as cursor:
-        cursor.execute(sql, parameters)
-        # JSON comes as text from this cursor.
-        return [Value(*(*row[:7], _detail(row[7]))) for row in cursor.fetchall()]
-
-
-def _detail(text: str) -> Mapping[str, Any]:
-    found: Mapping[str, Any] = json.loads(text) if text != "{}" else {}
-    return found
-
-
-def newest(
-    sessions: Collection[UUID], until: datetime | None = None, within: Within | None = None
-) -> dict[UUID, dict[str, Value]]:
-    """The newest value of each quantity in each session (up to `until`): one statement, one look-up each.
-
-    `within`: where these sessions' readings lie; without it every month is looked through.
-    """
-    found: dict[UUID, dict[str, Value]] = {}
-    rows = _values(
-        f"select {_COLUMNS.replace('s.', 'x.').replace('x.device_id is not null', 'x.is_from_device')} "
-        "from unnest(%s::uuid[]) as of_session cross join unnest(%s::text[]) as of_code cross join lateral ("
-        "  select s.*, s.device_id is not null as is_from_device from bothwell_sample s"
-        "  where s.session_id = of_session and s.code = of_code"
-        f"   and s.observed_at <= coalesce(%s::timestamptz, 'infinity') and {_stands(within)}"
-        f"  order by s.observed_at desc, {SHOWN}, s.id desc limit 1) x",
-        [list(sessions), list(BY_CODE), until],
-    )
-    for row in rows:
-        found.setdefault(row.session_id, {})[row.code] = row
-    return found
-
-
-def trends(
-    sessions: Collection[UUID], codes: Collection[str], now: datetime
-) -> dict[tuple[UUID, str], list[Value]]:
-    """By session and quantity the last value of every five minutes, oldest first, forty minutes back."""
-    found: dict[tuple[UUID, str], list[Value]] = {}
-    within = Within(now - TREND_STEPS * TREND_STEP, now)
-    rows = _values(
-        f"select {_COLUMNS.replace('s.', 'x.').replace('x.device_id is not null', 'x.is_from_device')} "
-        "from unnest(%s::uuid[]) as of_session cross join unnest(%s::text[]) as of_code "
-        "cross join generate_series(1, %s) as back cross join lateral ("
-        "  select s.*, s.device_id is not null as is_from_device from bothwell_sample s"
-        "  where s.session_id = of_session and s.code = of_code"
-        "   and s.observed_at > %s::timestamptz - back * %s::interval"
-        f"  and s.observed_at <= %s::timestamptz - (back - 1) * %s::interval and {_stands(within)}"
-        f"  order by s.observed_at desc, {SHOWN} limit 1) x order by x.observed_at",
-        [list(sessions), list(codes), TREND_STEPS, now, TREND_STEP, now, TREND_STEP],
-    )
-    for row in rows:
-        found.setdefault((row.session_id, row.code), []).append(row)
-    return found
-
-
-def charted(session_id: UUID, within: Within | None = None) -> list[Value]:
-    """A session's values in order; of those a monitor says without a pause, the last of every dot's seconds.
-
-    `within`: where its readings lie (`Bedside.within`); without it every month is looked through.
-    """
-    ends = _ends(session_id, within)
-    stands, dot = _stands(within or ends), timedelta(seconds=dot_seconds(ends.last - ends.first))
-    # From one dot to the newest value before it, by the index: what lies between two dots is never read.
-    value = f"select {_COLUMNS} from bothwell_sample s where s.session_id = %s and {stands} and s.code ="
-    newest_first = f"order by s.observed_at desc, {SHOWN}, s.id desc limit 1"
-    columns = "session_id, id, code, value, observed_at, recorded_at, is_from_device, detail"
-    return _values(
-        f"with recursive dots ({columns}) as ("
-        f"select x.* from unnest(%s::text[]) as of_code cross join lateral ({value} of_code {newest_first}) x "
-        f"union all select x.* from dots d cross join lateral ({value} d.code "
-        f" and s.observed_at < date_bin(%s::interval, d.observed_at, 'epoch') {newest_first}) x"
-        f") select * from (select * from dots union all select x.* from unnest(%s::text[]) as of_code "
-        f"cross join lateral ({value} of_code) x) as kept ({columns}) order by observed_at, id",
-        [list(flowsheet.CONTINUOUS), session_id, session_id, dot, list(SEEN_NOW_AND_THEN), session_id],
-    )
-
-
-SEEN_NOW_AND_THEN = tuple(code for code in BY_CODE if code not in flowsheet.CONTINUOUS)
-
-
-def dot_seconds(span: timedelta) -> int:
-    """How far apart (s) the dots of a drawing of this span stand."""
-    return DOT_SECONDS if span <= DRAWN else MOST_DOT_SECONDS
-
-
-def _ends(session_id: UUID, within: Within | None) -> Within:
-    """From the first to the last of its readings; this moment where there is none."""
-    one = (
-        "(select s.observed_at as at from bothwell_sample s where s.session_id = %s and s.code = of_code"
-        f" and {_bounds(within)} order by s.observed_at"
-    )
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "select coalesce(min(x.at), now()), coalesce(max(x.at), now()) from unnest(%s::text[]) as of_code "
-            f"cross join lateral ({one} limit 1) union all {one} desc limit 1)) x",
-            [list(BY_CODE), session_id, session_id],
-        )
-        return Within(*cursor.fetchone())
-
-
-def months_away(session: DosingSession) -> list[str]:
-    """The months of a session that is over, as 2025-06, whose readings were put away: no page shows those."""
-    if session.ended_at is None or session.arrived_at is None:
-        return []
-    with connection.cursor() as cursor:
-        cursor.execute("select door.months_away(%s, %s)", [session.arrived_at, session.ended_at])
-        return [row[0] for row in cursor.fetchall()]
-
-
-def newest_at(values: Iterable[Value], code: str) -> datetime | None:
-    """When this quantity was last measured."""
-    return max((value.observed_at for value in values if value.code == code), default=None)
-
-
-def pressures(values: Iterable[Value]) -> tuple[Pressure, ...]:
-    """The blood pressures among these values, whole ones only, oldest first (mmHg)."""
-    return tuple(
-        Pressure(one.systolic, one.diastolic, one.observed_at)
-        for one in pair_pressures(values)
-        if one.systolic is not None and one.diastolic is not None
-    )
-
-
-# ── alarms ────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """An alarm that is to be seen: its condition goes on, or nobody has acknowledged it yet."""
-
-    session_id: UUID
-    code: str
-    number: int
-    priority: Priority
-    text: str
-    raised_at: datetime
-    is_over: bool
-    escalated_at: datetime | None
-    acknowledged_at: datetime | None
-    acknowledged_by: str
-    is_signal: bool
-    level: int = 0
-    passed_to: str = ""
-    is_quiet: bool = False
-    alarm_id: UUID | None = None
-    acknowledged_name: str = ""
-
-    @property
-    def look(self) -> str:
-        """The colour it owns: high red, medium yellow, low and technical cyan."""
-        return {"high": "high", "medium": "medium"}.get(self.priority, "low")
-
-    @property
-    def icon(self) -> str:
-        return "info" if self.look == "low" else "warn"
-
-    @property
-    def rank(self) -> tuple[bool, int]:
-        return self.acknowledged_at is None, RANK[self.priority]
-
-
-def standing(sessions: Collection[UUID]) -> dict[UUID, list[Standing]]:
-    """The alarms to be seen in each session, the gravest first; who acknowledged is named in `named`."""
-    found: dict[UUID, list[Standing]] = {}
-    channels = Channel.objects.filter(session_id__in=sessions).values_list(
-        "session_id", "code", "state__standing", "state__signal"
-    )
-    for session_id, code, alarms, signal in channels:
-        both = [(each, False) for each in alarms or ()] + ([(signal, True)] if signal else [])
-        for each, is_signal in both:
-            found.setdefault(session_id, []).append(_standing(session_id, code, each, is_signal))
-    for listed in found.values():
-        listed.sort(key=lambda alarm: (*alarm.rank, alarm.raised_at), reverse=True)
-    return found
-
-
-def told(
-    alarms: Mapping[UUID, list[Standing]], quiet: Mapping[UUID, Sequence[Quiet]]
-) -> dict[UUID, list[Standing]]:
-    """The same alarms, each with whom it was passed on to by name, and whether it is paused or off."""
-    passed = {
-        (session, code, number, level): name
-        for session, code, number, level, name in AlarmEvent.objects.filter(
-            alarm__session_id__in=[key for key, listed in alarms.items() if any(one.level for one in listed)],
-            kind=AlarmEvent.Kind.ESCALATED,
-        ).values_list("alarm__session_id", "alarm__code", "alarm__number", "level", "to__name_used")
-    }
-    return {
-        session: [
-            replace(
-                one,
-                passed_to=calling.words(
-                    one.level, passed.get((session, one.code, one.number, one.level)) or ""
-                ),
-                is_quiet=any(one.code in each.codes for each in quiet.get(session, ())),
-            )
-            for one in listed
-        ]
-        for session, listed in alarms.items()
-    }
-
-
-def in_place(alarms: Iterable[Standing]) -> list[Standing]:
-    """The same alarms in places that keep: the gravest first, then the oldest.
-
-    Acknowledging moves none, so a second touch at the same place cannot answer an alarm nobody has read.
-    """
-    return sorted(alarms, key=lambda each: (-RANK[each.priority], each.raised_at, each.code, each.number))
-
-
-def _standing(session_id: UUID, code: str, data: Mapping[str, Any], is_signal: bool) -> Standing:
-    return Standing(
-        session_id=session_id,
-        code=code,
-        number=data["number"],
-        priority=Priority(data["priority"]),
-        text=data["text"],
-        raised_at=datetime.fromisoformat(data["raised_at"]),
-        is_over=data["is_over"],
-        escalated_at=_time(data["escalated_at"]),
-        acknowledged_at=_time(data["acknowledged_at"]),
-        acknowledged_by=data["acknowledged_by"],
-        is_signal=is_signal,
-        level=data.get("level", 0),
-        passed_to=calling.words(data.get("level", 0)),
-    )
-
-
-def _time(text: str | None) -> datetime | None:
-    return datetime.fromisoformat(text) if text else None
-
-
-# ── one session, or many ──────────────────────────────────────────────────────────────────────────────────
 
 
 @dataclass(frozen=True)
@@ -326,9 +38,9 @@ class Bedside:
     alarms: Sequence[Standing]
     quiet: Sequence[Quiet]
     binding: Binding | None
-    infused: flowsheet.Infusion | None
-    parts: flowsheet.Parts | None
-    progress: flowsheet.Progress
+    infused: under_way.Infusion | None
+    parts: under_way.Parts | None
+    progress: under_way.Progress
     next: flowsheet.NextCheck | None
 
     @property
@@ -481,7 +193,7 @@ def _bedside(
         binding=binding,
         infused=infused,
         parts=parts,
-        progress=flowsheet.progress(
+        progress=under_way.progress(
             arrived_at=session.arrived_at,
             started_at=session.started_at,
             ended_at=session.ended_at,
@@ -489,12 +201,13 @@ def _bedside(
             parts=parts,
             now=now,
             until_minutes=int(plan.minutes_before_discharge.value) if plan else None,
+            active_minutes=plan.active_minutes.value if plan and not _is_infusion(session) else None,
         ),
         next=flowsheet.next_check(
             protocol,
             Route(session.course.route),
             started_at=session.started_at,
-            infusion_minutes=session.order.minutes if session.order else None,
+            active_minutes=_active_minutes(session, infused),
             last={code: value.observed_at for code, value in values.items()},
             now=now,
         )
@@ -503,45 +216,18 @@ def _bedside(
     )
 
 
+def _active_minutes(session: DosingSession, infused: under_way.Infusion | None) -> Decimal | None:
+    """How long (min) the infusion is at work as it runs; as ordered, where its start is not charted. None of another dose."""
+    if infused and session.started_at:
+        return infused.active_minutes(session.started_at)
+    return Decimal(session.order.minutes) if session.order and session.order.minutes else None
+
+
+def _is_infusion(session: DosingSession) -> bool:
+    return session.order is not None and bool(session.order.minutes)
+
+
 def sides_of(people: Collection[UUID]) -> dict[UUID, str]:
     """The letter of each person in their couple, for the chip: nothing of the other one."""
     members = Membership.objects.filter(person_id__in=people, until__isnull=True)
     return dict(members.values_list("person_id", "side"))
-
-
-def named(alarms: Sequence[Standing], session_id: UUID) -> list[Standing]:
-    """The same alarms with their row's id and the name of who acknowledged: for the room itself."""
-    rows = {
-        (row.code, row.number): row.id
-        for row in Alarm.objects.filter(session_id=session_id).only("id", "code", "number")
-    }
-    people = names_of({alarm.acknowledged_by for alarm in alarms if alarm.acknowledged_by})
-    return [
-        Standing(
-            **{
-                name: getattr(alarm, name)
-                for name in Standing.__slots__
-                if name not in ("alarm_id", "acknowledged_name")
-            },
-            alarm_id=rows.get((alarm.code, alarm.number)),
-            acknowledged_name=people.get(alarm.acknowledged_by, ""),
-        )
-        for alarm in alarms
-    ]
-
-
-def names_of(people: Collection[str]) -> dict[str, str]:
-    """Names of staff by identifier."""
-    found = Person.objects.filter(id__in=[UUID(each) for each in people]).values_list("id", "name_used")
-    return {str(key): name for key, name in found}
-
-
-def alarm_marks(session_id: UUID) -> list[flowsheet.Mark]:
-    """What became of every alarm of a session, for the chart."""
-    rows = Alarm.objects.filter(session_id=session_id).order_by("raised_at")
-    events = AlarmEvent.objects.select_related("author", "alarm").filter(alarm__session_id=session_id)
-    marks = [flowsheet.Mark(row.raised_at, f"Alarm, {row.priority}: {row.text}", "alarm") for row in rows]
-    for event in events.filter(kind=AlarmEvent.Kind.ACKNOWLEDGED):
-        name = f" by {event.author.name_used}" if event.author else ""
-        marks.append(flowsheet.Mark(event.at, f"Alarm acknowledged{name}: {event.alarm.text}", "alarm"))
-    return marks

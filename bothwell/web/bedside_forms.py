@@ -52,16 +52,29 @@ class Bedside(forms.Form):
         return found if found <= now + timedelta(minutes=2) else found - timedelta(days=1)
 
 
+LEAST = Decimal("0.01")
+"""What is given, and how fast it runs, is more than nothing."""
+RATE = ("Rate, as the pump shows it", "mL/h")
+
+
 def number(
-    label: str, unit: str = "", *, required: bool = True, whole: bool = True, places: int = 1
+    label: str,
+    unit: str = "",
+    *,
+    required: bool = True,
+    whole: bool = True,
+    places: int = 1,
+    least: Decimal | None = None,
 ) -> forms.DecimalField:
-    """A number typed on large keys; the unit stands beside it."""
+    """A number typed on large keys, as wide as its column; the unit stands beside it."""
     attributes = {"inputmode": "numeric" if whole else "decimal", "autocomplete": "off"}
     field = forms.DecimalField(
         label=label,
         required=required,
-        max_digits=8,
+        min_value=least,
+        max_digits=7,
         decimal_places=0 if whole else places,
+        error_messages={"min_value": "Write a number above 0."},
         widget=forms.TextInput(attrs=attributes),
     )
     field.unit = unit  # type: ignore[attr-defined]
@@ -200,7 +213,7 @@ class Medicine(Bedside):
     """Something given beside the dose: an antiemetic, a rescue."""
 
     substance = forms.CharField(label="What was given", max_length=120)
-    dose_mg = number("Dose", "mg", required=False, whole=False)
+    dose_mg = number("Dose", "mg", required=False, whole=False, places=2, least=LEAST)
     route = forms.ChoiceField(
         label="How",
         required=False,
@@ -235,14 +248,18 @@ class Effect(Bedside):
 class Infused(Bedside):
     """What happened to the dose; which of it, the button says."""
 
-    rate_ml_per_h = number("Rate, as the pump shows it", "mL/h", required=False, whole=False, places=2)
+    rate_ml_per_h = number(*RATE, required=False, whole=False, places=2, least=LEAST)
     at = _at()
 
 
 class Began(Bedside):
-    """The first dose, when, and how fast the pump runs; why, if that is not what the ordered bag comes to."""
+    """The first dose, when, and how fast the pump runs; why, if that is not what the ordered bag comes to.
 
-    rate_ml_per_h = number("Rate, as the pump shows it", "mL/h", required=False, whole=False, places=2)
+    `order`: the one that stood on the button, if any did.
+    """
+
+    order = forms.UUIDField(required=False, widget=forms.HiddenInput)
+    rate_ml_per_h = number(*RATE, required=False, whole=False, places=2, least=LEAST)
     rate_reason = forms.CharField(
         label="Why, if the pump runs at another rate", required=False, max_length=200
     )
@@ -283,6 +300,18 @@ class Rescreened(Bedside):
         choices=(("no", "No"), ("yes", "Yes: call the prescriber now")),
         widget=forms.RadioSelect,
     )
+
+
+class Decided(Rescreened):
+    """The prescriber asked again after a positive answer, and decides."""
+
+    def __init__(self, *args: object, **kwargs: object) -> None:
+        super().__init__(*args, **kwargs)  # type: ignore[arg-type]
+        self.fields["answer"].label = "You asked the person again today. Does the answer hold the dose?"
+        self.fields["answer"].choices = (  # type: ignore[attr-defined]
+            ("no", "No: nothing that holds the dose"),
+            ("yes", "Yes: no dose while this stands"),
+        )
 
 
 class Weighed(Bedside):
@@ -402,6 +431,16 @@ class Overridden(Bedside):
     )
 
 
+class OverriddenInterval(Overridden):
+    """Why the days the protocol asks for need not have passed."""
+
+    def __init__(self, *args: object, **kwargs: object) -> None:
+        super().__init__(*args, **kwargs)  # type: ignore[arg-type]
+        reason = self.fields["reason"]
+        reason.label = "Why this person may have a dose so soon after the last one"
+        reason.help_text = "Signed by you as prescriber; it holds for today’s dose, not for a later one."
+
+
 CHECKS: dict[str, tuple[str, type[Bedside]]] = {
     "consent_reaffirmed": ("Wanted today", Consented),
     "suicide_rescreened": ("Suicide risk", Rescreened),
@@ -415,6 +454,7 @@ CHECKS: dict[str, tuple[str, type[Bedside]]] = {
     "equipment": ("Equipment", Equipped),
     "staffing": ("Who is here", Staffed),
     "pressure_override": ("Above the hold limit", Overridden),
+    "interval_override": ("Days since the last dose", OverriddenInterval),
 }
 """The items of the checklist a person answers: the title and the form."""
 

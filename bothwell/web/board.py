@@ -24,7 +24,7 @@ from bothwell.dosing.models import DosingSession
 from bothwell.monitoring.limits import RANK
 from bothwell.privacy import audit
 from bothwell.refusal import Refused
-from bothwell.web import bedside
+from bothwell.web import bedside, bedside_values
 from bothwell.web.asking import require
 from bothwell.web.bedside import Bedside
 from bothwell.web.bedside_forms import Arrived
@@ -91,6 +91,7 @@ def _board(
     *,
     is_opening: bool = True,
     trouble: str = "",
+    is_without_room: bool = False,
     status: int = 200,
 ) -> HttpResponse:
     who = require(request, Role.NURSE, Role.PRESCRIBER)
@@ -101,7 +102,8 @@ def _board(
     if is_opening:
         audit.viewed_several(who, [each.subject_id for each in sessions], what="dosing.flowsheet")
         request.session[OPENED] = True
-    context = _context(who, sessions, beds, now) | {"trouble": trouble, "now": now}
+    context = _context(who, sessions, beds, now) | {"now": now}
+    context["trouble"] = (context["none_free"] or "Choose a room.") if is_without_room else trouble
     with timezone.override(zone):
         return render(request, template, context, status=status)
 
@@ -125,7 +127,7 @@ def _context(
     who: Person, sessions: Sequence[DosingSession], beds: Mapping[UUID, Bedside], now: datetime
 ) -> dict[str, Any]:
     rooms = sorted(Room.objects.all(), key=lambda room: _natural(room.name))
-    trends = bedside.trends(list(beds), list(ENDS), now)
+    trends = bedside_values.trends(list(beds), list(ENDS), now)
     in_room = {bed.session.room_id: bed for bed in beds.values() if bed.session.room_id}
     expected = [each for each in sessions if each.arrived_at is None and not each.outcome]
     shown = [_tile(room, in_room.get(room.id), expected, trends) for room in rooms]
@@ -138,6 +140,7 @@ def _context(
         "expected": [(each, sides.get(each.subject_id, "")) for each in expected],
         "over": [(each, sides.get(each.subject_id, "")) for each in sessions if each.ended_at],
         "free": free,
+        "none_free": "" if free else _none_free(shown),
         "troubled": troubled,
         "worst": max(troubled, key=_gravity, default=None),
         "calm": sum(1 for tile in shown if tile.bed and not tile.bed.alarms),
@@ -145,6 +148,15 @@ def _context(
         "clinic_id": who.clinic_id,
         "may_be_called": settings.PUSH,
     }
+
+
+def _none_free(tiles: Sequence[Tile]) -> str:
+    """Why nobody can be shown to a room, and what helps."""
+    taken = [f"{tile.bed.name} is in {tile.room.name}" for tile in tiles if tile.room and tile.bed]
+    if not taken:
+        return "There is no room yet. The clinic lead adds one under Clinic."
+    who = ", ".join(taken)
+    return f"No room is free: {who}. Sign off a session first, or the clinic lead adds a room under Clinic."
 
 
 def _gravity(tile: Tile) -> tuple[int, float]:
@@ -163,14 +175,16 @@ def _tile(
     room: Room | None,
     bed: Bedside | None,
     expected: Sequence[DosingSession],
-    trends: Mapping[tuple[UUID, str], Sequence[bedside.Value]],
+    trends: Mapping[tuple[UUID, str], Sequence[bedside_values.Value]],
 ) -> Tile:
     if bed is None:
         return Tile(room, next=next((each for each in expected if room and each.room_id == room.id), None))
     return Tile(room, bed, tuple(_readings(bed, trends)))
 
 
-def _readings(bed: Bedside, trends: Mapping[tuple[UUID, str], Sequence[bedside.Value]]) -> list[Reading]:
+def _readings(
+    bed: Bedside, trends: Mapping[tuple[UUID, str], Sequence[bedside_values.Value]]
+) -> list[Reading]:
     def line(code: str) -> Spark | None:
         values = trends.get((bed.session.id, code), ())
         return spark([float(one.value) for one in values], *ENDS[code])
@@ -195,7 +209,7 @@ def arrive(request: HttpRequest, session_id: UUID) -> HttpResponse:
         raise Http404
     form = Arrived(request.POST, rooms=Room.objects.all())
     if not form.is_valid():
-        return _board(request, trouble="Choose a room.", status=422)
+        return _board(request, is_without_room=True, status=422)
     try:
         visit_actions.arrive(by=who, session_id=session_id, room=form.cleaned_data["room"])
     except Refused as refused:

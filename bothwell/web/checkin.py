@@ -19,7 +19,6 @@ from bothwell.couples.models import Person
 from bothwell.instruments import actions, shelf
 from bothwell.instruments.answering import still_open
 from bothwell.instruments.catalogue import NoSuchInstrument
-from bothwell.instruments.due import due
 from bothwell.instruments.instrument import Instrument, Item
 from bothwell.instruments.models import Kind, Request, Response
 from bothwell.instruments.scoring import AnswerError, items_asked, score
@@ -30,6 +29,7 @@ from bothwell.refusal import Refused, Stale
 from bothwell.web import checkin_form
 from bothwell.web.around import Nearby, nearby
 from bothwell.web.asking import require_partner
+from bothwell.web.today_needs import waiting_in_turn
 
 MOST_SEGMENTS = 24
 KEEP_FOR = "X-Keep-Seconds"
@@ -301,8 +301,8 @@ def _review(request: HttpRequest, check_in: CheckIn, *, trouble: str = "", statu
 
 def after_sending(check_in: CheckIn) -> str:
     """Straight on to what is due next; to the thanks when nothing is, or somebody to talk to comes first."""
-    following = None if check_in.needs_someone else due(check_in.who).first()
-    return reverse("checkin", args=[following.id]) if following else check_in.address("sent")
+    following = [] if check_in.needs_someone else waiting_in_turn(check_in.who)
+    return reverse("checkin", args=[following[0].id]) if following else check_in.address("sent")
 
 
 @require_GET
@@ -316,7 +316,7 @@ def sent(request: HttpRequest, request_id: UUID) -> HttpResponse:
         "seen": _seen(check_in, nearby(check_in.who)),
         "reach_out": check_in.needs_someone,
         "crisis_lines": check_in.who.clinic.crisis_lines,
-        "next": due(check_in.who).first(),
+        "next": next(iter(waiting_in_turn(check_in.who)), None),
     }
     return render(request, "checkin/sent.html", context)
 

@@ -25,11 +25,18 @@ from bothwell.instruments.instrument import (
     Reached,
     Some,
 )
+from bothwell.instruments.models import Kind
 from bothwell.instruments.scoring import Answers, watched
 
 MOST_KEYS: Final = 11
 """So many whole numbers are shown as keys to press; more are a line or a box."""
 FINE_STEPS: Final = 100
+WHY_WE_ASK: Final = (
+    "We ask everyone this, because such thoughts are common when life is heavy, and lighter when somebody knows: the "
+    "clinicians who treat you read what you answer, your partner does not, and if an answer worries them one of them "
+    "speaks with you about what would help."
+)
+"""Before the first question about not living: why it is asked, who reads it, what follows."""
 CHOOSE: Final = "Choose the answer that fits best, or say you would rather not."
 
 
@@ -40,6 +47,8 @@ class Shown:
     item: Item
     number: int
     lead: str
+    before: str = ""
+    """What is said before the question, in our words and not the questionnaire's."""
 
     @property
     def look(self) -> str:
@@ -113,8 +122,9 @@ class Shown:
 
 def shown(instrument: Instrument) -> list[Shown]:
     """Every question, in printed order."""
+    before = WHY_WE_ASK if instrument.kind.value == Kind.SUICIDE else ""
     return [
-        Shown(item, number, item.lead or instrument.stem or "")
+        Shown(item, number, item.lead or instrument.stem or "", before if number == 1 else "")
         for number, item in enumerate(instrument.items, 1)
     ]
 

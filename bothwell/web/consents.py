@@ -15,6 +15,9 @@ from django.urls import URLPattern, path
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from bothwell.couples.models import Person, Role
+from bothwell.pathway.models import Course
+from bothwell.pathway.steps import State
+from bothwell.privacy import to_sign
 from bothwell.privacy.actions import sign_agreement, sign_consent, withdraw_consent
 from bothwell.privacy.circles import READS, Relation
 from bothwell.privacy.models import Consent, ConsentText, DisclosureAgreement, DisclosureSignature
@@ -62,7 +65,7 @@ class Line:
 
 @require_GET
 def listing(request: HttpRequest) -> HttpResponse:
-    """Every text once for each role it may open something to."""
+    """Every text once for each role it may open something to; of the treatment's, those their own course needs."""
     who = require_partner(request)
     surroundings = nearby(who)
     newest: dict[tuple[str, str], ConsentText] = {}
@@ -74,21 +77,34 @@ def listing(request: HttpRequest) -> HttpResponse:
         .filter(subject=who, withdrawn_at__isnull=True)
         .order_by("text__version")
     }
+    routes = routes_of(who)
+    offered = {
+        key: text
+        for key, text in newest.items()
+        if text.kind != ConsentText.Kind.TREATMENT or text.code in routes or (*key, "") in signed
+    }
     groups = [
         {
             "title": title,
             "circle": circle,
             "label": label,
-            "lines": _lines(kind, newest, signed, surroundings),
+            "lines": _lines(kind, offered, signed, surroundings),
         }
         for kind, title, circle, label in GROUPS
     ]
     context = {
+        "awaited": [text.name for text in to_sign.routes_without(newest, sorted(routes))],
         "groups": [group for group in groups if group["lines"]],
         "agreement": _agreement(surroundings),
         "nearby": surroundings,
     }
     return render(request, "consents/page.html", context)
+
+
+def routes_of(who: Person) -> set[str]:
+    """The route of their own course in care, where one is decided; nobody is offered the texts of another."""
+    courses = Course.objects.filter(subject=who, state__in=[State.ACTIVE, State.ON_HOLD])
+    return set(courses.exclude(route="").values_list("route", flat=True))
 
 
 def _lines(
@@ -152,13 +168,19 @@ class SignForm(forms.Form):
 
 @require_http_methods(["GET", "POST"])
 def text(request: HttpRequest, text_id: UUID) -> HttpResponse:
-    """One text to read, and to sign below it."""
+    """One text to read, and to sign below it. What a newer one has replaced is read by who signed it, and by nobody signed."""
     who = require_partner(request)
     row = get_object_or_404(ConsentText.objects.exclude(kind=ConsentText.Kind.DISCLOSURE), id=text_id)
     role = _role(row, request.POST.get("to") or request.GET.get("to"))
+    newest = ConsentText.objects.filter(kind=row.kind, code=row.code).order_by("version").last() or row
     if request.method == "GET":
-        return _text(request, who, row, role, SignForm())
+        if newest.id != row.id and not _signed(who, row, role):
+            return redirect(Line(newest, Relation(role) if role else None, "").href)
+        return _text(request, who, row, role, SignForm(), newer=newest)
     form = SignForm(request.POST)
+    if newest.id != row.id:
+        kept = SignForm(initial={"signed_name": request.POST.get("signed_name", "")})
+        return _text(request, who, newest, role, kept, REPLACED, 422)
     if not form.is_valid():
         return _text(request, who, row, role, form, status=422)
     try:
@@ -169,6 +191,18 @@ def text(request: HttpRequest, text_id: UUID) -> HttpResponse:
         return _text(request, who, row, role, form, refused.reason, 422)
     messages.success(request, "Signed. It holds from now on, and you can withdraw it here at any time.")
     return redirect("/consents")
+
+
+REPLACED: Final = (
+    "Your clinic has published a newer text since you opened yours. Nothing is signed. Read this one, and sign it if you "
+    "agree."
+)
+
+
+def _signed(who: Person, row: ConsentText, role: Role | None) -> Consent | None:
+    return Consent.objects.filter(
+        subject=who, text=row, release_to=role or "", withdrawn_at__isnull=True
+    ).first()
 
 
 def _role(row: ConsentText, asked: str | None) -> Role | None:
@@ -187,11 +221,10 @@ def _text(
     form: SignForm,
     trouble: str = "",
     status: int = 200,
+    newer: ConsentText | None = None,
 ) -> HttpResponse:
     surroundings = nearby(who)
-    signed = Consent.objects.filter(
-        subject=who, text=row, release_to=role or "", withdrawn_at__isnull=True
-    ).first()
+    signed = _signed(who, row, role)
     is_treatment = row.kind == ConsentText.Kind.TREATMENT
     context = {
         "text": row,
@@ -199,6 +232,10 @@ def _text(
         "to": _called(Relation(role), surroundings) if role else "",
         "off_label": OFF_LABEL if is_treatment and row.code not in ON_LABEL_ROUTES else "",
         "signed": signed,
+        "newer": Line(newer, Relation(role) if role else None, "").href
+        if newer and newer.id != row.id
+        else "",
+        "action": f"/consents/texts/{row.id}",
         "form": form,
         "trouble": trouble,
     }

@@ -131,8 +131,13 @@ class Chart:
     @cached_property
     def next(self) -> CoupleSession | None:
         """The planned session nearest to now; one that was to be today counts until it is recorded."""
-        planned = [one for one in self.sessions if one.state == State.PLANNED]
-        return next((one for one in planned if local(one.at) >= self.today), planned[-1] if planned else None)
+        planned = (one for one in self.sessions if one.state == State.PLANNED)
+        return next((one for one in planned if local(one.at) >= self.today), None)
+
+    @cached_property
+    def unrecorded(self) -> list[CoupleSession]:
+        """Planned for a day that is over, and neither recorded nor cancelled."""
+        return [one for one in self.sessions if one.state == State.PLANNED and local(one.at) < self.today]
 
     @cached_property
     def waiting(self) -> list[Words]:

@@ -191,13 +191,15 @@ class CorrectionForm(ProgressNoteForm):
     )
 
 
-def begun_from(chart: Chart, minutes: int) -> tuple[dict[str, Any], dict[str, Any]]:
-    """What a new note begins with: the last one's form, and what is likely to hold again."""
+def begun_from(chart: Chart) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What a new note begins with: the last one's form, and what is likely to hold again. Never how long it lasted:
+    that nobody knows before it is over.
+    """
     last = chart.last_note
     if last is None:
-        return {"modality": note_forms.forms()[0].code}, {"mode": "room", "minutes": minutes}
+        return {"modality": note_forms.forms()[0].code}, {"mode": "room"}
     carried = note_forms.carried(last.detail)
-    return {"modality": last.modality}, {"mode": "room", **carried, "minutes": minutes}
+    return {"modality": last.modality}, {"mode": "room", **carried}
 
 
 def from_draft(form: type[F], chart: Chart, fields: Mapping[str, Sequence[str]]) -> F:

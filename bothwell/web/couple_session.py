@@ -3,6 +3,7 @@
 The progress note is part of the record; the therapist's own notes have a page of their own and never stand here.
 """
 
+from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -14,9 +15,10 @@ from django.urls import URLPattern, path
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST
 
-from bothwell.couples.models import Person
+from bothwell.couples.models import Couple, Person
 from bothwell.integration import note_forms
 from bothwell.integration import session_actions as actions
+from bothwell.integration.after_dose_actions import too_soon_after_a_dose
 from bothwell.integration.library import title_of
 from bothwell.integration.models import (
     CoupleSession,
@@ -36,6 +38,11 @@ from bothwell.web.couple_note_form import CorrectionForm, RecordForm, as_it_stan
 from bothwell.web.drafts import carry
 
 RECORD = "couple.progress"
+MOVED = "Moved. Both see the new time."
+MOVED_BACK = (
+    "Moved to a time that lies in the past. It waits for its note; if this was a slip, move it again. Neither of the two "
+    "finds it among the sessions ahead."
+)
 
 
 class PlanForm(forms.Form):
@@ -122,7 +129,7 @@ def _page(request: HttpRequest, who: Person, chart: Chart, one: CoupleSession, *
         bound.get("record"),
         one.state == CoupleSession.State.PLANNED and chart.couple.is_together,
     )
-    has_begun = one.at <= timezone.now() + actions.EARLY
+    has_begun = one.at <= timezone.now()
     begun = on_the_page(who, Sheet(one), request.GET.get("draft", ""), request.POST if record else None)
     if record is None and begun.draft:
         record = from_draft(RecordForm, chart, begun.draft.fields)
@@ -141,12 +148,15 @@ def _page(request: HttpRequest, who: Person, chart: Chart, one: CoupleSession, *
         "is_held": one.state == CoupleSession.State.HELD,
         "is_planned": one.state == CoupleSession.State.PLANNED,
         "hold": actions.hold_on(who, chart.couple),
+        "too_soon": too_soon_after_a_dose(chart.couple, one.at)
+        if one.state == CoupleSession.State.PLANNED
+        else "",
     }
     return render(request, "couple/session.html", context, status=status_of(next(iter(bound.values()), None)))
 
 
 def _new_note(chart: Chart, one: CoupleSession) -> RecordForm:
-    initial, answers = begun_from(chart, one.minutes)
+    initial, answers = begun_from(chart)
     return RecordForm(chart=chart, initial=initial, answers=answers)
 
 
@@ -178,6 +188,12 @@ def _standing(one: CoupleSession) -> dict[str, Any]:
     return {"at": one.at, "minutes": one.minutes, "place": one.place, "was": as_seen(one)}
 
 
+def say_if_too_soon(request: HttpRequest, pair: Couple, at: datetime) -> None:
+    """A word to the therapist when a session follows a dose sooner than the protocol wants; nothing else is said."""
+    if told := too_soon_after_a_dose(pair, at):
+        messages.warning(request, told)
+
+
 @require_POST
 def move(request: HttpRequest, couple_id: UUID, session_id: UUID) -> HttpResponse:
     """Another time or place, for the session as it was looked at."""
@@ -189,7 +205,8 @@ def move(request: HttpRequest, couple_id: UUID, session_id: UUID) -> HttpRespons
         return actions.move_session(by=who, session_id=one.id, **cleaned)
 
     if form.is_valid() and attempt(form, act):
-        messages.success(request, "Moved. Both see the new time.")
+        messages.success(request, MOVED_BACK if form.cleaned_data["at"] <= timezone.now() else MOVED)
+        say_if_too_soon(request, pair, form.cleaned_data["at"])
         return redirect("couple_session", couple_id=pair.id, session_id=one.id)
     one = session_of(pair, session_id)
     carry(form, was=as_seen(one))

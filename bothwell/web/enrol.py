@@ -17,10 +17,11 @@ from django.views.decorators.http import require_GET, require_http_methods
 
 from bothwell.couples.models import Role
 from bothwell.couples.pairing import StartedBy
-from bothwell.enrolment import actions
+from bothwell.enrolment import couple_actions, invitation_actions, people_actions
 from bothwell.privacy import audit
 from bothwell.refusal import Refused
 from bothwell.web.asking import require
+from bothwell.web.nav import roles_of
 
 OLDEST_YEARS = 120
 STARTED_BY = [
@@ -68,10 +69,10 @@ class ReachForm(forms.Form):
             raise forms.ValidationError("Nobody here can be born on that day. Check the year.")
         return born_on
 
-    def reach(self) -> actions.Reach:
+    def reach(self) -> people_actions.Reach:
         """What was typed about reaching them."""
         given = self.cleaned_data
-        return actions.Reach(
+        return people_actions.Reach(
             full_name=given["full_name"],
             born_on=given["born_on"],
             safe_email=given["safe_email"],
@@ -90,10 +91,12 @@ class PartnerForm(ReachForm):
         help_text="Their own course begins.",
     )
 
-    def partner(self) -> actions.NewPartner:
+    def partner(self) -> people_actions.NewPartner:
         """The partner as typed."""
         given = self.cleaned_data
-        return actions.NewPartner(given["name_used"], given["pronouns"], self.reach(), given["is_treated"])
+        return people_actions.NewPartner(
+            given["name_used"], given["pronouns"], self.reach(), given["is_treated"]
+        )
 
 
 class TogetherForm(forms.Form):
@@ -134,7 +137,7 @@ def enrol(request: HttpRequest) -> HttpResponse:
         given = together.cleaned_data
         given["started_by"] = StartedBy(given["started_by"])
         try:
-            made = actions.enrol_couple(by=by, a=a.partner(), b=b.partner(), **given)
+            made = couple_actions.enrol_couple(by=by, a=a.partner(), b=b.partner(), **given)
         except Refused as no:
             refused = no.reason
         else:
@@ -160,16 +163,22 @@ def enrolled(request: HttpRequest, couple_id: UUID) -> HttpResponse:
     """The couple as enrolled, with the links to hand over."""
     by = require(request, Role.COORDINATOR, Role.LEAD)
     try:
-        made = actions.enrolled(couple_id)
+        made = couple_actions.enrolled(couple_id)
     except Refused as no:
         raise Http404 from no
     partners = [
-        {"side": side, "person": person, "invitation": invitation, "address": actions.address_of(invitation)}
+        {
+            "side": side,
+            "person": person,
+            "invitation": invitation,
+            "address": invitation_actions.address_of(invitation),
+        }
         for side, person, invitation in zip("ab", made.people, made.invitations, strict=True)
     ]
     for person in made.people:
         audit.viewed(by, subject=person, couple=made.couple, what="invitation")
-    return render(request, "enrol/done.html", {"couple": made.couple, "partners": partners})
+    context = {"couple": made.couple, "partners": partners, "is_lead": Role.LEAD in roles_of(by)}
+    return render(request, "enrol/done.html", context)
 
 
 class AloneForm(PartnerForm):
@@ -190,7 +199,7 @@ def alone(request: HttpRequest) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         given = form.cleaned_data
         try:
-            person = actions.add_person(
+            person = people_actions.add_person(
                 by=by, new=form.partner(), request_id=given["request_id"], send_mail=given["send_mail"]
             )
         except Refused as no:

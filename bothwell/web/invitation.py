@@ -14,7 +14,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
-from bothwell.enrolment import actions
+from bothwell.enrolment import invitation_actions
 from bothwell.privacy.models import User
 from bothwell.refusal import Refused, Stale
 
@@ -52,12 +52,12 @@ class LoginForm(forms.Form):
 @require_http_methods(["GET", "POST"])
 def invitation(request: HttpRequest, token: str) -> HttpResponse:
     """The form while the link works; one and the same page when it does not, whatever the reason."""
-    if actions.open_invitation(token) is None:
+    if invitation_actions.open_invitation(token) is None:
         return _dead(request)
     form = LoginForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         try:
-            user = actions.accept_invitation(token=token, **form.cleaned_data)
+            user = invitation_actions.accept_invitation(token=token, **form.cleaned_data)
         except Stale:
             return _dead(request)
         except Refused as refused:
@@ -71,7 +71,7 @@ def invitation(request: HttpRequest, token: str) -> HttpResponse:
 
 
 def _dead(request: HttpRequest) -> HttpResponse:
-    return render(request, "invitation/dead.html", {"words": actions.DEAD_LINK}, status=404)
+    return render(request, "invitation/dead.html", {"words": invitation_actions.DEAD_LINK}, status=404)
 
 
 urlpatterns = [path("invitation/<str:token>", invitation, name="invitation")]

@@ -25,22 +25,23 @@ from bothwell.outcomes import actions, asking
 from bothwell.outcomes.asking import Question, Way
 from bothwell.outcomes.caution import FEW_COUPLES
 from bothwell.outcomes.choosing import Why
+from bothwell.outcomes.coarse import NO_P
 from bothwell.outcomes.funnel import Stage, funnel
 from bothwell.outcomes.models import Analysis, AnalysisRun
-from bothwell.outcomes.reliable import COUPLES, PEOPLE
 from bothwell.outcomes.rerun import Kept, difference
 from bothwell.outcomes.sentences import CAUTION, WHY, number
 from bothwell.pathway.models import Course, Step
 from bothwell.pathway.steps import Phase
 from bothwell.privacy import audit
 from bothwell.refusal import Refused
-from bothwell.web import outcomes_files, outcomes_shapes
+from bothwell.web import outcomes_ahead, outcomes_files, outcomes_gains, outcomes_shapes
 from bothwell.web.asking import require
 from bothwell.web.nav import roles_of
 
 SHOWN: Final = 20
 KIND: Final = actions.KIND
 USUAL_LAST: Final = 16
+WAYS: Final = tuple((way.value, words) for way, words in asking.WAYS.items())
 
 
 def asker(request: HttpRequest) -> Person:
@@ -70,21 +71,18 @@ class AskForm(forms.Form):
             self.fields[field].choices = named  # type: ignore[attr-defined]
         for field in ("first_week", "last_week"):
             self.fields[field].choices = weeks  # type: ignore[attr-defined]
-        ways = [
-            *((way.value, words) for way, words in asking.WAYS.items()),
-            (Way.RELIABLE.value, "reliable change"),
-        ]
+        ways = [*WAYS, (Way.RELIABLE.value, "every score by itself")]
         self.fields["way"].choices = ways  # type: ignore[attr-defined]
 
     def question(self) -> Question:
         """What was asked."""
         said = self.cleaned_data
         way = Way(said["way"] or Way.CHANGE)
-        is_counting = way is Way.RELIABLE
+        is_of_all = way is Way.RELIABLE
         return Question(
             way,
-            "" if is_counting else said["outcome"],
-            "" if is_counting else said["predictor"],
+            "" if is_of_all else said["outcome"],
+            "" if is_of_all else said["predictor"],
             said["first_week"],
             said["last_week"],
         )
@@ -108,6 +106,8 @@ def page(request: HttpRequest) -> HttpResponse:
     is_lead = Role.LEAD in roles_of(by)
     context = {
         "form": form,
+        "ways": WAYS,
+        "way": _way(form),
         "asked": _asked_so_far(),
         "weeks": [(week, asking.week_words(week)) for week in asking.WEEKS],
         "stages": _stages() if is_lead else (),
@@ -117,6 +117,12 @@ def page(request: HttpRequest) -> HttpResponse:
     }
     audit.log("viewed", by=by, item_kind=KIND)
     return render(request, "outcomes/page.html", context, status=422 if form.errors else 200)
+
+
+def _way(form: AskForm) -> str:
+    """Which of the ways to set two scores beside each other is chosen as yet."""
+    said = str(form["way"].value())
+    return said if said in dict(WAYS) else Way.CHANGE.value
 
 
 def _asked_so_far() -> list[dict[str, Any]]:
@@ -154,10 +160,11 @@ def one(request: HttpRequest, analysis_id: UUID) -> HttpResponse:
     run = _chosen(runs, request.GET.get("run", ""))
     context = _shown(row, run) | {"runs": runs, "again": not any(map(actions.is_under_way, runs))}
     context |= _beside(run, runs)
-    if request.htmx:  # type: ignore[attr-defined]
-        return render(request, "outcomes/one.html#result", context)
-    audit.log("viewed", by=by, item_kind=KIND, item_id=row.id)
-    return render(request, "outcomes/one.html", context)
+    is_part = bool(request.htmx)  # type: ignore[attr-defined]
+    # A page that waits shows nothing yet, and fetches its part every two seconds until there is something to be seen.
+    if not context["under_way"]:
+        audit.log("viewed", by=by, item_kind=KIND, item_id=row.id)
+    return render(request, "outcomes/one.html#result" if is_part else "outcomes/one.html", context)
 
 
 def _runs(analysis_id: UUID) -> tuple[Analysis, list[AnalysisRun]]:
@@ -177,7 +184,7 @@ def _shown(row: Analysis, run: AnalysisRun) -> dict[str, Any]:
     question = Question.of(row.question)
     result: Mapping[str, Any] = run.result or {}
     is_done = run.state == AnalysisRun.State.DONE
-    is_model = "paths" in result
+    is_few = "n_couples" in result and result["n_couples"] < FEW_COUPLES
     return {
         "analysis": row,
         "question": question,
@@ -186,38 +193,73 @@ def _shown(row: Analysis, run: AnalysisRun) -> dict[str, Any]:
         "under_way": actions.is_under_way(run),
         "result": result,
         "taken_back": is_done and bool(actions.was_taken_back([run.id])),
-        "caution": CAUTION if is_model and result["n_couples"] < FEW_COUPLES else "",
-        "left": [WHY[Why(each)] for each in result.get("left", ())],
-        "paths": outcomes_shapes.paths(question, result) if is_model else None,
-        "courses": [
-            outcomes_shapes.course(key, points)
-            for key in (question.predictor, question.outcome)
-            if (points := result.get("courses", {}).get(key))
-        ],
-        "uncounted": [score.title for key, score in asking.scores().items() if key not in asking.countable()],
-        "counts": [_counted(each) for each in result.get("counts", ())],
-        "lines": [_line(each) for each in result.get("table", ())],
-        "spread": [each | {"value": number(each["value"])} for each in result.get("spread", ())],
+        "caution": CAUTION if is_few else "",
+        "left": [WHY[why] for each in result.get("left", ()) if (why := Why(each)) in WHY],
+        "parts": _parts(result),
+        **_pictures(question, result),
     }
+
+
+def _pictures(question: Question, result: Mapping[str, Any]) -> dict[str, Any]:
+    """What of a result is drawn, by what kind of result it is."""
+    groups = outcomes_gains.groups(result) if "counts" in result else ()
+    paths: outcomes_ahead.Ahead | outcomes_shapes.Paths | None
+    if "ahead" in result:
+        paths, picture = outcomes_ahead.ahead(question, result), "outcomes/_ahead.svg.html"
+    elif "paths" in result:
+        paths, picture = outcomes_shapes.paths(question, result), "outcomes/_paths.svg.html"
+    else:
+        paths, picture = None, ""
+    pair = (question.predictor, question.outcome)
+    courses = [
+        *(row.course for group in groups for row in group.rows if row.course),
+        *(
+            outcomes_shapes.course(key, points)
+            for key in pair
+            if (points := result.get("courses", {}).get(key))
+        ),
+    ]
+    return {
+        "groups": groups,
+        "is_followed": any(group.rows for group in groups),
+        "weekly": outcomes_gains.WEEKLY,
+        "paths": paths,
+        "picture": picture,
+        "links": _links(question, result) if "ahead" in result else (),
+        "courses": courses,
+    }
+
+
+def _links(question: Question, result: Mapping[str, Any]) -> list[dict[str, Any]]:
+    found = outcomes_ahead.rows(question, result)
+    return [link | {"p": "" if link["p"] is None else _p(link["p"])} for link in found]
+
+
+def _parts(result: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """All estimates, direction by direction where there are two; each with what its answers scatter by."""
+    lines, spread = result.get("table", ()), result.get("spread", ())
+    found = []
+    for part in dict.fromkeys(line.get("part", "") for line in lines):
+        found.append(
+            {
+                "name": part,
+                "lines": [_line(line) for line in lines if line.get("part", "") == part],
+                "spread": [
+                    each | {"value": number(each["value"])} for each in spread if each.get("part", "") == part
+                ],
+            }
+        )
+    return found
 
 
 def _line(line: Mapping[str, Any]) -> dict[str, Any]:
     told = {key: number(line[key]) for key in ("estimate", "se", "low", "high")}
     p = line["p"]
-    return {"words": line["words"], "df": f"{line['df']:g}", **told, "p": "" if p is None else _p(p)}
+    return {"words": line["words"], **told, "p": "" if p is None else _p(p)}
 
 
 def _p(p: float) -> str:
-    return "< .001" if p < 0.001 else f"{p:.3f}".lstrip("0")
-
-
-def _counted(one: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        "title": asking.scores()[one["key"]].title,
-        "n_couples": one["n_couples"],
-        "people": [(name, one["people"][name]) for name in PEOPLE],
-        "couples": [(name, one["couples"][name]) for name in COUPLES],
-    }
+    return f"< {NO_P:g}".replace("0.", ".") if p < NO_P else f"{p:g}".removeprefix("0")
 
 
 def _beside(run: AnalysisRun, runs: Sequence[AnalysisRun]) -> dict[str, Any]:

@@ -12,16 +12,16 @@ from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 
 from bothwell.outcomes.asking import scores
-from bothwell.outcomes.reliable import COUPLES, PEOPLE
+from bothwell.outcomes.coarse import NO_P
+from bothwell.outcomes.reliable import COUPLES
 
 HEAD: Final = (
     "part",
     "what",
     "week",
-    "couples",
+    "couples_at_least",
     "estimate",
     "standard_error",
-    "df",
     "low_95",
     "high_95",
     "p",
@@ -41,10 +41,12 @@ def as_csv(shown: Mapping[str, Any]) -> HttpResponse:
 
 def _rows(result: Mapping[str, Any]) -> Iterator[list[Any]]:
     for line in result.get("table", ()):
-        yield ["effect", line["words"], "", result["n_couples"], *(line[key] for key in ("estimate", "se", "df", "low", "high")),
-               "" if line["p"] is None else line["p"]]  # fmt: skip
+        yield ["effect", _named(line), "", result["n_couples"], *(line[key] for key in ("estimate", "se", "low", "high")),
+               _p(line["p"])]  # fmt: skip
     for line in result.get("spread", ()):
-        yield ["spread", line["words"], "", result["n_couples"], line["value"], "", "", "", "", ""]
+        yield ["spread", _named(line), "", result["n_couples"], line["value"], "", "", "", ""]
+    for step in result.get("steps", ()):
+        yield ["step", f"weeks {', '.join(map(str, step['weeks']))}", "", step["couples"], *[""] * 5]
     for key, points in result.get("courses", {}).items():
         for each in points:
             yield [
@@ -54,16 +56,24 @@ def _rows(result: Mapping[str, Any]) -> Iterator[list[Any]]:
                 each["couples"],
                 each["mean"],
                 "",
-                "",
                 each["low"],
                 each["high"],
                 "",
             ]
     for one in result.get("counts", ()):
-        for whose, names in (("people", PEOPLE), ("couples", COUPLES)):
-            for name in names:
-                what, count = f"{scores()[one['key']].title}: {name}", one[whose][name]
-                yield [whose, what, "", one["n_couples"], NOT_SAID if count is None else count, *[""] * 5]
+        for name in COUPLES:
+            what, count = f"{scores()[one['key']].title}: {name}", one["couples"][name]
+            yield ["couples", what, "", one["n_couples"], NOT_SAID if count is None else count, *[""] * 4]
+
+
+def _p(p: float | None) -> float | str:
+    if p is None:
+        return ""
+    return f"< {NO_P}" if p < NO_P else p
+
+
+def _named(line: Mapping[str, Any]) -> str:
+    return f"{line['part']}: {line['words']}" if "part" in line else str(line["words"])
 
 
 def as_notebook(shown: Mapping[str, Any]) -> HttpResponse:
@@ -85,7 +95,7 @@ def as_picture(shown: Mapping[str, Any], name: str) -> HttpResponse:
     context = dict(shown) | {"paper": printed.picture_style(STYLE)}
     if name != "paths":
         context["one"] = next(one for one in shown["courses"] if one.key == name)
-    template = "outcomes/_paths.svg.html" if name == "paths" else "outcomes/_course.svg.html"
+    template = shown["picture"] if name == "paths" else "outcomes/_course.svg.html"
     return _file(
         render_to_string(template, context).strip(), "image/svg+xml", f"{name.replace('.', '-')}.svg"
     )

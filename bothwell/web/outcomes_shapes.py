@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from bothwell.outcomes.asking import Question, Score, Way, scores, week_words
-from bothwell.outcomes.sentences import interval, number
+from bothwell.outcomes.sentences import interval, is_open, number
 
 WIDTH, HEIGHT = 680, 300
 BOX_W, BOX_H = 190, 64
@@ -77,7 +77,7 @@ def paths(question: Question, result: Mapping[str, Any]) -> Paths:
     one, other = scores()[question.predictor], scores()[question.outcome]
     what = "change in" if question.way is Way.CHANGE else ""
     boxes = tuple(
-        Box(x, y, (whose, *_lines(f"{what} {score.words}".strip())))
+        Box(x, y, (whose, *in_lines(f"{what} {score.words}".strip())))
         for score, x in ((one, LEFT_X), (other, RIGHT_X))
         for whose, y in (("one partner’s", TOP_Y), ("the other’s", LOW_Y))
     )
@@ -87,12 +87,12 @@ def paths(question: Question, result: Mapping[str, Any]) -> Paths:
     return Paths(
         boxes=boxes,
         arrows=(
-            _straight(TOP_Y, _is_open(actor)), _straight(LOW_Y, _is_open(actor)),
-            _across(TOP_Y, LOW_Y, _is_open(partner)), _across(LOW_Y, TOP_Y, _is_open(partner)),
+            _straight(TOP_Y, is_open(actor)), _straight(LOW_Y, is_open(actor)),
+            _across(TOP_Y, LOW_Y, is_open(partner)), _across(LOW_Y, TOP_Y, is_open(partner)),
         ),
         labels=(
-            Label(middle, TOP_Y - 8, f"own {number(actor['estimate'])}", _within(actor), "actor"),
-            Label(middle, HEIGHT // 2 - 3, f"partner’s {number(partner['estimate'])}", _within(partner), "partner"),
+            Label(middle, TOP_Y - 8, f"own {number(actor['estimate'])}", within(actor), "actor"),
+            Label(middle, HEIGHT // 2 - 3, f"partner’s {number(partner['estimate'])}", within(partner), "partner"),
         ),
         curve=_curve(),
         alike="" if alike is None else number(alike),
@@ -100,7 +100,7 @@ def paths(question: Question, result: Mapping[str, Any]) -> Paths:
     )  # fmt: skip
 
 
-def _lines(words: str) -> tuple[str, ...]:
+def in_lines(words: str) -> tuple[str, ...]:
     """At most two lines of some length."""
     if len(words) <= 24:
         return (words,)
@@ -111,20 +111,17 @@ def _lines(words: str) -> tuple[str, ...]:
     return tuple(line for line in (first, " ".join(parts)) if line)
 
 
-def _is_open(path: Mapping[str, float]) -> bool:
-    return path["low"] <= 0 <= path["high"]
-
-
-def _within(path: Mapping[str, float]) -> str:
+def within(path: Mapping[str, float]) -> str:
+    """From where to where an interval goes."""
     return f"{number(path['low'])} to {number(path['high'])}"
 
 
-def _straight(y: int, is_open: bool) -> Arrow:
+def _straight(y: int, is_left_open: bool) -> Arrow:
     level, begins, ends = y + BOX_H // 2, LEFT_X + BOX_W + 4, RIGHT_X - 6
-    return Arrow(f"M{begins},{level}H{ends - GAP}", f"M{ends},{level}l-12,-6v12z", "actor", is_open)
+    return Arrow(f"M{begins},{level}H{ends - GAP}", f"M{ends},{level}l-12,-6v12z", "actor", is_left_open)
 
 
-def _across(begins: int, ends: int, is_open: bool) -> Arrow:
+def _across(begins: int, ends: int, is_left_open: bool) -> Arrow:
     lift = 12 if begins < ends else -12
     x1, y1 = LEFT_X + BOX_W + 4, begins + BOX_H // 2 + lift
     x2, y2 = RIGHT_X - 6, ends + BOX_H // 2 - lift
@@ -134,7 +131,7 @@ def _across(begins: int, ends: int, is_open: bool) -> Arrow:
     head = (
         f"M{x2},{y2}L{back_x - 6 * dy:.1f},{back_y + 6 * dx:.1f}L{back_x + 6 * dy:.1f},{back_y - 6 * dx:.1f}z"
     )
-    return Arrow(f"M{x1},{y1}L{back_x:.1f},{back_y:.1f}", head, "partner", is_open)
+    return Arrow(f"M{x1},{y1}L{back_x:.1f},{back_y:.1f}", head, "partner", is_left_open)
 
 
 def _curve() -> str:

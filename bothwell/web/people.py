@@ -31,9 +31,10 @@ from bothwell.couples.models import (
 )
 from bothwell.couples.pairing import CareRole
 from bothwell.dosing.models import DosingSession
-from bothwell.enrolment import actions
+from bothwell.enrolment import couple_actions, invitation_actions, people_actions, team_actions
 from bothwell.integration.session_actions import is_therapist_of
 from bothwell.pathway.models import Course
+from bothwell.pathway.office_actions import at_referral
 from bothwell.pathway.rights_actions import roles_towards
 from bothwell.pathway.steps import Phase, State
 from bothwell.privacy import audit
@@ -42,9 +43,9 @@ from bothwell.records import parting_actions
 from bothwell.records.hold_actions import holds_on
 from bothwell.refusal import Refused
 from bothwell.web.asking import not_ones_own, require
+from bothwell.web.caring import WORKUP_ROLES
 from bothwell.web.enrol import ReachForm
 from bothwell.web.nav import roles_of
-from bothwell.web.workup import WORKUP_ROLES
 
 ON_A_PAGE = 40
 RUNS_THE_CLINIC = frozenset({Role.LEAD, Role.COORDINATOR})
@@ -89,7 +90,7 @@ def people(request: HttpRequest) -> HttpResponse:
     shown = rows[:ON_A_PAGE]
     more = f"{shown[-1].name_used}~{shown[-1].id}" if len(rows) > ON_A_PAGE else ""
     context = {
-        "households": _households(shown),
+        "households": _households(shown, roles_of(by)),
         "q": asked,
         "after": after,
         "more": more,
@@ -105,7 +106,7 @@ def _uuid(text: str) -> UUID:
         return UUID(int=0)
 
 
-def _households(shown: Sequence[Person]) -> list[Household]:
+def _households(shown: Sequence[Person], office: frozenset[Role]) -> list[Household]:
     keys = [person.id for person in shown]
     couples = Membership.objects.filter(person_id__in=keys, until__isnull=True).values("couple_id")
     members = list(
@@ -116,6 +117,8 @@ def _households(shown: Sequence[Person]) -> list[Household]:
         course.subject_id: phase_words(course)
         for course in Course.objects.filter(subject_id__in=everyone).order_by("recorded_at")
     }
+    if Role.COORDINATOR in office:
+        phases |= dict.fromkeys(at_referral() & everyone.keys(), "Waits at the referral")
     couple_of = {member.person_id: member.couple_id for member in members}
     households: dict[UUID, Household] = {}
     for person in shown:
@@ -164,6 +167,8 @@ def _tabs(by: Person, person: Person, couple: Couple | None, here: str) -> list[
     root = f"/people/{person.id}"
     tabs = [("overview", root), ("care team", f"{root}/team"), ("contact", f"{root}/contact")]
     roles = roles_towards(by, person.id, couple.id if couple else None)
+    if Role.COORDINATOR in roles_of(by):
+        tabs.append(("course", f"{root}/course"))
     if roles & WORKUP_ROLES:
         tabs += [("work-up", f"{root}/workup"), ("measures", f"{root}/measures")]
     if {str(role) for role in roles} & {str(who) for who, ways in READS["pathway"].items() if "Y" in ways}:
@@ -204,13 +209,13 @@ def person(request: HttpRequest, person_id: UUID) -> HttpResponse:
 
 
 def _login(person: Person) -> dict[str, Any]:
-    if actions.has_login(person):
+    if invitation_actions.has_login(person):
         return {"has_login": True}
-    invitation = actions.newest_invitations([person.id]).get(person.id)
+    invitation = invitation_actions.newest_invitations([person.id]).get(person.id)
     works = invitation is not None and invitation.expires_at > timezone.now()
     return {
         "invitation": invitation,
-        "address": actions.address_of(invitation) if invitation and works else "",
+        "address": invitation_actions.address_of(invitation) if invitation and works else "",
     }
 
 
@@ -230,7 +235,7 @@ def invite(request: HttpRequest, person_id: UUID) -> HttpResponse:
     person = get_object_or_404(Person, id=person_id, kind=PersonKind.PARTNER)
     not_ones_own(by, person=person.id)
     try:
-        actions.invite(by=by, person=person)
+        invitation_actions.invite(by=by, person=person)
     except Refused as no:
         messages.error(request, no.reason)
     else:
@@ -269,7 +274,7 @@ def save_contact(by: Person, person: Person, form: ContactForm) -> bool:
         return False
     given = form.cleaned_data
     try:
-        actions.change_contact(
+        people_actions.change_contact(
             by=by,
             subject=person,
             name_used=given["name_used"],
@@ -291,7 +296,12 @@ def contact(request: HttpRequest, person_id: UUID) -> HttpResponse:
     may_change = bool(roles_of(by) & RUNS_THE_CLINIC)
     form = contact_form(frame.person, known, request.POST if request.method == "POST" else None)
     if request.method == "POST" and may_change and save_contact(by, frame.person, form):
-        messages.success(request, "Saved.")
+        reached_before = known.safe_email if known else ""
+        is_elsewhere = reached_before and reached_before != form.cleaned_data["safe_email"]
+        if is_elsewhere and not invitation_actions.has_login(frame.person):
+            messages.success(request, "Saved. A link mailed before opens no longer: make a new one.")
+        else:
+            messages.success(request, "Saved.")
         return redirect("person_contact", person_id=person_id)
     context = {"frame": frame, "contact": known, "form": form, "may_change": may_change}
     return render(request, "people/contact.html", context, status=422 if request.method == "POST" else 200)
@@ -337,6 +347,7 @@ def team(request: HttpRequest, person_id: UUID) -> HttpResponse:
         "frame": frame,
         "team": [row for row in rows if row.role != Role.SAFETY],
         "sealed": [row for row in rows if row.role == Role.SAFETY] if Role.LEAD in roles else [],
+        "names_circle": Role.LEAD in roles,
         "form": form,
         "may_change": bool(roles & RUNS_THE_CLINIC),
     }
@@ -354,7 +365,7 @@ def _assigned(
         return False
     staff, role = form.chosen()
     try:
-        actions.assign(by=by, staff=staff, role=role, subject=subject, couple=couple)
+        team_actions.assign(by=by, staff=staff, role=role, subject=subject, couple=couple)
     except Refused as no:
         form.add_error("who", no.reason)
         return False
@@ -368,7 +379,7 @@ def end_assignment(request: HttpRequest, assignment_id: UUID) -> HttpResponse:
     row = get_object_or_404(Assignment, id=assignment_id)
     not_ones_own(by, person=row.subject_id, couple=row.couple_id)
     try:
-        actions.end_assignment(by=by, assignment_id=assignment_id)
+        team_actions.end_assignment(by=by, assignment_id=assignment_id)
     except Refused as no:
         messages.error(request, no.reason)
     if row.couple_id:
@@ -457,7 +468,9 @@ def again(request: HttpRequest, couple_id: UUID) -> HttpResponse:
         messages.error(request, "This could not be done. Open the couple's page again.")
         return redirect("people")
     try:
-        new = actions.pair(by=by, one=pair[0], other=pair[1], request_id=form.cleaned_data["request_id"])
+        new = couple_actions.pair(
+            by=by, one=pair[0], other=pair[1], request_id=form.cleaned_data["request_id"]
+        )
     except Refused as no:
         messages.error(request, no.reason)
         return redirect("couple_admin", couple_id=couple_id)

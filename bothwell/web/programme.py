@@ -24,8 +24,7 @@ from bothwell.monitoring.models import ProgrammeForm
 from bothwell.monitoring.programme import Field, Form, Prefilled, Type
 from bothwell.privacy import audit
 from bothwell.refusal import Refused, Stale
-from bothwell.web.room import bed_of
-from bothwell.web.room_shown import Bed
+from bothwell.web.room_bed import Bed, bed_of
 
 KIND = "dosing.flowsheet"
 OK, UNUSABLE = 200, 422

@@ -15,12 +15,17 @@ from django.utils import timezone
 from django.utils.dateparse import parse_date, parse_datetime
 
 from bothwell.couples.models import Clinic
+from bothwell.dosing.checklist_actions import CHECKED
 from bothwell.instruments import shelf
 from bothwell.instruments.instrument import Instrument
 from bothwell.integration.library import title_of
+from bothwell.pathway import steps
+from bothwell.pathway.eligibility import finding_title
 from bothwell.pathway.facts import SPECS
 from bothwell.records.contents import Scope, words_of
 from bothwell.records.document import Chapter, Entry, Record
+from bothwell.web import log_words
+from bothwell.web.session_paper import WORDS_OF
 
 LISTED: Final = (
     "session_id",
@@ -132,8 +137,18 @@ def _in_words(table: str, column: str, value: Any) -> str:
     match table, column:
         case "MedicalFact", "code":
             return SPECS[value].title if value in SPECS else _words(value)
+        case "Resolution", "finding":
+            return finding_title(value)
         case "ExerciseGiven", "exercise":
             return title_of(value)
+        case "Step", "event":
+            return log_words.STEPS.get(value, steps.words(value))
+        case "Step" | "Course", "phase" | "from_phase" | "to_phase" | "state" | "to_state":
+            return steps.words(value)
+        case "DosingSession" | "Discharge", "outcome":
+            return str(WORDS_OF.get(value, value))
+        case "GateCheck", "name":
+            return str(CHECKED.get(value, steps.words(value)))
         case _:
             return _choice(table, column, value) or _words(value)
 

@@ -16,10 +16,9 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from bothwell.monitoring import quieting_actions
 from bothwell.monitoring.pausing import NEVER_OFF
 from bothwell.refusal import Refused
-from bothwell.web import room
 from bothwell.web.bedside_forms import Bedside
 from bothwell.web.quieted import OF_ONE_CUFF, PRESSURE, Quiet, channels_of, off_or_paused, title_of
-from bothwell.web.room_shown import Bed
+from bothwell.web.room_bed import Bed, bed_of, show, show_or_keep
 
 __all__ = ["off_or_paused"]
 
@@ -66,7 +65,7 @@ def alarms(request: HttpRequest, session_id: UUID) -> HttpResponse:
 
 def _page(request: HttpRequest, bed: Bed, trouble: str = "", status: int = 200) -> HttpResponse:
     lines = [Line(code, quiet) for code, quiet in _rows(bed.side.quiet)]
-    return room._show(request, bed, "room/alarms.html", {"lines": lines, "trouble": trouble}, status)
+    return show(request, bed, "room/alarms.html", {"lines": lines, "trouble": trouble}, status)
 
 
 def _rows(quieted: Iterable[Quiet]) -> Iterator[tuple[str, Quiet | None]]:
@@ -82,56 +81,38 @@ def _rows(quieted: Iterable[Quiet]) -> Iterator[tuple[str, Quiet | None]]:
 def pause(request: HttpRequest, session_id: UUID, code: str) -> HttpResponse:
     """Two minutes without a call."""
     bed = _open_bed(request, session_id, code)
-    return _done(
-        request,
-        bed,
-        code,
-        lambda code, request_id: quieting_actions.pause(
-            by=bed.who, session=bed.session, code=code, request_id=request_id
-        ),
-    )
+    return _done(request, bed, code, quieting_actions.pause)
 
 
 @require_POST
 def turn_on(request: HttpRequest, session_id: UUID, code: str) -> HttpResponse:
     """Calling again."""
     bed = _open_bed(request, session_id, code)
-    return _done(
-        request,
-        bed,
-        code,
-        lambda code, request_id: quieting_actions.turn_on(
-            by=bed.who, session=bed.session, code=code, request_id=request_id
-        ),
-    )
+    return _done(request, bed, code, quieting_actions.turn_on)
 
 
 @require_http_methods(["GET", "POST"])
 def turn_off(request: HttpRequest, session_id: UUID, code: str) -> HttpResponse:
     """Off until turned on, with a reason; on a page of its own, so that typing holds up no alarm."""
     bed = _open_bed(request, session_id, code)
-    form, trouble = TurnedOff(request.POST or None, zone=bed.zone), ""
-    if request.method == "POST" and form.is_valid():
+    form = TurnedOff(request.POST or None, zone=bed.zone)
+
+    def keep() -> None:
         reason = form.cleaned_data["reason"]
-        try:
-            _each(
-                code,
-                form.cleaned_data["request_id"],
-                lambda code, request_id: quieting_actions.turn_off(
-                    by=bed.who, session=bed.session, code=code, reason=reason, request_id=request_id
-                ),
-            )
-        except Refused as refused:
-            trouble = refused.reason
-        else:
-            return HttpResponseRedirect(bed.address())
-    context = {"form": form, "title": f"{title_of(code)}: turn the alarms off", "trouble": trouble}
-    return room._show(request, bed, "room/form.html", context, 422 if request.method == "POST" else 200)
+        _each(
+            code,
+            form.cleaned_data["request_id"],
+            lambda one, request_id: quieting_actions.turn_off(
+                by=bed.who, session=bed.session, code=one, reason=reason, request_id=request_id
+            ),
+        )
+
+    return show_or_keep(request, bed, form, f"{title_of(code)}: turn the alarms off", keep)
 
 
 def _open_bed(request: HttpRequest, session_id: UUID, code: str = OFFERED[0]) -> Bed:
     """The bed of a session that is open, and an alarm there is; else 404."""
-    bed = room.bed_of(request, session_id)
+    bed = bed_of(request, session_id)
     if (
         code not in (*OFFERED, *OF_ONE_CUFF)
         or bed.session.arrived_at is None
@@ -162,14 +143,18 @@ def _each(code: str, request_id: UUID, act: Act) -> None:
             raise refused[0]
 
 
-def _done(request: HttpRequest, bed: Bed, code: str, act: Act) -> HttpResponse:
+def _done(request: HttpRequest, bed: Bed, code: str, act: Callable[..., object]) -> HttpResponse:
     form = Bedside(request.POST, zone=bed.zone)
     if not form.is_valid():
         return _page(request, bed, "Please press once more.", 422)
     try:
-        _each(code, form.cleaned_data["request_id"], act)
+        _each(
+            code,
+            form.cleaned_data["request_id"],
+            lambda one, request_id: act(by=bed.who, session=bed.session, code=one, request_id=request_id),
+        )
     except Refused as refused:
-        return _page(request, room.bed_of(request, bed.session.id), refused.reason, 422)
+        return _page(request, bed_of(request, bed.session.id), refused.reason, 422)
     return HttpResponseRedirect(bed.address())
 
 

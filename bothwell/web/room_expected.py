@@ -9,6 +9,7 @@ from datetime import date, datetime
 from typing import Any
 
 from bothwell.couples.models import Contact
+from bothwell.dosing.giving_actions import began_as_ordered
 from bothwell.dosing.models import Administration, DosingSession, GateCheck
 from bothwell.dosing.order_actions import volume_in_bag_ml
 from bothwell.monitoring.expected import Expectation, NoModel, Regimen, expect
@@ -88,7 +89,7 @@ def of(session: DosingSession, given: Sequence[Administration], before: Pressure
     route = Route(order.route)
     doses = charted(
         given, route=route, product=order.product, started_at=start, ordered_minutes=order.minutes,
-        volume_ml=volume_in_bag_ml(given, order),
+        volume_ml=volume_in_bag_ml(given, order), is_as_ordered=began_as_ordered(given, order),
     )  # fmt: skip
     if isinstance(doses, NoModel):
         return Course(start, doses, doses)

@@ -33,8 +33,7 @@ from bothwell.privacy import audit
 from bothwell.refusal import Refused
 from bothwell.web import handed_in
 from bothwell.web.asking import require
-from bothwell.web.room import bed_of
-from bothwell.web.room_shown import Bed
+from bothwell.web.room_bed import Bed, bed_of
 
 log = logging.getLogger("bothwell.room")
 

@@ -119,6 +119,7 @@ def _page(
     answers = list(_answers([person.id]).select_related("author").order_by("-sent_at"))
     asked = shelf.find_all(who.clinic_id, [(row.instrument, row.instrument_version) for row in answers])
     couple = safety_actions.couple_now(person.id)
+    holds = safety_actions.standing_holds(person.id)
     page = stretch(
         AuditEntry.objects.filter(subject=person, sealed=True), request.GET.get("before", "")[:100]
     )
@@ -131,8 +132,10 @@ def _page(
         "ask_again": _ask_again(answers[0] if answers else None),
         "is_due": not answers or (_ask_again(answers[0]) or timezone.now()) <= timezone.now(),
         "couple": couple,
-        "holds": safety_actions.open_holds(couple.id) if couple else [],
+        "holds": [hold for hold in holds if couple and hold.couple_id == couple.id],
+        "earlier": [hold for hold in holds if couple is None or hold.couple_id != couple.id],
         "form": form if form and part == "hold" else WhyForm(auto_id="hold_%s"),
+        "lifting": form if form and part == "lift" else WhyForm(auto_id="lift_%s"),
         "sheltered_since": sheltered_since([person.id]).get(person.id),
         "sheltering": form if form and part == "shelter" else WhyForm(auto_id="shelter_%s"),
         "lines": in_words(page.entries, who),
@@ -167,8 +170,10 @@ def safety_hold(request: HttpRequest, person_id: UUID) -> HttpResponse:
 
 @post_or_back("safety")
 def safety_lift(request: HttpRequest, person_id: UUID) -> HttpResponse:
-    """Let couple work go on."""
-    return acted_on(request, person_id, safety_actions.lift_hold, "Couple work can go on.")
+    """Let no hold stand on the work of any couple they are or were in."""
+    return acted_on(
+        request, person_id, safety_actions.lift_hold, "No hold stands on couple work now.", "lift"
+    )
 
 
 def acted_on(

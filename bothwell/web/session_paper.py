@@ -18,15 +18,14 @@ from django.views.decorators.http import require_GET
 
 from bothwell.couples.models import Person
 from bothwell.dosing import flowsheet, giving_actions, order_actions
-from bothwell.dosing import order as ordering
-from bothwell.dosing.models import Administration, Discharge, DosingSession, GateCheck, Order, SessionSummary
+from bothwell.dosing.models import Administration, Discharge, DosingSession, GateCheck, SessionSummary
 from bothwell.monitoring.models import AdverseEvent, Alarm, AlarmEvent, Note, Sample
 from bothwell.monitoring.vitals import format_number
-from bothwell.pathway.protocol import Limits, Protocol, Quantity, Route
-from bothwell.web import bedside, session_shapes
+from bothwell.pathway.protocol import Limits, Protocol, Quantity
+from bothwell.web import bedside_values, session_shapes
 from bothwell.web.programme import paper
-from bothwell.web.room import bed_of
-from bothwell.web.room_shown import Bed
+from bothwell.web.room_bed import Bed, bed_of
+from bothwell.web.room_dose import ordered, plain_number
 
 # What one page holds beside the chart, on the smaller of the two sheets (Letter); tests lay out the fullest page.
 MOST_CHECKS: Final = 14
@@ -62,7 +61,7 @@ def session_paper(request: HttpRequest, session_id: UUID) -> HttpResponse:
 def gathered(bed: Bed) -> dict[str, Any]:
     """Everything the page shows; the number of statements does not depend on how much was charted."""
     session = bed.session
-    values, given = bedside.charted(session.id), giving_actions.given_in(session)
+    values, given = bedside_values.charted(session.id), giving_actions.given_in(session)
     notes = list(Note.objects.filter(session=session).order_by("at", "recorded_at"))
     standing = AdverseEvent.objects.select_related("prescriber_told").filter(revised_by__isnull=True)
     events = list(standing.filter(session=session).order_by("began_at"))
@@ -74,7 +73,7 @@ def gathered(bed: Bed) -> dict[str, Any]:
         "sheet": "letter" if session.clinic.country in LETTER_SHEET else "a4",
         "is_open": session.ended_at is None,
         "made_at": bed.side.now,
-        "months_away": bedside.months_away(session),
+        "months_away": bedside_values.months_away(session),
         "advisory": ADVISORY,
         "order": _order(session, bed.side.protocol),
         "route": session.course.route.upper(),
@@ -82,6 +81,7 @@ def gathered(bed: Bed) -> dict[str, Any]:
         "chart": session_shapes.draw(_drawn(bed, values, given, notes, events, alarms), bed.zone),
         **_table(lines),
         "given": shortened([_given(row) for row in given], MOST_GIVEN),
+        "ran_in": order_actions.ran_in(given, session.order),
         "alarms": summed(alarms, session.ended_at or bed.side.now),
         "events": gravest(events, MOST_EVENTS),
         "notes": shortened(_notes(session, notes), MOST_NOTES),
@@ -180,7 +180,7 @@ def summed(alarms: Sequence[Rung], until: datetime) -> Summed:
         counts=counts + ((("other", rest),) if rest else ()),
         unacknowledged=sum(one.acknowledged_at is None for one in alarms),
         longest=longest[0] if longest else None,
-        longest_text=cut(longest[1].text, LINE) if longest else "",
+        longest_text=cut(longest[1].text, NOTE) if longest else "",
     )
 
 
@@ -200,7 +200,7 @@ def _alarms(session: DosingSession) -> list[Rung]:
 # ── the chart and its checks ──────────────────────────────────────────────────────────────────────────────
 
 
-def _checks(values: Sequence[bedside.Value], session: DosingSession) -> list[flowsheet.Line]:
+def _checks(values: Sequence[bedside_values.Value], session: DosingSession) -> list[flowsheet.Line]:
     """The minutes at which somebody checked, or the cuff spoke, oldest first."""
     shown = [*flowsheet.PRESSURE, *flowsheet.BY_HAND]
     lines = flowsheet.lines(values, (), session.started_at)
@@ -244,7 +244,7 @@ def _shown(line: flowsheet.Line, code: str) -> str:
 
 
 def _drawn(
-    bed: Bed, values: Sequence[bedside.Value], given: Sequence[Administration], notes: Sequence[Note],
+    bed: Bed, values: Sequence[bedside_values.Value], given: Sequence[Administration], notes: Sequence[Note],
     events: Sequence[AdverseEvent], alarms: Sequence[Rung],
 ) -> session_shapes.Session:  # fmt: skip
     session = bed.session
@@ -289,29 +289,12 @@ def _doses(session: DosingSession, given: Iterable[Administration]) -> list[tupl
 
 
 def _order(session: DosingSession, protocol: Protocol) -> str:
-    order = order_actions.order_for(session)
-    if order is None:
+    found = ordered(session, protocol)
+    if found is None:
         return "No order signed"
-    over = f" over {order.minutes} min" if order.minutes else ""
-    by = f", ordered by {order.author.signs_as}" if order.author else ""
-    working = _working(order, protocol)
-    return cut(
-        f"{order.product} {_plain(order.dose_mg)} mg{over}{f' ({working})' if working else ''}{by}", 2 * NOTE
-    )
-
-
-def _working(order: Order, protocol: Protocol) -> str:
-    if order.concentration_mg_per_ml:
-        return ordering.volume(order.dose_mg, order.concentration_mg_per_ml).working
-    plan = protocol.routes.get(Route(order.route))
-    count = ordering.devices(plan.dose, order.dose_mg) if plan else None
-    if count and plan and plan.dose.mg_per_device:
-        return f"{count} devices of {_plain(plan.dose.mg_per_device.value)} mg"
-    return ""
-
-
-def _plain(number: Any) -> str:
-    return f"{number.normalize():f}"
+    by = f", ordered by {found.order.author.signs_as}" if found.order.author else ""
+    working = f" ({found.working})" if found.working else ""
+    return cut(f"{found.summary}{working}{by}", 2 * NOTE)
 
 
 @dataclass(frozen=True)
@@ -323,8 +306,8 @@ class Said:
 
 
 def _given(row: Administration) -> Said:
-    dose = f" {_plain(row.dose_mg)} mg" if row.dose_mg else ""
-    rate = f" at {_plain(row.rate_ml_per_h)} mL/h" if row.rate_ml_per_h else ""
+    dose = f" {plain_number(row.dose_mg)} mg" if row.dose_mg else ""
+    rate = f" at {plain_number(row.rate_ml_per_h)} mL/h" if row.rate_ml_per_h else ""
     name = "" if row.event in ("pause", "resume", "stop") else f" {row.substance}"
     event = "" if row.event == "given" else str(row.get_event_display()).capitalize() + (":" if name else "")
     why = f", {row.indication or row.note}" if row.indication or row.note else ""

@@ -16,15 +16,15 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
 from bothwell.couples.models import Person
-from bothwell.dosing import giving_actions, ledger, order_actions, syringe_actions
+from bothwell.dosing import giving_actions, late_draws, ledger, order_actions, syringe_actions
 from bothwell.dosing.ledger import Kind
 from bothwell.dosing.models import Administration, Order
 from bothwell.privacy import audit
 from bothwell.refusal import Refused
 from bothwell.web import vial_forms, vials_shown
-from bothwell.web.room import bed_of
-from bothwell.web.room_shown import Bed
-from bothwell.web.vials import proofs
+from bothwell.web.room_bed import Bed, bed_of
+from bothwell.web.room_dose import plain_number
+from bothwell.web.vials import owed_by, proofs
 
 
 @dataclass(frozen=True)
@@ -66,6 +66,8 @@ class Sums:
     charted_ug: int
     step_ug: int
     """What the strongest vial used holds in 0.01 mL: finer than that no syringe is read."""
+    reckoned_ug: int | None
+    """What of the charted dose ran in, by the rates charted; none where that cannot be reckoned."""
 
     @property
     def is_settled(self) -> bool:
@@ -74,8 +76,10 @@ class Sums:
 
     @property
     def agrees(self) -> bool:
-        """Whether the ledger's given amount is the charted dose, to the hundredth of a mL it was drawn in."""
-        return self.held_ug > 0 or abs(self.given_ug - self.charted_ug) < self.step_ug
+        """Whether the ledger's given amount is what ran in by the chart, as near as a syringe and a clock can tell."""
+        return self.held_ug > 0 or late_draws.is_as_reckoned(
+            self.charted_ug, self.reckoned_ug, self.given_ug, self.step_ug
+        )
 
 
 @require_http_methods(["GET", "POST"])
@@ -103,20 +107,29 @@ def _shown(request: HttpRequest, bed: Bed) -> dict[str, Any]:
     given = [
         one for one in giving_actions.given_in(session) if one.event in ("start", "given") and one.dose_mg
     ]
+    charted = syringe_actions.charted_in(session.id)
+    if charted:
+        given = list(charted.doses)
+    lacks = charted is not None and charted.undrawn_ug > 0
     order = order_actions.order_for(session)
     choices = _choices(bed.who, order, _drawn_ug(found))
     is_drawing = request.POST.get("do") == "draw"
     drawing = vial_forms.Drawing(
         request.POST if is_drawing else None, vials=[(one.standing.vial.id, one.words) for one in choices]
     )
-    doses = [(one.id, f"{_plain(one.dose_mg)} mg, {_clock(bed, one)}, {one.substance}") for one in given]
-    sums = _sums(found, given[0] if given else None)
+    doses = [
+        (one.id, f"{plain_number(one.dose_mg)} mg, {_clock(bed, one)}, {one.substance}") for one in given
+    ]
+    sums = _sums(found, given if charted else given[:1], charted)
     return {
         "order": order,
         "choices": choices,
         "drawing": drawing,
-        "may_draw": session.arrived_at is not None and session.ended_at is None,
-        "open": [_open(request, one, doses, sums) for one in found if one.held_ul > 0],
+        "may_draw": session.arrived_at is not None and session.ended_at is None and not lacks,
+        "charted": charted,
+        "ran_in": charted.ran_in if charted else None,
+        "late": _late(request, bed, charted) if charted and lacks else None,
+        "open": [_open(request, bed.who, one, doses, sums) for one in found if one.held_ul > 0],
         "settled": [one for one in found if one.held_ul == 0],
         "sums": sums,
         "is_drawn": order is not None and _drawn_ug(found) >= order.dose_mg * 1000,
@@ -126,10 +139,6 @@ def _shown(request: HttpRequest, bed: Bed) -> dict[str, Any]:
 
 def _clock(bed: Bed, row: Administration) -> str:
     return f"{row.at.astimezone(bed.zone):%H:%M}"
-
-
-def _plain(number: Any) -> str:
-    return f"{number.normalize():f}"
 
 
 def _drawn_ug(found: list[syringe_actions.Syringe]) -> int:
@@ -162,29 +171,68 @@ def _choice(one: vials_shown.Standing, order: Order | None, drawn_ug: int) -> Ch
     return Choice(one, wanted.volume_ul, wanted.working)
 
 
+@dataclass(frozen=True)
+class Late:
+    """The form for a draw that nobody wrote down, and the vials it can have come from."""
+
+    choices: list[Choice]
+    form: vial_forms.LateDrawing
+
+
+def _late(request: HttpRequest, bed: Bed, charted: syringe_actions.Charted) -> Late:
+    """What is still lacking of the charted dose, from each vial that was in date on that day."""
+    day = charted.dose.at.astimezone(bed.zone).date()
+    found = [
+        _lacking(one, charted.undrawn_ug)
+        for one in vials_shown.standings(bed.who.clinic_id)
+        if one.last.on_hand_ul > 0 and not one.last.is_expired and one.vial.expires_on >= day
+    ]
+    is_mine = request.POST.get("do") == "late"
+    form = vial_forms.LateDrawing(
+        request.POST if is_mine else None, vials=[(one.standing.vial.id, one.words) for one in found],
+        proofs=proofs(request), auto_id="late_%s", initial={"at": charted.dose.at},
+    )  # fmt: skip
+    return Late(found, form)
+
+
+def _lacking(one: vials_shown.Standing, lacking_ug: int) -> Choice:
+    wanted = ledger.to_draw(Decimal(lacking_ug) / 1000, one.vial.ug_per_ml)
+    return Choice(one, min(wanted.volume_ul, one.last.on_hand_ul), wanted.working)
+
+
 def _open(
-    request: HttpRequest, one: syringe_actions.Syringe, doses: list[tuple[UUID, str]], sums: Sums
+    request: HttpRequest, who: Person, one: syringe_actions.Syringe, doses: list[tuple[UUID, str]], sums: Sums
 ) -> Open:
-    """The form as it will mostly be right: the charted dose given, what was drawn beyond it wasted."""
+    """The form as it will mostly be right: the charted dose given, what was drawn beyond it wasted.
+
+    Of an infusion stopped early nobody charted what was given: the nurse writes it, the form does not.
+    """
     left_ul = max(0, sums.charted_ug - sums.given_ug) * 1000 // one.vial.ug_per_ml
     given_ul = min(one.held_ul, round(left_ul / ledger.STEP_UL) * ledger.STEP_UL) if doses else one.held_ul
     wasted_ul = one.held_ul - given_ul
+    is_whole = sums.reckoned_ug == sums.charted_ug
     mine = request.POST.get("do") == "settle" and request.POST.get("syringe") == str(one.id)
     form = vial_forms.Settling(
         request.POST if mine else None, doses=doses, proofs=proofs(request), auto_id=f"s{one.id.hex[-6:]}_%s",
+        law=owed_by(who),
         initial={
-            "syringe": one.id, "given_ml": ledger.ml(given_ul), "wasted_ml": ledger.ml(wasted_ul) if wasted_ul else "",
+            "syringe": one.id, "given_ml": ledger.ml(given_ul) if is_whole else "",
+            "wasted_ml": ledger.ml(wasted_ul) if wasted_ul and is_whole else "",
         },
     )  # fmt: skip
     return Open(one, form)
 
 
-def _sums(found: list[syringe_actions.Syringe], dose: Administration | None) -> Sums:
+def _sums(
+    found: list[syringe_actions.Syringe],
+    doses: list[Administration],
+    in_room: syringe_actions.Charted | None,
+) -> Sums:
     def total(kind: Kind) -> int:
         return sum(_ug(one, kind) for one in found)
 
     held = sum(one.held_ul * one.vial.ug_per_ml // 1000 for one in found)
-    charted = int(dose.dose_mg * 1000) if dose and dose.dose_mg else 0
+    charted = sum(int((one.dose_mg or 0) * 1000) for one in doses)
     step = max((one.vial.ug_per_ml * ledger.STEP_UL // 1000 for one in found), default=1)
     return Sums(
         total(Kind.DRAW),
@@ -194,6 +242,7 @@ def _sums(found: list[syringe_actions.Syringe], dose: Administration | None) -> 
         held,
         charted,
         step,
+        in_room.reckoned_ug if in_room else charted,
     )
 
 
@@ -203,6 +252,8 @@ def _kept(request: HttpRequest, bed: Bed, context: Mapping[str, Any]) -> bool:
         return True
     if request.POST.get("do") == "draw":
         return _draw(bed, context["drawing"], context["choices"])
+    if request.POST.get("do") == "late":
+        return _drawn_late(bed, context["late"])
     mine = (one for one in context["open"] if one.form.is_bound)
     found = next(mine, None)
     if found is None:
@@ -227,6 +278,22 @@ def _draw(bed: Bed, form: vial_forms.Drawing, choices: list[Choice]) -> bool:
     syringe_actions.draw(
         by=bed.who, session_id=bed.session.id, vial_id=chosen.standing.vial.id, volume_ul=volume_ul,
         request_id=said["request_id"], opens_it=True,
+    )  # fmt: skip
+    return True
+
+
+def _drawn_late(bed: Bed, late: Late | None) -> bool:
+    if late is None:
+        raise Refused("There is no charted dose here that is not drawn up by the ledger.")
+    if not late.form.is_valid():
+        return False
+    said = late.form.cleaned_data
+    chosen = next(one for one in late.choices if str(one.standing.vial.id) == said["vial"])
+    typed = said["volume_ml"]
+    syringe_actions.draw_afterwards(
+        by=bed.who, session_id=bed.session.id, vial_id=chosen.standing.vial.id,
+        volume_ul=chosen.volume_ul if typed is None else ledger.ul(typed), at=said["at"], reason=said["reason"],
+        witness=late.form.signed.get("witness"), request_id=said["request_id"],
     )  # fmt: skip
     return True
 

@@ -1,6 +1,7 @@
 """What waits for me that cannot wait: answers about not wanting to live, each somebody's task until it is closed.
 
-A task is shown to those who may read the flag; clinic leads see only that one waits too long, and whom to call.
+A task is shown to those who may read the flag, with the person's safe telephone number; clinic leads see only that one
+waits too long, and whom to call.
 Nothing here closes a task by itself.
 """
 
@@ -23,7 +24,7 @@ from bothwell.couples.models import Assignment, Contact, Person, Role, open_at
 from bothwell.instruments import safety_actions as actions
 from bothwell.instruments.models import Escalation, SafetyFlag
 from bothwell.privacy import audit
-from bothwell.refusal import Refused
+from bothwell.refusal import Refused, Stale
 from bothwell.web.asking import post_or_back, require, viewer
 from bothwell.web.trajectory_rows import MEASURES
 
@@ -57,7 +58,7 @@ class ReasonForm(forms.Form):
 
 @dataclass(frozen=True)
 class Task:
-    """One open flag as the viewer sees it, and what they may do about it."""
+    """One open flag as the viewer sees it, how its person is reached, and what the viewer may do about it."""
 
     flag: SafetyFlag
     contact: Contact | None
@@ -65,6 +66,14 @@ class Task:
     may_close: bool
     may_read: bool
     form: forms.Form | None
+
+
+@dataclass(frozen=True)
+class Unkept:
+    """Words that came too late: what was typed, and who saw to the task meanwhile, as far as the viewer reads it."""
+
+    flag: SafetyFlag
+    form: forms.Form
 
 
 @dataclass(frozen=True)
@@ -91,7 +100,7 @@ class PassedOn:
 
 @dataclass(frozen=True)
 class Waiting:
-    """How many tasks nobody has acknowledged, since when the oldest waits, and how many are acknowledged but open."""
+    """How many tasks wait for somebody, since when the oldest, and how many are acknowledged but open."""
 
     count: int
     since: datetime | None
@@ -101,16 +110,20 @@ class Waiting:
 def waiting() -> Waiting | None:
     """The tasks open to the viewer, in two statements; None when there are none."""
     found = SafetyFlag.objects.filter(closed__isnull=True)
-    rows = {row[0]: row[1:] for row in _passed_on()}
-    rows |= {row[0]: row[1:] for row in found.values_list("id", "recorded_at", "acknowledged__recorded_at")}
-    unseen = [raised for raised, acknowledged in rows.values() if acknowledged is None]
+    # What somebody acknowledged who has left, and nobody followed them, waits again.
+    rows = {flag: (raised, bool(seen) and has_owner) for flag, raised, seen, has_owner in _passed_on()}
+    mine = found.values_list("id", "recorded_at", "acknowledged__recorded_at")
+    rows |= {flag: (raised, seen is not None) for flag, raised, seen in mine}
+    unseen = [raised for raised, is_seen in rows.values() if not is_seen]
     return Waiting(len(unseen), min(unseen, default=None), len(rows) - len(unseen)) if rows else None
 
 
-def _passed_on() -> list[tuple[UUID, datetime, datetime | None]]:
-    """Flag, since when it waits, when it was acknowledged: those passed on and not closed."""
+def _passed_on() -> list[tuple[UUID, datetime, datetime | None, bool]]:
+    """Flag, since when it waits, when it was acknowledged, whether it is anybody's: those passed on and not closed."""
     with connection.cursor() as cursor:
-        cursor.execute("select flag, waits_since, acknowledged_at from door.passed_on() where not is_closed")
+        cursor.execute(
+            "select flag, waits_since, acknowledged_at, has_owner from door.passed_on() where not is_closed"
+        )
         return list(cursor.fetchall())
 
 
@@ -124,20 +137,38 @@ def tasks(request: HttpRequest) -> HttpResponse:
     return _page(request)
 
 
-def _page(request: HttpRequest, flag_id: UUID | None = None, form: forms.Form | None = None) -> HttpResponse:
+def _page(
+    request: HttpRequest, flag_id: UUID | None = None, form: forms.Form | None = None, status: int = 200
+) -> HttpResponse:
     who = viewer(request)
     flags = sorted(_flags().filter(closed__isnull=True), key=_urgency)
     closed = list(_flags().filter(closed__isnull=False).order_by("-closed__recorded_at")[:HISTORY_SHOWN])
     passed_on = _as_told({flag.id for flag in flags})
     subjects = [flag.subject_id for flag in (*flags, *closed)] + [row.person.id for row in passed_on]
     audit.viewed_several(who, [each for each in subjects if each], actions.TASK)
+    mine = _mine(who, flags, flag_id, form)
+    # An individual therapist is shown it for as long as the task is open: that they looked stands in the person's log.
+    audit.viewed_several(who, [task.contact.subject_id for task in mine if task.contact], "contact")
     context = {
-        "tasks": _mine(who, flags, flag_id, form),
+        "tasks": mine,
+        "unkept": _unkept(mine, flag_id, form),
         "passed_on": passed_on,
         "closed": closed,
         "now": timezone.now(),
     }
-    return render(request, "tasks/page.html", context, status=422 if form else 200)
+    return render(request, "tasks/page.html", context, status=status)
+
+
+def _unkept(mine: list[Task], flag_id: UUID | None, form: forms.Form | None) -> Unkept | None:
+    """What was sent and has no place on the page any more: somebody else saw to it, or it is no longer the viewer's."""
+    if (
+        form is None
+        or flag_id is None
+        or any(task.form is form and (task.may_acknowledge or task.may_close) for task in mine)
+    ):
+        return None
+    flag = _flags().filter(id=flag_id).first()
+    return Unkept(flag, form) if flag else None
 
 
 def _flags() -> QuerySet[SafetyFlag]:
@@ -166,8 +197,9 @@ def _mine(who: Person, flags: list[SafetyFlag], flag_id: UUID | None, form: form
         roles, is_seen = held.get(flag.subject_id, set()), hasattr(flag, "acknowledged")
         may_acknowledge = not is_seen and bool(roles & {*actions.OWNERS, Role.NURSE})
         may_close = is_seen and bool(roles & {*actions.OWNERS})
-        empty = PlanForm(auto_id=_names(flag)) if may_acknowledge else ReasonForm(auto_id=_names(flag))
-        shown = form if form is not None and flag.id == flag_id else empty
+        kind = PlanForm if may_acknowledge else ReasonForm
+        is_sent = flag.id == flag_id and isinstance(form, kind)
+        shown = form if is_sent else kind(auto_id=_names(flag))
         # The row is there only for who may read it; of screens there is no such page.
         is_shown = flag.response is not None and flag.response.kind in MEASURES
         may_read = is_shown and bool(roles & {*actions.OWNERS, Role.NURSE})
@@ -210,7 +242,7 @@ def _as_told(shown: set[UUID]) -> list[PassedOn]:
                 if one.subject_id == people[flag].id
             ],
         )
-        for flag, since, acknowledged_at in sorted(rows, key=lambda row: row[1])
+        for flag, since, acknowledged_at, _ in sorted(rows, key=lambda row: row[1])
         if flag in people
     ]
 
@@ -235,16 +267,17 @@ def _do(
 ) -> HttpResponse:
     who = require(request)
     flag = get_object_or_404(SafetyFlag, id=flag_id)
-    form = kind(request.POST, auto_id=_names(flag))
+    form, status = kind(request.POST, auto_id=_names(flag)), 422
     if form.is_valid():
         try:
             act(by=who, flag_id=flag.id, **form.cleaned_data)
         except Refused as no:
             form.add_error(None, no.reason)
+            status = 409 if isinstance(no, Stale) else 422
         else:
             messages.success(request, done)
             return redirect("tasks")
-    return _page(request, flag.id, form)
+    return _page(request, flag.id, form, status)
 
 
 urlpatterns: list[URLPattern] = [

@@ -34,6 +34,7 @@ from bothwell.privacy import audit
 from bothwell.privacy.models import ReleaseClass
 from bothwell.web.around import local_now, nearby, zone_of
 from bothwell.web.asking import not_ones_own, require, require_partner
+from bothwell.web.caring import cared_for
 from bothwell.web.checkin import released_by
 from bothwell.web.couple_chart import members_of, releases_of
 from bothwell.web.score import Dose, Side, day, plain
@@ -53,7 +54,6 @@ from bothwell.web.trajectory import (
 )
 from bothwell.web.trajectory_rows import MEASURES, axis_of, doses_of, measures_of
 from bothwell.web.trajectory_shapes import Axis, Chart, draw
-from bothwell.web.workup import cared_for
 
 SPANS: Final = {
     "": ("Everything", None),

@@ -3,6 +3,7 @@
 What one of the two has not given is not here in any form: no gap, no count, no mark that it exists.
 """
 
+from datetime import timedelta
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
@@ -34,6 +35,9 @@ from bothwell.web.us_checkin import week_card
 
 SHARED_KIND = "couple.shared"
 
+STILL_AHEAD = timedelta(hours=2)
+"""A couples session counts as one to come until so long after it began."""
+
 
 @require_GET
 def us(request: HttpRequest) -> HttpResponse:
@@ -52,7 +56,8 @@ def _context(who: Person, surroundings: Nearby, hides_own_line: bool = False) ->
     given_to_me, taken_back = theirs(who, surroundings)
     shared = sorted([*given_to_me, *mine(surroundings)], key=lambda each: each.given_at, reverse=True)
     sessions = _sessions(surroundings)
-    planned = [row for row in sessions if row.state == CoupleSession.State.PLANNED][:5]
+    over = timezone.now() - STILL_AHEAD
+    planned = [row for row in sessions if row.state == CoupleSession.State.PLANNED and row.at > over][:5]
     summaries = _summaries(surroundings)
     given = running(surroundings)
     _open(who, given_to_me, sessions, summaries, given)

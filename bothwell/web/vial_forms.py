@@ -14,7 +14,8 @@ from django.conf import settings
 from django.utils import timezone
 
 from bothwell.couples.models import Person
-from bothwell.dosing import duties, ledger
+from bothwell.dosing import ledger
+from bothwell.dosing.duties import Duties
 from bothwell.dosing.ledger import Kind
 from bothwell.dosing.models import DiscrepancyResolved, Inventory, VialEvent
 from bothwell.dosing.vial_actions import LARGEST_DELIVERY, Label, Seen
@@ -148,32 +149,44 @@ PARTS: dict[Kind, tuple[str, ...]] = {
     Kind.ADJUST: ("direction", "volume_ml", "reason"),
     Kind.CORRECT: ("reason",),
 }
-TITLES: dict[Kind, str] = {
+_TITLES: dict[Kind, str] = {
     Kind.OPEN: "Open this vial",
     Kind.WASTE: "Waste what is left",
     Kind.RETURN: "Return to the supplier",
-    Kind.TRANSFER: "Transfer to another registrant",
+    Kind.TRANSFER: "Transfer to another {taker}",
     Kind.EXPIRE: "Set aside: expired",
     Kind.DESTROY: "Destroyed",
     Kind.COUNT: "Count, two people",
     Kind.ADJUST: "Adjust the ledger",
     Kind.CORRECT: "Take a line back",
 }
+WASTED_WHY = "Why, and how it was made {unusable}"
 ASKED: dict[Kind, dict[str, str]] = {
-    Kind.WASTE: {"reason": "Why, and how it was made non-retrievable"},
+    Kind.WASTE: {"reason": WASTED_WHY},
     Kind.RETURN: {
-        "counterparty": "To whom: name, address, registration number",
+        "counterparty": "To whom: name, address, {registration}",
         "reason": "Invoice or reference",
     },
     Kind.TRANSFER: {
-        "counterparty": "To whom: name, address, registration number",
+        "counterparty": "To whom: name, address, {registration}",
         "reason": "Invoice or reference",
     },
     Kind.DESTROY: {"reason": "By which method", "counterparty": "Where"},
     Kind.ADJUST: {"reason": "Why the ledger is wrong"},
     Kind.CORRECT: {"reason": "What was wrong with this line"},
 }
+"""Titles and questions; in braces stand words of the country's law (`vials.toml`)."""
 DUTY: dict[Kind, str] = {Kind.WASTE: "waste", Kind.DESTROY: "destruction", Kind.COUNT: "inventory"}
+
+
+def in_words_of(law: Duties, text: str) -> str:
+    """The text with the words that the law of the clinic's country uses."""
+    return text.format(taker=law.taker, unusable=law.unusable, registration=law.registration)
+
+
+def title_of(kind: Kind, law: Duties) -> str:
+    """What a kind of line is called on its key and its page."""
+    return in_words_of(law, _TITLES[kind])
 
 
 class Line(Signed):
@@ -192,7 +205,7 @@ class Line(Signed):
     reason = _words("Why")
     counterparty = _words("To whom")
 
-    def __init__(self, *args: object, kind: Kind, **kwargs: Any) -> None:
+    def __init__(self, *args: object, kind: Kind, law: Duties, **kwargs: Any) -> None:
         self.kind = kind
         self.signers = (
             ("witness", "second") if kind is Kind.DESTROY else ("witness",) if kind in ledger.COSIGNED else ()
@@ -200,7 +213,7 @@ class Line(Signed):
         if kind in (Kind.ADJUST, Kind.CORRECT):
             self.titles = {"witness": "Approved by a prescriber or the lead"}
         super().__init__(*args, **kwargs)
-        asked = ASKED.get(kind, {})
+        asked = {name: in_words_of(law, text) for name, text in ASKED.get(kind, {}).items()}
         for name in [*self.fields]:
             if name in PARTS[kind]:
                 self.fields[name].label = asked.get(name, self.fields[name].label)
@@ -266,8 +279,11 @@ class Delivery(Posted):
         label="Supplier’s registration number", max_length=40, required=False
     )
 
-    def __init__(self, *args: object, **kwargs: object) -> None:
+    def __init__(self, *args: object, law: Duties, **kwargs: object) -> None:
         super().__init__(*args, **kwargs)
+        self.schedule = law.schedule
+        self.fields["ndc"].label = law.product_code
+        self.fields["supplier_registration"].label = f"Supplier’s {law.registration}"
         self.fields["mg_per_ml"].unit = "mg/mL"  # type: ignore[attr-defined]
         self.initial.setdefault("received_on", timezone.localdate())
 
@@ -277,7 +293,9 @@ class Delivery(Posted):
         for name in ("count", "request_id"):
             said.pop(name)
         strength, nominal = said.pop("mg_per_ml"), said.pop("nominal_ml")
-        return Label(**said, ug_per_ml=int(strength * 1000), nominal_ul=ledger.ul(nominal))
+        return Label(
+            **said, schedule=self.schedule, ug_per_ml=int(strength * 1000), nominal_ul=ledger.ul(nominal)
+        )
 
 
 # ── a session ─────────────────────────────────────────────────────────────────────────────────────────────
@@ -299,6 +317,27 @@ class Drawing(Posted):
             self.initial.setdefault("vial", choices[0][0])
 
 
+class LateDrawing(Signed):
+    """A draw that was not written down when it was drawn: from which vial, how much, when, why, and who signs with it."""
+
+    signers = ("witness",)
+    titles: Mapping[str, str] = {"witness": "A second person: a nurse or a prescriber"}
+    vial = forms.ChoiceField(label="From which vial was it drawn?", widget=forms.RadioSelect)
+    volume_ml = millilitres(
+        "How much was drawn up", required=False, help_text="Leave empty for what stands beside the vial."
+    )
+    at = forms.DateTimeField(
+        label="When it was drawn up",
+        widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
+        error_messages={"required": "Write the day and the time.", "invalid": "Write the day and the time."},
+    )
+    reason = _words("Why it was not written down at once")
+
+    def __init__(self, *args: object, vials: Iterable[tuple[UUID, str]], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["vial"].choices = [(str(key), words) for key, words in vials]  # type: ignore[attr-defined]
+
+
 class Settling(Signed):
     """A syringe accounted for: given, wasted before a witness, dead space."""
 
@@ -310,14 +349,15 @@ class Settling(Signed):
     administration = forms.ChoiceField(label="The charted dose it belongs to", required=False)
     wasted_ml = millilitres("Wasted", required=False)
     dead_ml = millilitres("Dead space", required=False)
-    reason = _words("Why, and how it was made non-retrievable", required=False)
+    reason = _words("Why", required=False)
 
-    def __init__(self, *args: object, doses: Sequence[tuple[UUID, str]], **kwargs: Any) -> None:
+    def __init__(self, *args: object, doses: Sequence[tuple[UUID, str]], law: Duties, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.fields["reason"].label = in_words_of(law, WASTED_WHY)
         self.fields["administration"].choices = [("", "none yet"), *((str(k), w) for k, w in doses)]  # type: ignore[attr-defined]
         if doses:
             self.initial.setdefault("administration", str(doses[0][0]))
-        if not duties.load().dead_space_ul.value:
+        if not law.dead_space_ul.value:
             del self.fields["dead_ml"]
 
     def needs(self, name: str, cleaned: Mapping[str, object]) -> bool:

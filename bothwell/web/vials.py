@@ -37,6 +37,11 @@ def zone_of(by: Person) -> ZoneInfo:
     return ZoneInfo(by.clinic.timezone)
 
 
+def owed_by(by: Person) -> duties.Duties:
+    """What the law of the clinic's country asks, as far as it is on file."""
+    return duties.load(by.clinic.country)
+
+
 def proofs(request: HttpRequest) -> Mapping[str, Proof]:
     """Who signed on this screen beside the one who is logged in."""
     return request.cosigned  # type: ignore[attr-defined,no-any-return]
@@ -54,13 +59,16 @@ def stock(request: HttpRequest) -> HttpResponse:
     """What is in the cupboard; what does not agree comes first."""
     by = keeper(request)
     audit.viewed(by, what="vials")
-    found = vials_shown.cupboard(by.clinic_id, zone_of(by))
-    audit.viewed_several(by, (whose.subject.id for _, whose in found["unsettled"] if whose), "vials.use")
+    owed = owed_by(by)
+    found = vials_shown.cupboard(by.clinic_id, zone_of(by), owed)
+    named = {whose.subject.id for _, whose in found["unsettled"] if whose}
+    named |= {one.dose.subject_id for one in [*found["undrawn"], *found["at_odds"]]}
+    audit.viewed_several(by, named, "vials.use")
     roles = vial_actions.roles_in_clinic(by)
     return render(
         request,
         "vials/page.html",
-        found | {"duties": duties.load(), "may_export": Role.LEAD in roles, "treated": _treated(by)},
+        found | {"owed": owed, "may_export": Role.LEAD in roles, "treated": _treated(by)},
     )
 
 
@@ -75,7 +83,7 @@ def _treated(by: Person) -> frozenset[UUID]:
 def receive(request: HttpRequest) -> HttpResponse:
     """A delivery."""
     by = keeper(request)
-    form = vial_forms.Delivery(request.POST or None)
+    form = vial_forms.Delivery(request.POST or None, law=owed_by(by))
     trouble = ""
     if request.method == "POST" and form.is_valid():
         try:
@@ -118,15 +126,16 @@ def vial(request: HttpRequest, vial_id: UUID) -> HttpResponse:
         "lines": lines,
         "accounts": vials_shown.accounts(one, rows, zone),
         "last": rows[-1] if rows else None,
-        "discrepancies": [vials_shown.waiting(row, zone) for row in found],
+        "discrepancies": [vials_shown.waiting(row, zone, owed_by(by)) for row in found],
+        "owed": owed_by(by),
         "is_past": one.expires_on < timezone.localdate(),
-        "acts": _acts(rows),
+        "acts": _acts(rows, owed_by(by)),
         "treated": _treated(by),
     }
     return render(request, "vials/vial.html", context)
 
 
-def _acts(rows: list[VialEvent]) -> list[tuple[str, str]]:
+def _acts(rows: list[VialEvent], owed: duties.Duties) -> list[tuple[str, str]]:
     """What may be written next, most likely first."""
     last = rows[-1] if rows else None
     if last is None:
@@ -142,7 +151,7 @@ def _acts(rows: list[VialEvent]) -> list[tuple[str, str]]:
         Kind.DESTROY: not empty,
         Kind.ADJUST: True,
     }
-    return [(kind.value, vial_forms.TITLES[kind]) for kind, may in offered.items() if may]
+    return [(kind.value, vial_forms.title_of(kind, owed)) for kind, may in offered.items() if may]
 
 
 @require_http_methods(["GET", "POST"])
@@ -168,7 +177,7 @@ def _line(
     request: HttpRequest, by: Person, one: Vial, kind: Kind, wrong: VialEvent | None = None
 ) -> HttpResponse:
     form = vial_forms.Line(
-        request.POST if request.method == "POST" else None, kind=kind, proofs=proofs(request)
+        request.POST if request.method == "POST" else None, kind=kind, proofs=proofs(request), law=owed_by(by)
     )
     trouble = ""
     if request.method == "POST" and form.is_valid():
@@ -187,11 +196,11 @@ def _line(
         "last": last,
         "kind": kind,
         "form": form,
-        "title": vial_forms.TITLES[kind],
+        "title": vial_forms.title_of(kind, owed_by(by)),
         "trouble": trouble,
         "wrong": wrong,
         "wrong_words": vials_shown.WORDS[wrong.kind] if wrong else "",
-        "duty": duties.load().duty(duty) if duty else None,
+        "duty": owed_by(by).duty(duty) if duty else None,
     }
     return _asked(request, "vials/line.html", context)
 
@@ -228,11 +237,11 @@ def inventory(request: HttpRequest) -> HttpResponse:
             trouble = refused.reason
         else:
             return redirect("stock_inventory_taken", inventory_id=taken.id)
-    owed = duties.load()
+    owed = owed_by(by)
     context = {
         "form": form,
         "trouble": trouble,
-        "due": vials_shown.inventory_due(by.clinic_id, zone_of(by)),
+        "due": vials_shown.inventory_due(by.clinic_id, zone_of(by), owed),
         "duty": owed.duty("inventory"),
         "every": owed.inventory_every_months,
         "taken": Inventory.objects.filter(clinic_id=by.clinic_id).select_related("author", "witness").order_by("-taken_at"),
@@ -250,7 +259,9 @@ def inventory_taken(request: HttpRequest, inventory_id: UUID) -> HttpResponse:
     rows = (
         VialEvent.objects.filter(inventory=one).select_related("vial").order_by("vial__product", "vial__code")
     )
-    return render(request, "vials/inventory_taken.html", {"taken": one, "rows": list(rows)})
+    return render(
+        request, "vials/inventory_taken.html", {"taken": one, "rows": list(rows), "owed": owed_by(by)}
+    )
 
 
 # ── what does not agree ───────────────────────────────────────────────────────────────────────────────────
@@ -277,12 +288,12 @@ def discrepancy(request: HttpRequest, discrepancy_id: UUID) -> HttpResponse:
             return redirect("stock_vial", vial_id=row.vial_id)
     audit.log("viewed", by=by, item_kind="vials", item_id=row.vial_id)
     context = {
-        "one": vials_shown.waiting(row, zone_of(by)),
+        "one": vials_shown.waiting(row, zone_of(by), owed_by(by)),
         "resolved": getattr(row, "resolved", None),
         "form": form,
         "trouble": trouble,
-        "owed": duties.load(),
-        "loss": duties.load().duty("loss"),
+        "owed": owed_by(by),
+        "loss": owed_by(by).duty("loss"),
         "may_end": bool(ledger.APPROVES & vial_actions.roles_in_clinic(by)) and row.author_id != by.id,
     }
     return _asked(request, "vials/discrepancy.html", context)

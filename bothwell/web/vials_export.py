@@ -24,18 +24,18 @@ from bothwell.dosing.models import Discrepancy, Inventory, Vial, VialEvent, Vial
 from bothwell.privacy import audit
 from bothwell.web import vial_forms, vials_shown
 from bothwell.web.asking import require
-from bothwell.web.vials import zone_of
+from bothwell.web.vials import owed_by, zone_of
 
 USUAL_DAYS = 730
-"""Two years, as they are to be kept."""
+"""Two years, where nobody chose other days: as long as the one law on file wants records kept."""
 
 
 @require_GET
 def export(request: HttpRequest) -> HttpResponse:
     """Which days, and what will be missing."""
-    require(request, Role.LEAD)
+    by = require(request, Role.LEAD)
     form = _form(request)
-    context = {"form": form, "query": request.GET.urlencode() or _usual(), "duties": duties.load()}
+    context = {"form": form, "query": request.GET.urlencode() or _usual(), "owed": owed_by(by)}
     return render(request, "vials/export.html", context, status=422 if form.errors else 200)
 
 
@@ -45,11 +45,14 @@ def as_csv(request: HttpRequest) -> HttpResponse:
     by = require(request, Role.LEAD)
     form = _form(request)
     if not form.is_valid():
-        return _again(request, form)
+        return _again(request, by, form)
     said = form.cleaned_data
     records = _records(by, said["first"], said["last"])
     name = f"vials-{said['first']:%Y%m%d}-{said['last']:%Y%m%d}.csv"
-    answer = HttpResponse("\ufeff" + inspection.as_csv(records), content_type="text/csv; charset=utf-8")
+    answer = HttpResponse(
+        "\ufeff" + inspection.as_csv(records, owed_by(by).product_code),
+        content_type="text/csv; charset=utf-8",
+    )
     answer["Content-Disposition"] = f'attachment; filename="{name}"'
     return answer
 
@@ -60,7 +63,7 @@ def on_paper(request: HttpRequest) -> HttpResponse:
     by = require(request, Role.LEAD)
     form = _form(request)
     if not form.is_valid():
-        return _again(request, form)
+        return _again(request, by, form)
     said, zone = form.cleaned_data, zone_of(by)
     records = _records(by, said["first"], said["last"])
     begin, end = _span(said["first"], said["last"], zone)
@@ -68,7 +71,8 @@ def on_paper(request: HttpRequest) -> HttpResponse:
     context = {
         **said,
         "records": records,
-        "missing": inspection.missing(records),
+        "owed": owed_by(by),
+        "missing": inspection.missing(records, owed_by(by).record, owed_by(by).product_code),
         "inventories": Inventory.objects.filter(taken_at__gte=begin, taken_at__lt=end).select_related("author", "witness"),
         "discrepancies": found.select_related("vial", "author", "resolved__author").order_by("recorded_at"),
         "made_at": timezone.now(),
@@ -87,8 +91,8 @@ def _usual() -> str:
     return f"first={today - timedelta(days=USUAL_DAYS)}&last={today}"
 
 
-def _again(request: HttpRequest, form: vial_forms.Between) -> HttpResponse:
-    context = {"form": form, "query": _usual(), "duties": duties.load()}
+def _again(request: HttpRequest, by: Person, form: vial_forms.Between) -> HttpResponse:
+    context = {"form": form, "query": _usual(), "owed": owed_by(by)}
     return render(request, "vials/export.html", context, status=422)
 
 
@@ -102,7 +106,7 @@ def _span(first: date, last: date, zone: ZoneInfo) -> tuple[datetime, datetime]:
 def _records(by: Person, first: date, last: date) -> list[Record]:
     """Every line between two days, vial by vial; making it leaves its lines in the log."""
     zone = zone_of(by)
-    vials = {vial.id: vial for vial in Vial.objects.filter(clinic_id=by.clinic_id)}
+    vials = {vial.id: vial for vial in Vial.objects.filter(clinic_id=by.clinic_id).select_related("clinic")}
     rows: dict[UUID, list[VialEvent]] = {}
     for row in _all_lines(by):
         rows.setdefault(row.vial_id, []).append(row)
@@ -168,22 +172,28 @@ def _record(
         "amount_mg": ledger.mg(posting.amount_ug) if posting else "",
     }
     return Record(
-        vial=vial.code, substance=vial.substance, schedule=vial.schedule, form=vial.form,
+        vial=vial.code, substance=vial.substance, schedule=vial.schedule if has_schedules(vial) else "", form=vial.form,
         strength_mg_per_ml=_strength(vial), container_ml=ledger.ml(vial.nominal_ul), ndc=vial.ndc, lot=vial.lot,
         expires=vial.expires_on.isoformat(), number=str(row.number),
         at=f"{row.at.astimezone(zone):%Y-%m-%d %H:%M}", entry=vials_shown.WORDS[row.kind], **moved,
-        on_hand_ml=ledger.ml(row.on_hand_ul), by=row.author.signs_as,
-        witness=row.witness.signs_as if row.witness else "",
-        second_witness=row.second_witness.signs_as if row.second_witness else "",
-        reason=_why(row), counterparty=row.counterparty, supplier=vial.supplier,
+        on_hand_ml=ledger.ml(row.on_hand_ul), by=row.signed_by, witness=row.witnessed_by,
+        second_witness=row.second_witnessed_by,
+        reason=_why(row, zone), counterparty=row.counterparty, supplier=vial.supplier,
         supplier_address=vial.supplier_address, registration=vial.supplier_registration, invoice=vial.invoice,
         received=vial.received_on.isoformat(),
         takes_back=str(numbers[row.corrects_id]) if row.corrects_id else "", patient=patient, address=address,
     )  # fmt: skip
 
 
-def _why(row: VialEvent) -> str:
-    """The reason or the manner; of a count what was seen."""
+def has_schedules(vial: Vial) -> bool:
+    """Whether the law of the clinic's country speaks of schedules: elsewhere none is named."""
+    return bool(duties.load(vial.clinic.country).schedule)
+
+
+def _why(row: VialEvent, zone: ZoneInfo) -> str:
+    """The reason or the manner; of a count what was seen, of a draw written afterwards when that was."""
+    if row.kind == ledger.Kind.DRAW and row.reason:
+        return f"written {row.recorded_at.astimezone(zone):%Y-%m-%d %H:%M}: {row.reason}"
     if row.observed_ul is None:
         return row.reason
     estimated = ", estimated" if row.is_estimate else ""

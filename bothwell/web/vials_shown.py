@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 from django.utils import timezone
 
 from bothwell.couples.models import Person
-from bothwell.dosing import duties, ledger, vial_actions
+from bothwell.dosing import duties, ledger, syringe_actions, vial_actions
 from bothwell.dosing.ledger import Account, Kind, Posting
 from bothwell.dosing.models import Discrepancy, Inventory, Vial, VialEvent, VialUse
 
@@ -114,8 +114,8 @@ class Waiting:
 
     row: Discrepancy
     resolve_by: datetime
-    notice_by: date
-    form_106_by: date
+    notices: tuple[tuple[duties.Deadline, date], ...]
+    """What the law on file wants sent if it is theft or loss, each with its last day."""
     is_late: bool
 
     @property
@@ -131,41 +131,48 @@ class Waiting:
         return abs(self.difference_ul) * self.row.vial.ug_per_ml // 1000
 
 
-def waiting(row: Discrepancy, zone: ZoneInfo) -> Waiting:
+def waiting(row: Discrepancy, zone: ZoneInfo, owed: duties.Duties) -> Waiting:
     """A discrepancy, by when it is to be explained, and by when a theft or loss is to be notified."""
-    owed = duties.load()
     by = owed.resolve_by(row.recorded_at)
     day = row.recorded_at.astimezone(zone).date()
-    return Waiting(row, by, owed.notice_by(day), owed.form_106_by(day), timezone.now() > by)
+    notices = tuple((each, each.by(day)) for each in owed.deadlines)
+    return Waiting(row, by, notices, timezone.now() > by)
 
 
 @dataclass(frozen=True)
 class InventoryDue:
-    """When everything was last counted, and when it must be again."""
+    """When everything was last counted, and when it must be again; no day where no law on file says how often."""
 
     last: Inventory | None
     due_on: date | None
     is_due: bool
 
 
-def inventory_due(clinic_id: UUID, zone: ZoneInfo) -> InventoryDue:
+def inventory_due(clinic_id: UUID, zone: ZoneInfo, owed: duties.Duties) -> InventoryDue:
     last = Inventory.objects.filter(clinic_id=clinic_id).order_by("-taken_at").first()
-    due_on = duties.load().inventory_due_on(last.taken_at.astimezone(zone).date() if last else None)
-    return InventoryDue(last, due_on, due_on is None or due_on <= timezone.localdate())
+    due_on = owed.inventory_due_on(last.taken_at.astimezone(zone).date() if last else None)
+    return InventoryDue(last, due_on, last is None or (due_on is not None and due_on <= timezone.localdate()))
 
 
-def cupboard(clinic_id: UUID, zone: ZoneInfo) -> dict[str, Any]:
+def cupboard(clinic_id: UUID, zone: ZoneInfo, owed: duties.Duties) -> dict[str, Any]:
     """Everything on the page of the stock; what is wrong comes first."""
     found = standings(clinic_id)
     pending = vial_actions.unsettled(clinic_id)
     whose = patients([line.syringe for line in pending])
+    charted = syringe_actions.charted_since_the_first_vial()
+    undrawn = sum(one.drawn_ug == 0 for one in charted)
+    at_odds = sum(one.is_at_odds for one in charted)
     return {
-        "waiting": [waiting(row, zone) for row in vial_actions.open_discrepancies(clinic_id)],
+        "undrawn": [one for one in charted if one.undrawn_ug],
+        "undrawn_of_others": max(0, syringe_actions.undrawn_in_clinic() - undrawn),
+        "at_odds": [one for one in charted if one.differs and not one.undrawn_ug],
+        "at_odds_of_others": max(0, syringe_actions.at_odds_in_clinic() - at_odds),
+        "waiting": [waiting(row, zone, owed) for row in vial_actions.open_discrepancies(clinic_id)],
         "unsettled": [(line, whose.get(line.syringe)) for line in pending],
         "shelves": shelves(found),
         "past": [one for one in found if one.is_past and one.last.on_hand_ul > 0],
         "used_up": [one for one in reversed(found) if one.last.on_hand_ul == 0][:USED_UP_SHOWN],
-        "inventory": inventory_due(clinic_id, zone),
+        "inventory": inventory_due(clinic_id, zone, owed),
     }
 
 
@@ -213,6 +220,11 @@ class Shown:
     @property
     def is_count_off(self) -> bool:
         return self.row.kind == Kind.COUNT and self.row.observed_ul != self.row.on_hand_ul
+
+    @property
+    def is_late(self) -> bool:
+        """Whether this draw was written down afterwards, with its reason."""
+        return self.row.kind == Kind.DRAW and bool(self.row.reason)
 
     @property
     def may_go_back(self) -> bool:

@@ -75,8 +75,9 @@ class DayAndTime(forms.DateTimeField):
 
 def _number(spec: FactSpec) -> forms.DecimalField:
     widget = forms.NumberInput(attrs={"step": "any", "inputmode": "decimal", "class": "short"})
-    top = 5 if spec.code == "asa_class" else None
-    return forms.DecimalField(label=spec.question, required=False, min_value=0, max_value=top, widget=widget)
+    return forms.DecimalField(
+        label=spec.question, required=False, min_value=spec.least, max_value=spec.most, widget=widget
+    )
 
 
 class FactsForm(forms.Form):
@@ -85,8 +86,18 @@ class FactsForm(forms.Form):
     source = forms.ChoiceField(label="Where this comes from", choices=SOURCES, initial="visit")
     observed_at = DayAndTime(label="Observed", initial=timezone.localtime)
     note = forms.CharField(label="Note", required=False, widget=forms.Textarea(attrs={"rows": 3}))
-    second_systolic = forms.DecimalField(label="Second reading, systolic", required=False, min_value=0)
-    second_diastolic = forms.DecimalField(label="Second reading, diastolic", required=False, min_value=0)
+    second_systolic = forms.DecimalField(
+        label="Second reading, systolic",
+        required=False,
+        min_value=SPECS["systolic_mmhg"].least,
+        max_value=SPECS["systolic_mmhg"].most,
+    )
+    second_diastolic = forms.DecimalField(
+        label="Second reading, diastolic",
+        required=False,
+        min_value=SPECS["diastolic_mmhg"].least,
+        max_value=SPECS["diastolic_mmhg"].most,
+    )
     second_at = DayAndTime(label="Second reading, when", required=False)
     request_id = forms.UUIDField(widget=forms.HiddenInput, initial=uuid4)
 
@@ -163,7 +174,7 @@ class CorrectionForm(forms.Form):
 
 
 class ResolveForm(forms.Form):
-    """Why a finding that holds need not hold here."""
+    """Why a finding that holds need not hold here, or how a caution was weighed."""
 
     finding = forms.CharField(widget=forms.HiddenInput)
     reason = forms.CharField(
@@ -182,6 +193,18 @@ class StepForm(forms.Form):
     why = forms.CharField(required=False, widget=forms.Textarea)
     hold_kind = forms.ChoiceField(choices=HoldReason.Kind.choices, required=False)
     steps_seen = forms.IntegerField()
+
+
+class AssessForm(forms.Form):
+    """What the couple's assessment says for this course."""
+
+    words = forms.CharField(
+        label="What the assessment says about going on",
+        widget=forms.Textarea(attrs={"rows": 4}),
+        help_text="The person and their whole care team can read it. What the two told you stays in the couple’s chart.",
+        error_messages={"required": "Write what the assessment says about going on, in a sentence or two."},
+    )
+    steps_seen = forms.IntegerField(widget=forms.HiddenInput)
 
 
 class DecisionForm(forms.Form):
@@ -221,7 +244,13 @@ class OrderForm(forms.Form):
     """A prescriber's order; checked against the protocol's ranges before it is signed."""
 
     dose_mg = forms.DecimalField(label="Dose, mg", min_value=0, max_digits=7, decimal_places=2)
-    weight_kg = forms.DecimalField(label="Weight, kg", min_value=0, max_digits=5, decimal_places=1)
+    weight_kg = forms.DecimalField(
+        label="Weight, kg",
+        min_value=SPECS["weight_kg"].least,
+        max_value=SPECS["weight_kg"].most,
+        max_digits=5,
+        decimal_places=1,
+    )
     minutes = forms.IntegerField(label="Infusion, minutes", required=False, min_value=1, max_value=600)
     product = forms.CharField(label="Product", max_length=120)
     concentration_mg_per_ml = forms.DecimalField(
@@ -276,6 +305,17 @@ class OrderForm(forms.Form):
             words = self.proof.trouble or "Only a colleague of this clinic can sign here."
             self.add_error("second_password", words)
         return who
+
+
+class WithdrawForm(forms.Form):
+    """Why a signed order is not to be given after all."""
+
+    order_id = forms.UUIDField(widget=forms.HiddenInput)
+    reason = forms.CharField(
+        label="Why it is withdrawn",
+        widget=forms.Textarea(attrs={"rows": 2}),
+        error_messages={"required": "Say why the order is withdrawn; it stands in the record."},
+    )
 
 
 class ScheduleForm(forms.Form):

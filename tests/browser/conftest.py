@@ -103,4 +103,6 @@ def visitor(browser: Browser, stack: Stack) -> Iterator[Callable[..., Visitor]]:
 
     yield make
     for context in contexts:
+        for page in context.pages:
+            page.unroute_all(behavior="ignoreErrors")  # an answer held back must not hold up the end
         context.close()

@@ -87,3 +87,18 @@ def test_what_staff_open_about_a_person(
         _look_at(who, f"{person}/{part}")
     if key == "margaret":
         _look_at(who, "/requests")
+
+
+def test_on_paper_a_protocol_is_unfolded_and_on_the_screen_it_folds_again(
+    visitor: Callable[..., Visitor],
+) -> None:
+    lead = _entered(visitor, "margaret")
+    lead.page.goto(f"{lead.stack.address}/clinic/protocols")
+    lead.page.locator("main a[href^='/clinic/protocols/']").first.click()
+    # By its load the page has its script, which unfolds; a click returns before.
+    lead.page.wait_for_url("**/clinic/protocols/*")
+    folded = lead.page.locator("main details[data-unfolds]")
+    lead.page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert folded.count() == lead.page.locator("main details[data-unfolds][open]").count() > 10
+    lead.page.evaluate("dispatchEvent(new Event('afterprint'))")
+    assert lead.page.locator("main details[data-unfolds][open]").count() == 0

@@ -27,7 +27,7 @@ SAME = re.compile(
 )
 LINKS = """() => [...document.querySelectorAll("nav a[href], main a[href], .menu a[href], footer a[href]")]
   .filter((link) => link.origin === location.origin && !link.matches("[data-leave]"))
-  .map((link) => link.pathname)"""
+  .map((link) => [link.pathname, link.search])"""
 PUBLIC = ("/", "/account/login/", "/account/password/reset/", "/invitation/no-such-link", "/no/such/page")
 
 FILES = re.compile(r"\.(pdf|csv|svg|ipynb|R)$|/(fhir|blank)$|/room/[^/]+/(paper|programme/pdf)$")
@@ -70,16 +70,16 @@ def test_every_page_of(key: str, visitor: Callable[..., Visitor], stack: Stack) 
         response = mine.page.goto(stack.address + path)
         assert response is not None
         assert response.status == 200, f"{path}, linked from {came_from}"
-        look(mine, SAME.sub("*", path))
-        for found in mine.page.evaluate(LINKS):
+        look(mine, SAME.sub("*", path.partition("?")[0]))
+        for found, asked in mine.page.evaluate(LINKS):
             kind = SAME.sub("*", found)
             if FILES.search(found):
                 if kind not in met:
                     met.add(kind)
-                    is_kept_as_a_file(mine, stack.address + found)
+                    is_kept_as_a_file(mine, stack.address + found + asked)
             elif kind not in met and not found.startswith("/account/logout"):
                 met.add(kind)
-                waiting.append((found, path))
+                waiting.append((found + asked, path))
     assert len(met) >= 3
 
 

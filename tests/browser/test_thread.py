@@ -233,7 +233,7 @@ def the_prescriber_records_what_was_found(walk: Walk) -> None:
     page.get_by_text("Decide with reason").click()
     page.get_by_label("Your reason").fill("Isolated extrasystoles; cardiology cleared it in writing.")
     page.get_by_role("button", name="It need not hold here").click()
-    _said(page, "Decided, with your reason.")
+    _said(page, "Kept, with your reason.")
     assert _tally(page, "Hold") == 0
 
 
@@ -247,8 +247,21 @@ def _tally(page: Page, title: str) -> int:
 def the_prescriber_takes_the_first_steps(walk: Walk) -> None:
     page = walk.workup("helen", "a")
     _step(page, "On to evaluation")
+    _assess(walk)
+    page = walk.workup("helen", "a")
     _step(page, "On to joint decision")
     walk.as_staff("helen").look()
+
+
+def _assess(walk: Walk) -> None:
+    """The couples therapist says what the couple's assessment means for this course; nobody else can."""
+    page = walk.workup("dana", "a")
+    page.locator("#assessment textarea").fill(
+        "Both want this. A steady couple, with room for what comes of it."
+    )
+    page.locator("#assessment").get_by_role("button", name="Record it").click()
+    expect(page.get_by_role("heading", name="The couple was assessed")).to_be_visible()
+    walk.as_staff("dana").look()
 
 
 def _step(page: Page, title: str) -> None:
@@ -356,7 +369,10 @@ def the_session_is_ordered_and_prepared(walk: Walk) -> None:
     page.get_by_label("I have read what to eat and drink before").check()
     page.get_by_role("button", name="Keep this").click()
     _said(page, "Kept. Your care team can see it.")
-    _schedule(walk.workup("gabriel", "b"))
+    # His own course stands at the referral: nothing is planned in it yet.
+    page = walk.workup("gabriel", "b")
+    expect(page.get_by_text("The joint decision comes first")).to_be_visible()
+    expect(page.get_by_text("Schedule a session")).to_have_count(0)
 
 
 def _schedule(page: Page) -> None:
@@ -381,7 +397,7 @@ def the_lead_adds_a_monitor(walk: Walk) -> None:
     margaret.look()
 
 
-def the_nurse_receives_one_and_never_both(walk: Walk) -> None:
+def the_nurse_receives_her(walk: Walk) -> None:
     luis = walk.as_staff("luis", TABLET, dark=True)
     page = luis.go("/board")
     _arrive(page, "Ottilie")
@@ -389,12 +405,6 @@ def the_nurse_receives_one_and_never_both(walk: Walk) -> None:
     luis.look()
     walk.room = page.url.rsplit("/", 1)[1]
     walk.zone = page.locator("main").get_attribute("data-zone") or ""
-    page = luis.go("/board")
-    _arrive(page, "Kwame")
-    expect(
-        page.get_by_role("alert").filter(has_text="Another session in this couple's care is open.")
-    ).to_be_visible()
-    luis.look()
 
 
 def _arrive(page: Page, name: str) -> None:
@@ -547,15 +557,25 @@ def _choose(sheet: Locator, name: str, value: str) -> None:
     sheet.locator(f'label:has(input[name="{name}"][value="{value}"])').click()
 
 
+def _leave_early(page: Page) -> None:
+    page.get_by_label("What happened").fill("Wishes to go home with her escort; advised to stay, and why.")
+    page.get_by_label("Your name, to sign").fill("Luis Ferrer")
+    page.get_by_role("button", name="Save").click()
+
+
 def the_session_ends_signed(walk: Walk) -> None:
     luis = walk.as_staff("luis")
     page = luis.go(f"/room/{walk.room}/discharge")
     expect(page.locator("li.unmet", has_text="of at least 120 min since the first dose.")).to_be_visible()
     page.get_by_role("link", name="Leaving early, against advice").click()
     luis.look()
-    page.get_by_label("What happened").fill("Wishes to go home with her escort; advised to stay, and why.")
-    page.get_by_label("Your name, to sign").fill("Luis Ferrer")
-    page.get_by_role("button", name="Save").click()
+    _leave_early(page)
+    expect(page.get_by_text("Chart its end first").first).to_be_visible()
+    luis.go(f"/room/{walk.room}/infusion")
+    page.get_by_role("button", name="Infusion stopped for good").click()
+    page.wait_for_url(f"**/room/{walk.room}")
+    luis.go(f"/room/{walk.room}/leave-early")
+    _leave_early(page)
     expect(page.get_by_role("heading", name="Left early, against advice")).to_be_visible()
     luis.look()
     page.get_by_label("How it went").fill("Calm throughout; one short fall in oxygen, answered at once.")
@@ -711,7 +731,7 @@ THREAD: tuple[Callable[[Walk], None], ...] = (
     both_sign_on_their_phones,
     the_session_is_ordered_and_prepared,
     the_lead_adds_a_monitor,
-    the_nurse_receives_one_and_never_both,
+    the_nurse_receives_her,
     the_nurse_goes_through_the_checklist,
     the_monitor_is_bound_and_heard,
     the_dose_is_started,

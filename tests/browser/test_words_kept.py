@@ -7,7 +7,7 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 import pytest
-from playwright.sync_api import Dialog, Page, expect
+from playwright.sync_api import Dialog, Page, Route, expect
 
 from tests.browser.conftest import DESK, PHONE, TABLET, Visitor
 from tests.browser.started import Stack
@@ -168,4 +168,42 @@ def test_what_others_do_touches_nothing_that_is_typed_at_the_desk(visitor: Calla
     assert page.get_by_text("Plan a session").locator("..").evaluate("one => one.open")
     assert page.evaluate("window.neverLeft")
     other.get_by_role("button", name="Take it up again").click()
+    other.close()
+
+
+def test_what_is_opened_or_typed_while_the_page_is_looking_again_stays(
+    visitor: Callable[..., Visitor],
+) -> None:
+    dana = visitor(DESK)
+    desk = _desk_of(dana)
+    page = dana.go(desk)
+    held: list[Route] = []
+
+    def slow(route: Route) -> None:
+        if "x-by-itself" in route.request.headers:
+            held.append(route)
+        else:
+            route.continue_()
+
+    def answer_when(done: Callable[[], None]) -> None:
+        """Let what the page asked by itself be answered only after something was done on it."""
+        while not held:
+            page.wait_for_timeout(50)
+        done()
+        while held:
+            held.pop().continue_()
+            page.wait_for_timeout(500)
+
+    page.route(f"**{desk}", slow)
+    other = page.context.new_page()
+    other.goto(dana.stack.address + desk)
+    other.get_by_text("Pause couple work").click()
+    other.get_by_role("button", name="Pause it, for both").click()
+    answer_when(page.get_by_text("Plan a session").click)
+    expect(page.get_by_text("Couple work is paused since").first).to_be_visible()
+    place = page.get_by_label("Place")
+    expect(place).to_be_visible()
+    other.get_by_role("button", name="Take it up again").click()
+    answer_when(lambda: place.fill("Room with the round table"))
+    expect(place).to_have_value("Room with the round table")
     other.close()

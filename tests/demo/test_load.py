@@ -19,7 +19,7 @@ from bothwell.demo import cast
 from bothwell.demo.load import as_loader, in_order, invitations, write, zone_here
 from bothwell.demo.people import DOMAIN, PASSWORD
 from bothwell.demo.sheaf import Sheaf
-from bothwell.dosing import checklist_actions, gates, giving_actions
+from bothwell.dosing import checklist_actions, gates, giving_actions, order_actions
 from bothwell.models import (
     AuditEntry,
     AuditLink,
@@ -37,7 +37,7 @@ from bothwell.models import (
 from bothwell.pathway import decision_actions, workup_actions
 from bothwell.pathway.models import Course
 from bothwell.privacy import audit, door
-from bothwell.web import bedside
+from bothwell.web import bedside_values
 from tests.conftest import loading
 
 HOUSES = [house.name for house in cast.HOUSES]  # other tests leave clinics of their own in the database
@@ -89,7 +89,7 @@ def test_both_clinics_are_marked_as_invented_and_name_whom_to_call(loaded: float
         clinics = list(Clinic.objects.filter(is_demo=True, name__in=HOUSES))
     assert {clinic.name for clinic in clinics} == {house.name for house in cast.HOUSES}
     for clinic in clinics:
-        assert [line["number"] for line in clinic.crisis_lines] == ["988", "1-800-799-7233", "911"]
+        assert [line["number"] for line in clinic.crisis_lines] == ["911", "988", "1-800-799-7233"]
 
 
 def test_every_couple_has_two_and_no_two_are_ever_here_at_once(loaded: float) -> None:
@@ -165,10 +165,11 @@ def test_who_waits_can_be_taken_through_the_checklist_to_a_dose(loaded: float) -
             }  # fmt: skip
             for name, value in answers.items():
                 checklist_actions.check(by=luis, session_id=session.id, name=name, value=value)
-            charted = bedside.charted(session.id)
+            charted = bedside_values.charted(session.id)
+            shown = order_actions.order_for(session)
             begun = giving_actions.start(
-                by=luis, session_id=session.id, pressures=bedside.pressures(charted),
-                saturation_at=bedside.newest_at(charted, "spo2"), request_id=uuid4(),
+                by=luis, session_id=session.id, order_id=shown.id, pressures=bedside_values.pressures(charted),
+                saturation_at=bedside_values.newest_at(charted, "spo2"), request_id=uuid4(),
             )  # fmt: skip
             assert begun.started_at is not None
             assert Course.objects.get(id=begun.course_id).phase == "dosing_series"

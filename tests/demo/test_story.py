@@ -1,5 +1,6 @@
 """The story is the same on every machine, and every part of it is something the clinic's own rules allow."""
 
+import re
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -41,6 +42,7 @@ from bothwell.monitoring.vitals import plausible
 from bothwell.pathway import protocol as protocols
 from bothwell.pathway import steps
 from bothwell.pathway.schema import Route
+from bothwell.web import log_words
 
 NOW = datetime(2026, 5, 14, 15, 20, tzinfo=UTC)
 FAR = datetime.max.replace(tzinfo=UTC)
@@ -51,6 +53,14 @@ MOMENTS = [
     datetime(2026, 11, 22, 17, 0, tzinfo=UTC),  # a Sunday
     datetime(2027, 1, 1, 4, 58, tzinfo=UTC),  # just before midnight
 ]
+
+
+def test_no_line_of_its_log_is_read_as_a_code() -> None:
+    lines = told().of(AuditEntry)
+    assert {"step: advance"} <= {line.action for line in lines}
+    for line in lines:
+        for words in (log_words.done(line.action), log_words.why(line.item_kind, line.why)):
+            assert not re.search(r"_|^(step|dose): |^proceed$", words), words
 
 
 @cache

@@ -537,6 +537,62 @@ def test_acknowledgements_echo_the_control_id_and_pass_a_strict_validator(bad: b
     assert ("ERR" in answer.decode()) is bad
 
 
+@pytest.mark.parametrize(
+    ("segment", "field", "severity"),
+    [
+        (obx(code="188736^MDC_MASS_BODY_ACTUAL^MDC"), 3, "I"),
+        (obx(code="150021^MDC_PRESS_BLD_NONINV_DIA^MDC"), 3, "W"),
+        (obx(unit="262688^MDC_DIM_PERCENT^MDC"), 6, "W"),
+        (obx(kind="ST"), 2, "W"),
+        (obx(value="1^2"), 5, "W"),
+        (obx(at="2026"), 14, "W"),
+        (obx(at="20260305150001+0000"), 14, "W"),
+    ],
+)
+def test_an_acknowledgement_names_by_its_place_what_was_left_out(
+    segment: str, field: int, severity: str
+) -> None:
+    answer = ack(taken(HEADER, ORDER, obx(), segment), at=NOW, control_id="b-1").decode()
+    assert parse_message(answer, validation_level=VALIDATION_LEVEL.STRICT).validate()
+    assert "MSA|AA|id-7" in answer
+    (error,) = [line.split("|") for line in answer.split("\r") if line.startswith("ERR")]
+    assert (error[2], error[4]) == (f"OBX^2^{field}", severity)
+    assert error[8]
+
+
+def test_a_refused_message_names_what_could_not_be_read_too() -> None:
+    received = taken(HEADER, ORDER, obx(kind="ST"))
+    refused = refuse(received, AckCode.ERROR, "102", "None of the values could be read", received.problems)
+    answer = ack(refused, at=NOW, control_id="b-1").decode()
+    assert parse_message(answer, validation_level=VALIDATION_LEVEL.STRICT).validate()
+    errors = [line.split("|") for line in answer.split("\r") if line.startswith("ERR")]
+    assert [(error[2], error[4]) for error in errors] == [("", "E"), ("OBX^1^2", "E")]
+
+
+def test_a_value_that_is_not_there_is_no_mistake_and_a_ward_of_mistakes_is_no_flood() -> None:
+    quiet = taken(HEADER, ORDER, obx(), obx(value="", status="X"), obx(flags="INV"))
+    assert len(quiet.problems) == 2
+    assert b"ERR" not in ack(quiet, at=NOW, control_id="b-1")
+    ward = taken(HEADER, ORDER, *(obx(kind="ST") for _ in range(200)))
+    assert ack(ward, at=NOW, control_id="b-1").count(b"\rERR|") == 20
+
+
+@pytest.mark.parametrize(
+    ("code", "named"),
+    [
+        ("150344^MDC_TEMP^MDC", "MDC 150344"),
+        ("8310-5^Body temperature^LN", "LOINC 8310-5"),
+        ("9999999^Ada Lovelace^MDC", ""),
+        ("Ada Lovelace^150344^LN", ""),
+        ("150344^MDC_TEMP^OTHER", ""),
+        ("068480^MDC_TEMP^MDC", ""),
+    ],
+)
+def test_a_code_that_is_not_read_is_named_if_it_is_a_public_one(code: str, named: str) -> None:
+    (problem,) = taken(HEADER, ORDER, obx(code=code)).problems
+    assert (problem.kind, problem.named) == (ProblemKind.CODE_UNKNOWN, named)
+
+
 def test_reading_keeps_up_with_a_ward() -> None:
     """Twenty monitors at one message a second need far less than a second; the bound is loose on purpose."""
     message = sent([Shown("spo2", 0.0, Decimal(97)), Shown("heart_rate", 0.0, Decimal(70))])

@@ -225,6 +225,24 @@ def test_what_cannot_be_taken_is_refused_and_the_log_does_not_repeat_it(
     assert not re.search(rf"{SECRET}|190|{device}|c-1|Traceback", listening.said())
 
 
+def test_a_code_that_is_not_read_is_named_to_the_monitor_and_once_in_the_log(
+    bedside: Bedside, listening: Listening
+) -> None:
+    for number in range(3):
+        message = said(bedside.device.identifier, timezone.now(), control_id=f"u-{number}", systolic=190)
+        answer = ask(
+            listening.port,
+            message.replace(b"150021^MDC_PRESS_BLD_NONINV_SYS", b"150037^MDC_PRESS_BLD_ART_SYS"),
+        )
+        assert f"MSA|AA|u-{number}".encode() in answer
+        assert b"ERR||OBX^1^3|103^" in answer
+    deadline = time.monotonic() + 5
+    while "MDC 150037" not in listening.said() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert listening.said().count("a monitor sends MDC 150037, which is not read here") == 1
+    assert kept(bedside.session) == []
+
+
 def test_a_device_on_nobody_is_answered_and_nothing_kept(listening: Listening) -> None:
     bedside = open_bedside(is_bound=False)
     message = said(bedside.device.identifier, timezone.now(), control_id="n-1", systolic=190)

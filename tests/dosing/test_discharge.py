@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from bothwell.dosing.discharge import (
     ALDRETE,
+    DISSOCIATION,
     MPADSS,
     REQUIRED,
     Condition,
@@ -41,6 +42,8 @@ WELL = Condition(
     is_dose_running=False,
     answers={"vitals": 2, "gait": 2, "nausea": 1, "pain": 2},
     sedation=5,
+    dissociation=0,
+    dissociation_at=NOW - timedelta(minutes=4),
     spo2_percent=Decimal(96),
     spo2_baseline_percent=Decimal(98),
     is_on_room_air=True,
@@ -84,6 +87,9 @@ BOTH = {"blood_pressure_near_baseline", "blood_pressure_below_hold"}
         ({"sedation"}, {"sedation": 4}),
         ({"sedation"}, {"sedation": None}),
         ({"sedation"}, {"sedation": 6}),
+        ({"dissociation_resolved"}, {"dissociation": 1}),
+        ({"dissociation_resolved"}, {"dissociation": None}),
+        ({"dissociation_resolved"}, {"dissociation_at": None}),
         ({"spo2"}, {"spo2_percent": Decimal(95)}),
         ({"spo2"}, {"is_on_room_air": False}),
         ({"spo2"}, {"is_on_room_air": None}),
@@ -102,6 +108,23 @@ def test_each_criterion_fails_by_itself(unmet: set[str], changed: dict[str, Any]
     assert not may_discharge(criteria(replace(WELL, **changed), PROTOCOL))
 
 
+@given(st.integers(0, 3), st.booleans())
+def test_dissociation_has_resolved_when_the_chart_says_none_whatever_is_ticked(
+    level: int, ticked: bool
+) -> None:
+    checked = dict.fromkeys(REQUIRED, True) | {"dissociation_resolved": ticked}
+    found = criteria(replace(WELL, dissociation=level, checked=checked), PROTOCOL)
+    said = next(one for one in found if one.name == "dissociation_resolved")
+    assert said.met is (level == 0)
+    assert f"charted as {('none', 'mild', 'moderate', 'severe')[level]} at 16:56" in said.reason
+
+
+def test_a_percentage_is_said_without_the_zeros_it_is_kept_with() -> None:
+    well = replace(WELL, spo2_percent=Decimal("98.00"), spo2_baseline_percent=Decimal("100.00"))
+    said = next(one.reason for one in criteria(well, PROTOCOL) if one.name == "spo2")
+    assert "SpO2 98 % on room air, baseline 100 %" in said
+
+
 @given(st.sampled_from(sorted(REQUIRED)), st.booleans())
 def test_what_a_person_must_tick_counts_only_when_ticked(name: str, is_absent: bool) -> None:
     ticked = {key: key != name for key in REQUIRED if not (is_absent and key == name)}
@@ -109,7 +132,7 @@ def test_what_a_person_must_tick_counts_only_when_ticked(name: str, is_absent: b
 
 
 def test_every_tick_the_shipped_protocol_asks_for_has_its_sentences() -> None:
-    assert set(PROTOCOL.discharge.required) == set(REQUIRED)
+    assert set(PROTOCOL.discharge.required) == {*REQUIRED, DISSOCIATION}
 
 
 def test_twenty_percent_is_still_within() -> None:

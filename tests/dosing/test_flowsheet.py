@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bothwell.dosing import flowsheet
-from bothwell.dosing.flowsheet import Infusion, Mark, NextCheck, Stage
+from bothwell.dosing import flowsheet, under_way
+from bothwell.dosing.flowsheet import Mark, NextCheck
+from bothwell.dosing.under_way import Infusion, Stage
 from bothwell.pathway import protocol as protocols
 from bothwell.pathway.protocol import Route
 
@@ -42,7 +43,7 @@ def events(*said: tuple[str, float]) -> list[Event]:
 
 def due(now: float, **last: float) -> NextCheck | None:
     return flowsheet.next_check(
-        PROTOCOL, Route.IV, started_at=START, infusion_minutes=40,
+        PROTOCOL, Route.IV, started_at=START, active_minutes=Decimal(40),
         last={code: minute(at) for code, at in last.items()}, now=minute(now),
     )  # fmt: skip
 
@@ -52,13 +53,13 @@ def due(now: float, **last: float) -> NextCheck | None:
 
 def test_an_infusion_is_over_when_its_stop_is_charted_and_not_when_its_minutes_have_run() -> None:
     begun = events(("start", 0))
-    half = flowsheet.infusion(begun, 40, minute(20))
+    half = under_way.infusion(begun, 40, minute(20))
     assert half is not None
     assert (half.is_running, half.ran_minutes, half.ends_at) == (True, 20, minute(40))
-    after = flowsheet.infusion(begun, 40, minute(55))
+    after = under_way.infusion(begun, 40, minute(55))
     assert after is not None
     assert (after.is_ending, after.is_over, after.ran_minutes, after.ends_at) == (True, False, 40, None)
-    stopped = flowsheet.infusion([*begun, *events(("stop", 47))], 40, minute(55))
+    stopped = under_way.infusion([*begun, *events(("stop", 47))], 40, minute(55))
     assert stopped is not None
     assert (stopped.is_ending, stopped.is_over, stopped.ran_minutes) == (False, True, 40)
 
@@ -71,20 +72,20 @@ def rated(*said: tuple[float, int]) -> list[Event]:
 
 
 def test_with_another_rate_the_rest_is_reckoned_by_volume() -> None:
-    slower = flowsheet.infusion([*events(("start", 0)), *rated((10, 15))], 40, minute(20), VOLUME)
+    slower = under_way.infusion([*events(("start", 0)), *rated((10, 15))], 40, minute(20), VOLUME)
     assert slower is not None
     assert (slower.is_running, slower.ends_at, slower.whole_minutes) == (True, minute(70), 70)
     assert slower.speeds == (1.0, 0.5)
-    faster = flowsheet.infusion([*events(("start", 0)), *rated((10, 60))], 40, minute(26), VOLUME)
+    faster = under_way.infusion([*events(("start", 0)), *rated((10, 60))], 40, minute(26), VOLUME)
     assert faster is not None
     assert (faster.is_ending, faster.ran_minutes) == (True, 25)
 
 
 def test_without_a_volume_a_changed_rate_leaves_the_time_unknown_and_says_so() -> None:
-    found = flowsheet.infusion([*events(("start", 0)), *rated((10, 15))], 40, minute(90))
+    found = under_way.infusion([*events(("start", 0)), *rated((10, 15))], 40, minute(90))
     assert found is not None
     assert (found.is_running, found.is_ending, found.ends_at, found.is_reckoned) == (True, False, None, False)
-    shown = flowsheet.progress(
+    shown = under_way.progress(
         arrived_at=minute(-20), started_at=START, ended_at=None, infused=found, now=minute(90)
     )
     assert (shown.stage, shown.words) == (
@@ -93,9 +94,47 @@ def test_without_a_volume_a_changed_rate_leaves_the_time_unknown_and_says_so() -
     )
 
 
+ORDERED = Decimal("35.00")
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        ([("start", 0), ("stop", 16)], "About 14 mg of 35 mg given, by the rates charted."),
+        ([("start", 0), ("pause", 10), ("resume", 30), ("stop", 36)], "About 14 mg of 35 mg given"),
+        ([("start", 0), ("rate", 10, 60), ("stop", 13)], "About 14 mg of 35 mg given"),
+        ([("start", 0), ("stop", 4.1)], "About 3.6 mg of 35 mg given"),
+        ([("start", 0), ("stop", 40)], None),
+        ([("start", 0), ("stop", 39.9)], None),
+        ([("start", 0), ("rate", 10, 60), ("stop", 26)], None),
+        ([("start", 0), ("pause", 16)], None),
+        ([("start", 0)], None),
+    ],
+)
+def test_what_ran_in_of_an_infusion_stopped_early_is_reckoned_by_its_rates(
+    said: list[tuple[str, float]], words: str | None
+) -> None:
+    rows = [Event(one[0], minute(one[1]), Decimal(one[2]) if len(one) > 2 else None) for one in said]
+    found = under_way.ran_in(under_way.infusion(rows, 40, minute(90), VOLUME), ORDERED)
+    assert (found is None) is (words is None)
+    assert found is None or words is None or found.words.startswith(words)
+
+
+def test_what_ran_in_is_not_reckoned_where_a_rate_is_not_known() -> None:
+    changed = [*events(("start", 0), ("stop", 20)), *rated((10, 15))]
+    begun = events(("start", 0), ("stop", 20))
+    for rows, is_as_ordered in ((changed, True), (begun, False)):
+        found = under_way.ran_in(
+            under_way.infusion(rows, 40, minute(90)), ORDERED, is_as_ordered=is_as_ordered
+        )
+        assert found is not None and found.about_mg is None
+        assert "cannot be reckoned" in found.words and "note" in found.words
+    assert under_way.ran_in(None, ORDERED) is None
+
+
 def test_a_rate_set_during_a_pause_counts_from_the_resumption() -> None:
     said = [*events(("start", 0), ("pause", 10), ("resume", 20)), *rated((15, 60))]
-    found = flowsheet.infusion(said, 40, minute(21), VOLUME)
+    found = under_way.infusion(said, 40, minute(21), VOLUME)
     assert found is not None
     assert found.ends_at == minute(35)
 
@@ -111,7 +150,7 @@ def test_no_more_than_the_ordered_volume_ever_runs_in(
     steps: list[tuple[str, float, int]], now: float
 ) -> None:
     said = [Event(name, minute(at), Decimal(rate) if name == "rate" else None) for name, at, rate in steps]
-    state = flowsheet.infusion([*events(("start", 0)), *said], 40, minute(now), VOLUME)
+    state = under_way.infusion([*events(("start", 0)), *said], 40, minute(now), VOLUME)
     assert state is not None
     ml = sum((b - a).total_seconds() / 3600 * 30 * (speed or 0)
              for (a, b), speed in zip(state.spans, state.speeds, strict=True))  # fmt: skip
@@ -121,22 +160,22 @@ def test_no_more_than_the_ordered_volume_ever_runs_in(
 
 
 def test_devices_are_counted_and_the_next_waits_its_minutes() -> None:
-    first = flowsheet.devices_of(events(("dose", 0)), 2, Decimal(5))
+    first = under_way.devices_of(events(("dose", 0)), 2, Decimal(5))
     assert first is not None
     assert (first.words, first.is_over, first.next_at) == ("Device 1 of 2 given", False, minute(5))
-    both = flowsheet.devices_of(events(("dose", 0), ("dose", 5)), 2, Decimal(5))
+    both = under_way.devices_of(events(("dose", 0), ("dose", 5)), 2, Decimal(5))
     assert both is not None and both.is_over
-    ended = flowsheet.devices_of(events(("dose", 0), ("stop", 6)), 3, Decimal(5))
+    ended = under_way.devices_of(events(("dose", 0), ("stop", 6)), 3, Decimal(5))
     assert ended is not None and ended.is_over and ended.next_at is None
-    assert flowsheet.devices_of(events(("given", 0)), 2, Decimal(5)) is None
+    assert under_way.devices_of(events(("given", 0)), 2, Decimal(5)) is None
 
 
 @pytest.mark.parametrize("end", ["spat", "swallow"])
 def test_what_is_in_the_mouth_is_there_until_charted_otherwise(end: str) -> None:
-    held = flowsheet.held_in_mouth(events(("given", 0)), START, minute(7))
+    held = under_way.held_in_mouth(events(("given", 0)), START, minute(7))
     assert (held.words, held.is_over) == ("In the mouth, min 7", False)
-    assert flowsheet.held_in_mouth(events(("given", 0), (end, 10)), START, minute(12)).is_over
-    shown = flowsheet.progress(
+    assert under_way.held_in_mouth(events(("given", 0), (end, 10)), START, minute(12)).is_over
+    shown = under_way.progress(
         arrived_at=minute(-20), started_at=START, ended_at=None, infused=None, now=minute(7), parts=held
     )
     assert shown.stage is Stage.RUNNING
@@ -144,22 +183,22 @@ def test_what_is_in_the_mouth_is_there_until_charted_otherwise(end: str) -> None
 
 def test_a_pause_does_not_count() -> None:
     paused = events(("start", 0), ("pause", 10))
-    during = flowsheet.infusion(paused, 40, minute(25))
+    during = under_way.infusion(paused, 40, minute(25))
     assert during is not None
     assert (during.is_paused, during.ran_minutes) == (True, 10)
-    later = flowsheet.infusion([*paused, *events(("resume", 25))], 40, minute(30))
+    later = under_way.infusion([*paused, *events(("resume", 25))], 40, minute(30))
     assert later is not None
     assert (later.is_running, later.ran_minutes, later.ends_at) == (True, 15, minute(55))
 
 
 def test_stopped_for_good_is_over_and_a_medicine_beside_it_is_no_infusion() -> None:
-    stopped = flowsheet.infusion(
+    stopped = under_way.infusion(
         events(("start", 0), ("given", 5), ("stop", 12), ("resume", 14)), 40, minute(20)
     )
     assert stopped is not None
     assert (stopped.is_over, stopped.ran_minutes) == (True, 12)
-    assert flowsheet.infusion(events(("given", 0)), 40, minute(5)) is None
-    assert flowsheet.infusion(events(("start", 0)), None, minute(5)) is None
+    assert under_way.infusion(events(("given", 0)), 40, minute(5)) is None
+    assert under_way.infusion(events(("start", 0)), None, minute(5)) is None
 
 
 @given(
@@ -168,7 +207,7 @@ def test_stopped_for_good_is_over_and_a_medicine_beside_it_is_no_infusion() -> N
 )
 def test_it_never_runs_longer_than_ordered_nor_than_time_has_gone(pauses: list[float], now: float) -> None:
     said = [("start", 0.0)] + [(("pause", "resume")[n % 2], at) for n, at in enumerate(sorted(pauses))]
-    state = flowsheet.infusion(events(*said), 40, minute(now))
+    state = under_way.infusion(events(*said), 40, minute(now))
     assert isinstance(state, Infusion)
     assert timedelta(0) <= state.ran <= timedelta(minutes=min(40, now) + 1e-6)
     assert [state.is_running, state.is_paused, state.is_ending, state.is_over].count(True) == 1
@@ -188,11 +227,60 @@ def test_it_never_runs_longer_than_ordered_nor_than_time_has_gone(pauses: list[f
 def test_a_session_says_where_it_stands(times: tuple[int | None, ...], stage: Stage, words: str) -> None:
     arrived, started, ended = (None if at is None else minute(at) for at in times)
     now = minute(41) if stage is Stage.ENDING else minute(32)
-    infused = flowsheet.infusion(events(("start", 0)), 40, now) if started else None
-    found = flowsheet.progress(
+    infused = under_way.infusion(events(("start", 0)), 40, now) if started else None
+    found = under_way.progress(
         arrived_at=arrived, started_at=started, ended_at=ended, infused=infused, now=now
     )
     assert (found.stage, found.words) == (stage, words)
+
+
+@pytest.mark.parametrize(
+    ("at", "stage", "words", "of"),
+    [
+        (0, Stage.ACTIVE, "Active phase, min 0 of 40", 40),
+        (39, Stage.ACTIVE, "Active phase, min 39 of 40", 40),
+        (40, Stage.RECOVERY, "Recovery, min 40", 120),
+    ],
+)
+def test_a_single_dose_is_at_work_for_the_protocols_minutes(
+    at: int, stage: Stage, words: str, of: int
+) -> None:
+    active = PROTOCOL.routes[Route.IM].active_minutes.value
+    shown = under_way.progress(
+        arrived_at=minute(-20), started_at=START, ended_at=None, infused=None, now=minute(at), until_minutes=120,
+        active_minutes=active,
+    )  # fmt: skip
+    assert (shown.stage, shown.words, shown.minute, shown.of_minutes) == (stage, words, at, of)
+
+
+def test_what_is_in_the_mouth_is_first_in_the_mouth_then_at_work_then_over() -> None:
+    active = PROTOCOL.routes[Route.SL].active_minutes.value
+    shown = []
+    for at, rows in (
+        (5, events(("given", 0))),
+        (12, events(("given", 0), ("spat", 10))),
+        (60, events(("spat", 10))),
+    ):
+        parts = under_way.held_in_mouth(rows, START, minute(at))
+        found = under_way.progress(
+            arrived_at=minute(-20), started_at=START, ended_at=None, infused=None, now=minute(at), parts=parts,
+            active_minutes=active,
+        )  # fmt: skip
+        shown.append((found.stage, found.words))
+    assert shown == [
+        (Stage.RUNNING, "In the mouth, min 5"),
+        (Stage.ACTIVE, "Active phase, min 12 of 60"),
+        (Stage.RECOVERY, "Recovery, min 60"),
+    ]
+
+
+def test_a_stopped_infusion_is_in_recovery_whatever_its_minutes() -> None:
+    stopped = under_way.infusion(events(("start", 0), ("stop", 12)), 40, minute(13))
+    shown = under_way.progress(
+        arrived_at=minute(-20), started_at=START, ended_at=None, infused=stopped, now=minute(13),
+        active_minutes=Decimal(40),
+    )  # fmt: skip
+    assert shown.stage is Stage.RECOVERY
 
 
 # ── what is due ───────────────────────────────────────────────────────────────────────────────────────────
@@ -200,7 +288,9 @@ def test_a_session_says_where_it_stands(times: tuple[int | None, ...], stage: St
 
 def test_before_the_dose_nothing_is_due() -> None:
     assert (
-        flowsheet.next_check(PROTOCOL, Route.IV, started_at=None, infusion_minutes=40, last={}, now=START)
+        flowsheet.next_check(
+            PROTOCOL, Route.IV, started_at=None, active_minutes=Decimal(40), last={}, now=START
+        )
         is None
     )
 

@@ -17,6 +17,7 @@ from bothwell.dosing.gates import (
     EQUIPMENT,
     Antiemetic,
     Before,
+    Earlier,
     Gate,
     GateResult,
     Override,
@@ -25,8 +26,8 @@ from bothwell.dosing.gates import (
     gates,
     may_start,
 )
-from bothwell.pathway.eligibility import Pressure
-from bothwell.pathway.protocol import SHIPPED, Route, load
+from bothwell.pathway.eligibility import Fact, Finding, Pressure, Resolution, Severity
+from bothwell.pathway.protocol import SHIPPED, Route, Status, load
 from bothwell.pathway.steps import CourseState, Phase, Role, State
 
 PROTOCOL = load(SHIPPED / "couples-kat-1.toml")
@@ -39,17 +40,26 @@ def _bp(systolic: int, diastolic: int, minutes_ago: int) -> Pressure:
     return Pressure(Decimal(systolic), Decimal(diastolic), NOW - timedelta(minutes=minutes_ago))
 
 
+CLEAR = Finding(
+    "arrhythmia", Severity.CLEAR, "Arrhythmia", "No", "Asked.", "Trial", "PMC", Status.PUBLISHED,
+    (Fact("arrhythmia", False, "Helen", LONG_AGO),),
+)  # fmt: skip
+ABSOLUTE = replace(CLEAR, kind=Severity.ABSOLUTE, title="Aneurysm, AV malformation")
+HOLDS = replace(CLEAR, kind=Severity.HOLD)
+GO_ON = Resolution("arrhythmia", "Helen", Role.PRESCRIBER, "Benign, says cardiology.", LONG_AGO)
 READY = Before(
     now=NOW,
     day_began_at=MORNING,
     route=Route.IV,
     course=CourseState(Phase.PREPARATION),
     protocol_signed_at=LONG_AGO,
+    findings=(CLEAR,),
     decision_signed_by=frozenset(DECIDERS),
     consents_needed=frozenset({"treatment_iv", "touch"}),
     consents_in_force=frozenset({"treatment_iv", "touch", "recording"}),
     order_signed_at=LONG_AGO,
     order_in_range=Decision.yes("Inside the range."),
+    earlier=Earlier(in_course=1, days_since=2),
     is_other_session_open=False,
     consent_reaffirmed_at=NOW,
     suicide_rescreened_at=NOW,
@@ -100,12 +110,33 @@ def test_when_nothing_is_recorded_every_gate_but_the_courses_own_is_shut() -> No
         (Gate.COURSE_ACTIVE, {"course": CourseState(Phase.PREPARATION, State.ON_HOLD)}),
         (Gate.COURSE_ACTIVE, {"course": CourseState(Phase.DOSING_SERIES, State.STOPPED)}),
         (Gate.COURSE_ACTIVE, {"course": CourseState(Phase.CONSENT)}),
+        (Gate.FINDINGS, {"findings": ()}),
+        (Gate.FINDINGS, {"findings": (CLEAR, ABSOLUTE), "resolutions": (GO_ON,)}),
+        (Gate.FINDINGS, {"findings": (HOLDS,)}),
+        (Gate.FINDINGS, {"findings": (HOLDS,), "resolutions": (replace(GO_ON, code="caution:arrhythmia"),)}),
+        (Gate.FINDINGS, {"findings": (HOLDS,), "resolutions": (replace(GO_ON, role=Role.NURSE),)}),
+        (
+            Gate.FINDINGS,
+            {
+                "findings": (HOLDS,),
+                "resolutions": (replace(GO_ON, decided_at=LONG_AGO - timedelta(seconds=1)),),
+            },
+        ),
+        (
+            Gate.FINDINGS,
+            {"findings": (HOLDS,), "resolutions": (replace(GO_ON, decided_at=NOW + timedelta(seconds=1)),)},
+        ),
         (Gate.DECISION_SIGNED, {"decision_signed_by": frozenset({Role.PRESCRIBER, Role.COUPLES_THERAPIST})}),
         (Gate.CONSENTS_IN_FORCE, {"consents_in_force": frozenset({"touch"})}),
         (Gate.CONSENTS_IN_FORCE, {"consents_needed": frozenset()}),
         (Gate.ORDER_SIGNED, {"order_signed_at": None}),
         (Gate.ORDER_SIGNED, {"order_in_range": None}),
         (Gate.ORDER_SIGNED, {"order_in_range": Decision.no("Outside.")}),
+        (Gate.DAYS_BETWEEN, {"earlier": None}),
+        (Gate.DAYS_BETWEEN, {"earlier": Earlier(1, 1)}),
+        (Gate.DAYS_BETWEEN, {"earlier": Earlier(1, 0)}),
+        (Gate.DAYS_BETWEEN, {"earlier": Earlier(6, 6)}),
+        (Gate.DAYS_BETWEEN, {"earlier": Earlier(2, 6, is_maintained=True)}),
         (Gate.PARTNER_NOT_IN_SESSION, {"is_other_session_open": True}),
         (Gate.PARTNER_NOT_IN_SESSION, {"is_other_session_open": None}),
         (Gate.CONSENT_REAFFIRMED, {"consent_reaffirmed_at": MORNING - timedelta(seconds=1)}),
@@ -113,6 +144,12 @@ def test_when_nothing_is_recorded_every_gate_but_the_courses_own_is_shut() -> No
         (Gate.SUICIDE_RESCREENED, {"suicide_rescreened_at": MORNING - timedelta(seconds=1)}),
         (Gate.SUICIDE_RESCREENED, {"suicide_risk_found": None}),
         (Gate.SUICIDE_RESCREENED, {"suicide_risk_found": True}),
+        (Gate.SUICIDE_RESCREENED, {"suicide_yes_at": ASKED}),
+        (Gate.SUICIDE_RESCREENED, {"suicide_yes_at": ASKED, "suicide_decided_at": ASKED}),
+        (
+            Gate.SUICIDE_RESCREENED,
+            {"suicide_yes_at": ASKED, "suicide_decided_at": NOW + timedelta(seconds=1)},
+        ),
         (Gate.OXYGEN_SATURATION, {"saturation_at": None}),
         (Gate.OXYGEN_SATURATION, {"saturation_at": MORNING - timedelta(seconds=1)}),
         (Gate.WEIGHT_RECORDED, {"weight_kg": None}),
@@ -132,6 +169,15 @@ def test_when_nothing_is_recorded_every_gate_but_the_courses_own_is_shut() -> No
         (Gate.PREGNANCY, {"pregnancy_test": None, "pregnancy_tested_at": None}),
         (Gate.PREGNANCY, {"pregnancy_test": PregnancyTest.POSITIVE}),
         (Gate.PREGNANCY, {"pregnancy_test": PregnancyTest.REFUSED}),
+        (Gate.PREGNANCY, {"pregnancy_test": PregnancyTest.POSITIVE, "is_pregnancy_possible": False}),
+        (
+            Gate.PREGNANCY,
+            {
+                "pregnancy_test": PregnancyTest.REFUSED,
+                "pregnancy_tested_at": NOW,
+                "is_pregnancy_possible": False,
+            },
+        ),
         (Gate.PREGNANCY, {"pregnancy_tested_at": NOW - timedelta(days=7, seconds=1)}),
         (Gate.PREGNANCY, {"pregnancy_tested_at": NOW + timedelta(seconds=1)}),
         (Gate.MEDICATIONS_CHANGED, {"medications_asked_at": None}),
@@ -142,6 +188,14 @@ def test_when_nothing_is_recorded_every_gate_but_the_courses_own_is_shut() -> No
             {
                 "medications_changed": "Sertraline stopped.",
                 "medications_seen_at": ASKED - timedelta(seconds=1),
+            },
+        ),
+        (
+            Gate.MEDICATIONS_CHANGED,
+            {
+                "medications_changed": "Sertraline stopped.",
+                "medications_changed_at": ASKED - timedelta(minutes=9),
+                "medications_seen_at": ASKED - timedelta(minutes=10),
             },
         ),
         (Gate.EQUIPMENT, {"equipment_at": None}),
@@ -172,6 +226,87 @@ def test_the_dose_may_start_exactly_when_every_gate_is_passed(shut: set[Gate]) -
     decision = may_start(results)
     assert bool(decision) is (not shut)
     assert all(f"{gate}." in decision.reason for gate in shut)
+
+
+@pytest.mark.parametrize(
+    "earlier",
+    [Earlier(0, None), Earlier(0, 2), Earlier(5, 2), Earlier(6, 7), Earlier(2, 7, is_maintained=True)],
+)
+def test_when_the_days_of_the_stage_have_passed_the_next_dose_may_come(earlier: Earlier) -> None:
+    assert not _shut(earlier=earlier)
+
+
+def test_a_dose_too_soon_says_how_many_days_have_passed_and_how_many_are_asked_for() -> None:
+    assert _shut(earlier=Earlier(6, 2))[Gate.DAYS_BETWEEN] == (
+        "2 days after the last dose; the protocol asks for 7 days. Choose a later day; "
+        "going on today is the prescriber's to decide."
+    )
+    assert _shut(earlier=Earlier(1, 0))[Gate.DAYS_BETWEEN].startswith("On the same day as the last dose; ")
+
+
+def test_the_prescriber_may_go_on_too_soon_with_a_reason_of_today() -> None:
+    good = Override(Role.PRESCRIBER, "Travels tomorrow; agreed with the team.", NOW - timedelta(minutes=5))
+    assert not _shut(earlier=Earlier(6, 2), interval_override=good)
+    for changed in (
+        {"role": Role.NURSE},
+        {"reason": " "},
+        {"decided_at": MORNING - timedelta(seconds=1)},
+        {"decided_at": NOW + timedelta(minutes=1)},
+    ):
+        assert _shut(earlier=Earlier(6, 2), interval_override=replace(good, **changed))  # type: ignore[arg-type]
+    assert _shut(earlier=None, interval_override=good), "what was not looked up cannot be decided about"
+
+
+def test_every_finding_that_holds_is_named_with_where_it_is_decided() -> None:
+    shut = _shut(findings=(ABSOLUTE, HOLDS, replace(HOLDS, code="maoi", title="MAO inhibitor")))
+    assert shut[Gate.FINDINGS] == (
+        "No reason clears this: Aneurysm, AV malformation. Where the entry is wrong, it is corrected in the "
+        "work-up. The work-up holds the dose: Arrhythmia; MAO inhibitor. The prescriber decides it in the work-up."
+    )
+
+
+@pytest.mark.parametrize("kind", [Severity.CAUTION, Severity.MISSING, Severity.CLEAR])
+def test_a_caution_or_a_missing_answer_of_the_work_up_holds_no_dose(kind: Severity) -> None:
+    assert not _shut(findings=(replace(CLEAR, kind=kind),))
+
+
+def test_a_hold_that_the_prescriber_decided_holds_no_dose() -> None:
+    assert not _shut(findings=(HOLDS,), resolutions=(GO_ON,))
+
+
+RAISED = NOW - timedelta(hours=1)
+
+
+@pytest.mark.parametrize(
+    ("changed", "waits_for"),
+    [
+        ({}, "open. Acknowledge it; then the prescriber asks again and decides."),
+        ({"suicide_asked_by_clinician": True}, "The No said at the bed today is kept; it does not open this gate. Acknowledge"),
+        ({"suicide_flag_is_acknowledged": True}, "open and acknowledged. Now the prescriber asks again and decides."),
+        ({"suicide_flag_is_acknowledged": True, "suicide_asked_by_clinician": True}, "it does not open this gate. Now the"),
+        ({"suicide_decided_at": NOW}, "still waits to be acknowledged"),
+        ({"suicide_decided_at": RAISED - timedelta(minutes=1)}, "It came after what the prescriber said. Acknowledge it"),
+        (
+            {"suicide_risk_found": True, "suicide_asked_by_clinician": True, "suicide_flag_is_acknowledged": True},
+            "What was said at the bed today holds the dose too. Now the prescriber",
+        ),
+    ],
+)  # fmt: skip
+def test_an_open_positive_answer_says_what_it_waits_for_now(changed: dict[str, Any], waits_for: str) -> None:
+    shut = _shut(suicide_flag_at=RAISED, **changed)
+    assert set(shut) == {Gate.SUICIDE_RESCREENED}
+    assert waits_for in shut[Gate.SUICIDE_RESCREENED]
+    if changed.get("suicide_flag_is_acknowledged"):
+        assert "cknowledge it" not in shut[Gate.SUICIDE_RESCREENED]
+
+
+def test_acknowledged_and_decided_by_the_prescriber_it_holds_no_more() -> None:
+    assert not _shut(suicide_flag_at=RAISED, suicide_flag_is_acknowledged=True, suicide_decided_at=NOW)
+
+
+def test_a_yes_at_the_bed_holds_until_the_prescriber_said_no_after_it() -> None:
+    assert "call the prescriber, who answers now" in _shut(suicide_yes_at=ASKED)[Gate.SUICIDE_RESCREENED]
+    assert not _shut(suicide_yes_at=ASKED, suicide_decided_at=ASKED + timedelta(seconds=1))
 
 
 def test_another_open_session_is_said_in_one_sentence_and_nothing_more() -> None:
@@ -216,6 +351,19 @@ def test_where_pregnancy_is_not_possible_no_test_is_asked_for() -> None:
 
 def test_a_change_of_medicines_passes_once_a_prescriber_has_seen_it() -> None:
     assert not _shut(medications_changed="Sertraline stopped.", medications_seen_at=ASKED)
+
+
+def test_a_change_seen_is_not_asked_about_anew_by_a_later_no_change() -> None:
+    earlier = {
+        "medications_changed": "Sertraline stopped.",
+        "medications_changed_at": ASKED - timedelta(minutes=9),
+    }
+    assert not _shut(**earlier, medications_seen_at=ASKED - timedelta(minutes=5))
+    assert "“no change” said after it is kept" in _shut(**earlier)[Gate.MEDICATIONS_CHANGED]
+
+
+def test_a_test_refused_on_another_day_holds_nothing_where_pregnancy_is_not_possible() -> None:
+    assert not _shut(is_pregnancy_possible=False, pregnancy_test=PregnancyTest.REFUSED)
 
 
 def test_an_override_cannot_stand_in_for_a_reading() -> None:

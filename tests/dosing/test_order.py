@@ -50,8 +50,12 @@ def test_a_bag_run_for_its_minutes_gives_the_whole_dose(dose: Decimal, ml: Decim
     ran_ml = made_up.rate_ml_per_h * minutes / 60
     assert abs(ran_ml - ml) <= Decimal("0.005") * minutes / 60 + Decimal("1e-9")
     assert abs(made_up.mg_per_ml * ml - dose) <= Decimal("0.005") * ml + Decimal("1e-9")
-    assert is_rate_of(made_up, round(made_up.rate_ml_per_h))
+    assert is_rate_of(made_up, made_up.rate_ml_per_h)
+    assert made_up.rate_ml_per_h < 20 or is_rate_of(made_up, round(made_up.rate_ml_per_h)), (
+        "a pump shows whole mL/h"
+    )
     assert not is_rate_of(made_up, made_up.rate_ml_per_h + 1)
+    assert not is_rate_of(made_up, made_up.rate_ml_per_h * Decimal("1.06")), "of a slow one, tenths"
 
 
 @pytest.mark.parametrize(("dose", "ml", "minutes"), [("0", "100", 40), ("34", "0", 40), ("34", "100", 0)])
@@ -122,6 +126,7 @@ def test_outside_needs_a_reason_and_another_persons_signature() -> None:
         (Route.IV, "NaN", "68", "40"),
         (Route.IV, "34", "68", None),
         (Route.IN, "60", "68", None),
+        (Route.IN, "56", "68", "40"),
     ],
 )
 def test_an_order_without_sense_is_refused_whoever_signs(

@@ -20,13 +20,14 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from bothwell.dosing import ledger, vial_actions
+from bothwell.dosing import ledger, syringe_actions, vial_actions
 from bothwell.dosing.ledger import Kind
-from bothwell.models import Clinic, Discrepancy, Person, Vial, VialEvent
+from bothwell.models import Administration, Clinic, Discrepancy, Person, Vial, VialEvent
 from bothwell.privacy import door
-from bothwell.refusal import Refused
+from bothwell.refusal import Refused, Stale
 from tests.cast import Cast, make_cast, person
 from tests.conftest import LOGINS, loading
+from tests.dosing.ready import make_ready, started_ago
 from tests.enrolment.committed import at_once, committing  # noqa: F401 - a fixture
 
 UTC = ZoneInfo("UTC")
@@ -366,3 +367,41 @@ def test_a_date_past_is_a_date_past_in_the_clinics_own_time(cast: Cast) -> None:
         vial = a_vial(cast.clinic, cast.nurse, expires_on=date(2020, 1, 1))
         with pytest.raises(IntegrityError, match="drawn_from_an_open_vial_in_date"), transaction.atomic():
             VialEvent.objects.create(clinic=cast.clinic, vial=vial, author=cast.nurse, kind="open")
+
+
+def test_the_name_as_signed_is_the_databases_whatever_is_sent_and_never_a_patients(cast: Cast) -> None:
+    with loading():
+        vial = a_vial(cast.clinic, cast.nurse, author_signed="Somebody Else")
+        line = VialEvent.objects.create(
+            clinic=cast.clinic, vial=vial, author=cast.nurse, kind="count", observed_ul=10_000, witness=cast.a,
+            witness_signed="Somebody Else",
+        )  # fmt: skip
+        for row in (vial, line):
+            row.refresh_from_db()
+    assert (vial.author_signed, line.author_signed, line.witness_signed) == ("Luis", "Luis", "")
+
+
+def test_a_charted_dose_is_written_down_once_by_two_at_once(committing: None) -> None:  # noqa: F811
+    with transaction.atomic():
+        ready = make_ready(make_cast())
+        session = started_ago(ready, 20)
+        began = session.started_at
+        assert began
+        with loading():
+            Administration.objects.create(
+                clinic=ready.cast.clinic, subject=ready.cast.a, couple=ready.cast.couple, author=ready.cast.nurse,
+                session=session, event="start", substance="Ketamine", dose_mg=34, route="iv", at=began,
+            )  # fmt: skip
+            vials = [a_vial(ready.cast.clinic, ready.cast.nurse) for _ in range(2)]
+
+    def draw(number: int) -> VialEvent:
+        by, witness = (ready.cast.nurse, ready.cast.prescriber)[:: 1 if number else -1]
+        with door.opened(by.id):
+            return syringe_actions.draw_afterwards(
+                by=by, session_id=session.id, vial_id=vials[number].id, volume_ul=680, at=began, reason="Said aloud",
+                witness=witness, request_id=uuid4(),
+            )  # fmt: skip
+
+    found = at_once(2, draw)
+    assert sum(isinstance(one, VialEvent) for one in found) == 1, found
+    assert sum(isinstance(one, Stale) for one in found) == 1, found

@@ -10,7 +10,7 @@ import pytest
 from django.db import connection, connections, transaction
 from psycopg.conninfo import conninfo_to_dict
 
-from bothwell.enrolment import actions
+from bothwell.enrolment import invitation_actions
 from bothwell.models import Clinic, Contact, Invitation, Person
 from tests.cast import person
 from tests.conftest import LOGINS, loading
@@ -37,7 +37,7 @@ def invited(safe_email: str = "") -> Invitation:
     with transaction.atomic(), loading():
         lone = Person.objects.create(clinic=clinic, kind="partner", name_used="Zebulon")
         Contact.objects.create(clinic=clinic, subject=lone, safe_email=safe_email)
-        return actions._new_invitation(clinic.id, lone, None)
+        return invitation_actions.new_invitation(clinic.id, lone, None)
 
 
 def at_once(count: int, act: Callable[[int], Any]) -> list[Any]:

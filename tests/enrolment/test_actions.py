@@ -20,10 +20,18 @@ from bothwell.couples.models import (
     StaffRole,
 )
 from bothwell.couples.pairing import StartedBy
-from bothwell.enrolment import actions
-from bothwell.enrolment.actions import NewPartner, Reach
-from bothwell.models import Device
-from bothwell.pathway.models import Course
+from bothwell.enrolment import (
+    clinic_actions,
+    couple_actions,
+    invitation_actions,
+    people_actions,
+    roles_actions,
+    staff_actions,
+    team_actions,
+)
+from bothwell.enrolment.people_actions import NewPartner, Reach
+from bothwell.models import Device, DosingSession
+from bothwell.pathway.models import Course, ProtocolVersion
 from bothwell.pathway.protocol_actions import load_protocols, sign_protocol
 from bothwell.privacy import door
 from bothwell.privacy.models import AuditEntry, Invitation, User
@@ -51,10 +59,10 @@ def request_id() -> UUID:
     return uuid4()
 
 
-def enrol(cast: Cast, request_id: UUID, **changes: object) -> actions.Enrolled:
+def enrol(cast: Cast, request_id: UUID, **changes: object) -> couple_actions.Enrolled:
     with door.opened(cast.coordinator.id):
         wanted = {"a": AMY, "b": BO, "started_by": StartedBy.A, **changes}
-        return actions.enrol_couple(by=cast.coordinator, request_id=request_id, **wanted)  # type: ignore[arg-type]
+        return couple_actions.enrol_couple(by=cast.coordinator, request_id=request_id, **wanted)  # type: ignore[arg-type]
 
 
 def a_day_passes(*ids: UUID) -> None:
@@ -99,7 +107,7 @@ def test_two_people_with_the_same_form_number_make_two_couples(cast: Cast, reque
     a_day_passes(role.id)
     first = enrol(cast, request_id)
     with door.opened(cast.lead.id):
-        second = actions.enrol_couple(by=cast.lead, a=AMY, b=BO, request_id=request_id)
+        second = couple_actions.enrol_couple(by=cast.lead, a=AMY, b=BO, request_id=request_id)
     assert first.couple != second.couple
 
 
@@ -107,7 +115,8 @@ def test_only_those_with_a_safe_address_are_mailed_and_only_the_number_goes_into
     cast: Cast, request_id: UUID, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     deferred: list[tuple[str, dict[str, object]]] = []
-    monkeypatch.setattr(actions, "later", lambda task, **ids: deferred.append((task, ids)))
+    for each in (couple_actions, invitation_actions):
+        monkeypatch.setattr(each, "later", lambda task, **ids: deferred.append((task, ids)))
     made = enrol(cast, request_id)
     asks = ("measures.plan", {"clinic": cast.clinic.id, "couple": made.couple.id})
     assert deferred == [asks, ("mail.invitation", {"invitation": made.invitations[0].id})]
@@ -117,10 +126,13 @@ def test_who_comes_alone_and_who_becomes_a_couple_later_are_asked_too(
     cast: Cast, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     deferred: list[tuple[str, dict[str, object]]] = []
-    monkeypatch.setattr(actions, "later", lambda task, **ids: deferred.append((task, ids)))
+    for each in (couple_actions, invitation_actions, people_actions):
+        monkeypatch.setattr(each, "later", lambda task, **ids: deferred.append((task, ids)))
     with door.opened(cast.coordinator.id):
-        one, other = (actions.add_person(by=cast.coordinator, new=BO, request_id=uuid4()) for _ in range(2))
-        couple = actions.pair(by=cast.coordinator, one=one, other=other, request_id=uuid4())
+        one, other = (
+            people_actions.add_person(by=cast.coordinator, new=BO, request_id=uuid4()) for _ in range(2)
+        )
+        couple = couple_actions.pair(by=cast.coordinator, one=one, other=other, request_id=uuid4())
     plans = [ids for task, ids in deferred if task == "measures.plan"]
     who = [{"person": one.id}, {"person": other.id}, {"couple": couple.id}]
     assert plans == [{"clinic": cast.clinic.id} | each for each in who]
@@ -128,10 +140,10 @@ def test_who_comes_alone_and_who_becomes_a_couple_later_are_asked_too(
 
 def test_reminders_are_switched_off_and_on_by_the_person_alone(cast: Cast) -> None:
     with door.opened(cast.a.id):
-        actions.choose_reminders(by=cast.a, wants=False)
-        actions.choose_reminders(by=cast.a, wants=False)
+        people_actions.choose_reminders(by=cast.a, wants=False)
+        people_actions.choose_reminders(by=cast.a, wants=False)
         assert not Contact.objects.get(subject=cast.a).wants_reminders
-        actions.choose_reminders(by=cast.a, wants=True)
+        people_actions.choose_reminders(by=cast.a, wants=True)
     with loading():
         assert Contact.objects.get(subject=cast.a).wants_reminders
         did = AuditEntry.objects.filter(subject=cast.a, action__startswith="switched").order_by("at")
@@ -142,7 +154,7 @@ def test_reminders_are_switched_off_and_on_by_the_person_alone(cast: Cast) -> No
 def test_only_a_coordinator_enrols(cast: Cast, request_id: UUID, who: str) -> None:
     by = getattr(cast, who)
     with door.opened(by.id), pytest.raises(Refused, match="coordinator"):
-        actions.enrol_couple(by=by, a=AMY, b=BO, request_id=request_id)
+        couple_actions.enrol_couple(by=by, a=AMY, b=BO, request_id=request_id)
 
 
 def test_without_a_signed_protocol_nobody_is_enrolled_for_treatment(request_id: UUID) -> None:
@@ -168,21 +180,21 @@ def test_a_contact_changes_only_as_it_was_seen(cast: Cast) -> None:
     with door.opened(cast.coordinator.id):
         seen_at = Contact.objects.get(subject=cast.a).changed_at
         change = {"by": cast.coordinator, "subject": cast.a, "name_used": "Amara", "pronouns": ""}
-        actions.change_contact(**change, reach=Reach(safe_phone="1"), seen_at=seen_at)  # type: ignore[arg-type]
+        people_actions.change_contact(**change, reach=Reach(safe_phone="1"), seen_at=seen_at)  # type: ignore[arg-type]
         with pytest.raises(Stale):
-            actions.change_contact(**change, reach=Reach(safe_phone="2"), seen_at=seen_at)  # type: ignore[arg-type]
+            people_actions.change_contact(**change, reach=Reach(safe_phone="2"), seen_at=seen_at)  # type: ignore[arg-type]
         assert Contact.objects.get(subject=cast.a).safe_phone == "1"
 
 
 def test_a_person_changes_their_own_contact_and_nobody_elses(cast: Cast) -> None:
     with door.opened(cast.a.id):
         seen_at = Contact.objects.get(subject=cast.a).changed_at
-        actions.change_contact(
+        people_actions.change_contact(
             by=cast.a, subject=cast.a, name_used="Mara", pronouns="she", reach=Reach(), seen_at=seen_at
         )
         assert Person.objects.get(id=cast.a.id).name_used == "Mara"
         with pytest.raises(Refused):
-            actions.change_contact(
+            people_actions.change_contact(
                 by=cast.a, subject=cast.b, name_used="Benny", pronouns="", reach=Reach(), seen_at=seen_at
             )
 
@@ -194,10 +206,10 @@ def test_assigning_opens_the_record_and_ending_closes_it(cast: Cast) -> None:
     with door.opened(cast.stranger_prescriber.id):
         assert not Contact.objects.filter(subject=cast.a).exists()
     with door.opened(cast.coordinator.id):
-        place = actions.assign(
+        place = team_actions.assign(
             by=cast.coordinator, staff=cast.stranger_prescriber, role=Role.PRESCRIBER, subject=cast.a
         )
-        again = actions.assign(
+        again = team_actions.assign(
             by=cast.coordinator, staff=cast.stranger_prescriber, role=Role.PRESCRIBER, subject=cast.a
         )
     assert place == again
@@ -205,8 +217,8 @@ def test_assigning_opens_the_record_and_ending_closes_it(cast: Cast) -> None:
     with door.opened(cast.stranger_prescriber.id):
         assert Contact.objects.filter(subject=cast.a).exists()
     with door.opened(cast.coordinator.id):
-        actions.end_assignment(by=cast.coordinator, assignment_id=place.id)
-        actions.end_assignment(by=cast.coordinator, assignment_id=place.id)
+        team_actions.end_assignment(by=cast.coordinator, assignment_id=place.id)
+        team_actions.end_assignment(by=cast.coordinator, assignment_id=place.id)
     a_day_passes(place.id)
     with door.opened(cast.stranger_prescriber.id):
         assert not Contact.objects.filter(subject=cast.a).exists()
@@ -219,7 +231,7 @@ def test_assigning_to_a_couple_stands_in_both_logs(cast: Cast) -> None:
     with loading():
         StaffRole.objects.create(clinic=cast.clinic, person=cast.therapist_a, role="couples_therapist")
     with door.opened(cast.coordinator.id):
-        place = actions.assign(
+        place = team_actions.assign(
             by=cast.coordinator, staff=cast.therapist_a, role=Role.COUPLES_THERAPIST, couple=cast.couple
         )
     for partner in (cast.a, cast.b):
@@ -232,9 +244,9 @@ def test_the_safety_circle_is_the_leads_to_name_and_leaves_no_trace(cast: Cast) 
         StaffRole.objects.create(clinic=cast.clinic, person=cast.therapist_a, role="safety")
     new = {"staff": cast.therapist_a, "role": Role.SAFETY, "subject": cast.a}
     with door.opened(cast.coordinator.id), pytest.raises(Refused):
-        actions.assign(by=cast.coordinator, **new)  # type: ignore[arg-type]
+        team_actions.assign(by=cast.coordinator, **new)  # type: ignore[arg-type]
     with door.opened(cast.lead.id):
-        place = actions.assign(by=cast.lead, **new)  # type: ignore[arg-type]
+        place = team_actions.assign(by=cast.lead, **new)  # type: ignore[arg-type]
     for who in (cast.a, cast.b, cast.coordinator, cast.prescriber):
         with door.opened(who.id):
             assert not AuditEntry.objects.filter(item_id=place.id).exists()
@@ -251,7 +263,7 @@ def test_nobody_is_assigned_to_their_own_partner(cast: Cast) -> None:
         for person, side in ((cast.nurse, "a"), (loner, "b")):
             Membership.objects.create(clinic=cast.clinic, couple=couple, person=person, side=side)
     with door.opened(cast.coordinator.id), pytest.raises(Refused, match="own partner"):
-        actions.assign(by=cast.coordinator, staff=cast.nurse, role=Role.PRESCRIBER, subject=loner)
+        team_actions.assign(by=cast.coordinator, staff=cast.nurse, role=Role.PRESCRIBER, subject=loner)
 
 
 # ---------------------------------------------------------------------------------------------------- parting
@@ -259,9 +271,9 @@ def test_nobody_is_assigned_to_their_own_partner(cast: Cast) -> None:
 
 def test_parting_closes_the_chart_and_keeps_the_reason_from_the_partners(cast: Cast) -> None:
     with door.opened(cast.coordinator.id):
-        actions.part(by=cast.coordinator, couple_id=cast.couple.id, reason="Moved out in March.")
+        couple_actions.part(by=cast.coordinator, couple_id=cast.couple.id, reason="Moved out in March.")
         with pytest.raises(Refused, match="already"):
-            actions.part(by=cast.coordinator, couple_id=cast.couple.id, reason="Again.")
+            couple_actions.part(by=cast.coordinator, couple_id=cast.couple.id, reason="Again.")
     with loading():
         assert not Couple.objects.get(id=cast.couple.id).is_together
         assert not Membership.objects.filter(couple=cast.couple, until__isnull=True).exists()
@@ -275,22 +287,47 @@ def test_parting_closes_the_chart_and_keeps_the_reason_from_the_partners(cast: C
 
 def test_their_couples_therapist_may_record_a_parting_and_another_clinician_may_not(cast: Cast) -> None:
     with door.opened(cast.prescriber.id), pytest.raises(Refused):
-        actions.part(by=cast.prescriber, couple_id=cast.couple.id, reason="Moved out.")
+        couple_actions.part(by=cast.prescriber, couple_id=cast.couple.id, reason="Moved out.")
     with door.opened(cast.couples_therapist.id):
-        actions.part(by=cast.couples_therapist, couple_id=cast.couple.id, reason="Moved out.")
+        couple_actions.part(by=cast.couples_therapist, couple_id=cast.couple.id, reason="Moved out.")
 
 
 def test_who_parted_may_be_a_couple_again_with_a_new_chart(cast: Cast, request_id: UUID) -> None:
     with door.opened(cast.coordinator.id):
         again = {"by": cast.coordinator, "one": cast.a, "other": cast.b, "request_id": request_id}
         with pytest.raises(Refused, match="part first"):
-            actions.pair(**again)  # type: ignore[arg-type]
-        actions.part(by=cast.coordinator, couple_id=cast.couple.id, reason="Moved out.")
-        new = actions.pair(**again)  # type: ignore[arg-type]
-        assert new == actions.pair(**again)  # type: ignore[arg-type]
+            couple_actions.pair(**again)  # type: ignore[arg-type]
+        couple_actions.part(by=cast.coordinator, couple_id=cast.couple.id, reason="Moved out.")
+        new = couple_actions.pair(**again)  # type: ignore[arg-type]
+        assert new == couple_actions.pair(**again)  # type: ignore[arg-type]
     assert new != cast.couple
     with loading():
         assert Membership.objects.filter(person=cast.a, until__isnull=True).get().couple == new
+
+
+def in_session(cast: Cast, who: Person) -> DosingSession:
+    """They arrived a moment ago, in a course begun alone. As the loader."""
+    of = {"clinic": cast.clinic, "subject": who, "author": cast.prescriber}
+    version = ProtocolVersion.objects.filter(clinic=cast.clinic).first()
+    course = Course.objects.create(**of, protocol=version, phase="preparation", state="active")
+    now = timezone.now()
+    return DosingSession.objects.create(**of, course=course, number=1, scheduled_at=now, arrived_at=now)
+
+
+def test_two_who_are_both_in_a_session_become_a_couple_once_one_is_signed_off(
+    cast: Cast, request_id: UUID
+) -> None:
+    with door.opened(cast.coordinator.id):
+        couple_actions.part(by=cast.coordinator, couple_id=cast.couple.id, reason="Moved out.")
+    with loading():
+        first, _ = (in_session(cast, who) for who in (cast.a, cast.b))
+    again = {"by": cast.coordinator, "one": cast.a, "other": cast.b, "request_id": request_id}
+    with door.opened(cast.coordinator.id), pytest.raises(Refused, match="signed off before they become"):
+        couple_actions.pair(**again)  # type: ignore[arg-type]
+    with loading():
+        DosingSession.objects.filter(id=first.id).update(ended_at=timezone.now())
+    with door.opened(cast.coordinator.id):
+        assert couple_actions.pair(**again).is_together  # type: ignore[arg-type]
 
 
 # ------------------------------------------------------------------------------------------------------ staff
@@ -302,13 +339,13 @@ def test_a_colleague_joins_with_roles_and_a_link(cast: Cast, request_id: UUID) -
         "request_id": request_id,
     }  # fmt: skip
     with door.opened(cast.lead.id):
-        ida = actions.add_staff(**new)  # type: ignore[arg-type]
-        assert ida == actions.add_staff(**new)  # type: ignore[arg-type]
-        assert actions.roles_held(ida) == {"nurse"}
+        ida = staff_actions.add_staff(**new)  # type: ignore[arg-type]
+        assert ida == staff_actions.add_staff(**new)  # type: ignore[arg-type]
+        assert roles_actions.roles_held(ida) == {"nurse"}
         assert ida.signs_as == "Ida, RN"
         assert Invitation.objects.filter(person=ida).count() == 1
     with door.opened(cast.coordinator.id), pytest.raises(Refused, match="clinic lead"):
-        actions.add_staff(**{**new, "by": cast.coordinator})  # type: ignore[arg-type]
+        staff_actions.add_staff(**{**new, "by": cast.coordinator})  # type: ignore[arg-type]
 
 
 def test_a_role_ends_unless_it_is_the_last_leads_or_somebody_is_cared_for_in_it(cast: Cast) -> None:
@@ -318,12 +355,12 @@ def test_a_role_ends_unless_it_is_the_last_leads_or_somebody_is_cared_for_in_it(
             (cast.nurse, "nurse", "care for somebody"),
         ):
             with pytest.raises(Refused, match=why):
-                actions.end_staff_role(
+                roles_actions.end_staff_role(
                     by=cast.lead, role_id=StaffRole.objects.get(person=person, role=role).id
                 )
-        researcher = actions.add_staff_role(by=cast.lead, person=cast.nurse, role=Role.RESEARCHER)
-        actions.end_staff_role(by=cast.lead, role_id=researcher.id)
-        assert actions.roles_held(cast.nurse) == {"nurse"}
+        researcher = roles_actions.add_staff_role(by=cast.lead, person=cast.nurse, role=Role.RESEARCHER)
+        roles_actions.end_staff_role(by=cast.lead, role_id=researcher.id)
+        assert roles_actions.roles_held(cast.nurse) == {"nurse"}
 
 
 def test_a_credential_is_filed_once_by_the_lead(cast: Cast, request_id: UUID) -> None:
@@ -332,10 +369,10 @@ def test_a_credential_is_filed_once_by_the_lead(cast: Cast, request_id: UUID) ->
         "request_id": request_id,
     }  # fmt: skip
     with door.opened(cast.lead.id):
-        one = actions.file_credential(by=cast.lead, **filed)  # type: ignore[arg-type]
-        assert one == actions.file_credential(by=cast.lead, **filed)  # type: ignore[arg-type]
+        one = staff_actions.file_credential(by=cast.lead, **filed)  # type: ignore[arg-type]
+        assert one == staff_actions.file_credential(by=cast.lead, **filed)  # type: ignore[arg-type]
     with door.opened(cast.prescriber.id), pytest.raises(Refused):
-        actions.file_credential(by=cast.prescriber, **filed)  # type: ignore[arg-type]
+        staff_actions.file_credential(by=cast.prescriber, **filed)  # type: ignore[arg-type]
 
 
 # ----------------------------------------------------------------------------------------------------- clinic
@@ -343,18 +380,23 @@ def test_a_credential_is_filed_once_by_the_lead(cast: Cast, request_id: UUID) ->
 
 def test_a_clinic_begins_is_set_up_and_then_ends_being_loadable() -> None:
     with loading():
-        clinic, invitation = actions.found(clinic_name="New", lead_name="Nina")
+        clinic, invitation = clinic_actions.found(clinic_name="New", lead_name="Nina")
         lead = invitation.person
         roles = list(StaffRole.objects.filter(person=lead).values_list("id", flat=True))
     a_day_passes(*roles)
-    assert actions.open_invitation(actions.address_of(invitation).rpartition("/")[2]) == invitation
+    assert (
+        invitation_actions.open_invitation(invitation_actions.address_of(invitation).rpartition("/")[2])
+        == invitation
+    )
     with door.opened(lead.id):
-        assert actions.roles_held(lead) == {"lead", "coordinator"}
+        assert roles_actions.roles_held(lead) == {"lead", "coordinator"}
         with pytest.raises(Refused, match="crisis"):
-            actions.finish_set_up(by=lead)
+            clinic_actions.finish_set_up(by=lead)
         line = {"label": "Crisis line", "number": "988", "href": "tel:988"}
-        actions.set_up_clinic(by=lead, name="Newer", timezone_name="UTC", country="US", crisis_lines=[line])
-        actions.finish_set_up(by=lead)
+        clinic_actions.set_up_clinic(
+            by=lead, name="Newer", timezone_name="UTC", country="US", crisis_lines=[line]
+        )
+        clinic_actions.finish_set_up(by=lead)
         clinic.refresh_from_db()
         assert (clinic.name, clinic.set_up_at is not None) == ("Newer", True)
     with loading():
@@ -363,57 +405,57 @@ def test_a_clinic_begins_is_set_up_and_then_ends_being_loadable() -> None:
 
 def test_a_lost_first_link_is_replaced_until_the_lead_has_a_login() -> None:
     with loading():
-        clinic, first = actions.found(clinic_name="New", lead_name="Nina")
-        second = actions.found_again(clinic)
+        clinic, first = clinic_actions.found(clinic_name="New", lead_name="Nina")
+        second = clinic_actions.found_again(clinic)
     assert second is not None
-    assert actions.open_invitation(actions.address_of(first).rpartition("/")[2]) is None
-    token = actions.address_of(second).rpartition("/")[2]
-    user = actions.accept_invitation(
+    assert invitation_actions.open_invitation(invitation_actions.address_of(first).rpartition("/")[2]) is None
+    token = invitation_actions.address_of(second).rpartition("/")[2]
+    user = invitation_actions.accept_invitation(
         token=token, email="Nina@Example.org", password="three quiet green hills"
     )
     assert (user.email, user.must_have_second_factor) == ("nina@example.org", True)
     with loading():
-        assert actions.found_again(clinic) is None
+        assert clinic_actions.found_again(clinic) is None
 
 
 def test_rooms_and_monitors_stand_once(cast: Cast) -> None:
     with door.opened(cast.lead.id):
-        room = actions.add_room(by=cast.lead, name="Garden")
+        room = clinic_actions.add_room(by=cast.lead, name="Garden")
         with pytest.raises(Refused, match="already"):
-            actions.add_room(by=cast.lead, name="Garden ")
-        device = actions.add_device(by=cast.lead, identifier="MON-1", name="", room=room)
+            clinic_actions.add_room(by=cast.lead, name="Garden ")
+        device = clinic_actions.add_device(by=cast.lead, identifier="MON-1", name="", room=room)
         with pytest.raises(Refused, match="in use"):
-            actions.add_device(by=cast.lead, identifier="MON-1", name="Other")
-        actions.retire_device(by=cast.lead, device_id=device.pk)
+            clinic_actions.add_device(by=cast.lead, identifier="MON-1", name="Other")
+        clinic_actions.retire_device(by=cast.lead, device_id=device.pk)
         assert Device.objects.get(id=device.pk).is_retired
         assert Room.objects.filter(name="Garden").count() == 1
     with door.opened(cast.nurse.id), pytest.raises(Refused):
-        actions.add_room(by=cast.nurse, name="Attic")
+        clinic_actions.add_room(by=cast.nurse, name="Attic")
 
 
 # ------------------------------------------------------------------------------------------------ invitations
 
 
 def token_of(invitation: Invitation) -> str:
-    return actions.address_of(invitation).rpartition("/")[2]
+    return invitation_actions.address_of(invitation).rpartition("/")[2]
 
 
 @pytest.fixture
 def invited(cast: Cast) -> Invitation:
     with door.opened(cast.coordinator.id):
-        lone = actions.add_person(by=cast.coordinator, new=BO, request_id=uuid4())
+        lone = people_actions.add_person(by=cast.coordinator, new=BO, request_id=uuid4())
         return Invitation.objects.get(person=lone)
 
 
 def test_a_login_is_made_once_and_is_logged(invited: Invitation) -> None:
-    user = actions.accept_invitation(
+    user = invitation_actions.accept_invitation(
         token=token_of(invited), email="bo@example.org", password="three quiet hills"
     )
     assert user.person_id == invited.person_id
     assert not user.must_have_second_factor
     assert user.check_password("three quiet hills")
     with pytest.raises(Stale):
-        actions.accept_invitation(
+        invitation_actions.accept_invitation(
             token=token_of(invited), email="eve@example.org", password="three quiet hills"
         )
     with door.opened(user.person_id):
@@ -423,35 +465,39 @@ def test_a_login_is_made_once_and_is_logged(invited: Invitation) -> None:
 def test_an_address_in_use_is_refused_and_the_link_stays_good(cast: Cast, invited: Invitation) -> None:
     taken = f"{cast.a.id}@EXAMPLE.org"
     with pytest.raises(Refused) as refused:
-        actions.accept_invitation(token=token_of(invited), email=taken, password="three quiet hills")
+        invitation_actions.accept_invitation(
+            token=token_of(invited), email=taken, password="three quiet hills"
+        )
     assert not isinstance(refused.value, Stale)
-    assert actions.open_invitation(token_of(invited)) is not None
+    assert invitation_actions.open_invitation(token_of(invited)) is not None
     assert not User.objects.filter(person_id=invited.person_id).exists()
 
 
 def test_a_new_link_ends_the_one_before(cast: Cast, invited: Invitation) -> None:
     with door.opened(cast.coordinator.id):
-        second = actions.invite(by=cast.coordinator, person=Person.objects.get(id=invited.person_id))
-    assert actions.open_invitation(token_of(invited)) is None
-    assert actions.open_invitation(token_of(second)) == second
+        second = invitation_actions.invite(
+            by=cast.coordinator, person=Person.objects.get(id=invited.person_id)
+        )
+    assert invitation_actions.open_invitation(token_of(invited)) is None
+    assert invitation_actions.open_invitation(token_of(second)) == second
 
 
 def test_a_link_runs_out(invited: Invitation) -> None:
     with loading():
         Invitation.objects.filter(id=invited.id).update(expires_at=timezone.now() - timedelta(seconds=1))
-    assert actions.open_invitation(token_of(invited)) is None
+    assert invitation_actions.open_invitation(token_of(invited)) is None
 
 
 def test_who_has_a_login_is_not_invited_again(cast: Cast) -> None:
     with door.opened(cast.coordinator.id), pytest.raises(Refused, match="login already"):
-        actions.invite(by=cast.coordinator, person=cast.a)
+        invitation_actions.invite(by=cast.coordinator, person=cast.a)
 
 
 def test_only_the_lead_invites_colleagues(cast: Cast) -> None:
     with loading():
         new = Person.objects.create(clinic=cast.clinic, kind="staff", name_used="Ida")
     with door.opened(cast.coordinator.id), pytest.raises(Refused):
-        actions.invite(by=cast.coordinator, person=new)
+        invitation_actions.invite(by=cast.coordinator, person=new)
 
 
 def test_another_clinics_lead_changes_nothing_here(cast: Cast) -> None:
@@ -459,9 +505,9 @@ def test_another_clinics_lead_changes_nothing_here(cast: Cast) -> None:
         place = assign(cast.stranger_prescriber, "prescriber", subject=cast.a)
     with door.opened(cast.other_lead.id):
         for attempt in (
-            lambda: actions.part(by=cast.other_lead, couple_id=cast.couple.id, reason="Moved out."),
-            lambda: actions.end_assignment(by=cast.other_lead, assignment_id=place.id),
-            lambda: actions.enrolled(cast.couple.id),
+            lambda: couple_actions.part(by=cast.other_lead, couple_id=cast.couple.id, reason="Moved out."),
+            lambda: team_actions.end_assignment(by=cast.other_lead, assignment_id=place.id),
+            lambda: couple_actions.enrolled(cast.couple.id),
         ):
             with pytest.raises(Refused, match="no such"):
                 attempt()

@@ -110,6 +110,17 @@ def test_a_session_lasts_a_sensible_time(cast: Cast) -> None:
         plan(cast, minutes=5)
 
 
+def test_nothing_is_planned_in_the_past_and_what_was_held_then_is_moved_there(cast: Cast) -> None:
+    with pytest.raises(Refused, match=r"lies in the past.*move it to the time it was held"):
+        plan(cast, -72)
+    assert plan(cast, -11).state == CoupleSession.State.PLANNED, "held earlier today"
+    session, dana = plan(cast, 1), cast.couples_therapist
+    held_at = timezone.now() - timedelta(days=3)
+    with door.opened(dana.id):
+        actions.move_session(by=dana, session_id=session.id, at=held_at, minutes=60, place="Room 2")
+    assert record(cast, session).at == held_at
+
+
 def test_a_planned_session_moves_or_is_cancelled_and_a_held_one_does_not(cast: Cast) -> None:
     dana = cast.couples_therapist
     session, other = plan(cast, 48), plan(cast)
@@ -167,7 +178,15 @@ def test_what_was_cancelled_is_not_recorded(cast: Cast) -> None:
 def test_what_lies_ahead_is_not_recorded(cast: Cast) -> None:
     with pytest.raises(Refused, match="not begun"):
         record(cast, plan(cast, 2))
-    assert record(cast, plan(cast, 0.25)).state == CoupleSession.State.HELD
+    soon = plan(cast, 0.05)
+    with pytest.raises(Refused, match="move it to that time first"):
+        record(cast, soon)
+    with door.opened(cast.couples_therapist.id):
+        CoupleSession.objects.get(id=soon.id)  # still planned, and nothing was lost
+        actions.move_session(
+            by=cast.couples_therapist, session_id=soon.id, at=timezone.now(), minutes=60, place="Room 2"
+        )
+    assert record(cast, soon).state == CoupleSession.State.HELD
 
 
 def test_only_insights_open_now_can_be_taken_up(cast: Cast) -> None:

@@ -13,8 +13,8 @@ from django.core.mail import EmailMessage
 from django.db import ProgrammingError, transaction
 from django.utils import timezone
 
-from bothwell.enrolment import actions
-from bothwell.enrolment.actions import NewPartner, Reach
+from bothwell.enrolment import couple_actions, invitation_actions
+from bothwell.enrolment.people_actions import NewPartner, Reach
 from bothwell.jobs import mail
 from bothwell.models import AuditEntry, Contact, Invitation, Person
 from bothwell.privacy import door
@@ -36,7 +36,7 @@ def test_the_mail_carries_the_link_and_nothing_about_anyone(
     invitation = invited("zeb@example.org")
     (message,) = sent(invitation, mailoutbox)
     assert (message.to, message.subject) == (["zeb@example.org"], "A link for you")
-    assert actions.address_of(invitation) in message.body
+    assert invitation_actions.address_of(invitation) in message.body
     words = f"{message.subject} {message.body} {message.from_email}".casefold()
     for name in ("zebulon", "committed", "ketamine", "therap", "clinic", "couple", "partner", "bothwell"):
         assert name not in words
@@ -85,7 +85,7 @@ def test_enrolling_mails_the_link_by_way_of_the_worker(committing: None, tmp_pat
     a = NewPartner("Amy", reach=Reach(safe_email="amy@example.org"), is_treated=False)
     b = NewPartner("Bo", is_treated=False)
     with door.opened(coordinator.id):
-        made = actions.enrol_couple(by=coordinator, a=a, b=b, request_id=coordinator.id)
+        made = couple_actions.enrol_couple(by=coordinator, a=a, b=b, request_id=coordinator.id)
     told = {
         **os.environ,
         "BOTHWELL_AS": "work",
@@ -101,4 +101,4 @@ def test_enrolling_mails_the_link_by_way_of_the_worker(committing: None, tmp_pat
     ]
     to_amy = [message for message in messages if message["To"] == "amy@example.org"]
     assert len(to_amy) == 1
-    assert str(to_amy[0].get_content()).count(actions.address_of(made.invitations[0])) == 1
+    assert str(to_amy[0].get_content()).count(invitation_actions.address_of(made.invitations[0])) == 1

@@ -15,8 +15,8 @@ from django.core.mail import EmailMessage
 from django.db import transaction
 from django.utils import timezone
 
-from bothwell.enrolment import actions
-from bothwell.enrolment.actions import NewPartner, Reach
+from bothwell.enrolment import couple_actions
+from bothwell.enrolment.people_actions import NewPartner, Reach
 from bothwell.integration import wave_actions
 from bothwell.jobs import measures
 from bothwell.models import AuditEntry, Clinic, Person, Reminder, Request
@@ -33,7 +33,9 @@ BO = NewPartner("Bo", is_treated=False)
 def enrolled() -> tuple[Clinic, Person, Person]:
     clinic, coordinator = new_clinic()
     with door.opened(coordinator.id):
-        made = actions.enrol_couple(by=coordinator, a=AMY, b=BO, request_id=coordinator.id, send_mail=False)
+        made = couple_actions.enrol_couple(
+            by=coordinator, a=AMY, b=BO, request_id=coordinator.id, send_mail=False
+        )
     return clinic, *made.people
 
 

@@ -6,11 +6,13 @@ from uuid import UUID
 
 import psycopg
 import pytest
-from django.db import transaction
+from django.db import connection, transaction
+from django.utils import timezone
 
+from bothwell.enrolment import close_actions, team_actions
 from bothwell.instruments import safety_actions as actions
 from bothwell.jobs import safety as jobs
-from bothwell.models import Contact, Escalation, SafetyFlag, SafetyFlagClosed
+from bothwell.models import Assignment, CloseTo, Contact, Escalation, SafetyFlag, SafetyFlagClosed
 from bothwell.privacy import door
 from tests.cast import Cast, assign, client_for, make_cast, person
 from tests.conftest import LOGINS, loading
@@ -82,6 +84,77 @@ def test_acknowledging_ends_it(committing: None) -> None:
     aged(cast, 500)
     looked()
     assert levels(cast) == []
+
+
+def test_what_somebody_acknowledged_who_has_left_is_passed_on_until_somebody_follows_them(
+    committing: None,
+) -> None:
+    cast = committed_cast()
+    entered(cast, POSITIVE)
+    acknowledged(cast)
+    looked()
+    owners = (cast.therapist_a, cast.prescriber)
+    for staff in owners:
+        assert levels(cast) == [], "as long as one of them is there"
+        with door.opened(cast.coordinator.id):
+            place = Assignment.objects.get(subject=cast.a, staff=staff)
+            team_actions.end_assignment(by=cast.coordinator, assignment_id=place.id)
+        looked()
+    looked()
+    assert levels(cast) == [1]
+    assert jobs_of("safety.mail", cast.lead.id) == 1
+    client = client_for(cast.lead)
+    page = client.get("/tasks").content.decode()
+    assert "A safety task for Amara is open since" in page
+    assert "no longer on their care team" in page
+    assert f"/people/{cast.a.id}/team" in page
+    assert "1 safety task waits" in client.get("/today").content.decode()
+    for told in ("asq", "ASQ", "living", "I call her"):
+        assert told not in page.split("<main")[1]
+    with transaction.atomic(), loading():
+        assign(cast.stranger_prescriber, "prescriber", subject=cast.a)
+    aged(cast, 500)
+    looked()
+    assert levels(cast) == [1]
+    assert "It was acknowledged at" in client.get("/tasks").content.decode()
+    assert "I call her" in client_for(cast.stranger_prescriber).get("/tasks").content.decode()
+
+
+def test_no_page_of_a_lead_who_is_close_to_them_or_to_their_partner_is_woken_by_a_task(
+    committing: None,
+) -> None:
+    cast = committed_cast()
+    with transaction.atomic(), loading():
+        near, far = (person(cast.clinic, name, "staff", "lead") for name in ("Lena", "Liv"))
+    for staff, close in ((cast.lead, cast.a), (near, cast.b)):
+        with door.opened(cast.coordinator.id):
+            close_actions.say_close(by=cast.coordinator, staff=staff, person=close, how=CloseTo.How.FAMILY)
+    leads = {f"person:{lead.id}" for lead in (cast.lead, near, far)}
+    woken = []
+    with psycopg.connect(LOGINS.admin, autocommit=True) as ear:
+        ear.execute("listen bothwell")
+        for act in (lambda: entered(cast, POSITIVE), lambda: acknowledged(cast), lambda: left_alone(cast)):
+            act()
+            woken.append({note.payload for note in ear.notifies(timeout=0.3)} & leads)
+    assert woken == [set(), {f"person:{far.id}"}, {f"person:{far.id}"}]
+
+
+def left_alone(cast: Cast) -> None:
+    """Nobody is there any more whose task it would be, and a second one is raised."""
+    with transaction.atomic(), loading():
+        team = Assignment.objects.filter(subject=cast.a, role__in=actions.OWNERS)
+        team.update(until=timezone.now())
+    entered(cast, POSITIVE)
+
+
+def test_who_may_raise_no_task_wakes_no_lead(committing: None) -> None:
+    cast = committed_cast()
+    with psycopg.connect(LOGINS.admin, autocommit=True) as ear:
+        ear.execute("listen bothwell")
+        for who in (cast.b, cast.stranger_a, cast.stranger_prescriber, cast.other_lead):
+            with door.opened(who.id), connection.cursor() as cursor:
+                cursor.execute("select door.tell_leads(%s)", [cast.a.id])
+        assert list(ear.notifies(timeout=0.3)) == []
 
 
 def test_the_lead_reads_whom_since_when_and_whom_to_call_and_nothing_else(committing: None) -> None:

@@ -22,8 +22,7 @@ from bothwell.monitoring import (
 )
 from bothwell.privacy import door
 from bothwell.refusal import Refused, Stale
-from bothwell.web import bedside as beds
-from bothwell.web import room_news
+from bothwell.web import bedside_values, room_news
 from tests.conftest import LOGINS, loading
 from tests.room import Bedside, add_device, as_final, as_login, bind, open_bedside, open_session, said
 
@@ -250,8 +249,8 @@ def test_the_room_and_the_live_line_show_the_ecg_before_the_oximeter(bedside: Be
     heard(two_rates(bedside.device.identifier, now(), 71, 75))
     nurse = bedside.cast.nurse
     with door.opened(nurse.id):
-        assert beds.newest([bedside.session.id])[bedside.session.id]["heart_rate"].value == 71
-        assert [one.value for one in beds.charted(bedside.session.id)] == [71]
+        assert bedside_values.newest([bedside.session.id])[bedside.session.id]["heart_rate"].value == 71
+        assert [one.value for one in bedside_values.charted(bedside.session.id)] == [71]
         update = room_news.room_update(nurse.id, bedside.session.id)
     assert update is not None
     assert [one["value"] for one in update["samples"]] == [71]

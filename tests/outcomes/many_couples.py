@@ -24,6 +24,7 @@ WEEKS = (0, 4, 8, 12, 16)
 PHQ, CSI = "phq-9.total", "csi-16.total"
 CHANGE = Question(Way.CHANGE, CSI, PHQ, 0, 16)
 MOMENTS = Question(Way.MOMENTS, CSI, PHQ, 0, 16)
+FIRST = Question(Way.FIRST, CSI, PHQ, 0, 16)
 RELIABLE = Question(Way.RELIABLE, first_week=0, last_week=16)
 
 
@@ -139,6 +140,11 @@ def reckoned(run_id: UUID, who: Person) -> AnalysisRun:
     outcomes.reckon(SimpleNamespace(job=None), run=str(run_id))
     with door.opened(who.id):
         return AnalysisRun.objects.get(id=run_id)
+
+
+def entered(run: AnalysisRun) -> int:
+    """How many couples' answers stand in it; its own numbers are rounded down."""
+    return len({couple for used in uses(run).values() for couple in used})
 
 
 def uses(run: AnalysisRun) -> dict[str, dict[str, str]]:

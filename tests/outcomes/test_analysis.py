@@ -3,7 +3,7 @@
 import os
 import subprocess
 import sys
-from itertools import combinations
+from itertools import combinations, pairwise
 from types import SimpleNamespace
 
 import pytest
@@ -21,6 +21,7 @@ from tests.conftest import loading
 from tests.outcomes.many_couples import (
     CHANGE,
     CSI,
+    FIRST,
     MOMENTS,
     PHQ,
     RELIABLE,
@@ -29,6 +30,7 @@ from tests.outcomes.many_couples import (
     again,
     answer,
     asked,
+    entered,
     many,
     uses,
     withdraw,
@@ -57,12 +59,12 @@ def test_one_partners_fall_in_depression_goes_with_the_others_rise_in_content() 
     run = asked(made, CHANGE)
     assert run.state == "done", run.reason
     result = run.result
-    assert result["n_couples"] == 34 and result["has_p"]
+    assert result["n_couples"] == 30 and entered(run) == 34 and result["has_p"]
     # Content rose by (partner’s fall + half one’s own) a week; depression fell by half of that fall.
     assert -2.6 < result["paths"]["partner"]["estimate"] < -1.2
     assert result["paths"]["partner"]["p"] < 0.001
     assert result["sentences"][0].startswith(
-        "In 34 couples, from the beginning to week 16: where one partner’s depression fell"
+        "In at least 30 couples, from the beginning to week 16: where one partner’s depression fell"
     )
     assert {each["week"] for each in result["courses"][CSI]} == {0, 4, 8, 12, 16}
     assert run.data_hash and run.code_version
@@ -105,14 +107,14 @@ def test_what_was_never_said_keeps_nobody_out_of_what_is_asked_next() -> None:
     assert asked(made, Question(Way.CHANGE, CSI, "gad-7.total", 0, 16)).state == "unfit"
     add(made, 1)
     run = asked(made, CHANGE)
-    assert run.result["n_couples"] == 13 and not run.result["left"]
+    assert entered(run) == 13 and not run.result["left"]
 
 
 def test_a_couple_enters_only_while_both_gave_it() -> None:
     made = many(12)
     withdraw(made, 3)
     run = asked(made, CHANGE)
-    assert run.result["n_couples"] == 11
+    assert entered(run) == 11
     assert str(made.couples[3][0].id) not in {couple for used in uses(run).values() for couple in used}
 
 
@@ -139,7 +141,7 @@ def test_a_couple_in_which_somebody_works_here_stays_out() -> None:
         )
         tables.Person.objects.filter(id=made.couples[1][2].id).update(kind="staff")
     run = asked(made, CHANGE)
-    assert run.result["n_couples"] == 10
+    assert entered(run) == 10
 
 
 def test_who_takes_it_back_leaves_at_the_next_run_and_the_kept_one_says_so() -> None:
@@ -151,7 +153,7 @@ def test_who_takes_it_back_leaves_at_the_next_run_and_the_kept_one_says_so() -> 
     with door.opened(made.researcher.id):
         assert actions.was_taken_back([first.id]) == {first.id}
     second = again(made, first)
-    assert second.result["n_couples"] == 19  # the one, and four left aside
+    assert entered(second) == 19  # the one, and four left aside
     assert "aside" in second.result["left"]
     assert str(made.couples[7][0].id) not in {couple for used in uses(second).values() for couple in used}
     with door.opened(made.lead.id):
@@ -165,11 +167,12 @@ def test_fewer_than_five_new_couples_wait_and_five_come_together() -> None:
     first = asked(made, CHANGE)
     add(made, 2)
     second = again(made, first)
-    assert second.result["n_couples"] == 12 and "waits" in second.result["left"]
+    assert entered(second) == 12 and not second.result["left"]  # that somebody answered is not told
+    assert second.result == first.result
     assert second.data_hash == first.data_hash
     add(made, 3, seed=5)
     third = again(made, second)
-    assert third.result["n_couples"] == 17
+    assert entered(third) == 17
     assert third.data_hash != first.data_hash
     assert apart(made)
 
@@ -183,8 +186,24 @@ def test_another_question_never_differs_by_a_few_couples_either() -> None:
                     answer(made, who, "gad-7", week, 9 if week else 14 + who.id.int % 5)
     asked(made, CHANGE)
     asked(made, Question(Way.CHANGE, CSI, "gad-7.total", 0, 16))
+    asked(made, FIRST)
     asked(made, MOMENTS)
     asked(made, RELIABLE)
+    assert apart(made)
+
+
+def test_who_leaves_leaves_every_step_and_the_steps_still_hold_one_another() -> None:
+    made = many(24)
+    add(made, 3, seed=4, weeks=(0, 4, 8))  # three who came no further
+    first = asked(made, FIRST)
+    assert [each["couples"] for each in first.result["steps"]] == [20, 20, 20] and entered(first) == 24
+    withdraw(made, 7)
+    second = again(made, first)
+    left = {couple for used in uses(second).values() for couple in used}
+    assert str(made.couples[7][0].id) not in left
+    chosen = sorted((set(used) for used in uses(second).values()), key=len)
+    assert all(len(each) >= 5 for each in chosen)
+    assert all(one <= other for one, other in pairwise(chosen))
     assert apart(made)
 
 
@@ -193,9 +212,9 @@ def test_counts_of_reliable_change_hide_what_is_small() -> None:
     counts = {one["key"]: one for one in asked(made, RELIABLE).result["counts"]}
     assert set(counts) == {PHQ, CSI}
     for one in counts.values():
-        for told in (one["people"], one["couples"]):
-            assert all(count is None or count >= 5 for count in told.values())
-            assert list(told.values()).count(None) != 1
+        assert set(one) == {"key", "n_couples", "couples"}  # five people can be three couples
+        assert all(count is None or count >= 5 for count in one["couples"].values())
+        assert list(one["couples"].values()).count(None) != 1
 
 
 def test_a_job_that_comes_twice_changes_nothing() -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from bothwell.outcomes.command import main
+from bothwell.outcomes.notebook import as_toml
 from tests.outcomes.golden.cases import CASES, HERE
 
 DATA = HERE / "data"
@@ -49,7 +50,7 @@ def test_json_has_every_digit(spec: Path, capsys: pytest.CaptureFixture[str]) ->
     r = next(a for a in CASES["apim_roles"].answers() if a["method"] == "REML")
     row = next(row for row in said["tables"]["effects"] if row["name"] == "treated: partner x")
     assert row["estimate"] == pytest.approx(r["estimates"]["two:x_partner"], abs=1e-6)
-    assert row["df"] is None  # infinite
+    assert row["df"] == "inf"
     assert said["n_couples"] == 100 and len(said["data_hash"]) == 64
 
 
@@ -138,7 +139,7 @@ def test_what_will_not_do_is_one_sentence_and_exit_code_2(
     [
         ("a.csv", b"", "is empty"),
         ("a.csv", b"couple,couple\n1,2\n", "two columns of one name"),
-        ("a.csv", b"couple,role,x,y\n1,a,2\n", "row 2 has 3 cells"),
+        ("a.csv", b"couple,role,x,y\n1,a,2\n", "line 2 has 3 cells, the header 4"),
         ("a.csv", b"\xff\xfe\x00\xd8", "cannot be read as CSV"),
         ("a.parquet", b"not parquet", "cannot be read as Parquet"),
     ],
@@ -201,7 +202,7 @@ def test_a_role_that_enters_as_a_deviation_is_told_who_is_meant(
 ) -> None:
     assert run("fit", written(tmp_path, APIM.replace("two_intercept", "apim")), DATA / "apim_roles.csv") == 0
     said = capsys.readouterr().out
-    assert "role (other +1, treated −1)" in said and "residual variance of treated" in said
+    assert "role is +1 for other and −1 for treated" in said and "residual variance of treated" in said
 
 
 @pytest.mark.parametrize("option", ["plot", "r"])
@@ -212,6 +213,136 @@ def test_an_option_that_a_model_has_not_is_refused_before_anything_is_written(
     assert run("fit", question, DATA / "common_roles.csv", f"--{option}", tmp_path / "out") == 2
     assert f"--{option} does not go with this model" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
+
+
+# ── files ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    path = tmp_path / "data.csv"
+    path.write_bytes((DATA / "apim_roles.csv").read_bytes())
+    return path
+
+
+def refused(capsys: pytest.CaptureFixture[str], *words: object) -> str:
+    """The one sentence; nothing was fitted and printed."""
+    assert run("fit", *words) == 2
+    said = capsys.readouterr()
+    assert said.out == "" and said.err.count("\n") == 1
+    return said.err
+
+
+def test_neither_the_data_nor_the_question_nor_another_file_is_written_over(
+    spec: Path, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = {path: path.read_bytes() for path in (spec, data)}
+    (tmp_path / "linked.csv").symlink_to(data)
+    (tmp_path / "hard.csv").hardlink_to(data)
+    for other in (data, tmp_path / "linked.csv", tmp_path / "hard.csv", tmp_path / "." / "data.csv"):
+        for options in ((), ("--overwrite",)):
+            assert "would be written over the data" in refused(capsys, spec, data, "--csv", other, *options)
+    assert "over the question" in refused(capsys, spec, data, "--r", spec, "--overwrite")
+    both = ("--csv", tmp_path / "out.csv", "--plot", tmp_path / "." / "out.csv")
+    assert "over --csv" in refused(capsys, spec, data, *both)
+    (tmp_path / "kept.R").write_text("mine")
+    assert "--overwrite writes over it" in refused(capsys, spec, data, "--r", tmp_path / "kept.R")
+    assert (tmp_path / "kept.R").read_text() == "mine"
+    assert run("fit", spec, data, "--r", tmp_path / "kept.R", "--overwrite") == 0
+    assert "library(nlme)" in (tmp_path / "kept.R").read_text()
+    assert before == {path: path.read_bytes() for path in (spec, data)}
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (("--csv", "out.xlsx"), "--csv writes a file that ends in .csv"),
+        (("--plot", "out.doc"), ".svg or .png or .pdf"),
+        (("--notebook", "nowhere/out.ipynb"), "there is no such folder"),
+        (("--level", "95"), "a share between 0 and 1"),
+    ],
+)
+def test_what_cannot_be_written_is_refused_before_anything_is_fitted(
+    words: tuple[str, str], why: str, spec: Path, data: Path, capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path,
+) -> None:  # fmt: skip
+    monkeypatch.chdir(tmp_path)
+    assert why in refused(capsys, spec, data, *words)
+
+
+def test_a_file_that_fails_does_not_take_the_answer_with_it(
+    spec: Path,
+    data: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError("no space left")
+
+    monkeypatch.setattr(Path, "write_text", full)
+    assert run("fit", spec, data, "--csv", tmp_path / "out.csv") == 2
+    said = capsys.readouterr()
+    assert "treated: actor x" in said.out and "no space left" in said.err
+
+
+def test_a_choice_that_is_none_is_told_the_choices(
+    spec: Path, data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as end:
+        run("fit", "--df", "kr", spec, data)
+    assert end.value.code == 2
+    said = capsys.readouterr().err
+    assert all(word in said for word in ("residual", "couples", "satterthwaite", "normal"))
+
+
+def test_a_question_with_a_mark_at_its_beginning_is_read(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("check", written(tmp_path, "\ufeff" + APIM), data) == 0
+    assert "values: y " in capsys.readouterr().out
+
+
+def test_how_sure_it_was_taken_to_be_is_told(
+    spec: Path, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    book = tmp_path / "out.ipynb"
+    how = ("--errors", "robust", "--df", "couples", "--level", "0.9")
+    assert run("fit", spec, data, *how, "--notebook", book) == 0
+    printed = capsys.readouterr().out
+    assert (
+        "Standard errors by couples’ own scatter (robust); degrees of freedom couples less effects" in printed
+    )
+    assert "90 % intervals" in printed
+    assert 'summary(found, df=\\"couples\\", errors=\\"robust\\", level=0.9)' in book.read_text()
+    assert run("fit", spec, data, *how, "--json") == 0
+    said = json.loads(capsys.readouterr().out)
+    (model,) = said["models"]
+    assert (model["errors"], model["df"], model["level"]) == ("robust", "couples", 0.9)
+    assert {"log_likelihood", "aic", "bic", "n_answers", "converged", "n_parameters"} <= model.keys()
+    assert said["question"]["model"] == "two_intercept" and said["question"]["method"] == "reml"
+
+
+@pytest.mark.parametrize(("name", "words"), [("mediation_alike", ("The mediator: m", "The outcome: y")),
+                                             ("following", ("The change in y", "The change in m"))])  # fmt: skip
+def test_both_models_of_an_answer_are_written_for_r(
+    name: str, words: tuple[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    spec = CASES[name].spec
+    question = written(tmp_path, as_toml(spec))
+    script, book = tmp_path / "out.R", tmp_path / "out.ipynb"
+    outputs = ("--r", script, "--notebook", book)
+    assert run("fit", question, DATA / f"{CASES[name].data}.csv", *outputs) == 0
+    said = script.read_text()
+    assert said.count("summary(fit)") == 2 and book.read_text().count("summary(fit)") == 2
+    assert all(f"# {word}" in said for word in words)
+    assert len(json.loads(run_json(question, CASES[name].data, capsys))["models"]) == 2
+
+
+def run_json(question: Path, name: str, capsys: pytest.CaptureFixture[str]) -> str:
+    capsys.readouterr()
+    assert run("fit", question, DATA / f"{name}.csv", "--json") == 0
+    return capsys.readouterr().out
 
 
 def test_the_command_needs_neither_django_nor_a_database(spec: Path) -> None:

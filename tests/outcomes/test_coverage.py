@@ -71,3 +71,23 @@ def test_indirect_paths() -> None:
         found = mediate(spec, table, random, draws=1000)
         covered.append([e.low <= truth[e.way] <= e.high for e in found.effects if e.way in SIMPLE])
     assert_covers(np.array(covered))
+
+
+def test_indirect_paths_of_partners_that_nothing_tells_apart() -> None:
+    spec = Spec(Model.MEDIATION, "y", ("x",), mediator="m", distinguished=False)
+    first, second = Paths((0.5, 0.5), (0.3, 0.3)), Paths((0.4, 0.4), (0.3, 0.3))
+    truth = {
+        Way.AA: 0.2,
+        Way.PP: 0.09,
+        Way.AP: 0.15,
+        Way.PA: 0.12,
+        Way.OWN_INDIRECT: 0.29,
+        Way.OWN_TOTAL: 0.39,
+    }
+    random = np.random.default_rng(31)
+    covered = []
+    for _ in range(REPLICATES):
+        table = tidy(mediated(100, random, first=first, second=second, direct=Paths((0.1, 0.1))))
+        found = mediate(spec, table, random, draws=1000)
+        covered.append([e.low <= truth[e.way] <= e.high for e in found.effects if e.way in truth])
+    assert_covers(np.array(covered), tuple(truth))

@@ -27,3 +27,17 @@ def test_growth(missing: float) -> None:
     truth = np.array([1.0, 0.3, 2.0, -0.2])
     assert_covers(done.covered(truth), done.names)
     assert misses(done.covered(truth, scale=0.8))
+
+
+def test_growth_of_partners_whom_nothing_tells_apart() -> None:
+    spec = Spec(Model.GROWTH, "y", wave="wave", time="time", distinguished=False)
+    start, change = Paths(intercept=(1.0, 1.0)), Paths(intercept=(0.3, 0.3))
+
+    def study(random: np.random.Generator) -> Frame:
+        values = growing(60, random, times=TIMES, start=start, change=change, spread=G)
+        return with_gaps(frame(spec, tidy(values, TIMES)), 0.2, random)
+
+    done = replicate(spec, study, np.random.default_rng(22), REPLICATES)
+    truth = np.array([1.0, 0.3])
+    assert_covers(done.covered(truth), done.names)
+    assert misses(done.covered(truth, scale=0.8))

@@ -168,4 +168,7 @@ def test_answers_of_several_waves_without_random_effects_are_occasions_of_their_
     assert couples.n_couples == 15 and len(couples.y) > 50
     expected = dense.log_likelihood(couples, found.residual, restricted=True)
     assert found.log_likelihood == pytest.approx(expected, abs=1e-9)
-    assert any("trust robust errors" in note for note in found.notes)
+    assert any("nothing in this model holds a couple's waves together" in note for note in found.notes)
+    fading = effects(replace(spec, autoregressive=True), tables.couples(15, waves=4, missing=0.1))[0]
+    assert any("residuals fade from wave to wave" in note for note in fading.notes)
+    assert not any("nothing in this model holds" in note for note in fading.notes)

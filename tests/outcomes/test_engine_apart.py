@@ -1,7 +1,5 @@
-"""The same digits from chunks in processes, and from clinics that show each other no row."""
+"""The same digits from chunks in processes. (From clinics: `test_clinics`.)"""
 
-import json
-from collections.abc import Callable
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -9,7 +7,6 @@ import numpy as np
 import pytest
 
 from bothwell.outcomes.chunks import fit_chunks
-from bothwell.outcomes.clinics import Clinic, answer, fit_clinics
 from bothwell.outcomes.fit import Fit, fit
 from bothwell.outcomes.frame import Frame, frame
 from bothwell.outcomes.invented import Paths, lagging, tidy
@@ -106,8 +103,6 @@ def without_a_wave(table: dict[str, np.ndarray], half: int) -> list[Frame]:
 def test_chunks_that_lack_a_wave_of_the_study_do_not_say_what_came_before() -> None:
     with pytest.raises(Unfit, match="the same waves"):
         fit_chunks(LAGGED, without_a_wave(study(), 0), 0)
-    with pytest.raises(Unfit, match="the same waves"):
-        fit_clinics(LAGGED, "one", [sent(Clinic("one", part)) for part in without_a_wave(study(), 1)])
 
 
 def test_growth_needs_no_wave_in_all_chunks() -> None:
@@ -123,9 +118,6 @@ def test_roles_of_other_names_are_not_taken_for_each_other() -> None:
     named = {"partner": np.where(partner == "woman", "female", "male")}
     with pytest.raises(Unfit, match="roles by other names: man and woman, and female and male"):
         fit_chunks(ROLES, parts(ROLES, table, {}, named), 0)
-    spec = Spec(Model.APIM, "y", ("x",), wave="wave")
-    with pytest.raises(Unfit, match="roles by other names"):
-        fit_clinics(spec, "one", [sent(Clinic("one", part)) for part in parts(spec, table, {}, named)])
 
 
 def test_outcomes_and_models_are_not_pooled_with_others() -> None:
@@ -152,100 +144,3 @@ def test_fading_of_parts_is_told_in_the_step_of_all(unit: float) -> None:
     pooled, apart = fit(spec, frame(spec, table)), fit_chunks(spec, parts(spec, table, {}, {}), 0)
     assert_same(pooled, apart)
     assert pooled.step == apart.step == unit
-
-
-# ── clinics ───────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def sent(clinic: Clinic, said: list[str] | None = None) -> Callable[[str], str]:
-    def send(question: str) -> str:
-        text = answer(clinic, question)
-        if said is not None:
-            said.append(text)
-        return text
-
-    return send
-
-
-@pytest.mark.parametrize("frame", FRAMES)
-def test_clinics_give_the_digits_of_all_rows_in_one_place(frame: Frame) -> None:
-    clinics = [Clinic("satisfaction", part) for part in chunks(frame, 30)]
-    found = fit_clinics(REML, "satisfaction", [sent(clinic) for clinic in clinics])  # type: ignore[arg-type]
-    assert_same(fit(REML, frame), found)  # type: ignore[arg-type]
-    assert all(clinic.answered < 40 for clinic in clinics)
-
-
-def numbers(told: object) -> list[float]:
-    if isinstance(told, list):
-        return [value for each in told for value in numbers(each)]
-    return [told] if isinstance(told, float) else []
-
-
-def test_no_answer_of_a_couple_leaves_a_clinic() -> None:
-    """Every number that leaves is one of a few sums, whose count does not grow with the couples."""
-    said: list[list[str]] = [[], []]
-    for place, couples in enumerate((20, 60)):
-        frame = replace(frames.growth(couples, 4, 0.2), couples=tuple(f"name {c}" for c in range(couples)))
-        fit_clinics(REML, "one", [sent(Clinic("one", frame), said[place])])  # type: ignore[arg-type]
-        answers = set(frame.y[~np.isnan(frame.y)].tolist())
-        for text in said[place]:
-            assert "name" not in text.replace('"name', "") or '"name' not in text
-            for part in json.loads(text).values():
-                assert not answers.intersection(numbers(part))
-    sizes = [{len(numbers(list(json.loads(text).values()))) for text in texts[1:]} for texts in said]
-    assert sizes[0] == sizes[1]
-
-
-def test_a_clinic_with_few_couples_says_nothing() -> None:
-    frame = frames.growth(40, 4)
-    Clinic("one", chunks(frame, 5)[0])
-    with pytest.raises(Unfit, match="fewer than 5 couples"):
-        Clinic("one", chunks(frame, 4)[0])
-    with pytest.raises(Unfit, match="fewer than 12 couples"):
-        Clinic("one", chunks(frame, 11)[0], fewest=12)
-
-
-def test_a_column_that_few_couples_fill_is_not_told() -> None:
-    frame = frames.pairs(40, exchangeable=True)
-    for column in (frame.couple < 4, frame.couple >= 4):
-        mark = np.repeat(column[:, None].astype(float), 2, axis=1)
-        x = np.concatenate([frame.x, mark[:, :, None]], axis=2)
-        with pytest.raises(Unfit) as caught:
-            Clinic("one", replace(frame, x=x, fixed=(*frame.fixed, "ward")))
-        assert caught.value.column == "ward"
-
-
-def test_a_side_on_which_few_couples_answered_is_not_told() -> None:
-    frame = frames.pairs(40)
-    y = frame.y.copy()
-    y[3:, 1] = np.nan
-    with pytest.raises(Unfit, match="on one side"):
-        Clinic("one", replace(frame, y=y))
-
-
-def test_a_clinic_answers_one_analysis_and_not_for_ever() -> None:
-    frame = frames.growth(20, 4)
-    clinic = Clinic("one", frame, most_questions=2)
-    head = json.dumps({"analysis": "one", "asks": "head"})
-    with pytest.raises(Unfit, match="another analysis"):
-        answer(clinic, json.dumps({"analysis": "two", "asks": "head"}))
-    with pytest.raises(Unfit, match="no clinic knows"):
-        answer(clinic, json.dumps({"analysis": "one", "asks": "rows"}))
-    answer(clinic, head)
-    with pytest.raises(Unfit, match="no more"):
-        answer(clinic, head)
-
-
-def test_a_cohort_that_changes_on_the_way_ends_the_analysis() -> None:
-    clinics = [
-        Clinic("one", frames.growth(40, 4)),
-        Clinic("one", replace(frames.growth(41, 4), data_hash="other")),
-    ]
-    asked = []
-
-    def send(question: str) -> str:
-        asked.append(question)
-        return answer(clinics[len(asked) > 2], question)
-
-    with pytest.raises(Unfit, match="changed during"):
-        fit_clinics(REML, "one", [send])  # type: ignore[arg-type]

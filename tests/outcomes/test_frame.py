@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from bothwell.outcomes.data_hash import added
 from bothwell.outcomes.design import Pattern
+from bothwell.outcomes.fit import fit
 from bothwell.outcomes.frame import frame
 from bothwell.outcomes.spec import Model, Spec
 from bothwell.outcomes.unfit import Unfit
@@ -171,6 +172,80 @@ def test_numbers_written_as_text_are_numbers_and_empty_cells_are_missing() -> No
     assert np.isnan(f.y[1]).tolist() == [True, False] and f.y[0].tolist() == [2.5, 1.0]
 
 
+def test_codes_that_are_numbers_are_numbers_however_they_are_written() -> None:
+    """From a file they come as texts, from pandas as numbers: who is +1 may not hang on that."""
+    numbers = [9, 10] * 5
+    spec = replace(ROLES, model=Model.APIM)
+    plain = frame(spec, pairs(partner=numbers))
+    assert plain.sides == ("9", "10")
+    for written in (
+        ["9", "10"] * 5,
+        ["09", "10.0"] * 5,
+        [9.0, 10.0] * 5,
+        ["9", "10", " 9", "1e1"] * 2 + [9, "10"],
+    ):
+        other = frame(spec, pairs(partner=written))
+        assert (other.sides, other.data_hash, other.x.tolist()) == (
+            plain.sides,
+            plain.data_hash,
+            plain.x.tolist(),
+        )
+    couples = [f"{n}" if row % 2 else f"00{n}.0" for row, n in enumerate(n for n in range(5) for _ in "wh")]
+    assert frame(ICC, pairs(couple=couples)).couples == ("0", "1", "2", "3", "4")
+
+
+def test_long_codes_and_words_stay_apart() -> None:
+    long = [f"1234567890123456789{n}" for n in range(5) for _ in "wh"]
+    assert frame(ICC, pairs(couple=long)).couples == tuple(long[::2])
+    words = [f"{n}" if n else "zero" for n in range(5) for _ in "wh"]
+    assert frame(ICC, pairs(couple=words)).couples == ("1", "2", "3", "4", "zero")
+    with pytest.raises(Unfit, match=r"here are 3 \(1, 1\.0, woman\)"):
+        frame(ICC, pairs(partner=["1", "woman", "1.0", "woman"] * 2 + ["1", "woman"]))
+
+
+def test_answers_of_different_days_lose_their_partner_and_it_is_said() -> None:
+    spec = Spec(Model.GROWTH, "y", time="wave")
+    table = over_waves(6, 4)
+    apart = [wave + 0.1 * (row % 2) if row % 8 > 3 else wave for row, wave in enumerate(table["wave"])]
+    said = "24 of 36 occasions have only one partner's row; if their rows belong together, name a `wave`"
+    assert said in " ".join(frame(spec, table | {"wave": apart}).left_out)
+    assert frame(replace(spec, wave="w"), table | {"wave": apart, "w": table["wave"]}).n_couples == 6
+    gone = without(without(table, 47), 7)  # a partner who left out a wave is no such thing
+    assert "only one partner's row" not in " ".join(frame(spec, gone).left_out)
+
+
+@pytest.mark.parametrize(
+    ("value", "cure"),
+    [
+        ("2024-05-31", "give the days since a start"),
+        ("31.05.2024", "give the days since a start"),
+        (np.datetime64("2024-05-31", "ns"), "give the days since a start"),
+        (np.timedelta64(3, "D"), "columns of 0 and 1"),
+        ("1,5", "a decimal point"),
+        ("1_000", "columns of 0 and 1"),
+        ("high", "columns of 0 and 1"),
+    ],
+)
+def test_no_number_is_told_with_its_row_its_partner_and_the_cure(value: Any, cure: str) -> None:
+    with pytest.raises(Unfit) as refusal:
+        frame(ICC, changed(pairs(), "y", 3, value))
+    assert "couple c1, column y: not a number (row 4 of the table, partner husband); " in str(refusal.value)
+    assert cure in str(refusal.value) and str(value) not in str(refusal.value)
+
+
+def test_words_for_waves_are_told_what_they_need() -> None:
+    with pytest.raises(Unfit, match="as `wave`, and as `time` a column of numbers"):
+        frame(WAVES, changed(over_waves(), "wave", 7, "before"))
+
+
+def test_two_people_of_one_name_are_told_what_to_do() -> None:
+    couple = changed(pairs(), "partner", 3, "wife")
+    with pytest.raises(Unfit, match=r"two rows.*row 3 .*row 4 .*two people, call them by two names"):
+        frame(APIM, couple)
+    with pytest.raises(Unfit, match="without `distinguished`, with the role as a covariate of 0 and 1"):
+        frame(ROLE, PERSONS | {"gender": ["m", "w"] * 3 + ["m", "m"] + ["m", "w"]})
+
+
 # ── the same whatever holds it, and in whatever order ─────────────────────────────────────────────────────
 
 
@@ -305,7 +380,7 @@ ROLE = replace(ROLES, role="gender")
         (ICC, pairs(y=[3.0] * 10), "", "y", "no variation"),
         (ICC, pairs(y=[3.0 if i % 2 else float(i) for i in range(10)]), "", "y", "every answer of husband is the same"),
         (APIM, pairs(x=[3.0] * 10), "", "actor x", "no variation"),
-        (ROLES, pairs(x=[3.0 if i % 2 else float(i) for i in range(10)]), "", "husband: actor x", "no variation"),
+        (ROLES, pairs(x=[3.0 if i % 2 else float(i) for i in range(10)]), "", "x", "it is the same for every husband: write the partner's value in both partners' rows, and name it"),
         (ICC, pairs(2), "", "", "2 couples have usable answers; at least 3 are needed"),
         (ICC, pairs(y=[float(i) if i % 2 or i < 4 else None for i in range(10)]), "", "", "both partners answered together on fewer than 3"),
         (ICC, pairs(0), "", "", "the table has no rows"),
@@ -332,6 +407,63 @@ def test_the_couple_and_the_column_are_named(
     assert said in str(refusal.value)
     assert couple in str(refusal.value) and column in str(refusal.value)
     assert "much" not in str(refusal.value)
+
+
+SHARED = pairs(years=[float(i // 2 % 4) for i in range(10)])
+COPY = pairs(sex=[1.0, -1.0] * 5)
+TREATED = pairs(dose=[0.0 if i % 2 else float(i % 7) for i in range(10)])
+EMPTY = pairs(dose=[None if i % 2 else float(i % 7) for i in range(10)])
+BOTH_SAME = "both partners of every couple have the same value: name it among the covariates"
+ROLES_COPY = "it is the same for every husband, and for every wife: the role tells it; leave it out"
+WRITTEN_TWICE = (
+    "it is the same for every husband: write the partner's value in both partners' rows, and name it among"
+)
+
+
+@pytest.mark.parametrize(
+    ("spec", "table", "column", "said"),
+    [
+        *((replace(spec, predictors=("years",)), SHARED, "years", BOTH_SAME) for spec in (
+            APIM, ROLES, replace(ROLES, model=Model.APIM), replace(APIM, model=Model.SUM_DIFFERENCE))),
+        (replace(APIM, predictors=("x", "years")), SHARED, "years", BOTH_SAME),
+        *((replace(ROLES, model=model, covariates=("sex",)), COPY, "sex", ROLES_COPY) for model in (Model.APIM, Model.TWO_INTERCEPT)),
+        (replace(ROLES, predictors=("sex",)), COPY, "sex", ROLES_COPY),
+        (replace(APIM, predictors=("sex",)), COPY, "sex", "one partner's value tells the other's: name it among the covariates"),
+        *((replace(ROLES, model=model, predictors=("dose",)), TREATED, "dose", WRITTEN_TWICE) for model in (Model.APIM, Model.TWO_INTERCEPT)),
+        (replace(APIM, covariates=("twice",)), pairs(twice=[2.0 * x for x in pairs()["x"]]), "twice", "leave one out"),
+        (replace(ROLES, predictors=("dose",)), EMPTY, "dose", "0 couples have usable answers; at least 3 are needed; the column is empty for every husband: write the partner's value in both partners' rows"),
+        (replace(ROLES, covariates=("dose",)), EMPTY, "dose", "fewer than 3 occasions; the column is empty for every husband: write the partner's value in both partners' rows"),
+        (replace(APIM, predictors=("dose",)), EMPTY, "dose", "the column is empty for one partner of every couple, at least"),
+        (replace(APIM, predictors=("z",)), pairs(z=[1.0, 2.0] * 2 + [None] * 6), "z", "2 couples have usable answers; at least 3 are needed; the column is empty for 6 of 10 rows"),
+    ],
+)  # fmt: skip
+def test_what_a_column_cannot_tell_is_said_with_what_to_do(
+    spec: Spec, table: Any, column: str, said: str
+) -> None:
+    with pytest.raises(Unfit) as refusal:
+        frame(spec, table)
+    assert refusal.value.column == column and said in str(refusal.value)
+
+
+def test_what_is_said_to_do_does_it() -> None:
+    both = [max(TREATED["dose"][i - i % 2 : i - i % 2 + 2]) for i in range(10)]
+    ways = [
+        (replace(APIM, covariates=("years",)), SHARED),
+        (replace(ROLES, covariates=("dose",)), TREATED | {"dose": both}),
+        (replace(APIM, predictors=("x",), covariates=("sex",)), COPY),
+        (replace(APIM, predictors=("dose",)), TREATED),
+    ]
+    for spec, table in ways:
+        many = {name: values * 4 for name, values in table.items()}
+        many["couple"] = [f"c{i // 2}" for i in range(40)]
+        many["y"] = [float((i * i * 7) % 31) for i in range(40)]
+        assert fit(spec, frame(spec, many)).converged
+
+
+def test_a_yes_or_no_outcome_is_taken_as_continuous_and_a_note_says_so() -> None:
+    said = "answers of y are one of two values: the model takes them as continuous"
+    assert any(note.startswith(said) for note in frame(APIM, pairs(y=[1.0, 0.0, 0.0, 0.0, 1.0] * 2)).left_out)
+    assert not any("one of two" in note for note in frame(APIM, pairs()).left_out)
 
 
 def test_a_zero_and_one_predictor_varies_in_each_role() -> None:

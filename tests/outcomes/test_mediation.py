@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from bothwell.outcomes import report
 from bothwell.outcomes.caution import FEW
 from bothwell.outcomes.fit import fit
 from bothwell.outcomes.frame import frame
@@ -125,6 +126,24 @@ def test_the_share_that_is_indirect(published: Mediation, way: Way, side: str, s
     assert np.isnan(found.p)
 
 
+def test_no_share_is_told_of_a_total_that_may_be_nothing() -> None:
+    """It would read 9.67 (−20.6, 23.4) where the totals are near 0."""
+    none = Paths((0.0, 0.0), (0.0, 0.0))
+    full = tidy(mediated(60, random(4), first=Paths((0.3, 0.3)), second=Paths((0.2, 0.2)), direct=none))
+    found = mediate(EVEN, full, random(), draws=500)
+    for share, total in ((Way.OWN_SHARE, Way.OWN_TOTAL), (Way.PARTNER_SHARE, Way.PARTNER_TOTAL)):
+        whole, part = found.effect(total), found.effect(share)
+        assert whole.low <= 0 <= whole.high
+        assert np.isnan([part.estimate, part.standard_error, part.low, part.high]).all()
+    assert any("both, own x, total; both, partner's x, total" in note for note in found.notes)
+    text = report.text(of_mediation(found))
+    assert [line.split()[-6:] for line in text.splitlines() if "share that" in line] == [["–"] * 6] * 2
+    certain = mediate(EVEN, table(), random(), draws=500)
+    assert np.isfinite(certain.effect(Way.OWN_SHARE).low) and not any(
+        "share" in note for note in certain.notes
+    )
+
+
 def test_total_is_what_the_outcome_says_without_the_mediator() -> None:
     """With the same rows and least squares for each role the total effect is that of the model without m."""
     found = mediate(ASKED, table(), random(), draws=100)
@@ -156,7 +175,8 @@ def test_drawing_couples_anew_gives_nearly_the_intervals_of_chance() -> None:
     couples = mediate(ASKED, table(), random(), intervals=Intervals.BOOTSTRAP, draws=200)
     assert couples.draws == 200
     for a, b in zip(chance.effects, couples.effects, strict=True):
-        assert a.estimate == b.estimate and a.standard_error == b.standard_error
+        assert np.array_equal(a.estimate, b.estimate, equal_nan=True)
+        assert np.array_equal(a.standard_error, b.standard_error, equal_nan=True)
         if a.way in SIMPLE:
             width = a.high - a.low
             assert abs(a.low - b.low) < 0.35 * width and abs(a.high - b.high) < 0.35 * width

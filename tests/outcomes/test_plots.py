@@ -34,7 +34,7 @@ def words(figure: plots.Figure) -> list[str]:
 def test_the_band_around_a_line_counts_couples() -> None:
     found, framed = fitted("growth_boundary")
     side = framed.sides[0]
-    _, low, high = plots._line(found, framed, "time", 0, np.array([2.0]), 0.95)
+    _, low, high = plots._line(found, framed, "time", 0, np.array([2.0]), {})
     row = contrast(found, {f"{side}: intercept": 1.0, f"{side}: time": 2.0}, df="satterthwaite")
     assert (low[0], high[0]) == pytest.approx((row.low, row.high))
 
@@ -53,6 +53,42 @@ def test_a_path_diagram_has_both_partners_four_arrows_and_their_numbers() -> Non
 def test_pooled_effects_with_what_roles_add_draw_the_same_numbers() -> None:
     apart = words(plots.path_diagram(*fitted("apim_roles")))
     assert words(plots.path_diagram(*fitted("apim_roles", model=Model.APIM))) == apart
+
+
+def test_a_picture_has_the_intervals_of_its_summary() -> None:
+    found, framed = fitted("apim_roles")
+    told = summary(found, "normal", errors="robust", level=0.8)
+    said = words(plots.picture(found, told, framed))
+    row = told.effect("treated: partner x")
+    assert f"{row.estimate:.2f}  ({row.low:.2f}, {row.high:.2f})".replace("-", "−") in said
+    lines, framed = fitted("growth_complete")
+    wide, narrow = (
+        plots.picture(lines, summary(lines, level=level), framed)
+        .axes[0]
+        .collections[0]
+        .get_paths()[0]
+        .vertices
+        for level in (0.95, 0.5)
+    )
+    assert np.ptp(narrow[:, 1]) < np.ptp(wide[:, 1])
+
+
+def test_a_moved_path_says_where_it_is_drawn() -> None:
+    moderated = plots.path_diagram(*fitted("apim_alike_moderated")).axes[0].get_title()
+    moved = CASES["apim_alike_moderated"].spec
+    assert all(f"{name} is 0" in moderated for name in moved.moderators)
+    assert ("the other’s x is 0" in moderated) is moved.product
+    product = fitted("apim_alike", product=True)
+    assert plots.path_diagram(*product).axes[0].get_title().endswith("intervals; where the other’s x is 0")
+    assert "where" not in plots.path_diagram(*fitted("apim_roles", model=Model.APIM)).axes[0].get_title()
+
+
+def test_residual_plots_say_whose_they_are() -> None:
+    one, _, three, _ = plots.residual_plots(*fitted("apim_roles")).axes
+    assert [text.get_text() for text in one.get_legend().get_texts()] == ["other", "treated"]
+    assert (three.get_xlabel(), three.get_ylabel()) == ("left over of other", "left over of treated")
+    one, _, three, _ = plots.residual_plots(*fitted("apim_alike")).axes
+    assert one.get_legend() is None and three.get_ylabel() == "left over of the other"
 
 
 def test_where_nothing_tells_partners_apart_both_have_the_same_numbers() -> None:

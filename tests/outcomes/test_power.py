@@ -115,3 +115,10 @@ def test_studies_that_cannot_be_fitted_are_said() -> None:
     assert row.lost + row.replicates == 60 and 15 < row.lost < 45
     with pytest.raises(Unfit):
         power(spec, lambda _: (_ for _ in ()).throw(Unfit("never")), {}, random(), couples=20, replicates=3)
+
+
+def test_why_no_study_could_be_fitted_is_said() -> None:
+    with pytest.raises(Unfit, match="could be fitted: 4 occasions with 8 answers"):
+        apim_power(4, Paths(actor=(0.3, 0.3)), random(), replicates=5)
+    with pytest.raises(Unfit, match="actor is two numbers"):
+        apim_power(40, Paths(actor=0.3), random())  # type: ignore[arg-type]

@@ -10,7 +10,7 @@ import pytest
 from bothwell.outcomes.caution import FEW
 from bothwell.outcomes.compare import distinguishable, independent, likelihood_ratio, ranking
 from bothwell.outcomes.contrasts import contrast, same, wald
-from bothwell.outcomes.degrees import Df, Errors, satterthwaite
+from bothwell.outcomes.degrees import BY_COUPLES, BY_SATTERTHWAITE, Df, Errors, satterthwaite
 from bothwell.outcomes.fit import Fit, fit
 from bothwell.outcomes.frame import frame
 from bothwell.outcomes.nonindependence import nonindependence
@@ -51,7 +51,44 @@ def test_satterthwaite_of_the_pooled_mean_counts_couples_and_not_persons() -> No
     found = fitted(replace(ICC, distinguished=False), tables.couples(23))
     row = summary(found, "satterthwaite").effect("intercept")
     assert row.df == pytest.approx(22, rel=1e-6)
-    assert summary(found).effect("intercept").df == 45
+    assert summary(found).effect("intercept").df == row.df
+    assert summary(found, "residual").effect("intercept").df == 45
+
+
+def test_few_couples_are_counted_as_couples_and_a_note_says_so() -> None:
+    few, enough = (fitted(POOLED, tables.couples(n)) for n in (29, 30))
+    assert summary(few).df is Df.SATTERTHWAITE and BY_SATTERTHWAITE in summary(few).notes
+    assert summary(few, errors="robust").df is Df.COUPLES
+    assert summary(enough).df is Df.RESIDUAL and BY_SATTERTHWAITE not in summary(enough).notes
+    asked = summary(few, "residual")
+    assert asked.effect("actor x").df == 58 - 3 and BY_SATTERTHWAITE not in asked.notes
+
+
+def test_several_waves_of_a_couple_are_not_several_couples_unless_told_otherwise() -> None:
+    table = tables.couples(40, waves=4)
+    for spec in (
+        POOLED,
+        TWO,
+        replace(POOLED, model=Model.SUM_DIFFERENCE),
+        replace(POOLED, autoregressive=True),
+    ):
+        found = fitted(replace(spec, wave="wave"), table)
+        told = summary(found)
+        assert (told.errors, told.df) == (Errors.ROBUST, Df.COUPLES) and BY_COUPLES in told.notes
+        assert told.effects == summary(found, "couples", errors="robust").effects
+        assert all(row.df == 40 - len(found.names) for row in told.effects)
+        assert contrast(found, {found.names[1]: 1.0}).standard_error == told.effects[1].standard_error
+        asked = summary(found, errors="expected")
+        assert asked.df is Df.RESIDUAL and BY_COUPLES not in asked.notes
+        assert summary(found, "satterthwaite").errors is Errors.EXPECTED
+    for model in (
+        Model.GROWTH,
+        Model.CROSS_LAG,
+    ):  # these hold a couple's waves together, in one way or another
+        held = fitted(Spec(model, "y", wave="wave", distinguished=False), table)
+        assert summary(held).errors is Errors.EXPECTED
+    one = fitted(replace(POOLED, wave="wave"), tables.couples(40))
+    assert summary(one).errors is Errors.EXPECTED
 
 
 def test_several_at_once_are_the_multivariate_test_of_complete_couples() -> None:
@@ -100,12 +137,12 @@ def test_a_certain_error_has_endless_degrees_of_freedom() -> None:
 
 
 def test_where_partners_share_a_value_or_random_effects_couples_are_counted_unless_told_otherwise() -> None:
-    table = tables.couples(23) | {"years": np.repeat(np.random.default_rng(1).normal(size=23), 2)}
+    table = tables.couples(33) | {"years": np.repeat(np.random.default_rng(1).normal(size=33), 2)}
     shared = fitted(replace(POOLED, covariates=("years",)), table)
     assert shared.shared == ("years",)
-    assert summary(shared).df is Df.SATTERTHWAITE and summary(shared).effect("years").df < 23
-    assert summary(shared, errors="observed").effect("years").df == 23 - 4
-    assert summary(shared, "residual").effect("years").df == 46 - 4
+    assert summary(shared).df is Df.SATTERTHWAITE and summary(shared).effect("years").df < 33
+    assert summary(shared, errors="observed").effect("years").df == 33 - 4
+    assert summary(shared, "residual").effect("years").df == 66 - 4
     assert summary(fitted(POOLED, table)).df is Df.RESIDUAL
     lines = fit(Spec(Model.GROWTH, "y", wave="w"), frames.growth(20, 8))
     assert all(12 < row.df < 21 for row in summary(lines).effects)
@@ -280,6 +317,24 @@ def test_models_of_other_answers_are_not_compared_though_there_are_as_many() -> 
         ranking({"one": fits[0], "two": fits[1]})
 
 
+def test_restricted_likelihoods_of_the_same_column_in_another_unit_are_not_compared() -> None:
+    """They differ by the logarithm of the unit, and so would the ranking."""
+    table, ml = tables.couples(40), replace(POOLED, method=Method.ML)
+    thousandths = table | {"x": 1000 * table["x"]}
+    one, two = fitted(POOLED, table), fitted(POOLED, thousandths)
+    assert one.names == two.names and abs(one.log_likelihood - two.log_likelihood) > 5
+    with pytest.raises(Unfit, match="another unit"):
+        ranking({"x": one, "x in thousandths": two})
+    plain, fading = (
+        fitted(replace(POOLED, wave="wave", autoregressive=ar), tables.couples(40, waves=3))
+        for ar in (False, True)
+    )
+    assert len(ranking({"plain": plain, "fading": fading})) == 2
+    assert [
+        rank.weight for rank in ranking({"one": fitted(ml, table), "two": fitted(ml, thousandths)})
+    ] == pytest.approx([0.5] * 2)
+
+
 def test_a_search_that_did_not_end_is_not_compared() -> None:
     table = tables.couples(60)
     ml = replace(POOLED, method=Method.ML)
@@ -373,6 +428,17 @@ def test_a_ratio_to_nearly_nothing_is_not_to_be_read() -> None:
     assert ratio(found, "x", np.random.default_rng(3)).notes == ()
 
 
+def test_nothing_to_rank_is_said() -> None:
+    with pytest.raises(Unfit, match="no models to rank"):
+        ranking({})
+
+
+def test_variances_are_a_table_as_effects_are() -> None:
+    told = summary(fitted(TWO, tables.couples(60)))
+    assert told.to_pandas()["name"].tolist() == [row.name for row in told.effects]
+    assert told.to_pandas("parts")["estimate"].tolist() == [part.estimate for part in told.parts]
+
+
 # ── predictions ───────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -401,12 +467,48 @@ def test_prediction_intervals_hold_new_answers_as_often_as_they_say() -> None:
 
 def test_a_table_of_other_roles_or_without_a_predictor_is_refused_or_left_empty() -> None:
     found = fitted(TWO, tables.couples(60))
-    with pytest.raises(Unfit, match="other effects than the model's"):
+    with pytest.raises(Unfit, match="roles are husband and wife, this table’s a and b"):
         predict_table(found, {"couple": [1, 1], "partner": ["a", "b"], "x": [3.0, 2.0], "y": [None, None]})
     gap = predict_table(
         found, {"couple": [1, 1], "partner": ["husband", "wife"], "x": [3.0, None], "y": [None, None]}
     )
     assert np.isnan(gap.mean).all()
+
+
+def test_no_role_gets_the_coefficients_of_another() -> None:
+    found = fitted(
+        replace(TWO, model=Model.APIM), tables.couples(60)
+    )  # names of effects alone would not tell
+    with pytest.raises(Unfit, match="roles are husband and wife, this table’s wife and woman"):
+        predict_table(found, {"couple": [1, 1], "partner": ["wife", "woman"], "x": [3.0, 2.0]})
+
+
+def test_a_table_to_predict_needs_no_outcome_and_one_partner_where_the_other_does_not_matter() -> None:
+    found = fitted(TWO, tables.couples(60))
+    pair = {"couple": [1, 1], "partner": ["wife", "husband"], "x": [3.0, 2.0]}
+    told = predict_table(found, pair)
+    assert told.mean.tolist() == predict_table(found, pair | {"y": [None, None]}).mean.tolist()
+    alone = {name: column[:1] for name, column in pair.items()}
+    with pytest.raises(Unfit, match="rests on the other's x, too: give a row for each"):
+        predict_table(found, alone)
+    (row,) = predict_table(fitted(ICC, tables.couples(60)), alone).rows()
+    assert (row.couple, row.partner) == ("1", "wife")
+    before = Spec(Model.CROSS_LAG, "y", wave="wave")
+    earlier = fitted(before, tables.couples(60, waves=3))
+    with pytest.raises(Unfit, match="column y: the table has no such column"):
+        predict_table(earlier, pair | {"wave": [0, 0]})
+
+
+@pytest.mark.parametrize("distinguished", [True, False])
+def test_predictions_are_a_table_with_a_row_for_each_partner(distinguished: bool) -> None:
+    found = fitted(replace(TWO, distinguished=distinguished), tables.couples(60))
+    asked = {"couple": [2, 2, 1, 1], "partner": ["wife", "husband"] * 2, "x": [3.0, 2.0, 1.0, 0.0]}
+    told = predict_table(found, asked)
+    table = told.to_pandas()
+    assert table[["couple", "partner"]].values.tolist() == [
+        ["1", "husband"], ["1", "wife"], ["2", "husband"], ["2", "wife"],
+    ]  # fmt: skip
+    assert table["new_high"].tolist() == told.new_high.ravel().tolist()
 
 
 def test_predictions_say_whose_they_are_and_take_the_same_degrees_as_a_contrast() -> None:

@@ -10,12 +10,15 @@ from decimal import Decimal
 from uuid import UUID, uuid4
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 
+from bothwell.enrolment import couple_actions
 from bothwell.models import (
     AuditEntry,
     Consent,
     ConsentText,
+    Couple,
     CoupleSession,
     Course,
     Credential,
@@ -33,8 +36,10 @@ from bothwell.models import (
     Step,
 )
 from bothwell.pathway import (
+    assessment_actions,
     course_actions,
     decision_actions,
+    eligibility,
     preparation_actions,
     protocol_actions,
     rights_actions,
@@ -44,8 +49,8 @@ from bothwell.pathway import (
 from bothwell.pathway.facts import FACTS, Answer, Severity
 from bothwell.pathway.models import Verdict
 from bothwell.privacy import door
-from bothwell.refusal import Refused, Stale
-from tests.cast import Cast, make_cast
+from bothwell.refusal import Refused, SentBefore, Stale
+from tests.cast import Cast, make_cast, person
 from tests.conftest import loading
 
 pytestmark = pytest.mark.django_db
@@ -148,6 +153,8 @@ def test_loading_twice_keeps_one_version_and_only_the_lead_loads_and_signs(clini
 
 def test_a_signature_needs_a_name_and_a_protocol_and_stays_the_first(clinic: Clinic) -> None:
     lead = clinic.cast.lead
+    with loading():
+        another = person(clinic.cast.clinic, "Max", "staff", "lead")
     with door.opened(lead.id):
         version = protocol_actions.protocol_in_use()
         assert version is not None
@@ -157,6 +164,8 @@ def test_a_signature_needs_a_name_and_a_protocol_and_stays_the_first(clinic: Cli
             protocol_actions.sign_protocol(by=lead, protocol_id=uuid4(), signed_name="Lea")
         again = protocol_actions.sign_protocol(by=lead, protocol_id=version.id, signed_name="Somebody else")
         assert (again.signed_name, again.signed_at) == ("Lea", version.signed_at)
+    with door.opened(another.id), pytest.raises(Refused, match="Lea has signed this version already"):
+        protocol_actions.sign_protocol(by=another, protocol_id=version.id, signed_name="Max")
 
 
 def test_without_a_signed_protocol_no_course_begins() -> None:
@@ -198,8 +207,10 @@ def test_the_clinics_own_gates_can_be_vouched_for_and_are_asked_for(clinic: Clin
     clinic.put(phase=P.EVALUATION)
     clinic.facts()
     helen = clinic.cast.prescriber
-    common = ["psychiatric_evaluation_recorded", "couple_assessment_recorded"]
-    assert "Laboratory reviewed" in refused(clinic, helen, kind=K.ADVANCE, attested=common)
+    assessed(clinic)
+    common = ["psychiatric_evaluation_recorded"]
+    told = refused(clinic, helen, kind=K.ADVANCE, attested=common)
+    assert told.startswith("Not yet: Laboratory values and ECG"), "its sentence, not its code"
     with clinic.eyes_of(helen) as course:
         assert course_actions.gate_words(course, "laboratory_reviewed").startswith(
             "Laboratory values and ECG"
@@ -208,6 +219,61 @@ def test_the_clinics_own_gates_can_be_vouched_for_and_are_asked_for(clinic: Clin
             by=helen, course_id=course.id, kind=K.ADVANCE, attested=[*common, "laboratory_reviewed"]
         )
         assert taken.course.phase == P.JOINT_DECISION
+
+
+FITS = "They hold each other well enough; nothing in the relationship speaks against it."
+
+
+def assessed(clinic: Clinic, by: Person | None = None, words: str = FITS) -> Step:
+    dana = by or clinic.cast.couples_therapist
+    with clinic.eyes_of(dana) as course:
+        return assessment_actions.record(
+            by=dana, course_id=course.id, words=words, steps_seen=course.steps_taken
+        )
+
+
+def test_the_couples_assessment_is_its_therapists_to_record_and_nobody_vouches_for_it(clinic: Clinic) -> None:
+    clinic.put(phase=P.EVALUATION)
+    clinic.facts()
+    helen, cast = clinic.cast.prescriber, clinic.cast
+    vouched = ["psychiatric_evaluation_recorded", "couple_assessment_recorded", "laboratory_reviewed"]
+    assert refused(clinic, helen, kind=K.ADVANCE, attested=vouched).startswith(
+        "Not yet: The couples therapist has recorded"
+    )
+    for who in (helen, cast.nurse, cast.therapist_b, cast.lead, cast.b):
+        with pytest.raises(Refused, match="couples therapist records"):
+            assessed(clinic, who)
+    with pytest.raises(Refused, match="in a sentence or two"):
+        assessed(clinic, words="They fit. ")
+    first = assessed(clinic)
+    assert (first.from_phase, first.to_phase, first.why) == (P.EVALUATION, P.EVALUATION, FITS)
+    with clinic.eyes_of(cast.couples_therapist) as course, pytest.raises(Stale):
+        assessment_actions.record(
+            by=cast.couples_therapist, course_id=course.id, words=FITS, steps_seen=course.steps_taken - 1
+        )
+    again = assessed(clinic, words="After a second meeting: wait for the summer, then go on.")
+    for who in (helen, cast.nurse, cast.therapist_b, cast.b):
+        with clinic.eyes_of(who) as course:
+            assert assessment_actions.assessment_of(course) == again
+            assert "couple_assessment_recorded" in course_actions.met_gates(course)
+    with door.opened(cast.a.id):
+        assert not Step.objects.exists()
+    with clinic.eyes_of(helen) as course:
+        step = {"by": helen, "course_id": course.id, "kind": K.ADVANCE, "attested": vouched}
+        assert course_actions.take_step(**step).course.phase == P.JOINT_DECISION  # type: ignore[arg-type]
+    clinic.put(phase=P.DOSING_SERIES)
+    with pytest.raises(Refused, match="has gone on"):
+        assessed(clinic)
+
+
+def test_for_somebody_without_a_partner_here_the_assessment_is_vouched_for(clinic: Clinic) -> None:
+    with clinic.eyes_of(clinic.cast.prescriber) as course:
+        assert "couple_assessment_recorded" not in course_actions.attestable(course)
+        course.couple_id = None
+        assert "couple_assessment_recorded" in course_actions.attestable(course)
+    parted(clinic)
+    with clinic.eyes_of(clinic.cast.prescriber) as course:
+        assert "couple_assessment_recorded" in course_actions.attestable(course), "its therapist has gone"
 
 
 @pytest.mark.parametrize("gate", ["workup_clear", "joint_decision_signed", "consents_signed"])
@@ -389,7 +455,7 @@ def test_sessions_remain_counts_from_the_block_and_is_not_met_by_who_sees_none(c
     assert remain(cast.prescriber)
 
 
-def test_a_couples_session_counts_when_it_followed_and_the_viewer_sees_it(clinic: Clinic) -> None:
+def test_a_couples_session_counts_when_it_followed_alike_for_all_who_see_the_course(clinic: Clinic) -> None:
     cast, now = clinic.cast, timezone.now()
     clinic.put(phase=P.COUPLE_INTEGRATION)
     with loading():
@@ -423,8 +489,120 @@ def test_a_couples_session_counts_when_it_followed_and_the_viewer_sees_it(clinic
     assert not held(cast.couples_therapist)
     with loading():
         CoupleSession.objects.filter(id=early.id).update(at=now - timedelta(days=1))
-    assert held(cast.couples_therapist)
-    assert not held(cast.prescriber)
+    for name in ("couples_therapist", "prescriber", "nurse", "therapist_b", "lead", "b"):
+        assert held(getattr(cast, name)), name
+    with door.opened(cast.prescriber.id):
+        assert not CoupleSession.objects.exists()  # the yes is all there is
+
+
+def came_to_integration(clinic: Clinic, *, days_ago: int) -> None:
+    """The course stands at the couple's integration, to which it came by the discharge so long ago."""
+    clinic.put(phase=P.COUPLE_INTEGRATION, steps_taken=2)
+    step(clinic, 2, "advance", days_ago)
+
+
+def step(clinic: Clinic, number: int, event: str, days_ago: int) -> None:
+    with loading():
+        Step.objects.create(
+            clinic=clinic.cast.clinic, subject=clinic.cast.b, author=clinic.cast.prescriber,
+            course_id=clinic.course_id, number=number, event=event, from_phase=P.DOSING_SERIES,
+            to_phase=P.INDIVIDUAL_INTEGRATION, to_state="active", why="So it was.",
+            recorded_at=timezone.now() - timedelta(days=days_ago),
+        )  # fmt: skip
+
+
+def session_held(clinic: Clinic, couple: Couple, *, days_ago: int) -> None:
+    with loading():
+        CoupleSession.objects.create(
+            clinic=clinic.cast.clinic, couple=couple, author=clinic.cast.couples_therapist, number=1,
+            state="held", at=timezone.now() - timedelta(days=days_ago),
+        )  # fmt: skip
+
+
+def parted(clinic: Clinic) -> None:
+    with door.opened(clinic.cast.lead.id):
+        couple_actions.part(by=clinic.cast.lead, couple_id=clinic.cast.couple.id, reason="They said so.")
+
+
+def found(clinic: Clinic, name: str) -> tuple[bool, bool]:
+    """Whether the prescriber finds this gate met, and whether they may vouch for it."""
+    with clinic.eyes_of(clinic.cast.prescriber) as course:
+        return name in course_actions.met_gates(course), name in course_actions.attestable(course)
+
+
+def test_a_hold_and_its_end_do_not_undo_a_couples_session(clinic: Clinic) -> None:
+    came_to_integration(clinic, days_ago=20)
+    session_held(clinic, clinic.cast.couple, days_ago=15)
+    step(clinic, 3, "hold", 10)
+    step(clinic, 4, "resume", 9)
+    assert found(clinic, "couples_session_held") == (True, False)
+
+
+@pytest.mark.parametrize("began_alone", [True, False])
+def test_for_somebody_in_no_couple_now_somebody_vouches_and_the_review_is_reached(
+    clinic: Clinic, began_alone: bool
+) -> None:
+    came_to_integration(clinic, days_ago=5)
+    assert found(clinic, "couples_session_held") == (False, False)
+    parted(clinic)
+    if began_alone:
+        clinic.put(couple=None)
+    assert found(clinic, "couples_session_held") == (False, True)
+    helen = clinic.cast.prescriber
+    with clinic.eyes_of(helen) as course:
+        taken = course_actions.take_step(
+            by=helen, course_id=course.id, kind=K.ADVANCE, to=P.REVIEW, attested=["couples_session_held"]
+        )
+    assert taken.course.phase == P.REVIEW
+
+
+def test_what_was_held_before_a_parting_counts_until_there_is_a_new_couple_whose_own_then_count(
+    clinic: Clinic,
+) -> None:
+    cast = clinic.cast
+    came_to_integration(clinic, days_ago=5)
+    session_held(clinic, cast.couple, days_ago=4)
+    parted(clinic)
+    assert found(clinic, "couples_session_held") == (True, True)
+    with door.opened(cast.lead.id):
+        again = couple_actions.pair(by=cast.lead, one=cast.a, other=cast.b, request_id=uuid4())
+    assert found(clinic, "couples_session_held") == (False, False)
+    session_held(clinic, again, days_ago=1)
+    assert found(clinic, "couples_session_held") == (True, False)
+
+
+def test_whoever_began_alone_and_is_a_couple_now_needs_its_agreement_and_who_is_alone_needs_none(
+    clinic: Clinic,
+) -> None:
+    clinic.put(couple=None)
+    assert found(clinic, "disclosure_agreement_signed") == (False, False)
+    parted(clinic)
+    assert found(clinic, "disclosure_agreement_signed") == (True, False)
+
+
+def test_whether_a_couples_session_was_held_is_answered_to_nobody_without_the_course(clinic: Clinic) -> None:
+    cast = clinic.cast
+    with loading():
+        Step.objects.create(
+            clinic=cast.clinic, subject=cast.b, couple=cast.couple, author=cast.prescriber,
+            course_id=clinic.course_id, number=2, event="advance", from_phase=P.DOSING_SERIES,
+            to_phase=P.INDIVIDUAL_INTEGRATION, to_state="active", why="Discharged.",
+            recorded_at=timezone.now() - timedelta(days=5),
+        )  # fmt: skip
+        CoupleSession.objects.create(
+            clinic=cast.clinic, couple=cast.couple, author=cast.couples_therapist, number=1, state="held",
+            at=timezone.now() - timedelta(days=1),
+        )  # fmt: skip
+
+    def told(who: Person) -> bool:
+        with door.opened(who.id), connection.cursor() as cursor:
+            cursor.execute("select door.couples_session_held(%s)", [clinic.course_id])
+            return bool(cursor.fetchone()[0])
+
+    assert told(cast.prescriber)
+    outside = ("a", "therapist_a", "coordinator", "stranger_prescriber", "stranger_a", "other_lead")
+    for name in outside:
+        assert not told(getattr(cast, name)), name
 
 
 def test_consents_agreement_and_preparation_are_read_from_their_rows(clinic: Clinic) -> None:
@@ -536,6 +714,34 @@ def test_facts_posted_twice_are_kept_once_and_numbers_come_back_as_numbers(clini
         assert (entry.why, entry.subject_id) == ("maoi, weight_kg", cast.b.id)
 
 
+def test_of_one_form_all_is_kept_or_nothing_and_other_words_are_not_taken_for_the_same(
+    clinic: Clinic,
+) -> None:
+    cast, at = clinic.cast, timezone.now() - timedelta(hours=1)
+    first = {"systolic_mmhg": Decimal(150), "diastolic_mmhg": Decimal(85)}
+    again = {"systolic_mmhg": Decimal(128), "diastolic_mmhg": Decimal(80)}
+    about = {"by": cast.nurse, "subject": cast.b, "source": "visit", "observed_at": at, "request_id": uuid4()}
+
+    def kept() -> int:
+        return MedicalFact.objects.filter(subject=cast.b, code__in=[*first, "aneurysm_or_avm"]).count()
+
+    with clinic.eyes_of(cast.nurse):
+        before = kept()
+        for when, told in ((at + timedelta(hours=2), "future"), (at, "another time")):
+            with pytest.raises(Refused, match=told):
+                workup_actions.record_facts(**about, values=first, second=(again, when))
+        assert kept() == before, "the first reading neither"
+        later = (again, at + timedelta(minutes=5))
+        for _ in range(2):
+            assert len(workup_actions.record_facts(**about, values=first, second=later)) == 4
+        for more in ({"aneurysm_or_avm": True}, {"systolic_mmhg": Decimal(190)}):
+            with pytest.raises(SentBefore):
+                workup_actions.record_facts(**about, values=first | more, second=later)
+        with pytest.raises(SentBefore):
+            workup_actions.record_facts(**about, values=first)
+        assert kept() == before + 4
+
+
 @pytest.mark.parametrize(
     ("values", "told"),
     [
@@ -644,6 +850,38 @@ def test_a_hold_is_decided_by_the_prescriber_with_a_reason_until_newer_evidence(
         )
 
 
+def test_a_caution_is_weighed_with_a_reason_that_clears_no_hold_and_new_evidence_asks_anew(
+    clinic: Clinic,
+) -> None:
+    code, helen = "lorazepam_equivalent_mg_per_day", clinic.cast.prescriber
+    clinic.facts(**{code: Decimal(1)})
+
+    def finding(course: Course) -> eligibility.Finding:
+        return next(one for one in workup_actions.findings_of(course) if one.code == code)
+
+    def decided(course: Course) -> tuple[bool, bool]:
+        known = workup_actions.resolutions_of(clinic.cast.b.id)
+        one = finding(course)
+        return eligibility.is_weighed(one, known), eligibility.is_resolved(one, known)
+
+    with clinic.eyes_of(helen) as course:
+        assert (finding(course).kind, decided(course)) == (Severity.CAUTION, (False, False))
+        workup_actions.resolve(
+            by=helen, course=course, finding=code, reason="1 mg at night only; the dose stays as planned."
+        )
+        assert decided(course) == (True, False)
+        assert Resolution.objects.get().finding == f"caution:{code}"
+        # A higher dose, observed before the reason was written and recorded after it: the old reason decides nothing.
+        workup_actions.correct_fact(
+            by=helen,
+            fact_id=MedicalFact.objects.get(code=code).id,
+            value=Decimal(9),
+            reason="It is nine, not one.",
+        )
+        assert (finding(course).kind, decided(course)) == (Severity.HOLD, (False, False))
+        assert not workup_actions.may_clear(course)
+
+
 def test_an_absolute_is_never_decided_away_nor_is_there_anything_to_decide_in_a_clear_one(
     clinic: Clinic,
 ) -> None:
@@ -740,6 +978,20 @@ def test_a_missing_or_expired_credential_stops_going_on_and_names_what_is_missin
     assert sign(deciding, decision, cast.couples_therapist, Verdict.DEFER, "My licence first.").words
 
 
+def test_what_lacks_to_sign_is_told_before_by_role(deciding: Clinic) -> None:
+    cast = deciding.cast
+    with loading():
+        kept = Credential.objects.exclude(kind="licence")
+        kept.update(expires_on=timezone.localdate() - timedelta(days=1))
+    for who, role, lacks in (
+        (cast.prescriber, "prescriber", ["ketamine"]),
+        (cast.couples_therapist, "couples_therapist", ["ketamine", "couples"]),
+        (cast.b, "partner", []),
+    ):
+        with door.opened(who.id):
+            assert decision_actions.credentials_missing(who, role) == lacks
+
+
 @pytest.mark.parametrize("who", ["nurse", "therapist_b", "lead"])
 def test_nobody_else_signs(deciding: Clinic, who: str) -> None:
     decision = put_question(deciding)
@@ -757,6 +1009,8 @@ def test_one_question_at_a_time_and_a_new_one_after_a_no(deciding: Clinic) -> No
     cast, post = deciding.cast, uuid4()
     decision = put_question(deciding, request_id=post)
     assert put_question(deciding, request_id=post).id == decision.id
+    with pytest.raises(SentBefore):
+        put_question(deciding, request_id=post, summary="Something else is proposed now, and why.")
     with pytest.raises(Refused, match="before the three already"):
         put_question(deciding)
     sign(deciding, decision, cast.couples_therapist, Verdict.DEFER, "We need two more sessions first.")

@@ -29,6 +29,19 @@ def test_the_shipped_battery_is_the_one_of_the_dossier_without_the_screen_about_
     assert not battery.SEALED & set().union(*ids.values())
 
 
+def test_no_occasion_begins_with_a_question_about_wishing_to_be_dead() -> None:
+    for wave in WAVES:
+        ids = [each.id for each in wave.instruments]
+        turns = sorted(ids, key=lambda one: battery.turn(wave, one, is_screen=one == "asq"))
+        assert turns[0] != "asq"
+        assert [one for one in turns if one != "asq"] == [one for one in ids if one != "asq"]
+        if "asq" in ids:
+            assert turns.index("asq") == max(1, ids.index("asq"))  # put off no further than it must be
+    assert sorted(
+        ["asq", "gad-7", "who-5"], key=lambda one: battery.turn(None, one, is_screen=one == "asq")
+    ) == ["gad-7", "who-5", "asq"]
+
+
 def test_every_number_of_the_waves_is_still_to_be_confirmed() -> None:
     rows = [row for row in load(PATH).sourced() if row[0].startswith(("waves", "reminding"))]
     assert len(rows) > 40

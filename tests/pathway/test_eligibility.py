@@ -20,9 +20,14 @@ from bothwell.pathway.eligibility import (
     Resolution,
     Severity,
     assess,
+    finding_title,
+    is_resolved,
+    is_weighed,
     may_clear,
     pressure_below_hold,
+    weighed,
 )
+from bothwell.pathway.facts import can_be
 from bothwell.pathway.protocol import SHIPPED, load
 from bothwell.pathway.steps import Role
 
@@ -191,6 +196,25 @@ def test_cautions_do_not_hinder_but_holds_need_a_prescribers_reason_after_the_ev
     assert not may_clear(findings, [replace(good, decided_at=NOW - timedelta(days=2))])
 
 
+def test_a_reason_that_weighs_a_caution_decides_no_hold_and_none_that_decides_a_hold_weighs_a_caution() -> (
+    None
+):
+    caution = _found(_healthy(cystitis=True), "cystitis")
+    hold = _found(_healthy(arrhythmia=True), "arrhythmia")
+    for one, is_it, is_not in ((caution, is_weighed, is_resolved), (hold, is_resolved, is_weighed)):
+        plain = Resolution(one.code, "H. Sato", Role.PRESCRIBER, "Urology agrees.", NOW)
+        apart = replace(plain, code=weighed(one.code))
+        right, wrong = (apart, plain) if one is caution else (plain, apart)
+        assert is_it(one, [right])
+        assert not is_it(one, [wrong])
+        assert not is_not(one, [right, wrong])
+        assert not is_it(one, [replace(right, reason=" ")])
+        assert not is_it(one, [replace(right, role=Role.NURSE)])
+        assert not is_it(one, [replace(right, decided_at=NOW - timedelta(days=2))])
+    assert finding_title(weighed("cystitis")) == finding_title("cystitis") == "Bladder"
+    assert finding_title("blood_pressure") == "Blood pressure at rest"
+
+
 def test_neither_missing_nor_absolute_can_be_decided_away() -> None:
     for changed in ({"arrhythmia": None}, {"aneurysm_or_avm": True}):
         findings = assess(_healthy(**changed), PROTOCOL, NOW)
@@ -281,3 +305,25 @@ def test_high_pressure_is_a_hold_that_the_prescriber_may_decide() -> None:
     held = next(one for one in findings if one.code == "blood_pressure")
     assert (held.kind, held.value) == (Severity.HOLD, "152/94 mmHg")
     assert may_clear(findings, [Resolution("blood_pressure", "H. Sato", Role.PRESCRIBER, "White coat.", NOW)])
+
+
+@pytest.mark.parametrize(
+    ("code", "number", "fits"),
+    [
+        ("weight_kg", "70", True),
+        ("weight_kg", "700", False),
+        ("weight_kg", "7", False),
+        ("systolic_mmhg", "118", True),
+        ("systolic_mmhg", "1180", False),
+        ("asa_class", "0", False),
+        ("bmi", "NaN", False),
+    ],
+)
+def test_a_number_that_cannot_be_is_no_answer(code: str, number: str, fits: bool) -> None:
+    found = can_be(code, Decimal(number))
+    assert bool(found) is fits
+    assert fits or "can only be" in str(found.reason)
+
+
+def test_every_number_of_the_work_up_has_its_ends() -> None:
+    assert not [one.code for one in FACTS if one.answer is Answer.NUMBER and one.most is None]

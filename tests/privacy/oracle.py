@@ -51,10 +51,10 @@ KIND_OF = {
 ITS_OWN = {"Insight", "CalendarFeed"}
 """Rows seen by the person they are about, and by nobody else."""
 OF_THE_CLINIC = {
-    "Clinic", "ClinicInstrument", "ConsentText", "Credential", "Device", "Invitation", "ProtocolVersion",
-    "Room", "StaffRole",
+    "Clinic", "ClinicInstrument", "ConsentText", "Credential", "Device", "Invitation", "ProtocolDraft",
+    "ProtocolVersion", "Room", "StaffRole",
 }  # fmt: skip
-"""Rows that are no person's record. What is planted in them anyone in the clinic may read."""
+"""Rows that are no person's record. What is planted in them anyone in the clinic may read, but for a protocol's draft."""
 LINKS = {
     "Assignment", "Membership", "Grant", "Receipt", "AuditLink", "PushAddress", "User", "DoorKey", "NotesKey",
     "AnalysisUse",
@@ -75,6 +75,8 @@ class Seen:
         """Whether the rule opens it to this viewer."""
         if world.clinic_of[viewer] != UUID(self.row["clinic_id"]):
             return False
+        if self.model == "ProtocolDraft":
+            return (viewer, Relation.LEAD) in world.clinic_roles
         if self.model in OF_THE_CLINIC or (self.model == "Person" and self.row["kind"] == "staff"):
             return True
         if self.model in ITS_OWN:
@@ -288,4 +290,12 @@ def _dosing(cursor: Any, now: datetime) -> dict[str, Any]:
                  and not exists (select 1 from bothwell_nextdaycall c where c.session_id = s.id and c.is_closed)""",
         )
     )
-    return {"dosing_days": days, "today": now.date(), "to_be_rung": to_be_rung}
+    with_task = frozenset(
+        who
+        for (who,) in _rows(
+            cursor,
+            """select f.subject_id from bothwell_safetyflag f
+               where not exists (select 1 from bothwell_safetyflagclosed c where c.flag_id = f.id)""",
+        )
+    )
+    return {"dosing_days": days, "today": now.date(), "to_be_rung": to_be_rung, "with_task": with_task}

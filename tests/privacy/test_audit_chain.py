@@ -7,10 +7,8 @@ from uuid import UUID, uuid4
 import psycopg
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import connection
-from psycopg.conninfo import conninfo_to_dict
 
-from tests.conftest import LOGINS
+from tests.conftest import LOGINS, owning
 
 LINKS = 6
 
@@ -56,14 +54,8 @@ def tamper(clinic: UUID, *statements: str) -> None:
 @pytest.fixture
 def as_owner(django_db_setup: None, django_db_blocker: object) -> Iterator[None]:
     """The command runs on the owner's connection, as `bothwell verify-audit` does."""
-    before = dict(connection.settings_dict)
-    owner = conninfo_to_dict(LOGINS.owner)
-    with django_db_blocker.unblock():  # type: ignore[attr-defined]
-        connection.close()
-        connection.settings_dict |= {"USER": owner["user"], "PASSWORD": owner["password"]}
+    with django_db_blocker.unblock(), owning():  # type: ignore[attr-defined]
         yield
-        connection.close()
-        connection.settings_dict |= {"USER": before["USER"], "PASSWORD": before["PASSWORD"]}
 
 
 def checked(clinic: UUID, *expect: str) -> tuple[int, str]:

@@ -9,8 +9,8 @@ import pytest
 from django.db import ProgrammingError
 from django.utils import timezone
 
-from bothwell.enrolment import actions as enrolment
 from bothwell.enrolment import close_actions as actions
+from bothwell.enrolment import team_actions
 from bothwell.instruments.safety_actions import leads_of
 from bothwell.integration import contact_actions, session_actions
 from bothwell.jobs import safety
@@ -163,7 +163,7 @@ def test_their_places_end_with_it_the_sealed_ones_too_and_nobody_assigns_them_ag
         assert AuditEntry.objects.filter(action="ended an assignment", item_kind="care team").count() == 2
     for subject in (cast.a, cast.b):
         with door.opened(cast.coordinator.id), pytest.raises(Refused, match="close to"):
-            enrolment.assign(by=cast.coordinator, staff=cast.nurse, role="nurse", subject=subject)
+            team_actions.assign(by=cast.coordinator, staff=cast.nurse, role="nurse", subject=subject)
     with loading():  # and if a row were there, it would open nothing
         Assignment.objects.create(clinic=cast.clinic, staff=cast.nurse, role="nurse", subject=cast.a)
     assert found_of(cast, cast.nurse) <= {"bothwell_assignment"}

@@ -61,6 +61,7 @@ WRITTEN_AS = {
     "MedicalFact": "medical",
     "Resolution": "order",
     "Order": "order",
+    "OrderWithdrawn": "order",
     "Preparation": "preparation",
     "Course": "pathway",
     "Step": "pathway",
@@ -155,6 +156,7 @@ CHANGED_IN = {
     "Clinic": ("country", "text"),
     "Device": ("name", "text"),
     "ProtocolVersion": ("signed_name", "text"),
+    "ProtocolDraft": ("saved_at", "time"),
     "PushAddress": ("ended_at", "time"),
     "InsightDraft": ("closed_at", "time"),
     "NoteDraft": ("closed_at", "time"),
@@ -511,7 +513,7 @@ def may_change(world: Built, viewer: UUID, row: Any) -> bool:
         case "Assignment":
             kind = "care_team.sealed" if thing.role == "safety" else "care_team"
             return may(kind, subject=thing.subject_id, couple=thing.couple_id)
-        case "StaffRole" | "ProtocolVersion" | "Clinic" | "Device" | "ClinicInstrument":
+        case "StaffRole" | "ProtocolVersion" | "ProtocolDraft" | "Clinic" | "Device" | "ClinicInstrument":
             allowed = (
                 {Relation.LEAD, Relation.COORDINATOR} if type(thing) is tables.Device else {Relation.LEAD}
             )

@@ -325,6 +325,7 @@ def test_a_viewer_outside_the_door_cannot_name_themselves(cast: Cast) -> None:
 
 def test_the_work_login_reads_no_clinical_text() -> None:
     may_read = {
+        "bothwell_administration",
         "bothwell_alarm",
         "bothwell_alarmevent",
         "bothwell_assignment",
@@ -365,6 +366,9 @@ def test_the_work_login_reads_no_clinical_text() -> None:
         }
         assert allowed == may_read
         for table, column in (
+            ("bothwell_administration", "substance"),
+            ("bothwell_administration", "dose_mg"),
+            ("bothwell_administration", "note"),
             ("bothwell_nextdaycall", "answers"),
             ("bothwell_nextdaycall", "note"),
             ("bothwell_closeto", "how"),

@@ -87,6 +87,8 @@ class Plan:
     """Who is sheltered, and whether that still stands."""
     close: tuple[tuple[int, int, bool], ...] = ()
     """Who of the staff is, or is close to, whom in care, and whether that still holds."""
+    open_tasks: frozenset[int] = frozenset()
+    """About whom a safety task was raised that nobody has closed."""
 
 
 FULL = Plan(
@@ -106,6 +108,7 @@ FULL = Plan(
     dosing=("today", "yesterday", "none", "cancelled"),
     sheltered=((2, True), (0, False)),
     close=((6, 2, True), (5, 0, False)),
+    open_tasks=frozenset({1}),
 )
 """A world in which everything that can be given is given, and every broken glass is open."""
 
@@ -131,6 +134,7 @@ BARE = Plan(
     dosing=("today", "dosed", "none", "none"),
     sheltered=((1, True), (0, False)),
     close=((5, 4, True), (6, 3, True)),
+    open_tasks=frozenset({0}),
 )
 """A world in which everything given was taken back, and a couple has parted."""
 
@@ -183,6 +187,7 @@ PLANS = st.builds(
         st.tuples(st.sampled_from(STAFF), _TOUCHED, st.booleans()).filter(lambda each: each[0] != each[1]),
         most=2,
     ),
+    open_tasks=st.frozensets(st.sampled_from(PATIENTS), max_size=3),
 )
 
 
@@ -251,7 +256,7 @@ def filled(model: type[models.Model], parents: dict[str, Any], **known: Any) -> 
 
 def _something(column: Any) -> Any:
     if column.choices:
-        return column.choices[0][0]
+        return "" if column.blank else column.choices[0][0]
     match column.get_internal_type():
         case "DateTimeField":
             return datetime.fromisoformat("2026-01-05T10:00:00+00:00")
@@ -278,6 +283,7 @@ PERSON_ROWS: tuple[tuple[str, str], ...] = (
     ("MedicalFact", "medical"),
     ("Resolution", "medical"),
     ("Order", "medical"),
+    ("OrderWithdrawn", "medical"),
     ("Preparation", "preparation"),
     ("JointDecision", "decision"),
     ("DecisionSignature", "decision"),
@@ -517,7 +523,22 @@ def _people(b: Builder) -> None:
         ):
             thing = filled(model, {"Person": _of_clinic(built, clinic)}, clinic=clinic)
             b.add(thing, of_clinic, Item(thing.id, "clinic", clinic.id), clinic.id)
+        b.write()
+        _draft(b, clinic)
         _stock(b, clinic)
+
+
+def _draft(b: Builder, clinic: Any) -> None:
+    """A draft of the protocol's next version: its leads' alone."""
+    protocol = b.built.own("ProtocolVersion", clinic.id)
+    parents = {"Person": _of_clinic(b.built, clinic), "ProtocolVersion": protocol}
+    thing = filled(tables.ProtocolDraft, parents, clinic=clinic)
+
+    def is_lead(built: Built, viewer: UUID) -> bool:
+        here = built.world.clinic_of[viewer] == clinic.id
+        return here and (viewer, Relation.LEAD) in built.world.clinic_roles
+
+    b.add(thing, is_lead, Item(thing.id, "clinic", clinic.id), clinic.id)
 
 
 def stock_row(model: type[models.Model], parents: dict[str, Any], **known: Any) -> Any:
@@ -628,6 +649,8 @@ def _about_person(b: Builder, person: Any) -> None:
     b.write()
     common = {"clinic": clinic, "subject": person, "couple": couple, "author": author}
     for name, kind in PERSON_ROWS:
+        if name == "SafetyFlagClosed" and place in b.plan.open_tasks:
+            continue
         model = getattr(tables, name)
         known: dict[str, Any] = {
             k: v for k, v in common.items() if any(f.name == k for f in model._meta.fields)
@@ -657,6 +680,7 @@ def _about_person(b: Builder, person: Any) -> None:
             "Course",
             "Step",
             "Consent",
+            "Order",
             "JointDecision",
             "DosingSession",
             "Alarm",
@@ -845,6 +869,7 @@ def _given(b: Builder) -> None:
         to_be_rung=frozenset(
             built.people[place].id for place, day in zip(PATIENTS, plan.dosing, strict=True) if day == "dosed"
         ),
+        with_task=frozenset(built.people[place].id for place in PATIENTS if place in plan.open_tasks),
     )
 
 

@@ -8,8 +8,10 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from psycopg.conninfo import make_conninfo
 
 from bothwell.running import backup
+from bothwell.running.postgres import temporary_cluster
 from bothwell.running.roles import Logins
 from bothwell.running.secrets import FILE_NAME, NOTES_KEY, load
 from bothwell.running.serve import Wish, database, prepare_logins, stamped
@@ -113,6 +115,23 @@ def test_an_own_server_is_saved_and_restored_too(clinic: Wish, tmp_path: Path) -
         execute(admin, "delete from scratch")
         backup.restore(clinic, made, environment, replace=True)
         assert execute(admin, "select count(*) from scratch") == [(3,)]
+
+
+def test_a_restore_into_an_own_server_takes_a_superuser_and_the_next_start_does_not(
+    saved: Path, tmp_path: Path
+) -> None:
+    wish = Wish(tmp_path / "second")
+    with temporary_cluster() as dsn:
+        execute(dsn, "create role keeper login createrole password 'kept'")
+        execute(dsn, "create database theirs owner keeper")
+        keeper = make_conninfo(dsn, user="keeper", password="kept", dbname="theirs")
+        with pytest.raises(CannotRun, match=r"nothing has changed.*too few rights.*superuser"):
+            backup.restore(wish, saved, {"DATABASE_URL": keeper}, replace=True)
+        superuser = make_conninfo(dsn, dbname="theirs")
+        backup.restore(wish, saved, {"DATABASE_URL": superuser}, replace=True)
+        logins = prepare_logins(keeper, load(wish.home), {"DATABASE_URL": keeper})
+        assert execute(superuser, "select count(*) from scratch") == [(3,)]
+        assert execute(logins.owner, "create table later (id int)") == []
 
 
 def test_a_restore_that_fails_changes_nothing(clinic: Wish, saved: Path, tmp_path: Path) -> None:

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from bothwell.running import cli
+from bothwell.running import cli, whereabouts
+from bothwell.running.secrets import prepare_home
 from bothwell.running.serve import Process, Wish
 from bothwell.running.trouble import CannotRun
 
@@ -42,6 +43,7 @@ def test_help_lists_the_words(capsys: pytest.CaptureFixture[str]) -> None:
         "archive",
         "restore-month",
         "status",
+        "try-message",
     ):
         assert word in shown
 
@@ -87,6 +89,39 @@ def test_status_of_a_clinic_that_does_not_run(capsys: pytest.CaptureFixture[str]
     assert "not used yet" in shown
     assert "stopped" in shown
     assert not home.exists()
+
+
+def test_status_looks_where_it_was_last_opened_unless_told(
+    capsys: pytest.CaptureFixture[str], home: Path
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as one, socket.create_server(("127.0.0.1", 0)) as other:
+        port, free = one.getsockname()[1], other.getsockname()[1]
+        prepare_home(home)
+        whereabouts.note(home, {whereabouts.PAGES: ("127.0.0.1", free)})
+        whereabouts.note(home, {whereabouts.MONITORS: ("127.0.0.1", port)})
+        other.close()
+        assert ended("status") == cli.NOT_RUNNING
+        shown = capsys.readouterr().out
+        assert f"closed at 127.0.0.1:{free}" in shown
+        assert f" listening at 127.0.0.1:{port}" in shown
+        assert ended("status", "--device-port", str(free)) == cli.NOT_RUNNING
+        assert f"not listening at 127.0.0.1:{free}" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("written", ["", "no note", "[]", '{"pages": 8000}', '{"pages": ["here", "there"]}'])
+def test_a_damaged_note_of_where_it_was_opened_is_no_trouble(home: Path, written: str) -> None:
+    prepare_home(home)
+    (home / "run" / "places.json").write_text(written)
+    assert whereabouts.last(home) == dict(whereabouts.USUAL)
+
+
+def test_the_status_of_the_demonstration_is_asked_for_as_it_is_opened(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.delenv("BOTHWELL_HOME")
+    monkeypatch.chdir(tmp_path)
+    assert ended("status", "--demo") == cli.NOT_RUNNING
+    assert str(tmp_path / "var" / "demo") in capsys.readouterr().out
 
 
 def test_serve_is_given_what_was_asked(monkeypatch: pytest.MonkeyPatch, home: Path) -> None:

@@ -27,7 +27,7 @@ from bothwell.privacy import audit, door
 from bothwell.running import archive, cli, months
 from bothwell.running.trouble import CannotRun
 from bothwell.web import bedside as beds
-from bothwell.web import session_paper
+from bothwell.web import bedside_values, session_paper
 from tests.cast import client_for
 from tests.conftest import LOGINS, loading
 from tests.room import Bedside, open_bedside
@@ -272,9 +272,9 @@ def test_a_page_opens_the_months_of_its_session_only(bedside: Bedside) -> None:
     session, within = bedside.session, looked_for(arrived_at=now, ended_at=None, now=now)
     with door.opened(bedside.cast.nurse.id):
         for look in (
-            lambda: beds.charted(session.id, within),
-            lambda: beds.newest([session.id], within=within),
-            lambda: beds.trends([session.id], ["spo2"], now),
+            lambda: bedside_values.charted(session.id, within),
+            lambda: bedside_values.newest([session.id], within=within),
+            lambda: bedside_values.trends([session.id], ["spo2"], now),
         ):
             with CaptureQueriesContext(connection) as asked:
                 look()
@@ -303,7 +303,7 @@ def test_a_monitor_whose_clock_begins_anew_is_still_read_at_the_bedside() -> Non
             "heart_rate": 77,
             "spo2": 78,
         }
-        assert [int(value.value) for value in beds.charted(session.id, bed.within)] == [77, 78]
+        assert [int(value.value) for value in bedside_values.charted(session.id, bed.within)] == [77, 78]
 
 
 # ── putting away ──────────────────────────────────────────────────────────────────────────────────────────

@@ -214,6 +214,17 @@ def test_each_failed_start_has_its_sentence(tmp_path: Path, words: str, told: st
     assert told in str(postgres.start_trouble(log))
 
 
+def test_the_making_of_a_database_is_told_and_a_later_start_is_quiet(
+    home: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    prepare_home(home)
+    made = Cluster(home, "only for tests", fast=True)
+    with made.running():
+        assert f"making the database in {home / 'postgres'} …" in capfd.readouterr().err
+    with made.running():
+        assert capfd.readouterr().err == ""
+
+
 def test_a_half_made_database_is_made_anew(home: Path) -> None:
     prepare_home(home)
     (home / "postgres.new").mkdir()

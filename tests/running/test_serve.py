@@ -4,6 +4,7 @@ import shutil
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from threading import Thread
@@ -17,13 +18,16 @@ from bothwell.running.serve import (
     Process,
     Role,
     Wish,
+    _tell_when_open,
     answers,
     check,
     child_environment,
     forget_stamps,
     keep_apart,
+    name_of_pages,
     pages_answer,
     part_of,
+    places,
     stamped,
     wish_from,
 )
@@ -168,6 +172,30 @@ def test_a_step_is_due_until_it_succeeded_for_this_mark(home: Path) -> None:
     forget_stamps(home)
     with stamped(home, "migrated", "two") as due:
         assert due
+
+
+def test_where_each_process_answers_is_what_was_asked_for(home: Path) -> None:
+    wish = Wish(home, port=8100, device_host="192.0.2.1", device_port=2600)
+    assert places(wish) == {"pages": ("127.0.0.1", 8100), "monitors": ("192.0.2.1", 2600)}
+    assert places(replace(wish, only=frozenset({Process.LISTEN}))) == {"monitors": ("192.0.2.1", 2600)}
+
+
+def test_the_last_lines_of_a_start_are_the_address_and_the_leads_link(
+    home: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with speaking(200) as port:
+        _tell_when_open(Wish(home, port=port), ["the link:", "https://x"], "https://x", "localhost")
+    assert capfd.readouterr().err.splitlines() == [
+        f"bothwell | open at http://localhost:{port} (Ctrl-C stops it)",
+        "bothwell | to be reached at https://x",
+        "bothwell | the link:",
+        "bothwell | https://x",
+    ]
+
+
+def test_the_pages_are_asked_for_by_a_name_they_go_by() -> None:
+    assert name_of_pages({"BOTHWELL_HOSTS": "care.example.org, localhost"}) == "care.example.org"
+    assert name_of_pages({}) == name_of_pages({"BOTHWELL_HOSTS": ""}) == "localhost"
 
 
 def test_whether_something_answers(taken: int, free: int) -> None:

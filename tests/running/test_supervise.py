@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from bothwell.running import supervise
-from bothwell.running.supervise import Keeper, Part, run_once, wait_after
+from bothwell.running.supervise import Keeper, Part, run_once, telling, wait_after
 from bothwell.running.trouble import CannotRun
 
 ENVIRONMENT = dict(os.environ)
@@ -173,8 +173,20 @@ def test_a_step_that_fails_shows_its_lines_and_is_told(capfd: pytest.CaptureFixt
 
 
 def test_a_quiet_step_speaks_only_when_it_fails(capfd: pytest.CaptureFixture[str]) -> None:
-    run_once(part("look", "print('a warning')"), quiet=True)
+    assert run_once(part("look", "print('a warning')"), quiet=True) == ["a warning"]
     assert capfd.readouterr().err == ""
     with pytest.raises(CannotRun, match="look failed"):
         run_once(part("look", "print('the login is a superuser'); raise SystemExit(1)"), quiet=True)
     assert "look | the login is a superuser" in capfd.readouterr().err
+
+
+def test_a_step_is_told_before_it_begins_and_when_it_is_done(capfd: pytest.CaptureFixture[str]) -> None:
+    with telling("making the tables"):
+        assert capfd.readouterr().err == "bothwell | making the tables …\n"
+    assert capfd.readouterr().err == "bothwell | … done in 0 s\n"
+
+
+def test_a_step_that_fails_is_not_told_as_done(capfd: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(CannotRun), telling("making the tables"):
+        raise CannotRun("it failed")
+    assert "done" not in capfd.readouterr().err

@@ -113,14 +113,19 @@ class Desk:
 
     def session(self, days: float, **fields: object) -> CoupleSession:
         dana = self.cast.couples_therapist
+        at, now = timezone.now() + timedelta(days=days), timezone.now()
         with door.opened(dana.id):
-            return session_actions.plan_session(
+            made = session_actions.plan_session(
                 by=dana,
                 couple=self.cast.couple,
-                at=timezone.now() + timedelta(days=days),
+                at=max(at, now - timedelta(hours=11)),
                 minutes=60,
                 place="Room 2",
                 request_id=uuid4(),
+            )
+            # One held longer ago is planned for today and moved there, as its therapist would.
+            return session_actions.move_session(
+                by=dana, session_id=made.id, at=at, minutes=60, place="Room 2"
             )
 
     def record(self, session: CoupleSession, *versions: InsightVersion, summary: str = "") -> None:
@@ -257,7 +262,7 @@ def full_story() -> Desk:
         made.record(
             made.session(days), *taken, summary="You both saw the circle, and stood beside each other."
         )
-    made.session(1 / 24 / 15)
+    made.session(-1 / 24 / 15)
     made.session(14)
     made.share(
         b, "On the drive home I saw I go quiet so that I can’t say the wrong thing.", *both, days_ago=3

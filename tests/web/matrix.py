@@ -242,6 +242,11 @@ TABLE: tuple[Row, ...] = (
     # everyone, about themselves
     Row("access", EVERYBODY),
     Row("my_contact", EVERYBODY, methods=BOTH),
+    Row("own_name", EVERYBODY, methods=BOTH, data=lambda chart: {"name_used": "Ann", "seen_name_used": "x"}),
+    # Whoever signs in proves again that it is them, before this opens.
+    Row("account_email", EVERYBODY, methods=BOTH, data=lambda chart: {"email": "new@example.org"}),
+    # A link opens to the login it was asked under; to all others it is one that no longer works, whatever it was.
+    Row("account_confirm_email", NOBODY, methods=BOTH, more={"key": "never:asked:for"}, hidden=(404, 302)),
     Row("my_reminders", PARTNERS, methods=POST, data=lambda chart: {"do": "on"}),
     Row("take_back", frozenset({SELF}), {"grant_id": "grant {}"}, ("to partner", "to therapist", "slept on"),
         THEIRS, POST),
@@ -309,6 +314,7 @@ TABLE: tuple[Row, ...] = (
     _person("person", KNOW_THE_NAME),
     _person("person_invite", OFFICE, POST),
     _person("person_contact", KNOW_THE_NAME, BOTH),
+    _person("person_course", frozenset({"coordinator"}), BOTH, always={"do": "schedule"}),
     _person("person_team", KNOW_THE_NAME, BOTH),
     _person("person_close", OFFICE, BOTH),
     Row("close_end", OFFICE, {"said_id": "close"}, methods=POST),
@@ -376,6 +382,17 @@ TABLE: tuple[Row, ...] = (
     _clinic("clinic_protocols", BOTH),
     Row("clinic_protocol", frozenset({"lead"}), {"protocol_id": "protocol"}, methods=BOTH,
         data=lambda chart: {"has_read": "on", "signed_name": "X"}),
+    Row("clinic_protocol_change", frozenset({"lead"}), {"protocol_id": "protocol"}, methods=POST),
+    Row("clinic_draft", frozenset({"lead"}), {"draft_id": "protocol draft"}),
+    Row("clinic_draft_fields", frozenset({"lead"}), {"draft_id": "protocol draft"}, methods=BOTH,
+        more={"group_id": "holds"}, data=lambda chart: {"seen": "0", "value:hold_bp.systolic_above_mmhg": "135",
+                                                        "reason:hold_bp.systolic_above_mmhg": "zq"}),
+    Row("clinic_draft_sign", frozenset({"lead"}), {"draft_id": "protocol draft"}, methods=BOTH,
+        data=lambda chart: {"has_read": "on", "signed_name": "X", "seen": "1"}),
+    Row("clinic_draft_aside", frozenset({"lead"}), {"draft_id": "protocol draft"}, methods=POST),
+    _clinic("clinic_texts", GET),
+    Row("clinic_text", LEADS, methods=BOTH, more={"kind": "treatment", "code": "im"},
+        data=lambda chart: {"do": "look", "after": 0, "title": "T", "body": "zq"}),
     _clinic("clinic_log", GET),
     _clinic("clinic_glass", BOTH, LEADS | COUPLES_THERAPISTS),
     # the questionnaires

@@ -159,6 +159,17 @@ def _protocol(cast: Cast) -> tables.ProtocolVersion:
     )  # fmt: skip
 
 
+def _draft_of(cast: Cast, protocol: tables.ProtocolVersion) -> tables.ProtocolDraft:
+    edit = {
+        "revision": 1, "at": "hold_bp.systolic_above_mmhg", "value": "138", "reason": "Ours", "by": str(cast.lead.id),
+        "by_name": "Lea", "edited_at": timezone.now().isoformat(),
+    }  # fmt: skip
+    draft, _ = tables.ProtocolDraft.objects.get_or_create(
+        clinic=cast.clinic, base=protocol, defaults={"begun_by": cast.lead, "revision": 1, "edits": [edit]}
+    )
+    return draft
+
+
 def _texts(cast: Cast) -> dict[str, tables.ConsentText]:
     codes = {"treatment": "iv", "release": "individual_scores", "disclosure": "no_secrets"}
     return {
@@ -187,7 +198,7 @@ def _chart(
     chart = Chart(who, partner, ex, couple, old)
     chart.ids |= {
         "person": who.id, "colleague": cast.nurse.id, "couple": couple.id, "old couple": old.id,
-        "protocol": protocol.id,
+        "protocol": protocol.id, "protocol draft": _draft_of(cast, protocol).id,
         **{f"text {kind}": text.id for kind, text in texts.items()},
     }  # fmt: skip
     lay = _Layer(cast, chart, therapist, protocol, texts, timezone.now())
@@ -241,7 +252,9 @@ class _Layer:
     def contacts(self) -> None:
         for name, who in (("own", self.chart.person), ("partners", self.chart.partner)):
             of = SELF if name == "own" else PARTNER
-            word = self.chart.word(f"{name} telephone", of, *BESIDE, "couples_therapist", "safety", *OFFICE)
+            acts = ("therapist_a",) if name == "own" else ()  # a safety task about this one is open
+            readers = (*BESIDE, "couples_therapist", "safety", *acts, *OFFICE)
+            word = self.chart.word(f"{name} telephone", of, *readers)
             tables.Contact.objects.update_or_create(
                 subject=who, defaults={"clinic": self.cast.clinic, "full_name": word, "safe_phone": word}
             )
@@ -319,8 +332,10 @@ class _Layer:
         partners = {"of": self.chart.partner, "note": word("partners finding", *BESIDE, PARTNER)}
         self.keep("fact of partner", self.own("MedicalFact", **partners, **medical))
         self.own("Resolution", finding="hypertension", reason=word("resolution", *BESIDE, SELF))
-        self.own("Order", course=course, route="iv", dose_mg=34, weight_kg=68, minutes=40, product="Ketamine",
-                 out_of_range_reason=word("order reason", *BESIDE, SELF))  # fmt: skip
+        ordered = {"course": course, "route": "iv", "weight_kg": 68, "minutes": 40, "product": "Ketamine"}
+        first = self.own("Order", dose_mg=40, **ordered)
+        self.own("OrderWithdrawn", order=first, reason=word("why withdrawn", *BESIDE, SELF))
+        self.own("Order", dose_mg=34, out_of_range_reason=word("order reason", *BESIDE, SELF), **ordered)
         self.own("Preparation", course=course, note=word("arranged", *BESIDE, SELF, "therapist_a"))
         summary = word("decision", *team)
         decision = self.keep(
@@ -377,7 +392,7 @@ class _Layer:
 
     def sessions(self) -> None:
         now, word = self.now, self.chart.word
-        order = tables.Order.objects.get(course=self.of_course)
+        order = tables.Order.objects.get(course=self.of_course, withdrawn__isnull=True)
         room = self.keep("room", tables.Room.objects.create(clinic=self.cast.clinic, name=uuid4().hex[:8]))
         self.keep("free room", tables.Room.objects.create(clinic=self.cast.clinic, name=uuid4().hex[:8]))
         times: dict[str, dict[str, Any]] = {

@@ -8,9 +8,11 @@ from uuid import uuid4
 import psycopg
 import pytest
 from django.core import mail
-from django.db import transaction
+from django.db import connection, transaction
 from django.utils import timezone
 
+from bothwell.couples.models import Couple
+from bothwell.enrolment import couple_actions
 from bothwell.instruments.actions import enter_on_behalf
 from bothwell.instruments.safety_actions import lift_hold, open_holds, place_hold
 from bothwell.integration import session_actions
@@ -119,6 +121,89 @@ def test_a_second_yes_lays_no_second_hold_and_lifting_needs_a_reason_and_the_cir
     with door.opened(cast.lead.id):
         assert not AuditEntry.objects.filter(action__icontains="hold").exists()
         assert not AuditEntry.objects.filter(why__icontains="apart").exists()
+
+
+def parted(cast: Cast) -> None:
+    with door.opened(cast.lead.id):
+        couple_actions.part(by=cast.lead, couple_id=cast.couple.id, reason="They said so, both.")
+
+
+def paired(cast: Cast, one: Person, other: Person) -> Couple:
+    """The office makes them a couple, with the same couples therapist."""
+    with door.opened(cast.coordinator.id):
+        couple = couple_actions.pair(by=cast.coordinator, one=one, other=other, request_id=uuid4())
+    with transaction.atomic(), loading():
+        assign(cast.couples_therapist, "couples_therapist", couple=couple)
+    return couple
+
+
+def must_wait(cast: Cast) -> bool:
+    """Whether the lead may give out the record of the first couple."""
+    with door.opened(cast.lead.id), connection.cursor() as cursor:
+        cursor.execute("select door.not_now(%s, %s)", [cast.couple.id, timezone.now()])
+        return bool(cursor.fetchone()[0])
+
+
+def test_a_hold_follows_the_two_when_they_come_together_again_and_nobody_is_told(committing: None) -> None:
+    cast = committed_cast()
+    asked(cast.safety, cast.a, YES)
+    parted(cast)
+    again = paired(cast, cast.b, cast.a)
+    with door.opened(cast.couples_therapist.id):
+        (hold,) = open_holds(again.id)
+        assert (hold.author_id, hold.subject_id, hold.id.version) == (None, None, 4)
+        assert hold.placed_on == timezone.now().date()
+        local = hold.recorded_at.astimezone(UTC)
+        assert (local.hour, local.minute, local.second, local.microsecond) == (0, 0, 0, 0)
+        assert session_actions.hold_on(cast.couples_therapist, again)
+    for who in (cast.a, cast.b, cast.lead, cast.coordinator, cast.prescriber, cast.therapist_a):
+        with door.opened(who.id):
+            assert not CoupleHold.objects.exists()
+            assert not AuditEntry.objects.filter(action__icontains="hold").exists()
+    with door.opened(cast.safety.id):
+        lift_hold(by=cast.safety, subject=cast.b, why="We spoke with each alone")
+        assert not CoupleHold.objects.filter(lifted__isnull=True).exists(), "the old one too"
+    assert not must_wait(cast)
+
+
+def test_a_hold_follows_neither_of_them_to_somebody_else_nor_when_it_was_lifted(committing: None) -> None:
+    cast = committed_cast()
+    with transaction.atomic(), loading():
+        other = person(cast.clinic, "Gil")
+    asked(cast.safety, cast.a, YES)
+    parted(cast)
+    elsewhere = paired(cast, cast.a, other)
+    with door.opened(cast.couples_therapist.id):
+        assert open_holds(elsewhere.id) == []
+    page = client_for(cast.safety).get(f"/safety/{cast.a.id}").content.decode()
+    assert "Couple work goes on" in page
+    assert "One stands on an earlier couple of theirs too" in page
+    for act in ("hold", "lift"):
+        assert page.count(f'action="/safety/{cast.a.id}/{act}"') == page.count(f'id="{act}_why"') == 1
+    with door.opened(cast.safety.id):
+        lift_hold(by=cast.safety, subject=cast.b, why="They live apart now")
+    with door.opened(cast.lead.id):
+        couple_actions.part(by=cast.lead, couple_id=elsewhere.id, reason="They said so.")
+    again = paired(cast, cast.a, cast.b)
+    with door.opened(cast.couples_therapist.id):
+        assert open_holds(again.id) == []
+
+
+def test_the_circle_lifts_a_hold_of_a_couple_that_has_parted(committing: None) -> None:
+    cast = committed_cast()
+    asked(cast.safety, cast.a, YES)
+    parted(cast)
+    assert must_wait(cast)
+    client, page = client_for(cast.safety), f"/safety/{cast.a.id}"
+    assert "It stands on a couple that has parted" in client.get(page).content.decode()
+    assert client.post(f"{page}/lift", {"why": ""}).status_code == 422
+    assert must_wait(cast)
+    told = client.post(f"{page}/lift", {"why": "They live apart now"}, follow=True).content.decode()
+    assert "No hold stands on couple work now." in told
+    assert "It stands on a couple that has parted" not in told
+    assert not must_wait(cast)
+    with door.opened(cast.safety.id):
+        assert AuditEntry.objects.get(action="lifted a hold", subject=cast.a).why == "They live apart now"
 
 
 def test_somebody_in_no_couple_is_asked_all_the_same(committing: None) -> None:

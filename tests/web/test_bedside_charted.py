@@ -13,7 +13,7 @@ from bothwell.dosing.flowsheet import CONTINUOUS
 from bothwell.models import Sample
 from bothwell.monitoring.months import Within
 from bothwell.privacy import door
-from bothwell.web import bedside as beds
+from bothwell.web import bedside_values
 from tests.conftest import loading
 from tests.room import Bedside, open_bedside
 
@@ -77,7 +77,7 @@ def test_of_what_a_monitor_says_one_value_a_dot_is_read_and_of_all_else_everythi
     rows = laid_out(bedside, begin, hours, seed=hours)
     within = Within(begin - timedelta(days=1), begin + timedelta(days=1)) if is_bounded else None
     with door.opened(bedside.cast.nurse.id):
-        read = beds.charted(bedside.session.id, within)
+        read = bedside_values.charted(bedside.session.id, within)
     assert [one.id for one in read] == standing(rows, dot_seconds)
 
 
@@ -88,10 +88,10 @@ def test_a_clock_that_began_anew_hides_nothing_and_takes_no_longer() -> None:
     with loading():
         Sample.objects.bulk_create(rows)
     with door.opened(bedside.cast.nurse.id):
-        assert [one.id for one in beds.charted(bedside.session.id)] == [row.id for row in rows]
+        assert [one.id for one in bedside_values.charted(bedside.session.id)] == [row.id for row in rows]
 
 
 def test_a_session_without_readings_reads_as_none() -> None:
     bedside = open_bedside()
     with door.opened(bedside.cast.nurse.id):
-        assert beds.charted(bedside.session.id) == []
+        assert bedside_values.charted(bedside.session.id) == []

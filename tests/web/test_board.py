@@ -14,11 +14,12 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from bothwell.dosing import giving_actions, visit_actions
-from bothwell.models import AuditEntry, Course, DosingSession, Person, Room
+from bothwell.dosing import giving_actions, order_actions, visit_actions
+from bothwell.models import AuditEntry, Course, DosingSession, Order, Person, Room
 from bothwell.monitoring import entry_actions, quieting_actions
 from bothwell.privacy import door
 from bothwell.refusal import Refused
+from bothwell.web.board import _none_free
 from tests.cast import assign, client_for, make_cast, pair, person
 from tests.conftest import loading
 from tests.dosing.ready import Ready, answer_all, calm, chart, make_ready, started_ago
@@ -75,6 +76,17 @@ def test_rooms_keep_their_place_and_say_who_and_how_long(ready: Ready, nurse: Cl
     assert "Bothwell’s alarms are advisory. The bedside monitor is primary." in text
 
 
+@pytest.mark.parametrize(("ago", "words"), [(0, "Active phase, min 0 of 40"), (41, "Recovery, min 41")])
+def test_after_an_injection_recovery_begins_when_the_protocols_minutes_have_passed(
+    ready: Ready, nurse: Client, ago: int, words: str
+) -> None:
+    with loading():
+        Course.objects.filter(id=ready.course.id).update(route="im")
+        Order.objects.filter(id=ready.order.id).update(route="im", minutes=None)
+    started_ago(ready, ago)
+    assert words in nurse.get("/board").content.decode()
+
+
 def test_an_alarm_fills_a_bar_until_it_is_acknowledged(ready: Ready, nurse: Client) -> None:
     session = started_ago(ready, 20)
     with door.opened(ready.cast.nurse.id):
@@ -115,6 +127,25 @@ def test_the_second_partner_is_refused_in_one_clear_sentence(ready: Ready, nurse
     )
 
 
+def test_where_no_room_is_free_the_board_says_who_is_in_them_and_what_helps(
+    ready: Ready, nurse: Client
+) -> None:
+    another(ready, 10, ready.other_room)
+    assert "No room is free" not in nurse.get("/board").content.decode()
+    nurse.post(f"/board/{ready.session.id}/arrive", {"room": str(ready.room.id)})
+    told = (
+        "No room is free: Amara is in Room 2, M10 is in Room 3. "
+        "Sign off a session first, or the clinic lead adds a room under Clinic."
+    )
+    page = nurse.get("/board").content.decode()
+    assert told in page
+    assert f"/board/{ready.partners.id}/arrive" not in page, "there is nothing to press"
+    stale = nurse.post(f"/board/{ready.partners.id}/arrive", {})
+    assert stale.status_code == 422
+    assert stale.context["trouble"] == told
+    assert _none_free([]) == "There is no room yet. The clinic lead adds one under Clinic."
+
+
 def test_each_person_shown_is_logged_once_for_a_board_that_refreshes_itself(
     ready: Ready, nurse: Client
 ) -> None:
@@ -128,7 +159,7 @@ def test_each_person_shown_is_logged_once_for_a_board_that_refreshes_itself(
         assert sorted(seen) == sorted([ready.cast.a.id, ready.cast.b.id])
 
 
-def another(ready: Ready, number: int) -> None:
+def another(ready: Ready, number: int, room: Room | None = None) -> None:
     """One more couple whose first partner is being treated by the same nurse."""
     cast = ready.cast
     with loading():
@@ -143,7 +174,7 @@ def another(ready: Ready, number: int) -> None:
             clinic=cast.clinic, subject=one, couple=couple, author=cast.nurse, course=course, number=1,
             scheduled_at=timezone.now(), arrived_at=timezone.now() - timedelta(minutes=40),
             started_at=timezone.now() - timedelta(minutes=30), order=None,
-            room=Room.objects.create(clinic=cast.clinic, name=f"Room {number}"),
+            room=room or Room.objects.create(clinic=cast.clinic, name=f"Room {number}"),
         )  # fmt: skip
     chart(ready, 5, session, systolic=130, diastolic=80, spo2=97, heart_rate=75)
 
@@ -220,6 +251,7 @@ def test_the_first_dose_pressed_on_two_tablets_is_given_once(committed: Ready) -
                     pressures=calm(),
                     saturation_at=timezone.now(),
                     request_id=key,
+                    order_id=order_actions.order_for(committed.session).id,
                 ).started_at
         finally:
             connection.close()

@@ -1,11 +1,13 @@
 """The lead's pages: setting up from nothing, staff, rooms, protocols, the log, breaking the glass."""
 
 import re
+from datetime import timedelta
 from uuid import uuid4
 
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from bothwell.models import (
     AuditEntry,
@@ -55,6 +57,11 @@ def test_a_new_clinic_is_set_up_step_by_step(cast: Cast) -> None:
     assert "numbers to confirm" in page
     assert client.post(path, {"signed_name": "Lea"}).status_code == 422, "not read"
     assert client.post(path, {"signed_name": "Lea", "has_read": "on"})["Location"] == path
+    steps = client.get("/clinic").context["steps"]
+    assert [step.words for step in steps if not step.is_done] == ["The texts people sign"]
+    for each in ("treatment/iv", "treatment/im", "treatment/in", "treatment/sl", "disclosure/no_secrets"):
+        words = {"after": "0", "title": "T", "body": "B", "do": "publish", "confirmed": "on"}
+        assert client.post(f"/clinic/texts/{each}", words)["Location"] == "/clinic/texts"
     assert all(step.is_done for step in client.get("/clinic").context["steps"])
     client.post("/clinic/finish")
     assert "How is the clinic set up?" in text(client.get("/clinic"))
@@ -146,6 +153,27 @@ def test_roles_and_credentials_are_kept_on_a_colleagues_page(cast: Cast) -> None
     assert "last clinic lead" in text(alone)
 
 
+def test_the_staff_page_says_what_each_role_needs_on_file_and_what_lacks(cast: Cast) -> None:
+    client, dana = client_for(cast.lead), cast.couples_therapist
+    with loading():
+        for kind, until in (("licence", None), ("couples", timezone.localdate() - timedelta(days=1))):
+            Credential.objects.create(
+                clinic=cast.clinic,
+                person=dana,
+                kind=kind,
+                reference="1",
+                expires_on=until,
+                filed_by=cast.lead,
+            )
+    page = text(client.get(f"/clinic/staff/{dana.id}"))
+    assert "licence to practise, ketamine-assisted therapy, couples therapy" in page
+    assert "Lacking now: ketamine-assisted therapy, couples therapy." in page, "what ran out lacks too"
+    assert "sign no joint decision" in text(client.get(f"/clinic/staff/{cast.nurse.id}"))
+    everyone = text(client.get("/clinic/staff"))
+    assert "as prescriber: licence to practise, ketamine-assisted therapy" in everyone
+    assert "as couples therapist: ketamine-assisted therapy, couples therapy" in everyone
+
+
 def test_nonsense_is_not_found(cast: Cast) -> None:
     client = client_for(cast.lead)
     assert client.post(f"/clinic/staff/{cast.nurse.id}", {"do": "promote"}).status_code == 404
@@ -216,6 +244,19 @@ def test_the_log_holds_nothing_of_the_safety_circle_nor_of_another_clinic(cast: 
     assert page.context["lines"] == []
 
 
+def test_the_log_is_narrowed_by_any_of_many_kinds_of_action_and_by_no_time_that_never_was(cast: Cast) -> None:
+    with loading():
+        AuditEntry.objects.bulk_create(
+            AuditEntry(clinic=cast.clinic, actor=cast.nurse, action=f"a kind {number}")
+            for number in range(120)
+        )
+    looked(cast, cast.nurse, subject=cast.a, what="overview")
+    client = client_for(cast.lead)
+    assert len(client.get("/clinic/log", {"action": "viewed"}).context["lines"]) == 1
+    never = f"9999-12-31T23:59:59-23:59~{uuid4()}"
+    assert client.get("/clinic/log", {"before": never}).status_code == 200
+
+
 def test_the_log_is_paged_and_its_cost_does_not_grow(cast: Cast) -> None:
     client = client_for(cast.lead)
     looked(cast, cast.nurse, subject=cast.a, what="overview")
@@ -276,10 +317,68 @@ def test_a_new_clinic_is_offered_its_countrys_lines_and_must_confirm_them(cast: 
     page = text(client.get("/clinic/details"))
     assert 'value="0800 111 0 111"' in page
     assert "offered for you to confirm" in page
-    assert 'value="116 123"' in text(client.get("/clinic/details?lines=GB"))
-    assert client.get("/clinic/details?lines=%3Cb").status_code == 200
+    assert client.post("/clinic/details", {**DETAILS, "offer": "<b"}).status_code == 200
     refused = client.post("/clinic/details", {**DETAILS, "confirmed": ""})
     assert refused.status_code == 422
     assert "Call or look up each new line first" in text(refused)
     assert client.post("/clinic/details", DETAILS).status_code == 302
     assert client.post("/clinic/details", {**DETAILS, "confirmed": ""}).status_code == 302, "no line is new"
+
+
+def test_the_emergency_number_is_kept_first_wherever_it_was_typed(cast: Cast) -> None:
+    typed = {**DETAILS, "line-TOTAL_FORMS": "2", "line-1-label": "Emergency", "line-1-number": "911"}
+    assert client_for(cast.lead).post("/clinic/details", typed).status_code == 302
+    with loading():
+        clinic = Clinic.objects.get(id=cast.clinic.id)
+    assert [line["number"] for line in clinic.crisis_lines] == ["911", "988"]
+
+
+def test_another_countrys_lines_are_offered_and_everything_else_stays_as_it_was_typed(cast: Cast) -> None:
+    typed = {
+        **DETAILS, "name": "Clinic by the Thames", "timezone_name": "Europe/London", "video_link": "https://v.example/{room}",
+        "line-TOTAL_FORMS": "3", "line-1-label": "Our own night line", "line-1-number": "020 7946 0000",
+        "line-2-label": "988 Suicide & Crisis Lifeline", "line-2-number": "988", "offer": "GB",
+    }  # fmt: skip
+    answer = client_for(cast.lead).post("/clinic/details", typed)
+    page = text(answer)
+    assert answer.status_code == 200
+    assert 'value="Clinic by the Thames"' in page
+    assert re.search(r'<option value="Europe/London"[^>]* selected', page)
+    assert 'value="GB"' in page
+    assert 'value="https://v.example/{room}"' in page
+    assert 'value="116 123"' in page, "the country's own lines"
+    assert 'value="Our own night line"' in page, "a line that somebody typed"
+    assert 'value="988"' not in page, "another country's line"
+    assert "Britain (UK)" in page
+    with loading():
+        clinic = Clinic.objects.get(id=cast.clinic.id)
+    assert (clinic.name, clinic.crisis_lines) == ("Clinic One", []), "nothing is saved"
+
+
+def test_a_country_of_one_zone_brings_it_and_one_of_several_leaves_the_choice(cast: Cast) -> None:
+    client, typed = client_for(cast.lead), {**DETAILS, "timezone_name": ""}
+    assert re.search(
+        r'value="Europe/London"[^>]* selected', text(client.post("/clinic/details", {**typed, "offer": "GB"}))
+    )
+    page = text(client.post("/clinic/details", {**typed, "offer": "US"}))
+    assert re.search(r'<option value="" selected', page)
+
+
+def test_nothing_is_guessed_on_the_server_of_where_a_new_clinic_is(cast: Cast) -> None:
+    with loading():
+        Clinic.objects.filter(id=cast.clinic.id).update(set_up_at=None)
+    client = client_for(cast.lead)
+    page = text(client.get("/clinic/details"))
+    assert re.search(r'<option value="" selected', page), "no zone is chosen by nobody"
+    assert page.count("data-guess") == 2, "the browser may fill in both"
+    assert 'value="988"' not in page
+    assert not re.search(r'value="(Factory|localtime|Etc/|posix|GMT)', page)
+    refused = client.post("/clinic/details", {**DETAILS, "timezone_name": ""})
+    assert (refused.status_code, "Choose the place whose clock you go by." in text(refused)) == (422, True)
+
+
+def test_a_zone_under_an_old_name_stays_the_clinics(cast: Cast) -> None:
+    with loading():
+        Clinic.objects.filter(id=cast.clinic.id).update(timezone="US/Eastern")
+    page = text(client_for(cast.lead).get("/clinic/details"))
+    assert re.search(r'<option value="US/Eastern"[^>]* selected', page)

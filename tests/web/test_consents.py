@@ -3,13 +3,13 @@
 import pytest
 from django.utils import timezone
 
-from bothwell.models import Consent, ConsentText, DisclosureAgreement, DisclosureSignature, Response
+from bothwell.models import Consent, ConsentText, Course, DisclosureAgreement, DisclosureSignature, Response
 from bothwell.privacy import door
 from bothwell.privacy.circles import Relation
 from bothwell.web.consents import roles_a_release_reaches
 from tests.cast import Cast, client_for, make_cast
 from tests.conftest import loading
-from tests.web.partners import answered, asked
+from tests.web.partners import answered, asked, course_of
 
 pytestmark = pytest.mark.django_db
 SIGNED = {"signed_name": "Amara Full", "read": "on"}
@@ -103,6 +103,62 @@ def test_a_newer_text_is_told_beside_what_was_signed(cast: Cast) -> None:
     page = client.get("/consents").content.decode()
     assert "There is a newer text." in page
     assert page.count("treatment iv") >= 1
+    assert (
+        "There is a newer text than the one you signed"
+        in client.get(f"/consents/texts/{row.id}").content.decode()
+    )
+
+
+def test_a_text_that_was_replaced_is_signed_by_nobody(cast: Cast) -> None:
+    row, client = text(cast, "release", "individual_scores"), client_for(cast.a)
+    newer = text(cast, "release", "individual_scores", 2)
+    there = client.get(f"/consents/texts/{row.id}?to=couples_therapist")
+    assert there["Location"] == f"/consents/texts/{newer.id}?to=couples_therapist"
+    late = client.post(f"/consents/texts/{row.id}", {**SIGNED, "to": "couples_therapist"})
+    page = late.content.decode()
+    assert late.status_code == 422
+    assert "version 2." in page and "Nothing is signed" in page
+    assert f'action="/consents/texts/{newer.id}"' in page and 'value="Amara Full"' in page
+    with door.opened(cast.a.id):
+        assert not Consent.objects.exists()
+
+
+def offered(cast: Cast) -> str:
+    return client_for(cast.a).get("/consents").content.decode().split("<main")[1]
+
+
+def test_only_the_text_of_ones_own_course_is_offered(cast: Cast) -> None:
+    for code in ("iv", "im", "in", "sl"):
+        text(cast, "treatment", code)
+    assert "<b>treatment" not in offered(cast), "no route is decided"
+    going = course_of(cast, cast.a)
+    page = offered(cast)
+    assert "treatment iv" in page
+    assert not [code for code in ("im", "in", "sl") if f"<b>treatment {code}" in page]
+    assert "<b>treatment" not in client_for(cast.b).get("/consents").content.decode()
+    with loading():
+        Course.objects.filter(id=going.id).update(state="ended")
+    assert "treatment iv" not in offered(cast)
+
+
+def test_what_was_signed_stays_in_the_list_though_the_course_goes_another_way(cast: Cast) -> None:
+    client_for(cast.a).post(f"/consents/texts/{text(cast, 'treatment', 'im').id}", SIGNED)
+    text(cast, "treatment", "iv")
+    course_of(cast, cast.a)
+    page = offered(cast)
+    assert "treatment iv" in page and "treatment im" in page
+
+
+def test_a_route_without_a_text_is_said(cast: Cast) -> None:
+    course_of(cast, cast.a)
+    assert "has not published the text for your sessions yet (Ketamine into a vein)" in offered(cast)
+
+
+def test_ones_access_page_leads_to_what_can_be_signed(cast: Cast) -> None:
+    page = client_for(cast.a).get("/access").content.decode()
+    assert page.split("<main")[1].count('href="/consents"') == 3
+    assert 'href="/consents"' in page.split("<main")[0], "and from everywhere, in one's menu"
+    assert 'href="/consents"' not in client_for(cast.nurse).get("/access").content.decode()
 
 
 def test_nobody_reads_the_others_signatures(cast: Cast) -> None:

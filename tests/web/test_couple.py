@@ -340,6 +340,20 @@ def test_times_are_the_clinics_own(plain: Desk) -> None:
     assert "16:00" in page(plain)
 
 
+def test_a_session_that_is_over_is_next_for_nobody_and_waits_for_its_note(plain: Desk) -> None:
+    status, text = post(plain, "/plan", at="2026-01-05T15:00", minutes=60, place="", request_id=str(uuid4()))
+    assert status == 422 and "This time lies in the past." in text
+    session = plain.session(5)
+    moved = {"minutes": 60, "place": "", "request_id": str(uuid4()), "was": _was(plain, session)}
+    path = f"/couples/{plain.cast.couple.id}/sessions/{session.id}/move"
+    told = dana(plain).post(path, {**moved, "at": "2026-01-05T15:00"}, follow=True).content.decode()
+    assert "It waits for its note" in told
+    text = page(plain)
+    assert "Not planned yet" in text and "Without a note" in text
+    assert "Next together" not in page(plain, "/for-both")
+    assert "5 January" not in client_for(plain.cast.a).get("/us").content.decode()
+
+
 def test_recording_keeps_each_part_where_it_belongs_and_once(plain: Desk) -> None:
     words = plain.share(plain.cast.b, "I go quiet.", Relation.COUPLES_THERAPIST)
     session = plain.session(-0.01)

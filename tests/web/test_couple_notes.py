@@ -91,6 +91,13 @@ def test_every_form_stands_on_the_page_with_help_at_its_questions(plain: Desk) -
     assert "data-draft-at" in text
 
 
+def test_how_long_it_lasted_is_never_filled_in_from_the_plan(plain: Desk) -> None:
+    post(plain, f"/sessions/{plain.session(-7).id}", **NOTE, **EFT)
+    text = look(plain, f"/sessions/{plain.session(-0.002).id}")
+    field = re.search(r'<input[^>]*name="common-minutes"[^>]*>', text)
+    assert field and "value=" not in field[0]
+
+
 def test_a_wrong_answer_is_said_at_its_place_and_every_word_stays(plain: Desk) -> None:
     path = f"/sessions/{plain.session(-0.01).id}"
     status, text = post(plain, path, **NOTE, **{**EFT, "common-escalation-a": "14"})

@@ -117,3 +117,24 @@ def test_another_clinics_couple_and_none_are_alike(cast: Cast) -> None:
     assert client.get(f"/enrol/{uuid4()}").status_code == 404
     with loading():
         assert Couple.objects.filter(id=cast.couple.id).exists()
+
+
+def test_what_comes_next_names_the_safety_circle_and_the_referral(cast: Cast) -> None:
+    given = {"a-name_used": "Ana", "b-name_used": "Bo", "started_by": "both", "request_id": str(uuid4())}
+    client = client_for(cast.coordinator)
+    done = client.get(client.post("/enrol", given)["Location"]).content.decode()
+    assert "names a safety circle for each" in done
+    assert "Complete the referral" in done
+
+
+def test_the_lead_finds_the_place_of_an_empty_safety_circle_and_nobody_else_does(cast: Cast) -> None:
+    page = client_for(cast.lead).get(f"/people/{cast.stranger_a.id}/team").content.decode()
+    assert "Safety circle" in page
+    assert "until then nobody asks" in page
+    assert (
+        "until then nobody asks"
+        not in client_for(cast.lead).get(f"/people/{cast.a.id}/team").content.decode()
+    )
+    for who in (cast.coordinator, cast.stranger_prescriber):
+        page = client_for(who).get(f"/people/{cast.stranger_a.id}/team").content.decode()
+        assert "afety circle" not in page

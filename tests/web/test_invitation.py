@@ -7,7 +7,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from bothwell.enrolment import actions
+from bothwell.enrolment import invitation_actions
 from bothwell.models import Invitation, Person, User
 from bothwell.privacy import door
 from tests.cast import Cast, client_for, make_cast
@@ -27,8 +27,8 @@ def invited(cast: Cast, kind: str = "partner") -> str:
     with loading():
         person = Person.objects.create(clinic=cast.clinic, kind=kind, name_used="Zebulon")
     with door.opened(cast.lead.id):
-        invitation = actions.invite(by=cast.lead, person=person)
-    return "/invitation/" + actions.address_of(invitation).rpartition("/")[2]
+        invitation = invitation_actions.invite(by=cast.lead, person=person)
+    return "/invitation/" + invitation_actions.address_of(invitation).rpartition("/")[2]
 
 
 def test_a_partner_sets_up_a_login_and_is_let_in(cast: Cast) -> None:
@@ -79,7 +79,7 @@ def test_every_dead_link_gives_the_same_bytes(cast: Cast) -> None:
         )
     with door.opened(cast.lead.id):
         person = Invitation.objects.get(id=replaced.split("/")[2].split(".")[0]).person
-        actions.invite(by=cast.lead, person=person)
+        invitation_actions.invite(by=cast.lead, person=person)
     forged = f"/invitation/{uuid4().hex}.{'0' * 64}"
     answers = [
         Client().get(path) for path in (used, expired, replaced, forged, "/invitation/%00", "/invitation/x")

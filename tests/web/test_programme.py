@@ -355,6 +355,33 @@ def test_only_this_persons_nurse_and_prescriber_find_it(ready: Ready, end: str) 
             assert client_for(who).post(address(ready), {"do": "again"}).status_code == 404
 
 
+def test_a_session_by_another_route_was_no_earlier_treatment_with_the_spray(ready: Ready) -> None:
+    form = programme.shipped()[NEW]
+
+    def is_first() -> bool | None:
+        with door.opened(ready.cast.nurse.id):
+            session = DosingSession.objects.select_related("order", "course", "clinic").get(
+                id=ready.session.id
+            )
+            return programme_actions.facts_of(session, form).is_first_treatment
+
+    with loading():
+        year_ago = timezone.now() - timedelta(days=400)
+        about = {"clinic": ready.cast.clinic, "subject": ready.cast.a, "couple": ready.cast.couple}
+        course = Course.objects.create(
+            **about, author=ready.cast.prescriber, protocol=ready.course.protocol, route="iv", phase="ended",
+            state="completed",
+        )  # fmt: skip
+        DosingSession.objects.create(
+            **about, course=course, number=1, scheduled_at=year_ago, arrived_at=year_ago, started_at=year_ago,
+            ended_at=year_ago + timedelta(hours=2), outcome="discharged",
+        )  # fmt: skip
+    assert is_first()
+    with loading():
+        Course.objects.filter(id=course.id).update(route="in")
+    assert not is_first()
+
+
 def test_another_route_or_no_dose_yet_has_no_such_form(ready: Ready, nurse: Client) -> None:
     with loading():
         Order.objects.filter(id=ready.order.id).update(route="iv")

@@ -41,7 +41,8 @@ def test_every_wave_with_when_and_what_and_what_is_missing_here(cast: Cast) -> N
         "Leaves out what these ask within 2 days",
         "PHQ-9",
         f"ECR-S <b>({MISSING})</b>",
-        "questions › weekly › lapses after hours",
+        "Questions: This week",
+        "Can be answered after it was due, for",
     ):
         assert words in page, words
     assert "HARK" not in page

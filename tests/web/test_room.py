@@ -13,6 +13,8 @@ from django.utils import timezone
 
 from bothwell.couples.models import new_id
 from bothwell.dosing import gates, visit_actions
+from bothwell.instruments import safety_actions
+from bothwell.instruments.actions import enter_on_behalf
 from bothwell.models import (
     Administration,
     Alarm,
@@ -24,10 +26,12 @@ from bothwell.models import (
     DosingSession,
     GateCheck,
     Note,
+    SafetyFlag,
     Sample,
 )
 from bothwell.monitoring import binding_actions, entry_actions
 from bothwell.privacy import door
+from bothwell.web import room_checklist
 from tests.cast import assign, client_for, make_cast, person
 from tests.conftest import loading
 from tests.dosing.ready import Ready, answer_all, calm, chart, make_ready, started_ago
@@ -161,10 +165,28 @@ def test_the_checklist_names_what_is_missing_and_each_answer_ticks_it_off(
         assert words in shown
     key = str(uuid4())
     for _ in range(2):
-        assert nurse.post(at(ready, "start"), {"request_id": key}).status_code == 302
+        assert nurse.post(at(ready, "start"), {"request_id": key, "order": ready.order.id}).status_code == 302
     with loading():
         assert Administration.objects.filter(session=ready.session).count() == 1
     assert nurse.get(at(ready)).context["stage"] == "running"
+
+
+def test_nothing_starts_by_an_order_that_was_not_on_the_button(ready: Ready, nurse: Client) -> None:
+    arrive(ready)
+    with door.opened(ready.cast.nurse.id):
+        answer_all(ready)
+    chart(ready, -0.1, systolic=124, diastolic=78, spo2=97)
+    shown = ready.order.id
+    assert f'name="order" value="{shown}"' in nurse.get(at(ready)).content.decode()
+    bagged(ready)
+    for order in (shown, ""):
+        refused = post(nurse, at(ready, "start"), order=order, rate_ml_per_h="75", rate_reason="As shown")
+        assert refused.status_code == 422  # type: ignore[attr-defined]
+        page = refused.content.decode()  # type: ignore[attr-defined]
+        assert "signed another order meanwhile" in page and f'name="order" value="{ready.order.id}"' in page
+        assert 'value="75"' in page and "As shown" in page
+    with loading():
+        assert not Administration.objects.filter(session=ready.session).exists()
 
 
 def test_starting_too_early_is_refused_with_the_reasons(ready: Ready, nurse: Client) -> None:
@@ -177,14 +199,102 @@ def test_starting_too_early_is_refused_with_the_reasons(ready: Ready, nurse: Cli
 def test_only_the_prescriber_is_offered_the_decision_above_the_limit(ready: Ready, nurse: Client) -> None:
     arrive(ready)
     post(nurse, at(ready, "enter/pressure"), systolic="152", diastolic="96")
-    assert nurse.get(at(ready)).context["may_override"] is None
+    assert decision_of(nurse, ready, gates.Gate.BLOOD_PRESSURE) == ""
     prescriber = client_for(ready.cast.prescriber)
-    assert prescriber.get(at(ready)).context["may_override"] is not None
+    assert decision_of(prescriber, ready, gates.Gate.BLOOD_PRESSURE) == "pressure_override"
     refused = post(nurse, at(ready, "check/pressure_override"), reason="White coat, seen before.")
     assert refused.status_code == 422  # type: ignore[attr-defined]
     assert "White coat, seen before." in refused.content.decode()  # type: ignore[attr-defined]
     kept = post(prescriber, at(ready, "check/pressure_override"), reason="White coat, seen before.")
     assert kept.status_code == 302  # type: ignore[attr-defined]
+
+
+def row_of(client: Client, ready: Ready, gate: gates.Gate) -> room_checklist.GateRow:
+    """The row of one gate, as this person's page shows it."""
+    rows: list[room_checklist.GateRow] = client.get(at(ready)).context["gates"]
+    return next(row for row in rows if row.result.name is gate)
+
+
+def decision_of(client: Client, ready: Ready, gate: gates.Gate) -> str:
+    """What the page offers to decide about a gate; empty where nothing."""
+    found = row_of(client, ready, gate).decision
+    return found.check if found else ""
+
+
+def test_a_dose_too_soon_is_held_and_only_the_prescriber_is_offered_to_decide(
+    ready: Ready, nurse: Client
+) -> None:
+    yesterday = timezone.now() - timedelta(days=1)
+    with loading():
+        DosingSession.objects.create(
+            clinic=ready.cast.clinic, subject=ready.cast.a, couple=ready.cast.couple, course=ready.course, number=9,
+            scheduled_at=yesterday, arrived_at=yesterday, started_at=yesterday,
+            ended_at=yesterday + timedelta(hours=2), outcome="left_early",
+        )  # fmt: skip
+    arrive(ready)
+    page = nurse.get(at(ready))
+    assert "days since the last dose" in page.context["missing"]
+    assert "1 day after the last dose; the protocol asks for 2 days." in page.content.decode()
+    prescriber = client_for(ready.cast.prescriber)
+    offered = [decision_of(each, ready, gates.Gate.DAYS_BETWEEN) for each in (nurse, prescriber)]
+    assert offered == ["", "interval_override"]
+    refused = post(nurse, at(ready, "check/interval_override"), reason="They asked for it today.")
+    assert refused.status_code == 422  # type: ignore[attr-defined]
+    assert "Only the prescriber may decide" in refused.content.decode()  # type: ignore[attr-defined]
+    for reason, status in (("no", 422), ("Leaves the country tomorrow; agreed by the team.", 302)):
+        assert post(prescriber, at(ready, "check/interval_override"), reason=reason).status_code == status  # type: ignore[attr-defined]
+    assert "days since the last dose" not in nurse.get(at(ready)).context["missing"]
+
+
+def test_what_opens_a_gate_is_among_the_parts_a_standing_page_asks_for(ready: Ready, nurse: Client) -> None:
+    arrive(ready)
+    before = nurse.get(at(ready, "live")).content.decode()
+    assert "Oxygen saturation has not been measured today" in before
+    assert 'data-last="spo2"' not in before
+    chart(ready, 0, spo2=97)
+    live = nurse.get(at(ready, "live")).content.decode()
+    assert re.search(r'<li class="met" data-part="gate-oxygen_saturation"', live)
+    assert 'data-last="spo2"' in live
+    page = nurse.get(at(ready)).content.decode()
+    parts = re.compile(r'data-part="((?:gate|decide|start)[^"]*)"')
+    assert parts.findall(live) == parts.findall(page)
+    assert len(parts.findall(page)) == len(gates.Gate) + len(room_checklist.DECIDED_BY) + 3
+
+
+def raised(ready: Ready) -> SafetyFlag:
+    """A positive answer about suicide of today."""
+    with door.opened(ready.cast.nurse.id):
+        enter_on_behalf(
+            by=ready.cast.nurse, subject=ready.cast.a, instrument_id="asq", wave="today",
+            answers={f"asq-{n}": "false" for n in range(1, 5)} | {"asq-3": "true", "asq-5": "false"},
+            answered_at=timezone.now(), entered_as="spoken", request_id=uuid4(),
+        )  # fmt: skip
+    with loading():
+        return SafetyFlag.objects.get()
+
+
+def test_an_open_positive_answer_shows_each_the_way_on(ready: Ready, nurse: Client) -> None:
+    arrive(ready)
+    flag = raised(ready)
+    prescriber = client_for(ready.cast.prescriber)
+    post(nurse, at(ready, "check/suicide_rescreened"), answer="no")
+    row = row_of(nurse, ready, gates.Gate.SUICIDE_RESCREENED)
+    assert not row.result.passed
+    assert "The No said at the bed today is kept; it does not open this gate." in row.result.reason
+    assert (row.elsewhere, row.is_task) == ("To call: Helen.", True)
+    page = nurse.get(at(ready)).content.decode()
+    assert 'href="/tasks"' in page
+    assert "Ask again and decide" not in page
+    with door.opened(ready.cast.nurse.id):
+        safety_actions.acknowledge(
+            by=ready.cast.nurse, flag_id=flag.id, plan="Helen sees her before the dose"
+        )
+    row = row_of(nurse, ready, gates.Gate.SUICIDE_RESCREENED)
+    assert (row.is_task, "cknowledge it" in row.result.reason) == (False, False)
+    assert decision_of(prescriber, ready, gates.Gate.SUICIDE_RESCREENED) == "suicide_rescreened"
+    assert "Ask again and decide" in prescriber.get(at(ready)).content.decode()
+    assert post(prescriber, at(ready, "check/suicide_rescreened"), answer="no").status_code == 302  # type: ignore[attr-defined]
+    assert row_of(nurse, ready, gates.Gate.SUICIDE_RESCREENED).result.passed
 
 
 # ── entering ──────────────────────────────────────────────────────────────────────────────────────────────
@@ -197,7 +307,6 @@ def test_the_same_post_twice_is_one_entry(ready: Ready, nurse: Client) -> None:
         ("enter/check", {"systolic": "131", "diastolic": "82", "sedation": "4", "dissociation": "2",
                          "wanted": "yes", "nausea": "1", "note": "Quiet."}),
         ("medicine", {"substance": "Ondansetron", "dose_mg": "4", "route": "iv"}),
-        ("infusion", {"event": "pause", "rate_ml_per_h": "", "at": ""}),
         ("device", {"device": str(ready.device.id)}),
     )  # fmt: skip
     for end, given in posts:
@@ -210,7 +319,22 @@ def test_the_same_post_twice_is_one_entry(ready: Ready, nurse: Client) -> None:
         assert Sample.objects.get(code="dissociation").detail == {"wanted": True}
         assert Note.objects.count() == 1
         assert Binding.objects.count() == 1
-        assert Administration.objects.count() == 1, "one key is one thing, whatever it was posted to"
+        assert Administration.objects.count() == 1
+
+
+def test_under_the_key_of_something_else_a_post_is_not_taken_for_kept(ready: Ready, nurse: Client) -> None:
+    started_ago(ready, 20)
+    said = {"request_id": str(uuid4()), "dose_mg": "4", "route": "iv"}
+    assert nurse.post(at(ready, "medicine"), said | {"substance": "Ondansetron"}).status_code == 302
+    refused = nurse.post(at(ready, "medicine"), said | {"substance": "Labetalol"})
+    assert (refused.status_code, "Labetalol" in refused.content.decode()) == (422, True)
+    assert "press once more" in refused.context["trouble"]
+    once_more = said | {"substance": "Labetalol", "request_id": refused.context["form"]["request_id"].value()}
+    assert nurse.post(at(ready, "medicine"), once_more).status_code == 302
+    assert nurse.post(at(ready, "infusion"), said | {"event": "pause"}).status_code == 422
+    with loading():
+        kept = Administration.objects.order_by("recorded_at").values_list("substance", flat=True)
+        assert list(kept) == ["Ondansetron", "Labetalol"]
 
 
 def test_a_corrected_time_is_the_time_of_the_value(ready: Ready, nurse: Client) -> None:
@@ -241,6 +365,14 @@ def test_a_corrected_time_is_the_time_of_the_value(ready: Ready, nurse: Client) 
         ("check/equipment", {}, "Tick what stands ready.", ""),
         ("infusion", {"event": "rate", "rate_ml_per_h": "fast"}, "Enter a number", "fast"),
         ("infusion", {"event": "rate", "rate_ml_per_h": "0"}, "above 0", "0"),
+        ("infusion", {"event": "rate", "rate_ml_per_h": "150000"}, "no more than 5 digits before", "150000"),
+        (
+            "medicine",
+            {"substance": "Ondansetron", "dose_mg": "100000"},
+            "no more than 5 digits before",
+            "100000",
+        ),
+        ("medicine", {"substance": "Ondansetron", "dose_mg": "-4"}, "above 0", "-4"),
         ("infusion", {"event": "pause", "at": "half"}, "hours and minutes", "half"),
         ("infusion", {"event": "given", "rate_ml_per_h": "31"}, "Choose what was done", "31"),
         ("enter/pressure", {"limb": "left arm"}, "nothing to enter", "left arm"),
@@ -368,10 +500,16 @@ def test_the_pump_begins_at_the_rate_of_the_ordered_bag_or_somebody_says_why_not
     assert f"{dose:f} mg ÷ 100 mL" in page
     assert f'value="{Decimal(6000) / minutes:g}"' in page
     for told in ({}, {"rate_ml_per_h": "75"}):
-        refused = post(nurse, at(ready, "start"), **told)
+        refused = post(nurse, at(ready, "start"), order=ready.order.id, **told)
         assert refused.status_code == 422  # type: ignore[attr-defined]
         assert "Set the pump, or say why it differs." in refused.content.decode()  # type: ignore[attr-defined]
-    kept = post(nurse, at(ready, "start"), rate_ml_per_h="75", rate_reason="Slower, as she asked")
+    kept = post(
+        nurse,
+        at(ready, "start"),
+        order=ready.order.id,
+        rate_ml_per_h="75",
+        rate_reason="Slower, as she asked",
+    )
     assert kept.status_code == 302  # type: ignore[attr-defined]
     with loading():
         begun = Administration.objects.get(session=ready.session, event="start")
@@ -423,6 +561,18 @@ def test_minutes_that_have_run_are_no_end(ready: Ready, nurse: Client) -> None:
     assert "No dose is being given." in nurse.get(at(ready, "discharge")).content.decode()
 
 
+def test_who_leaves_early_while_it_runs_is_sent_to_the_stop_first(ready: Ready, nurse: Client) -> None:
+    begin(ready, 20)
+    said = {"reason": "Pulled the line, went home with Ruth.", "signed_name": "Luis"}
+    refused = post(nurse, at(ready, "leave-early"), **said)
+    assert refused.status_code == 422  # type: ignore[attr-defined]
+    page = refused.content.decode()  # type: ignore[attr-defined]
+    assert "Chart its end first, in the room" in page and said["reason"] in page
+    assert at(ready, "infusion") in nurse.get(at(ready)).content.decode()
+    assert post(nurse, at(ready, "infusion"), event="stop").status_code == 302  # type: ignore[attr-defined]
+    assert post(nurse, at(ready, "leave-early"), **said).status_code == 302  # type: ignore[attr-defined]
+
+
 def test_going_home_is_judged_by_what_was_seen_after_the_last_of_the_dose(
     ready: Ready, nurse: Client
 ) -> None:
@@ -471,10 +621,10 @@ def test_a_change_of_medicines_waits_for_the_prescriber(ready: Ready, nurse: Cli
     post(nurse, at(ready, "check/medications"), answer="yes", what="Sertraline stopped")
     page = nurse.get(at(ready))
     assert "medicines" in page.context["missing"]
-    assert page.context["may_see"] is None
+    assert decision_of(nurse, ready, gates.Gate.MEDICATIONS_CHANGED) == ""
     assert post(nurse, at(ready, "check/medications_seen"), answer="on").status_code == 422  # type: ignore[attr-defined]
     prescriber = client_for(ready.cast.prescriber)
-    assert prescriber.get(at(ready)).context["may_see"] is not None
+    assert decision_of(prescriber, ready, gates.Gate.MEDICATIONS_CHANGED) == "medications_seen"
     assert post(prescriber, at(ready, "check/medications_seen"), answer="on").status_code == 302  # type: ignore[attr-defined]
     page = nurse.get(at(ready))
     assert "medicines" not in page.context["missing"]
@@ -549,7 +699,7 @@ def test_a_monitor_is_chosen_then_confirmed_by_name_and_taken_off(ready: Ready, 
 
 
 def going(**changes: str) -> dict[str, str]:
-    ticks = ("oriented", "steady_gait", "dissociation_resolved", "respiratory_depression_resolved",
+    ticks = ("oriented", "steady_gait", "respiratory_depression_resolved",
              "escort_present", "suicide_rescreen_done", "instructions_given")  # fmt: skip
     points = {"vitals": "2", "gait": "2", "nausea": "2", "pain": "2", "bleeding": "2"}
     return (
@@ -567,8 +717,10 @@ def test_a_discharge_takes_its_values_from_the_chart_and_frees_the_monitor(
     with door.opened(ready.cast.nurse.id):
         binding_actions.bind_device(by=ready.cast.nurse, session=ready.session, device=ready.device)
     chart(ready, -5, systolic=124, diastolic=78, spo2=98)
-    chart(ready, 125, systolic=160, diastolic=88, spo2=97, sedation=5, nausea=0)
+    chart(ready, 125, systolic=160, diastolic=88, spo2=97, sedation=5, nausea=0, dissociation=1)
     page = nurse.get(at(ready, "discharge"))
+    assert "Dissociation was charted as mild at" in page.content.decode()
+    assert "is_dissociation_resolved" not in page.content.decode(), "what the chart answers is not ticked"
     form = page.context["form"]
     assert {code: form[code].value() for code in ("vitals", "nausea", "bleeding")} == {
         "vitals": 1,
@@ -579,7 +731,11 @@ def test_a_discharge_takes_its_values_from_the_chart_and_frees_the_monitor(
     refused = post(nurse, at(ready, "discharge"), **going())
     assert refused.status_code == 422  # type: ignore[attr-defined]
     assert "Blood pressure 160/88 mmHg" in refused.content.decode()  # type: ignore[attr-defined]
+    assert "Dissociation was charted as mild at" in refused.content.decode()  # type: ignore[attr-defined]
     chart(ready, 128, systolic=126, diastolic=78)
+    refused = post(nurse, at(ready, "discharge"), **going(is_dissociation_resolved="on"))
+    assert "none is needed" in refused.content.decode()  # type: ignore[attr-defined]
+    chart(ready, 128, dissociation=0)
     for _ in range(2):
         assert post(nurse, at(ready, "discharge"), **going()).status_code == 302  # type: ignore[attr-defined]
     with loading():

@@ -227,6 +227,23 @@ def test_signed_off_meanwhile_what_was_before_counts_and_the_rest_becomes_a_note
     assert "Entered on the wrong person." in notes[1]
 
 
+@pytest.mark.parametrize("minutes_ago", [0, 5])
+def test_a_medicine_of_which_the_answer_was_lost_is_handed_in_again_and_stays_one(
+    ready: Ready, nurse: Client, minutes_ago: float
+) -> None:
+    given = {"substance": "Ondansetron", "dose_mg": "4", "route": "iv", "note": "Slowly."}
+    later = entry(ready, "medicine", minutes_ago, **given)
+    page = f"/room/{ready.session.id}/medicine"
+    assert nurse.post(page, given | {"request_id": later["request_id"]}).status_code == 302
+    assert outcomes(hand_in(nurse, ready, later)) == ["known"]
+    assert nurse.post(page, given | {"request_id": later["request_id"]}).status_code == 302
+    again = entry(ready, "medicine", minutes_ago, **given)
+    assert outcomes(hand_in(nurse, ready, again)) == ["kept"]
+    assert nurse.post(page, given | {"request_id": again["request_id"]}).status_code == 302
+    with door.opened(ready.cast.nurse.id):
+        assert Administration.objects.filter(session=ready.session).count() == 2
+
+
 def test_two_people_wrote_down_the_same_and_somebody_is_to_look(ready: Ready, nurse: Client) -> None:
     hand_in(
         client_for(ready.cast.prescriber),

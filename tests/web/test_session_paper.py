@@ -131,6 +131,9 @@ def three_hours(ready: Ready, events: int = 60) -> None:
         Administration.objects.create(
             **about, event="start", substance="Ketamine", dose_mg=34, at=begun, route="iv"
         )
+        Administration.objects.create(
+            **about, event="stop", substance="Ketamine", at=begun + timedelta(minutes=16), route="iv"
+        )
         for number in range(events):
             at = begun + timedelta(minutes=3 * number)
             kind = number % 4
@@ -180,7 +183,7 @@ def test_the_fullest_session_stays_one_page(ready: Ready, country: str, tall: in
     assert "Amara" in text and "(A)" in text and "session 1 of 8" in text
     assert "34 mg over 40 min" in text and "0.68" in text
     assert "Left early, against advice" in text and "15 of 16 criteria met" in text
-    assert "… and 8 more in the record" in text and "… and 11 more in the record" in text
+    assert "… and 9 more in the record" in text and "… and 11 more in the record" in text
     assert "bedside monitor is primary" in text and "Page made" in text
     assert "(14 of" in text
     assert "Ben" not in text
@@ -203,6 +206,29 @@ def test_an_open_session_says_so(ready: Ready) -> None:
     text = " ".join(made.pages[0].extract_text().split())
     assert len(made.pages) == 1
     assert "Draft: the session is open" in text and "Not signed off yet" in text and "131/82" in text
+
+
+@pytest.mark.django_db
+def test_an_infusion_stopped_early_says_on_paper_and_in_the_room_what_ran_in(ready: Ready) -> None:
+    session = started_ago(ready, 60)
+    assert session.started_at is not None
+    with loading():
+        for event, dose, after in (("start", 34, 0), ("stop", None, 16)):
+            at = session.started_at + timedelta(minutes=after)
+            Administration.objects.create(
+                **of(ready), event=event, substance="Ketamine", dose_mg=dose, at=at, route="iv"
+            )
+    told = "About 14 mg of 34 mg given, by the rates charted."
+    made = paper_of(ready)
+    assert told in " ".join(made.pages[0].extract_text().split())
+    room = client_for(ready.cast.nurse).get(f"/room/{ready.session.id}")
+    assert f"Infusion stopped. {told}" in [entry.words for entry in room.context["entries"]]
+    assert any(f"Infusion stopped. {told}" in line.words for line in room.context["lines"])
+
+
+def test_an_alarm_of_ordinary_length_is_not_cut() -> None:
+    text = "Blood pressure 188/104 mmHg, more than 20 % over baseline, since 14:05"
+    assert summed([Rung("high", text, START)], START + timedelta(seconds=9)).longest_text == text
 
 
 @pytest.mark.django_db

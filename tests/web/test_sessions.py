@@ -24,6 +24,7 @@ from django.contrib.auth.hashers import make_password
 from django.contrib.sessions.models import Session
 from django.core import mail
 from django.core.cache import cache
+from django.core.management import CommandError, call_command
 from django.db import OperationalError, connection, transaction
 from django.http import HttpRequest, HttpResponse
 from django.test import Client
@@ -35,7 +36,7 @@ from bothwell.web import guard
 from bothwell.web.following import viewer_of
 from bothwell.web.sessions import SessionStore
 from tests.cast import Cast, client_for, make_cast
-from tests.conftest import LOGINS, loading
+from tests.conftest import LOGINS, loading, owning
 from tests.enrolment.committed import at_once, committing  # noqa: F401 - a fixture
 from tests.web.partners import wrote
 
@@ -150,14 +151,15 @@ def test_a_new_password_is_asked_for_without_telling_who_has_a_login(cast: Cast)
         assert not {word for word in ("bothwell", "clinic", "ketamine", "amara", "sign up") if word in said}
 
 
-def test_nobody_signs_up_or_gives_a_login_a_second_address(cast: Cast) -> None:
+def test_nobody_signs_up_and_no_device_left_open_changes_the_address_of_a_login(cast: Cast) -> None:
     fields = {"email": "new@example.org", "password1": PASSWORD, "password2": PASSWORD}
     answer = Client().post("/account/signup/", fields)
     assert "invitation" in answer.content.decode().lower()
     assert not User.objects.filter(email="new@example.org").exists()
+    with_password(cast.a)
     client = client_for(cast.a)
     added = client.post("/account/email/", {"email": "new@example.org", "action_add": ""})
-    assert added.status_code == 404
+    assert (added.status_code, "/account/reauthenticate/" in added["Location"]) == (302, True)
     assert not EmailAddress.objects.filter(email="new@example.org").exists()
 
 
@@ -436,9 +438,14 @@ def enrolled(committed: Cast) -> tuple[Client, User]:
     user, client = as_staff(committed.lead), Client()
     assert log_in(client, user.email)["Location"] == "/today"
     assert client.get("/today")["Location"] == "/account/2fa/"
+    missing = client.get("/account/2fa/").content.decode()
+    assert "One thing first" in missing and 'class="after"' not in missing, (
+        "nothing leads back to where one is sent from"
+    )
     client.post("/account/reauthenticate/", {"password": PASSWORD})
     secret = client.get("/account/2fa/totp/activate/").context["form"].secret
     client.post("/account/2fa/totp/activate/", {"code": code(secret)})
+    assert 'href="/today"' in client.get("/account/2fa/").content.decode().split('class="after"')[1]
     assert is_in(client)
     return client, user
 
@@ -473,6 +480,26 @@ def test_a_recovery_code_counts_once(committed: Cast) -> None:
         log_in(client, user.email)
         client.post("/account/2fa/authenticate/", {"code": codes[0]})
         assert is_in(client) is expected
+
+
+def test_who_lost_every_factor_is_let_in_anew_from_the_clinics_own_machine(committed: Cast) -> None:
+    client, user = enrolled(committed)
+    other = client_for(committed.a)
+    with owning():
+        with pytest.raises(CommandError, match="Nobody logs in"):
+            call_command("lost_second_factor", "nobody@example.org")
+        call_command("lost_second_factor", user.email.upper(), stdout=io.StringIO())
+        with pytest.raises(CommandError, match="no second factor"):
+            call_command("lost_second_factor", user.email)
+    assert client.get("/today")["Location"].startswith("/account/login/"), "whoever held the device is out"
+    assert is_in(other)
+    assert log_in(Client(), user.email, "wrong").status_code == 200, "the password is still asked for"
+    anew = Client()
+    log_in(anew, user.email)
+    assert anew.get("/today")["Location"] == "/account/2fa/"
+    with loading():
+        entry = AuditEntry.objects.get(action="took away a lost second factor")
+    assert entry.subject_id == committed.lead.id and entry.service and entry.actor_id is None
 
 
 def test_figures_cannot_be_guessed(committed: Cast) -> None:

@@ -12,7 +12,7 @@ from django.utils import timezone
 from bothwell.instruments import safety_actions as actions
 from bothwell.instruments.actions import enter_on_behalf, send
 from bothwell.instruments.catalogue import load
-from bothwell.models import AuditEntry, Response, SafetyFlag
+from bothwell.models import AuditEntry, Contact, Response, SafetyFlag
 from bothwell.privacy import door
 from bothwell.privacy.actions import break_glass
 from bothwell.refusal import Refused, Stale
@@ -116,6 +116,42 @@ def test_it_is_acknowledged_with_a_plan_and_closed_with_a_reason(cast: Cast) -> 
     assert "Nothing waits" in page
     assert "Safety plan made, seen at 15:00" in page
     assert "safety task" not in client.get("/today").content.decode()
+
+
+def test_who_comes_second_is_told_who_was_first_and_keeps_their_words(cast: Cast) -> None:
+    entered(cast, POSITIVE)
+    raised = flag(cast)
+    first, second = client_for(cast.prescriber), client_for(cast.therapist_a)
+    path = f"/tasks/{raised.id}"
+    assert first.post(f"{path}/acknowledge", {"plan": "I call her at noon"}).status_code == 302
+    late = second.post(f"{path}/acknowledge", {"plan": "Zqmine, I see her at two"})
+    page = late.content.decode()
+    assert late.status_code == 409
+    assert "Helen" in page and "acknowledged this task of <b>Amara</b>" in page
+    assert page.count("Zqmine, I see her at two") == 1, "in a field of its own, not in the form that closes"
+    assert "I call her at noon" in page and "they may go into its reason" in page
+
+    assert first.post(f"{path}/close", {"reason": "Seen; safety plan made"}).status_code == 302
+    late = second.post(f"{path}/close", {"reason": "Zqlate, she told me of the tablets"})
+    page = late.content.decode()
+    assert late.status_code == 409
+    assert "Zqlate, she told me of the tablets" in page and "Seen; safety plan made" in page
+    assert "closed this task of <b>Amara</b>" in page and "Somebody else has closed this already." in page
+    assert "Nothing waits" not in page
+    for sent in ("acknowledge", "close"):
+        late = second.post(f"{path}/{sent}", {"plan": " ", "reason": " "})
+        assert late.status_code == 422 and "closed this task of" in late.content.decode()
+    assert first.post(f"{path}/acknowledge", {"plan": "Zqplan"}).status_code == 302, "their own, said twice"
+
+
+def test_words_of_somebody_whose_task_it_is_no_longer_stay_on_the_page(cast: Cast) -> None:
+    make_ready(cast)
+    entered(cast, POSITIVE)
+    raised = flag(cast)
+    refused = client_for(cast.nurse).post(f"/tasks/{raised.id}/close", {"reason": "Zqnurse, she is calm"})
+    page = refused.content.decode()
+    assert refused.status_code == 422
+    assert "Zqnurse, she is calm" in page and "Only the prescriber or the individual therapist" in page
 
 
 def test_the_acute_that_nobody_has_seen_come_first_then_the_older(cast: Cast) -> None:
@@ -236,3 +272,58 @@ def test_help_is_there_for_everybody_whatever_they_answered(cast: Cast) -> None:
     assert b'href="/help-now"' in client_for(cast.b).get("/today").content
     with door.opened(cast.lead.id):
         assert not AuditEntry.objects.filter(actor=cast.a, action="viewed").exists()
+
+
+# ── whoever must act can call ─────────────────────────────────────────────────────────────────────────────
+
+
+def test_while_a_task_is_open_the_individual_therapist_can_call_and_nobody_else_is_shown_more(
+    cast: Cast,
+) -> None:
+    with loading():
+        for who, number in ((cast.a, "555 0171"), (cast.b, "555 0172")):
+            Contact.objects.filter(subject=who).update(safe_phone=number, call_me="Miss A")
+
+    def sees(viewer: str) -> set[Any]:
+        who = getattr(cast, viewer)
+        with door.opened(who.id):
+            return set(Contact.objects.exclude(subject=who).values_list("subject_id", flat=True))
+
+    everybody = [name for name, who in cast.everyone().items() if who.clinic_id == cast.clinic.id]
+    before = {name: sees(name) for name in everybody}
+    page = client_for(cast.therapist_a).get(f"/people/{cast.a.id}/contact").content.decode()
+    assert "Nothing here for you" in page
+
+    entered(cast, POSITIVE)
+    raised = flag(cast)
+    after = {name: sees(name) for name in everybody}
+    assert after == before | {"therapist_a": {cast.a.id}}
+    assert before["therapist_a"] == before["therapist_b"] == before["b"] == set()
+    client = client_for(cast.therapist_a)
+    page = client.get("/tasks").content.decode()
+    assert 'href="tel:5550171"' in page
+    assert "ask for Miss A" in page
+    assert "5550172" not in page
+    assert "555 0171" in client.get(f"/people/{cast.a.id}/contact").content.decode()
+    assert "555 0171" not in client_for(cast.therapist_b).get("/tasks").content.decode()
+    assert client_for(cast.therapist_b).get(f"/people/{cast.a.id}/contact").status_code == 404
+    assert "555 0171" not in client_for(cast.b).get("/today").content.decode()
+    with door.opened(cast.a.id):
+        looks = AuditEntry.objects.filter(actor=cast.therapist_a, action="viewed", item_kind="contact")
+        assert looks.exists()
+
+    client.post(f"/tasks/{raised.id}/acknowledge", {"plan": "I call her now"})
+    assert sees("therapist_a") == {cast.a.id}
+    client.post(f"/tasks/{raised.id}/close", {"reason": "Spoken; safety plan made"})
+    assert sees("therapist_a") == set()
+    assert "555 0171" not in client.get("/tasks").content.decode()
+
+
+def test_without_a_number_on_file_whoever_must_act_is_told_whom_to_ask(cast: Cast) -> None:
+    with loading():
+        Contact.objects.filter(subject=cast.a).update(subject=cast.nurse)  # no row of hers is left
+    entered(cast, POSITIVE)
+    assert (
+        "Ask the coordinator or the clinic lead now"
+        in client_for(cast.therapist_a).get("/tasks").content.decode()
+    )

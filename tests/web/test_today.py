@@ -19,8 +19,8 @@ from bothwell.models import (
     SessionSummary,
 )
 from bothwell.privacy import door
-from bothwell.web.today import greeting
-from tests.cast import Cast, client_for, make_cast
+from bothwell.web.around import greeting
+from tests.cast import Cast, client_for, make_cast, person
 from tests.conftest import loading
 from tests.web.partners import answered, asked, course_of, gave, session_of, wrote
 
@@ -216,6 +216,21 @@ def test_preparing_asks_who_comes_along_and_keeps_the_antiemetic_plan(cast: Cast
     assert client_for(cast.b).get("/today/prepare").status_code == 404
 
 
+def test_a_session_leads_the_nurse_to_its_room_and_nobody_who_finds_none_there(cast: Cast) -> None:
+    session = session_of(cast, cast.a, timezone.now())
+    link = f'href="/room/{session.id}"'
+    for name in ("nurse", "prescriber"):
+        client = client_for(getattr(cast, name))
+        assert link in client.get("/today").content.decode(), name
+        assert client.get(f"/room/{session.id}").status_code == 200
+    with loading():
+        nora = person(cast.clinic, "Nora", "staff", "nurse", "lead")
+    for who in (cast.lead, cast.coordinator, nora):
+        page = client_for(who).get("/today").content.decode()
+        assert "Amara" in page
+        assert "/room/" not in page
+
+
 def test_staff_see_their_own_day(cast: Cast) -> None:
     session_of(cast, cast.a, timezone.now())
     course = course_of(cast, cast.b)
@@ -291,3 +306,33 @@ def test_how_the_last_session_went_is_read_by_the_person_and_not_by_their_partne
     theirs = client_for(cast.b).get("/today").content.decode()
     assert "it passed" not in theirs
     assert "last session went" not in theirs
+
+
+def test_the_first_question_to_somebody_new_is_never_about_wishing_to_be_dead(cast: Cast) -> None:
+    at = timezone.now() + timedelta(days=3)
+    wave = "intake 9f3a12bc"
+    rows = {each: asked(cast, cast.a, each, wave, at) for each in ("asq", "audit-c", "phq-9")}
+    client = client_for(cast.a)
+    starts = re.findall(
+        r'class="btn primary" href="(/checkin/[^"]+)">', client.get("/today").content.decode()
+    )
+    assert starts[0] == f"/checkin/{rows['phq-9'].id}"
+    answered(rows["phq-9"], cast.a)
+    starts = re.findall(
+        r'class="btn primary" href="(/checkin/[^"]+)">', client.get("/today").content.decode()
+    )
+    assert starts[0] == f"/checkin/{rows['asq'].id}"  # as the occasion has it, not last of all
+
+
+def test_a_question_about_not_living_says_first_why_it_is_asked_who_reads_it_and_what_follows(
+    cast: Cast,
+) -> None:
+    screen, other = asked(cast, cast.a, "asq"), asked(cast, cast.a, "gad-7")
+    client = client_for(cast.a)
+    first = client.get(f"/checkin/{screen.id}/1").content.decode()
+    assert first.index("We ask everyone this") < first.index("have you wished you were dead?")
+    assert "your partner does not" in first
+    assert "We ask everyone this" not in client.get(f"/checkin/{screen.id}/2").content.decode()
+    assert "We ask everyone this" not in client.get(f"/checkin/{other.id}/1").content.decode()
+    document = client.get(f"/checkin/{screen.id}").content.decode()
+    assert "We ask everyone this" in document

@@ -2,9 +2,11 @@
 
 import csv
 import io
+import re
 from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
+from zoneinfo import ZoneInfo
 
 import pytest
 from allauth.account.models import EmailAddress
@@ -16,9 +18,11 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from bothwell.dosing import syringe_actions
 from bothwell.models import (
     Administration,
     AuditEntry,
+    CloseTo,
     Discrepancy,
     DiscrepancyResolved,
     Inventory,
@@ -29,6 +33,7 @@ from bothwell.models import (
     VialUse,
 )
 from bothwell.privacy import door
+from bothwell.refusal import Refused
 from bothwell.web import syringes
 from tests.cast import Cast, client_for, make_cast, person
 from tests.conftest import loading
@@ -37,6 +42,7 @@ from tests.dosing.ready import Ready, make_ready, started_ago
 pytestmark = pytest.mark.django_db
 PASSWORD = "correct-horse-battery"
 HASHED = make_password(PASSWORD)
+ZONE = ZoneInfo("UTC")
 TODAY = timezone.now().date()
 
 
@@ -602,5 +608,437 @@ def test_a_dose_drawn_to_the_hundredth_of_a_millilitre_agrees_with_the_dose_orde
     charted_ug: int, is_alike: bool
 ) -> None:
     # 42.4 mg at 50 mg/mL is 0.848 mL: drawn as 0.85 mL, which holds 42.5 mg; one hundredth holds 0.5 mg
-    sums = syringes.Sums(42_500, 42_500, 0, 0, 0, charted_ug, 500)
+    sums = syringes.Sums(42_500, 42_500, 0, 0, 0, charted_ug, 500, charted_ug)
     assert sums.agrees is is_alike
+
+
+# ── a dose that is charted and was never drawn by the ledger ──────────────────────────────────────────────
+
+
+def late(ready: Ready, drawn_from: Vial, **other: Any) -> dict[str, Any]:
+    """A draw written afterwards, as the form sends it: a minute before the charted dose, signed by the prescriber."""
+    at = _dose(ready).at - timedelta(minutes=1)
+    said = {"do": "late", "vial": str(drawn_from.id), "volume_ml": "", "at": f"{at.astimezone(ZONE):%Y-%m-%dT%H:%M}",
+            "reason": "The cupboard was read out loud", **sign(ready.cast.prescriber)}  # fmt: skip
+    return said | other
+
+
+def charted_since_the_vials_came(ready: Ready) -> list[Vial]:
+    """Two vials came three days before the session; its dose is charted as it began."""
+    vials = received(ready.cast, received_on=str(TODAY - timedelta(days=3)))
+    at = _dose(ready).at
+    with loading():
+        ready.session.__class__.objects.filter(id=ready.session.id).update(
+            started_at=at, arrived_at=at - timedelta(minutes=30)
+        )
+    return vials
+
+
+def page_of(who: Person, path: str) -> str:
+    return client_for(who).get(path).content.decode()
+
+
+def test_a_charted_dose_without_a_draw_is_said_to_those_who_care_and_counted_for_those_who_keep(
+    ready: Ready,
+) -> None:
+    cast = ready.cast
+    charted_since_the_vials_came(ready)
+    for who in (cast.nurse, cast.prescriber):
+        page = page_of(who, "/vials")
+        assert "Luis charted 34 mg at" in page
+        assert "no draw is recorded." in page
+        assert "For Amara" in page
+        assert "not in your care" not in page
+    for who in (cast.lead, cast.stranger_prescriber):
+        page = page_of(who, "/vials")
+        assert "Amara" not in page
+        assert "1 dose of people not in your care has no draw recorded" in page
+        assert "every syringe is accounted for" not in page
+
+
+def test_a_draw_is_written_afterwards_with_its_true_time_and_a_second_signature_and_the_ledger_is_content(
+    ready: Ready,
+) -> None:
+    cast = ready.cast
+    vial = charted_since_the_vials_came(ready)[0]
+    path = f"/vials/session/{ready.session.id}"
+    with loading():
+        ready.session.__class__.objects.filter(id=ready.session.id).update(
+            ended_at=timezone.now(), outcome="discharged"
+        )
+    assert "no draw is recorded" in page_of(cast.nurse, path)
+    sent = {"request_id": str(uuid4()), **late(ready, vial)}
+    client = client_for(cast.nurse)
+    for _ in range(2):
+        answer = client.post(path, sent)
+        assert answer.status_code == 302, answer.content.decode()
+    _, opened, row = rows_of(vial, cast)
+    assert (row.kind, row.volume_ul, row.held_ul, row.witness_id) == ("draw", 680, 680, cast.prescriber.id)
+    assert opened.at == row.at < _dose(ready).at < row.recorded_at
+    assert row.reason == "The cupboard was read out loud"
+    settled = post(
+        client,
+        path,
+        do="settle",
+        syringe=str(row.syringe),
+        given_ml="0.68",
+        administration=str(_dose(ready).id),
+    )
+    assert settled.status_code == 302, settled.content.decode()
+    assert rows_of(vial, cast)[-1].at == _dose(ready).at, "given when it is charted"
+    assert "every syringe is accounted for" in page_of(cast.nurse, "/vials")
+    assert "Accounted for" in page_of(cast.nurse, path)
+    assert re.search(
+        r"Written \d+ \w+ \d{4} [\d:]+\. The cupboard was read out loud",
+        page_of(cast.nurse, f"/vials/{vial.id}"),
+    )
+    again = post(client, path, **late(ready, vial))
+    assert again.status_code == 422
+
+
+@pytest.mark.parametrize(
+    ("other", "words"),
+    [
+        ({"reason": ""}, "required"),
+        ({"witness_email": "", "witness_password": ""}, "type your own address and password"),
+        ({"at": ""}, "Write the day and the time."),
+        ({"at": "2999-01-01T10:00"}, "That time has not come yet."),
+        ({"at": "2020-01-01T10:00"}, "nothing was drawn up for this session before"),
+        ({"volume_ml": "10.50"}, "Only 10.00 mL are in this vial"),
+        ({"volume_ml": "0.681"}, "0.01 mL"),
+        ({"vial": "x"}, "Select a valid choice"),
+    ],
+)
+def test_what_cannot_have_been_drawn_then_is_refused_and_what_was_typed_stays(
+    ready: Ready, other: dict[str, str], words: str
+) -> None:
+    vial = charted_since_the_vials_came(ready)[0]
+    sent = late(ready, vial, **other)
+    answer = post(client_for(ready.cast.nurse), f"/vials/session/{ready.session.id}", **sent)
+    page = answer.content.decode()
+    assert (answer.status_code, words in page) == (422, True), page
+    assert not sent["reason"] or f'value="{sent["reason"]}"' in page
+    assert len(rows_of(vial, ready.cast)) == 1, "not even opened"
+
+
+def test_whoever_signs_a_late_draw_is_a_second_nurse_or_prescriber(ready: Ready) -> None:
+    vial = charted_since_the_vials_came(ready)[0]
+    path = f"/vials/session/{ready.session.id}"
+    for who, words in (
+        (ready.cast.lead, "signed by a nurse, a prescriber"),
+        (ready.cast.nurse, "somebody else"),
+    ):
+        answer = post(client_for(ready.cast.nurse), path, **late(ready, vial, **sign(who)))
+        assert (answer.status_code, words in answer.content.decode()) == (422, True)
+    assert len(rows_of(vial, ready.cast)) == 1
+
+
+def settle(ready: Ready, vial: Vial, given: str, wasted: str = "", **other: Any) -> HttpResponse:
+    """The syringe drawn last from this vial, accounted for against the charted dose."""
+    syringe = rows_of(vial, ready.cast)[-1].syringe
+    lost = {"wasted_ml": wasted, "reason": "Left over", **sign(ready.cast.prescriber)} if wasted else {}
+    dose = other.pop("administration", None) or str(_dose(ready).id)
+    said = {"given_ml": given, "administration": dose, **lost} | other
+    return post(
+        client_for(ready.cast.nurse), f"/vials/session/{ready.session.id}", do="settle", syringe=str(syringe), **said
+    )  # fmt: skip
+
+
+def test_what_is_drawn_after_a_dose_is_charted_waits_for_the_draw_that_was_not_written(ready: Ready) -> None:
+    vial = charted_since_the_vials_came(ready)[0]
+    path, client = f"/vials/session/{ready.session.id}", client_for(ready.cast.nurse)
+    assert "Draw from a vial" not in page_of(ready.cast.nurse, path)
+    answer = post(client, path, do="draw", vial=str(vial.id))
+    assert answer.status_code == 422
+    assert "Write that draw down first" in answer.content.decode()
+    assert len(rows_of(vial, ready.cast)) == 1, "not even opened"
+    assert post(client, path, **late(ready, vial)).status_code == 302
+    assert post(client, path, do="draw", vial=str(vial.id), volume_ml="0.10").status_code == 302
+
+
+def test_another_medicine_charted_at_the_very_time_of_the_start_is_not_the_dose(ready: Ready) -> None:
+    charted_since_the_vials_came(ready)
+    dose = _dose(ready)
+    beside(dose, ready, "Ondansetron", 4)
+    with loading():
+        Administration.objects.filter(substance="Ondansetron").update(
+            at=dose.at, recorded_at=dose.recorded_at - timedelta(seconds=1)
+        )
+    page = page_of(ready.cast.nurse, f"/vials/session/{ready.session.id}")
+    assert "Luis charted 34 mg at" in page
+
+
+def test_no_more_is_given_than_is_charted_and_the_rest_takes_a_witness(ready: Ready) -> None:
+    vial = charted_since_the_vials_came(ready)[0]
+    path = f"/vials/session/{ready.session.id}"
+    sent = late(ready, vial, volume_ml="10.00")
+    assert post(client_for(ready.cast.nurse), path, **sent).status_code == 302
+    answer = settle(ready, vial, "10.00")
+    assert answer.status_code == 422
+    said = "34.00 mg are charted in this session; with this, 500.00 mg would be given"
+    assert said in answer.content.decode()
+    assert "not accounted for" in page_of(ready.cast.lead, "/vials")
+    assert settle(ready, vial, "0.70", "9.30").status_code == 422
+    assert settle(ready, vial, "0.68", "9.32").status_code == 302
+    assert "every syringe is accounted for" in page_of(ready.cast.nurse, "/vials")
+
+
+def test_what_is_given_is_summed_over_every_syringe_of_the_session(ready: Ready) -> None:
+    one, two = charted_since_the_vials_came(ready)
+    path, client = f"/vials/session/{ready.session.id}", client_for(ready.cast.nurse)
+    assert post(client, path, **late(ready, one, volume_ml="0.30")).status_code == 302
+    assert post(client, path, **late(ready, two, volume_ml="10.00")).status_code == 302
+    assert settle(ready, one, "0.30").status_code == 302
+    answer = settle(ready, two, "0.68", "9.32")
+    assert answer.status_code == 422
+    assert "49.00 mg would be given" in answer.content.decode()
+    assert settle(ready, two, "0.38", "9.62").status_code == 302
+
+
+def beside(dose: Administration, ready: Ready, substance: str, dose_mg: int) -> Administration:
+    """Something given a second after the dose."""
+    with loading():
+        return Administration.objects.create(
+            clinic=ready.cast.clinic, subject=ready.cast.a, couple=ready.cast.couple, author=ready.cast.nurse,
+            session=ready.session, event="given", substance=substance, dose_mg=dose_mg, route="iv",
+            at=dose.at + timedelta(seconds=1),
+        )  # fmt: skip
+
+
+def test_only_what_is_charted_of_the_same_substance_is_given_from_a_vial(ready: Ready) -> None:
+    vial = charted_since_the_vials_came(ready)[0]
+    dose, sent = _dose(ready), late(ready, vial, volume_ml="0.88")
+    other = beside(dose, ready, "Ondansetron", 4)
+    path = f"/vials/session/{ready.session.id}"
+    assert post(client_for(ready.cast.nurse), path, **sent).status_code == 302
+    syringe = rows_of(vial, ready.cast)[-1].syringe
+    assert syringe
+    said = {"administration": str(dose.id), **sign(ready.cast.prescriber)}
+    with door.opened(ready.cast.nurse.id), pytest.raises(Refused, match="not what was drawn up"):
+        syringe_actions.settle(
+            by=ready.cast.nurse, session_id=ready.session.id, syringe=syringe, request_id=uuid4(), given_ul=880,
+            administration=Administration.objects.get(id=other.id),
+        )  # fmt: skip
+    nurse, where = client_for(ready.cast.nurse), {"do": "settle", "syringe": str(syringe)}
+    assert post(nurse, path, **where, given_ml="0.88", **said).status_code == 422
+    more = beside(dose, ready, "ketamine", 10)
+    assert more.dose_mg == 10
+    assert post(nurse, path, **where, given_ml="0.88", **said).status_code == 302
+    assert "do not agree" not in page_of(ready.cast.nurse, path)
+    assert "every syringe is accounted for" in page_of(ready.cast.nurse, "/vials")
+
+
+def test_a_session_in_which_ledger_and_chart_differ_stands_in_the_cupboard(ready: Ready) -> None:
+    cast, vial = ready.cast, charted_since_the_vials_came(ready)[0]
+    an_hour_ago(ready)
+    path = f"/vials/session/{ready.session.id}"
+    assert post(client_for(cast.nurse), path, **late(ready, vial)).status_code == 302
+    assert settle(ready, vial, "0.40", "0.28").status_code == 302
+    told = "20.00 mg are recorded as given; 34.00 mg are charted."
+    mine, others = page_of(cast.nurse, "/vials"), page_of(cast.stranger_prescriber, "/vials")
+    assert told in mine
+    assert "For Amara" in mine
+    assert "not in your care" not in mine
+    assert "Amara" not in others
+    assert "It is so in 1 session of people not in your care" in others
+    for page in (mine, others):
+        assert "every syringe is accounted for" not in page
+    stopped_after(ready, timedelta(minutes=24))
+    for who in (cast.nurse, cast.stranger_prescriber):
+        assert "every syringe is accounted for" in page_of(who, "/vials"), (
+            "an infusion stopped early gave less"
+        )
+    with loading():
+        Administration.objects.filter(session=ready.session, event="start").update(dose_mg=10)
+    assert "20.00 mg are recorded as given; 10.00 mg are charted." in page_of(cast.nurse, "/vials")
+    assert "It is so in 1 session" in page_of(cast.stranger_prescriber, "/vials")
+
+
+@pytest.mark.parametrize(("given", "wasted", "agrees"), [("0.28", "0.40", True), ("0.68", "", False)])
+def test_what_was_given_of_an_infusion_stopped_early_is_held_to_what_ran_in(
+    ready: Ready, given: str, wasted: str, agrees: bool
+) -> None:
+    nurse, path = ready.cast.nurse, f"/vials/session/{ready.session.id}"
+    vial, dose = charted_since_the_vials_came(ready)[0], _dose(ready)
+    assert post(client_for(nurse), path, **late(ready, vial)).status_code == 302
+    stopped_after(ready, timedelta(minutes=16))
+    reckoned = "About 14 mg of 34 mg given, by the rates charted."
+    page = client_for(nurse).get(path)
+    assert reckoned in page.content.decode()
+    assert page.context["open"][0].form["given_ml"].value() == "", "nobody charted it: nobody is offered it"
+    answer = settle(ready, vial, given, wasted, administration=str(dose.id))
+    assert answer.status_code == 302, answer.content.decode()
+    page_after, cupboard = page_of(nurse, path), page_of(nurse, "/vials")
+    assert reckoned in page_after
+    assert ("take back the line" not in page_after) is agrees
+    assert ("do not agree" not in page_after) is agrees
+    assert ("every syringe is accounted for" in cupboard) is agrees
+    assert (reckoned in cupboard) is not agrees
+
+
+def test_where_what_ran_in_cannot_be_reckoned_nothing_is_called_wrong_and_a_note_is_asked_for(
+    ready: Ready,
+) -> None:
+    nurse, path = ready.cast.nurse, f"/vials/session/{ready.session.id}"
+    vial, dose = charted_since_the_vials_came(ready)[0], _dose(ready)
+    assert post(client_for(nurse), path, **late(ready, vial)).status_code == 302
+    stopped_after(ready, timedelta(minutes=50))
+    with loading():
+        Administration.objects.create(
+            clinic=ready.cast.clinic, subject=ready.cast.a, couple=ready.cast.couple, author=nurse, route="iv",
+            session=ready.session, event="rate", substance="Ketamine", rate_ml_per_h=5, at=dose.at + timedelta(minutes=9),
+        )  # fmt: skip
+    assert settle(ready, vial, "0.40", "0.28", administration=str(dose.id)).status_code == 302
+    page = page_of(nurse, path)
+    assert "What ran in cannot be reckoned" in page
+    assert "Write in a note what was given." in page
+    assert "do not agree" not in page
+    for who in (nurse, ready.cast.stranger_prescriber):
+        assert "every syringe is accounted for" in page_of(who, "/vials")
+
+
+def test_an_infusion_stopped_when_its_minutes_were_over_gave_all_of_it(ready: Ready) -> None:
+    vial = charted_since_the_vials_came(ready)[0]
+    an_hour_ago(ready)
+    path = f"/vials/session/{ready.session.id}"
+    assert post(client_for(ready.cast.nurse), path, **late(ready, vial)).status_code == 302
+    assert settle(ready, vial, "0.40", "0.28").status_code == 302
+    stopped_after(ready, timedelta(minutes=40))
+    assert "34.00 mg are charted." in page_of(ready.cast.nurse, "/vials")
+    assert "It is so in 1 session" in page_of(ready.cast.lead, "/vials")
+
+
+def an_hour_ago(ready: Ready) -> None:
+    """The dose was charted an hour before: its forty minutes are over."""
+    at = _dose(ready).at - timedelta(hours=1)
+    with loading():
+        Administration.objects.filter(session=ready.session).update(at=at)
+        ready.session.__class__.objects.filter(id=ready.session.id).update(
+            started_at=at, arrived_at=at - timedelta(minutes=30)
+        )
+
+
+def stopped_after(ready: Ready, ran: timedelta) -> None:
+    """The stop of the infusion is charted so long after its start; its minutes are the order's forty."""
+    start = _dose(ready)
+    with loading():
+        Administration.objects.create(
+            clinic=ready.cast.clinic, subject=ready.cast.a, couple=ready.cast.couple, author=ready.cast.nurse,
+            session=ready.session, event="stop", substance="Ketamine", route="iv", at=start.at + ran,
+        )  # fmt: skip
+
+
+@pytest.mark.parametrize("is_given_wrong", [False, True])
+def test_no_number_tells_a_colleague_of_somebody_they_are_close_to(
+    ready: Ready, is_given_wrong: bool
+) -> None:
+    cast, vial = ready.cast, charted_since_the_vials_came(ready)[0]
+    with loading():
+        close = person(cast.clinic, "Nina", "staff", "nurse")
+        CloseTo.objects.create(
+            clinic=cast.clinic,
+            subject=cast.a,
+            couple=cast.couple,
+            author=cast.lead,
+            staff=close,
+            how="partner",
+        )
+    if is_given_wrong:
+        path = f"/vials/session/{ready.session.id}"
+        assert post(client_for(cast.nurse), path, **late(ready, vial)).status_code == 302
+        assert settle(ready, vial, "0.40", "0.28").status_code == 302
+    assert "of people not in your care" in page_of(cast.stranger_prescriber, "/vials")
+    assert "of people not in your care" not in page_of(close, "/vials")
+
+
+def test_who_signed_stands_by_the_name_they_had_then(ready: Ready) -> None:
+    cast, vial = ready.cast, charted_since_the_vials_came(ready)[0]
+    path = f"/vials/session/{ready.session.id}"
+    with loading():
+        Person.objects.filter(id=cast.prescriber.id).update(name_used="Helen Oak", title="MD")
+    assert post(client_for(cast.nurse), path, **late(ready, vial)).status_code == 302
+    destroyed = {"volume_ml": "1.00", "reason": "burnt", "counterparty": "Here", **sign(cast.prescriber)}
+    both = {**destroyed, **sign(cast.lead, "second")}
+    assert post(client_for(cast.nurse), f"/vials/{vial.id}/destroy", **both).status_code == 302
+    counts = _counts(cast)
+    taken = post(
+        client_for(cast.nurse), "/vials/inventory", **counts, business="open", **sign(cast.prescriber)
+    )
+    with door.opened(cast.nurse.id):
+        short = Discrepancy.objects.first()
+    assert short
+    ended = post(
+        client_for(cast.prescriber), f"/vials/discrepancies/{short.id}", how="reported", words="It is gone."
+    )
+    assert ended.status_code == 302, ended.content.decode()
+    with loading():
+        for who in (cast.prescriber, cast.nurse, cast.lead):
+            Person.objects.filter(id=who.id).update(name_used="Somebody Else", title="")
+    pages = [
+        f"/vials/{vial.id}", path, "/vials/inventory", taken.headers["Location"], f"/vials/discrepancies/{short.id}",
+    ]  # fmt: skip
+    for page in pages:
+        shown = page_of(cast.nurse, page)
+        assert "Luis" in shown or "Helen Oak, MD" in shown, page
+    assert page_of(cast.nurse, f"/vials/{vial.id}").count("Helen Oak, MD") == 3
+    paper = page_of(cast.lead, "/vials/export/print")
+    assert "Luis and Helen Oak, MD" in paper
+    assert "It is gone." in paper
+    answer = client_for(cast.lead).get(
+        "/vials/export.csv", {"first": str(TODAY - timedelta(days=9)), "last": str(TODAY + timedelta(days=1))}
+    )
+    assert "Somebody Else" not in answer.content.decode()
+    rows = list(csv.DictReader(io.StringIO(answer.content.decode("utf-8-sig"))))
+    signed = {row["Entry"]: (row["By"], row["Witness"], row["Second witness"]) for row in rows}
+    assert signed["drawn up"] == ("Luis", "Helen Oak, MD", "")
+    assert signed["destroyed"] == ("Luis", "Helen Oak, MD", "Lea")
+
+
+def test_lines_from_before_names_were_kept_show_the_present_one(ready: Ready) -> None:
+    old = VialEvent(author=ready.cast.nurse, witness=ready.cast.prescriber)
+    assert (old.signed_by, old.witnessed_by, old.second_witnessed_by) == ("Luis", "Helen", "")
+    kept = VialEvent(author=ready.cast.nurse, author_signed="L. Marsh, RN")
+    assert kept.signed_by == "L. Marsh, RN"
+
+
+# ── whose law ─────────────────────────────────────────────────────────────────────────────────────────────
+
+US_LAW = r"DEA\b|CFR|Form 41|Form 106|\bNDC\b|Schedule|United States|registrant|non-retrievable|24 months|two years"
+
+
+@pytest.mark.parametrize(("country", "is_there"), [("GB", False), ("DE", False), ("US", True)])
+def test_a_clinic_is_told_the_law_of_its_own_country_or_that_none_is_on_file(
+    ready: Ready, country: str, is_there: bool
+) -> None:
+    cast = ready.cast
+    with loading():
+        cast.clinic.__class__.objects.filter(id=cast.clinic.id).update(country=country)
+    vial, _ = drawn(ready)
+    counted = post(
+        client_for(cast.nurse), f"/vials/{vial.id}/count", observed_ml="1.00", **sign(cast.prescriber)
+    )
+    taken = post(
+        client_for(cast.nurse), "/vials/inventory", **_counts(cast), business="open", **sign(cast.prescriber)
+    )
+    paths = [
+        "/vials", "/vials/receive", f"/vials/{vial.id}", f"/vials/{vial.id}/destroy", f"/vials/{vial.id}/waste",
+        f"/vials/{vial.id}/transfer", "/vials/inventory", "/vials/export", "/vials/export/print", "/vials/export.csv",
+        f"/vials/session/{ready.session.id}", counted["Location"], taken["Location"],
+    ]  # fmt: skip
+    pages = {path: client_for(cast.lead if "export" in path else cast.nurse).get(path) for path in paths}
+    assert {answer.status_code for answer in pages.values()} == {200}
+    found = {
+        path
+        for path, answer in pages.items()
+        if re.search(US_LAW, answer.content.decode().replace("Schedule,", ""))
+    }
+    assert bool(found) is is_there, found
+    if not is_there:
+        assert "Nothing about the law of your country is on file here" in pages["/vials"].content.decode()
+    with loading():
+        assert Vial.objects.get(id=vial.id).schedule == ("III" if is_there else "")
+
+
+def _counts(cast: Cast) -> dict[str, str]:
+    with door.opened(cast.nurse.id):
+        return {f"seen {vial.id}": "1.00" for vial in Vial.objects.all()}

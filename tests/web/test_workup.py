@@ -16,20 +16,26 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from bothwell.instruments import safety_actions
 from bothwell.models import (
     AuditEntry,
+    ConsentText,
     Course,
+    Credential,
     DecisionSignature,
     DosingSession,
+    GateCheck,
     HoldReason,
     JointDecision,
     MedicalFact,
     Order,
+    OrderWithdrawn,
     Person,
     Preparation,
     Resolution,
     Response,
     Room,
+    SafetyFlag,
     Step,
     User,
 )
@@ -154,7 +160,8 @@ def test_each_finding_stands_with_reason_source_and_evidence(told: Desk) -> None
     assert "152/94 mmHg is above 140/90" in text
     assert "Esketamine label" in text
     assert "PMC10812090" in text
-    assert "default to confirm" in text
+    assert "Default, confirmed by Lea (name given), entered by Lea, on" in " ".join(text.split())
+    assert "default to confirm" not in text, "the signature under the protocol confirmed it"
     assert "Helen, MD" in text
     assert 'class="finding hold"' in text
     assert "It was asked, and the answer is not known." in text
@@ -210,6 +217,41 @@ def test_facts_are_recorded_many_at_once_and_once(made: Desk) -> None:
         "arrhythmia": None,
         "weight_kg": "70.5",
     }
+
+
+def test_what_is_on_record_says_which_pressure_it_is_and_in_which_unit(made: Desk) -> None:
+    given = {"systolic_mmhg": "118", "diastolic_mmhg": "76", "weight_kg": "70"}
+    post(made, "facts", source="visit", observed_at=clock(-1), request_id=str(uuid4()), **given)
+    text = look(made)
+    for title, value in (("systolic", "118 mmHg"), ("diastolic", "76 mmHg")):
+        assert re.search(rf"Blood pressure at rest, {title}</th><td[^>]*><b>{value}</b>", text)
+    assert "<b>70 kg</b>" in text
+
+
+def test_an_open_task_is_called_so_and_what_was_done_about_it_stands_there(made: Desk) -> None:
+    cast, first = made.cast, "before anything else"
+    assert "safety task is open" not in look(made)
+    with loading():
+        raised = SafetyFlag.objects.create(
+            clinic=cast.clinic, subject=cast.b, author=cast.b, what="PHQ-9, item 9"
+        )
+    text = look(made)
+    assert "nobody has acknowledged it" in text and first in text and "safety flag" not in text
+    with door.opened(cast.prescriber.id):
+        safety_actions.acknowledge(by=cast.prescriber, flag_id=raised.id, plan="I call him")
+    text = look(made)
+    assert "Helen, MD acknowledged it on" in text and first not in text and "asked again" not in text
+    of = course(made)
+    with loading():
+        session = DosingSession.objects.create(
+            clinic=cast.clinic, subject=cast.b, couple=cast.couple, course=of, number=1,
+            scheduled_at=timezone.now(),
+        )  # fmt: skip
+        said = {"clinic": cast.clinic, "subject": cast.b, "session": session, "name": "suicide_rescreened"}
+        GateCheck.objects.create(**said, author=cast.nurse, value={"risk": True})
+        GateCheck.objects.create(**said, author=cast.prescriber, value={"risk": False})
+    text = look(made)
+    assert "Helen, MD asked again on" in text and "nothing that holds the dose" in text
 
 
 def test_two_readings_of_the_pressure_count_as_two(made: Desk) -> None:
@@ -291,6 +333,51 @@ def test_a_hold_is_decided_with_a_reason_by_the_prescriber(told: Desk) -> None:
     assert post(told, "resolve", told.cast.nurse, **{**given, "request_id": str(uuid4())})[0] == 422
 
 
+def test_a_caution_asks_for_the_prescribers_reason_and_shows_it(told: Desk) -> None:
+    text = look(told)
+    assert "Weigh it, with your reason" in text
+    assert "Weigh it, with your reason" not in look(told, told.cast.nurse)
+    given = {"finding": "severe_untreated_sleep_apnoea", "request_id": str(uuid4())}
+    status, text = post(told, "resolve", **given, reason="fine")
+    assert status == 422
+    assert "in a sentence" in text
+    reason = "Mask since May; saturation is watched throughout."
+    assert post(told, "resolve", told.cast.nurse, **given, reason=reason)[0] == 422
+    assert post(told, "resolve", **given, reason=reason)[0] == 302
+    text = look(told)
+    assert f"Weighed by Helen, MD, {timezone.localtime():%-d %b %Y}: {reason}" in text
+    assert "; 1 given" in text
+    log = client_for(told.cast.b).get("/access").content.decode()
+    assert "weighed a caution" in log
+
+
+def test_no_code_is_shown_where_words_belong(told: Desk) -> None:
+    with loading():
+        DosingSession.objects.filter(subject=told.cast.b, number=1).update(outcome="left_early")
+        DosingSession.objects.filter(subject=told.cast.b, number=2).update(outcome="turned_back")
+    text = look(told)
+    assert "left early, against advice" in text
+    assert "turned back, no dose" in text
+    for code in ("leftearly", "left_early", "turnedback", "turned_back", ">Advance<"):
+        assert code not in text
+
+
+def test_a_long_list_of_findings_stands_in_the_log_in_whole_words(made: Desk) -> None:
+    made.facts(made.cast.b)  # more codes than one line of the log holds
+    log = client_for(made.cast.b).get("/access").content.decode()
+    assert "and 1" in log
+    assert "more" in log
+    assert not re.search(r"[a-z]_[a-z]+_?[a-z]*,", log)
+    with loading():
+        AuditEntry.objects.create(
+            clinic=made.cast.clinic, actor=made.cast.prescriber, subject=made.cast.b, action="recorded facts",
+            item_kind="medical", why="maoi, opioids_or_depressant",
+        )  # fmt: skip
+    log = client_for(made.cast.b).get("/access").content.decode()
+    assert "opioids_or_depressant" not in log
+    assert "MAO inhibitor, Opioids, other depressants" in log
+
+
 # ------------------------------------------------------------------------------------------------------ steps
 
 
@@ -305,7 +392,19 @@ def test_a_step_shows_its_gates_and_says_what_is_wanting(made: Desk) -> None:
     assert status == 422
     assert "Not yet:" in text
     assert re.search(r'value="psychiatric_evaluation_recorded" checked', text)
-    every = ["psychiatric_evaluation_recorded", "couple_assessment_recorded", "laboratory_reviewed"]
+    dana = made.cast.couples_therapist
+    assert 'name="words"' not in text
+    assert 'value="couple_assessment_recorded"' not in text
+    said = {"words": "They hold each other; nothing speaks against it.", "steps_seen": taken}
+    assert "Record the assessment" in look(made, dana)
+    status, refused = post(made, "assess", dana, **{**said, "words": "Fine."})
+    assert status == 422
+    assert "in a sentence or two" in refused
+    assert post(made, "assess", **said)[0] == 422  # the prescriber's it is not
+    assert post(made, "assess", dana, **said)[0] == 302
+    assert said["words"] in look(made)
+    taken = asked["steps_seen"] = course(made).steps_taken
+    every = ["psychiatric_evaluation_recorded", "laboratory_reviewed"]
     assert post(made, "step", **asked, attested=every)[0] == 302
     assert post(made, "step", **asked, attested=every)[0] == 409
     assert course(made).phase == "joint_decision"
@@ -379,6 +478,35 @@ def test_the_three_sign_from_their_own_pages(deciding: Desk) -> None:
         )  # type: ignore[arg-type]
     assert "All three have signed to go on" in look(made)
     assert course(made).route == "iv"
+
+
+def test_what_lacks_on_file_is_told_before_the_signature(deciding: Desk) -> None:
+    cast = deciding.cast
+    post(deciding, "decision", route="iv", summary=SUMMARY, request_id=str(uuid4()))
+    for who in (cast.prescriber, cast.couples_therapist):
+        assert "must be on file" not in look(deciding, who)
+    with loading():
+        one = Credential.objects.filter(person=cast.couples_therapist, kind="ketamine")
+        one.update(expires_on=timezone.localdate() - timedelta(days=1))
+    assert "must be on file" not in look(deciding)
+    assert "must be on file for you and valid: <b>ketamine-assisted therapy</b>" in look(
+        deciding, cast.couples_therapist
+    )
+
+
+def test_a_route_without_its_text_says_so_when_it_is_chosen_and_when_it_is_signed(deciding: Desk) -> None:
+    said, stands = "(its text to sign is not published yet)", "until the clinic lead publishes it"
+    assert look(deciding).count(said) == 4
+    with loading():
+        ConsentText.objects.create(
+            clinic=deciding.cast.clinic, kind="treatment", code="iv", title="T", body="B", sha256="x"
+        )
+    assert look(deciding).count(said) == 3
+    post(deciding, "decision", route="sl", summary=SUMMARY, request_id=str(uuid4()))
+    assert stands in look(deciding) and stands in look(deciding, deciding.cast.couples_therapist)
+    with loading():
+        JointDecision.objects.update(route="iv")
+    assert stands not in look(deciding)
 
 
 def test_not_yet_needs_words_and_keeps_what_was_typed(deciding: Desk) -> None:
@@ -496,6 +624,44 @@ def test_outside_the_range_it_needs_a_reason_and_another_persons_signature(ready
     assert "second signature Hugo" in look(ready)
 
 
+def test_another_dose_under_the_same_form_is_not_taken_for_signed(ready: Desk) -> None:
+    key = str(uuid4())
+    assert post(ready, "order", **ORDER, act="sign", request_id=key)[0] == 302
+    status, text = post(ready, "order", **ORDER | {"dose_mg": "14"}, act="sign", request_id=key)
+    assert status == 409
+    assert "sent a moment ago with other words" in text
+    assert f'name="request_id" value="{key}"' not in text
+    with door.opened(ready.cast.prescriber.id):
+        assert Order.objects.get().dose_mg == 35
+
+
+def test_a_signed_order_is_withdrawn_with_a_reason_once_and_nothing_comes_in_its_place(ready: Desk) -> None:
+    for dose in ("30", "35"):
+        assert (
+            post(ready, "order", **ORDER | {"dose_mg": dose}, act="sign", request_id=str(uuid4()))[0] == 302
+        )
+    with door.opened(ready.cast.prescriber.id):
+        newest = Order.objects.get(dose_mg=35)
+    text = look(ready)
+    assert text.count("Waits to be given") == text.count("Withdraw this order") == 1
+    assert text.count("Replaced, not given") == 1
+    assert "Withdraw this order" not in look(ready, ready.cast.nurse)
+    given = {"order_id": str(newest.id), "reason": "Signed for somebody else."}
+    assert post(ready, "withdraw", ready.cast.nurse, **given)[0] == 422
+    status, text = post(ready, "withdraw", **given | {"reason": " "})
+    assert status == 422
+    assert "Say why the order is withdrawn" in text
+    for _ in range(2):
+        assert post(ready, "withdraw", **given)[0] == 302
+    text = look(ready, ready.cast.nurse)
+    assert "<b>Withdrawn</b>: Signed for somebody else." in text
+    assert "Waits to be given" not in text, "the older one was replaced for good"
+    with door.opened(ready.cast.prescriber.id):
+        assert OrderWithdrawn.objects.get().author_id == ready.cast.prescriber.id
+    with loading():
+        assert AuditEntry.objects.filter(action="withdrew an order", item_id=newest.id).count() == 1
+
+
 def test_only_the_prescriber_orders_and_plans(ready: Desk) -> None:
     nurse = ready.cast.nurse
     assert "Sign an order" not in look(ready, nurse)
@@ -504,6 +670,17 @@ def test_only_the_prescriber_orders_and_plans(ready: Desk) -> None:
     assert post(ready, "series", sessions=6)[0] == 302
     assert post(ready, "series", sessions=40)[0] == 422
     assert "6 sessions in this block" in look(ready)
+
+
+def test_scheduling_too_close_is_said_at_once_and_holds_nothing_up(ready: Desk) -> None:
+    nurse = client_for(ready.cast.nurse)
+    for hours, is_told in ((48, False), (72, True), (120, False)):
+        given = {"do": "schedule", "at": clock(hours), "room": "", "request_id": str(uuid4())}
+        page = nurse.post(path(ready), given, follow=True).content.decode()
+        assert "Scheduled." in page
+        assert ("1 day after the session of" in page and "the protocol asks for 2 days." in page) is is_told
+    with door.opened(ready.cast.nurse.id):
+        assert DosingSession.objects.count() == 3
 
 
 def test_a_session_is_scheduled_once_and_cancelled(ready: Desk) -> None:
@@ -515,6 +692,9 @@ def test_a_session_is_scheduled_once_and_cancelled(ready: Desk) -> None:
     with door.opened(ready.cast.nurse.id):
         session = DosingSession.objects.get()
     assert "Room 1" in look(ready)
+    assert re.search(r"<summary>Cancel<.*cannot be put back.*>Cancel it</button>", look(ready)), (
+        "it asks first"
+    )
     assert post(ready, "schedule", at=clock(-48), request_id=str(uuid4()))[0] == 422
     assert (
         post(ready, "schedule", ready.cast.couples_therapist, **{**given, "request_id": str(uuid4())})[0]
@@ -526,6 +706,30 @@ def test_a_session_is_scheduled_once_and_cancelled(ready: Desk) -> None:
         assert client_for(ready.cast.nurse).post(at).status_code == 302
     with door.opened(ready.cast.nurse.id):
         assert DosingSession.objects.get().outcome == "cancelled"
+
+
+def test_what_was_cancelled_leaves_no_number_to_two(ready: Desk) -> None:
+    for hours in (24, 48, 72):
+        assert post(ready, "schedule", at=clock(hours), request_id=str(uuid4()))[0] == 302
+    with door.opened(ready.cast.nurse.id):
+        second = DosingSession.objects.get(subject=ready.cast.b, number=2)
+    client_for(ready.cast.nurse).post(f"{path(ready)}/sessions/{second.id}/cancel")
+    assert post(ready, "schedule", at=clock(96), request_id=str(uuid4()))[0] == 302
+    with door.opened(ready.cast.nurse.id):
+        standing = DosingSession.objects.filter(subject=ready.cast.b).exclude(outcome="cancelled")
+        assert sorted(standing.values_list("number", flat=True)) == [1, 3, 4]
+
+
+def test_before_the_joint_decision_the_page_says_that_it_comes_first(ready: Desk) -> None:
+    with loading():
+        Course.objects.filter(subject=ready.cast.b).update(phase="evaluation")
+    text = look(ready)
+    assert "The joint decision comes first" in text and "Schedule it" not in text
+    status, text = post(ready, "schedule", ready.cast.nurse, at=clock(48), request_id=str(uuid4()))
+    assert status == 422
+    assert "The joint decision comes first" in text and clock(48)[:10] in text
+    with loading():
+        assert not DosingSession.objects.filter(subject=ready.cast.b).exists()
 
 
 def test_what_is_arranged_is_kept_once(ready: Desk) -> None:

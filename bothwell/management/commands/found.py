@@ -10,7 +10,8 @@ from django.core.management.base import BaseCommand
 from django.db import connection, transaction
 
 from bothwell.couples.models import Clinic
-from bothwell.enrolment.actions import address_of, found, found_again
+from bothwell.enrolment.clinic_actions import found, found_again
+from bothwell.enrolment.invitation_actions import address_of
 from bothwell.privacy.models import Invitation
 
 TURN = 7406

@@ -62,6 +62,18 @@
     if (sheet && !sheet.open) sheet.showModal();
   });
 
+  // ── paper cannot be opened: what is folded in a page's own text is opened for it, and closed again afterwards ──
+  const unfolded = [];
+  addEventListener("beforeprint", () => {
+    for (const details of document.querySelectorAll("details[data-unfolds]:not([open])")) {
+      details.open = true;
+      unfolded.push(details);
+    }
+  });
+  addEventListener("afterprint", () => {
+    for (const details of unfolded.splice(0)) details.open = false;
+  });
+
   // ── a score wider than its place begins at today, and says that it scrolls ──
   function sayWhatScrolls() {
     for (const place of document.querySelectorAll(".score-scroll")) {

@@ -1,7 +1,7 @@
 # data: apim_roles
 library(nlme)
 table <- read.csv("data.csv", check.names = FALSE, strip.white = TRUE,
-                  na.strings = c("", "NA", "NaN", "nan", ".", "None", "null", "NaT", "<NA>"))
+                  na.strings = c("", "NA", "NaN", "nan", ".", "None", "null", "NaT", "<NA>", "N/A", "#N/A", "NULL", "#NULL!", "-"))
 d <- data.frame(couple = table[["couple"]])
 who <- table[["role"]]
 who <- factor(who, levels = sort(unique(who), method = "radix"))  # the same order in every language

@@ -1,7 +1,7 @@
 # data: following
 library(nlme)
 table <- read.csv("data.csv", check.names = FALSE, strip.white = TRUE,
-                  na.strings = c("", "NA", "NaN", "nan", ".", "None", "null", "NaT", "<NA>"))
+                  na.strings = c("", "NA", "NaN", "nan", ".", "None", "null", "NaT", "<NA>", "N/A", "#N/A", "NULL", "#NULL!", "-"))
 d <- data.frame(couple = table[["couple"]])
 who <- table[["role"]]
 who <- factor(who, levels = sort(unique(who), method = "radix"))  # the same order in every language
@@ -23,6 +23,7 @@ d$m.earlier.partner <- at(d$m, 2, side = 3 - d$side)
 d$y.earlier <- at(d$y, 1)
 d$y.earlier.partner <- at(d$y, 1, side = 3 - d$side)
 d$answer <- d$y - at(d$y, 1)
+# Bothwell's own standard errors are robust over couples here; gls takes each occasion for a couple's.
 fit <- gls(answer ~ 0 + role + role:m.change + role:m.change.partner + role:m.earlier + role:m.earlier.partner + role:y.earlier + role:y.earlier.partner,
            data = d,
            correlation = corCompSymm(form = ~ 1 | occasion),

@@ -20,7 +20,16 @@ export function left(due, now) {
 /** Whether somebody types or chooses in it. A key that only has the focus is no use: alarms must not wait for it. */
 function isInUse(part) {
   const at = document.activeElement;
-  return (part.contains(at) && at.matches("input, textarea, select")) || part.querySelector("details.answer[open], dialog[open]");
+  return (part.contains(at) && at.matches("input, textarea, select")) || part.querySelector("details.answer[open], dialog[open]")
+    || ("keeps" in part.dataset && ("typed" in part.dataset || isTyped(part)));
+}
+
+/** Whether something was typed or chosen in it that is not sent yet. */
+function isTyped(part) {
+  return [...part.querySelectorAll("input:not([type=hidden]), textarea, option")].some((one) => {
+    if (one.matches("option")) return one.selected !== one.defaultSelected && one.closest("select").selectedIndex > 0;
+    return one.matches("[type=checkbox], [type=radio]") ? one.checked !== one.defaultChecked : one.value !== one.defaultValue;
+  });
 }
 
 // A press that begins on one element and ends on the one that took its place is no press at all: wait for the finger.
@@ -37,18 +46,21 @@ async function released() {
 function focused(part) {
   const at = document.activeElement;
   if (!part.contains(at) || at === part) return null;
+  if (at.matches("summary")) return "summary";
   if (at.matches("a[href]")) return `a[href="${CSS.escape(at.getAttribute("href"))}"]`;
   const action = at.closest("form")?.getAttribute("action");
   return at.matches("button") && action ? `form[action="${CSS.escape(action)}"] button` : null;
 }
 
-/** Puts the fetched parts in the place of the old ones, each only when it has changed and nobody is in it. */
+/** Puts the fetched parts in the place of the old ones, each only when it has changed and nobody is in it. `data-whole`:
+ *  with its look and whether it is shown. `data-keeps`: not while something unsent is typed in it. */
 export function place(fetched) {
   const changed = [];
   for (const fresh of fetched.querySelectorAll("[data-part]")) {
     const old = document.querySelector(`main [data-part="${fresh.dataset.part}"]`);
     if (!old || comparable(old) === comparable(fresh) || isInUse(old)) continue;
     const was = focused(old);
+    if ("whole" in fresh.dataset) { old.className = fresh.className; old.hidden = fresh.hidden; }
     old.replaceChildren(...fresh.childNodes);
     if (was) old.querySelector(was)?.focus({ preventScroll: true });
     changed.push(fresh.dataset.part);
@@ -60,7 +72,10 @@ export function place(fetched) {
 function comparable(part) {
   const copy = part.cloneNode(true);
   for (const input of copy.querySelectorAll("input[type=hidden]")) input.removeAttribute("value");
-  return copy.innerHTML.replace(/\s+/g, " ");
+  for (const pad of copy.querySelectorAll("[data-pad]")) pad.hidden = true;
+  for (const form of copy.querySelectorAll("[data-sent]")) form.removeAttribute("data-sent");
+  const itself = "whole" in part.dataset ? `${part.className} ${part.hidden} ` : "";
+  return itself + copy.innerHTML.replace(/\s+/g, " ");
 }
 
 let isOver = false;

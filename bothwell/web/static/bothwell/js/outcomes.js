@@ -26,6 +26,7 @@ const offer = () => {
     button.type = "button";
     button.className = "btn small";
     button.textContent = link.textContent.replace("SVG", "PNG");
+    if (link.ariaLabel) button.ariaLabel = link.ariaLabel.replace("SVG", "PNG");
     button.addEventListener("click", () => png(link));
     link.after(button);
   }

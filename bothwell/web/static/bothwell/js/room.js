@@ -6,6 +6,7 @@ import { keepGoing } from "./room-offline.js";
 import { keepFrame, reopen, restored } from "./room-shell.js";
 
 const RING = 308; // once around, in the units of its drawing
+const SAME_MS = 500; // between a reading's key and the moment it was kept
 const STALE_MS = 12_000; // as on the server: a monitor silent for so long is not heard now
 const EXPECTED = "bothwell-expected-course";
 const CONTINUOUS = new Set(["spo2", "heart_rate", "respiratory_rate"]);
@@ -18,8 +19,13 @@ if (shell) reopen();
 if (main) watch();
 else if (session && !shell) keepGoing(session, { main: document.querySelector("main") });
 if (session && !shell) keepFrame();
-for (const form of document.querySelectorAll("form[method=post]")) once(form);
-pads();
+arm(document);
+
+/** The forms in a part of the page, as it was made or as it has just been fetched. */
+function arm(part) {
+  for (const form of part.querySelectorAll("form[method=post]")) once(form);
+  pads(part);
+}
 
 /** A second press while the first is on its way changes nothing. */
 function once(form) {
@@ -48,10 +54,12 @@ function watch() {
       const samples = update.samples.filter((each) => !each.is_artefact && !each.corrects);
       drawing?.add(samples.filter((each) => isNewer(each)));
       samples.forEach(show);
-      if (update.samples.some((each) => each.corrects) || !sameAlarms(update.alarms)) line.refresh();
+      const isNew = samples.filter(isFirst).length > 0;
+      if (isNew || update.samples.some((each) => each.corrects) || !sameAlarms(update.alarms)) line.refresh();
     },
     onParts(changed, fetched) {
       if (fetched.querySelector("[data-stage]")?.dataset.stage !== main.dataset.stage && !isBusy() && !isLeaving) location.replace(location.pathname);
+      for (const name of changed) if (name.startsWith("gate-") || name.startsWith("decide-")) arm(main.querySelector(`[data-part="${name}"]`));
       if (changed.includes("log")) going?.hold();
       if (changed.includes("chart")) { drawing?.set(given()); drawing?.offer(); }
     },
@@ -66,6 +74,14 @@ function watch() {
     return true;
   }
 
+  const asked = new Set();
+  /** Whether the page says "none yet" of this quantity: then a gate may open by it. Asked for once, not with every reading. */
+  function isFirst({ code }) {
+    if (asked.has(code) || main.querySelector(`[data-last="${code}"]`)) return false;
+    asked.add(code);
+    return true;
+  }
+
   /** Whether the alarms on the page are those that stand; the page itself is the memory. */
   function sameAlarms(standing) {
     const now = standing.map((each) => `${each.id} ${each.is_acknowledged ? "seen" : "new"} ${each.is_over ? "over" : "on"} ${each.is_escalated ? "up" : "here"}`).sort().join();
@@ -76,11 +92,11 @@ function watch() {
   }
 
   const last = {};
-  function show({ code, value, observed_at: at, source }) {
+  function show({ id, code, value, observed_at: at, source }) {
     const time = Date.parse(at);
     if (last[code]?.time > time) return;
     last[code] = { time, value };
-    if (source === "device") heardMonitor();
+    if (source === "device") heardMonitor(id);
     const place = main.querySelector(`[data-vital="${code}"]`);
     if (place && CONTINUOUS.has(code)) {
       place.textContent = String(Math.round(value * 10) / 10);
@@ -94,8 +110,13 @@ function watch() {
     }
   }
 
+  const shownFirst = main.querySelector(".feed")?.dataset.heard;
   let heard = null;
-  function heardMonitor() {
+  let newest = shownFirst ? Date.parse(shownFirst) + SAME_MS : 0; // by the server's clock
+  /** What was kept before this page was made is told to it once more, and is not heard now. */
+  function heardMonitor(id) {
+    if (id && arrivedAt(id) <= newest) return;
+    if (id) newest = arrivedAt(id);
     heard = Date.now();
   }
 
@@ -129,6 +150,11 @@ function watch() {
   });
   setInterval(() => { if (line.isLive() && !document.hidden) line.refresh(); }, 60_000);
   sheets();
+}
+
+/** When what has this key was kept: its first 48 bits are milliseconds. */
+function arrivedAt(id) {
+  return parseInt(id.replaceAll("-", "").slice(0, 12), 16);
 }
 
 /** Whether this device wants the expected course drawn: kept here, not in the record. Without a memory, it does. */
@@ -171,8 +197,8 @@ function sheets() {
 }
 
 /** Large number keys for whichever number is being typed. */
-function pads() {
-  for (const pad of document.querySelectorAll("[data-pad]")) {
+function pads(part) {
+  for (const pad of part.querySelectorAll("[data-pad]")) {
     const fields = [...pad.closest("form").querySelectorAll("input[inputmode=numeric], input[inputmode=decimal]")];
     if (!fields.length || !matchMedia("(pointer: coarse)").matches) continue;
     pad.hidden = false;

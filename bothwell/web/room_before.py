@@ -1,0 +1,102 @@
+"""Before the dose: an item of the checklist is answered, and the dose begins when every gate is passed.
+
+No gate is passed from here by itself: the rule is asked again in the same transaction.
+"""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import URLPattern, path
+from django.utils import timezone
+from django.views.decorators.http import require_http_methods, require_POST
+
+from bothwell.dosing import checklist_actions, giving_actions
+from bothwell.refusal import Refused
+from bothwell.web import bedside_forms, bedside_values, room_checklist
+from bothwell.web.room import room_page
+from bothwell.web.room_bed import ADDRESS, bed_of, show_or_keep
+
+VALUE_OF: dict[str, Callable[[Any], Any]] = {
+    "consent_reaffirmed": lambda form: form.cleaned_data["answer"] == "yes",
+    "suicide_rescreened": lambda form: {"risk": form.cleaned_data["answer"] == "yes"},
+    "weight": lambda form: form.cleaned_data["weight_kg"],
+    "fasting": lambda form: {
+        "confirmed": form.cleaned_data["confirmed"],
+        "food_at": form.instant("food"),
+        "drink_at": form.instant("drink"),
+    },
+    "antiemetic": lambda form: form.cleaned_data["antiemetic"],
+    "escort": lambda form: {
+        "name": form.cleaned_data["escort"],
+        "phone": form.cleaned_data["phone"],
+        "is_here": form.cleaned_data["is_here"],
+    },
+    "medications": lambda form: {
+        "changed": form.cleaned_data["answer"] == "yes",
+        "what": form.cleaned_data["what"],
+    },
+    "medications_seen": lambda form: form.cleaned_data["answer"],
+    "pregnancy": lambda form: {"result": form.cleaned_data["result"]},
+    "equipment": lambda form: form.cleaned_data["ready"],
+    "staffing": lambda form: {
+        name: form.cleaned_data[name] for name in ("prescriber", "nurse", "second")
+    },
+    "pressure_override": lambda form: form.cleaned_data["reason"],
+    "interval_override": lambda form: form.cleaned_data["reason"],
+}  # fmt: skip
+
+
+@require_http_methods(["GET", "POST"])
+def check(request: HttpRequest, session_id: UUID, name: str) -> HttpResponse:
+    """One item of the checklist."""
+    if name not in bedside_forms.CHECKS:
+        raise Http404
+    bed = bed_of(request, session_id)
+    title, _ = bedside_forms.CHECKS[name]
+    form = room_checklist.check_form(bed, name, request.POST or None)
+
+    def keep() -> None:
+        checklist_actions.check(
+            by=bed.who, session_id=session_id, name=name, value=VALUE_OF[name](form),
+            request_id=form.cleaned_data["request_id"],
+        )  # fmt: skip
+
+    return show_or_keep(request, bed, form, title, keep, end="#checklist")
+
+
+@require_POST
+def start(request: HttpRequest, session_id: UUID) -> HttpResponse:
+    """The first dose, when every gate is passed."""
+    bed = bed_of(request, session_id)
+    form = bedside_forms.Began(request.POST, zone=bed.zone)
+    if not form.is_valid():
+        return room_page(request, bed, trouble="Please press Start again.", status=422, began=form)
+    charted = bedside_values.charted(session_id, bed.within)
+    try:
+        giving_actions.start(
+            by=bed.who, session_id=session_id, request_id=form.cleaned_data["request_id"],
+            order_id=form.cleaned_data["order"],
+            pressures=bedside_values.pressures(charted), saturation_at=_newest_by(charted, "spo2", form.when()),
+            at=form.when(), rate_ml_per_h=form.cleaned_data["rate_ml_per_h"],
+            rate_reason=form.cleaned_data["rate_reason"],
+        )  # fmt: skip
+    except Refused as refused:
+        again = bed_of(request, session_id)
+        return room_page(request, again, trouble=refused.reason, status=422, began=form)
+    return redirect("room", session_id)
+
+
+def _newest_by(charted: Sequence[bedside_values.Value], code: str, at: datetime | None) -> datetime | None:
+    """When a quantity was measured last, by a time: a monitor goes on measuring after a dose begun some minutes ago."""
+    by = at or timezone.now()
+    return bedside_values.newest_at((one for one in charted if one.observed_at <= by), code)
+
+
+urlpatterns: list[URLPattern] = [
+    path(f"{ADDRESS}/check/<str:name>", check, name="room-check"),
+    path(f"{ADDRESS}/start", start, name="room-start"),
+]

@@ -1,0 +1,59 @@
+"""The large keys of the dosing room, each with the form beneath it.
+
+None of them gives anything: a form keeps what was measured, seen or given.
+"""
+
+from dataclasses import dataclass
+
+from bothwell.web import bedside_forms
+from bothwell.web.room_bed import Bed
+from bothwell.web.room_vitals import vitals_of
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """One form under one large key."""
+
+    key: str
+    short: str
+    title: str
+    address: str
+    form: bedside_forms.Bedside
+    small: str = ""
+
+
+def sheets(bed: Bed) -> list[Sheet]:
+    """The large keys in their order; before a dose only what can be entered then."""
+    vitals = vitals_of(bed)
+    small = {
+        "pressure": vitals["pressure"].shown, "sedation": vitals["sedation"].shown,
+        "dissociation": vitals["dissociation"].shown, "nausea": vitals["nausea"].shown, "vitals": "by hand",
+        "anxiety": vitals["anxiety"].shown, "vomiting": "how often",
+        "note": "on the chart", "check": "all of it" if bed.session.started_at else "before the dose",
+    }  # fmt: skip
+    sheets = [
+        Sheet(
+            key, SHORT[key], title, bed.address(f"enter/{key}"),
+            bedside_forms.Readings(zone=bed.zone, parts=parts, auto_id=f"{key}_%s"), small[key],
+        )
+        for key, (title, parts) in bedside_forms.ENTRIES.items()
+    ]  # fmt: skip
+    medicine_form = bedside_forms.Medicine(zone=bed.zone, auto_id="medicine_%s")
+    sheets.append(
+        Sheet(
+            "medicine",
+            SHORT["medicine"],
+            "A medicine",
+            bed.address("medicine"),
+            medicine_form,
+            "given, rescue",
+        )
+    )
+    return sheets
+
+
+SHORT = {
+    "check": "Begin check", "pressure": "BP", "vitals": "SpO₂, HR, RR", "sedation": "Sedation",
+    "dissociation": "Dissociation", "nausea": "Nausea", "anxiety": "Anxiety", "vomiting": "Vomited",
+    "note": "Note", "medicine": "Medicine",
+}  # fmt: skip
