@@ -200,7 +200,9 @@ def called(audiences: Iterable[Relation], around: Around) -> str:
 
 @dataclass(frozen=True)
 class Opened:
-    """One grant as the history tells it. `item` is the version given; `session_on` the day it was given for."""
+    """One grant as the history tells it. `item` is the version given; `session_on` the day it was given for;
+    `parted_at`: when the couple it was given in parted, where it closed with that.
+    """
 
     audience: Relation
     decided_at: datetime
@@ -208,6 +210,7 @@ class Opened:
     revoked_at: datetime | None = None
     item: UUID | None = None
     session_on: date | None = None
+    parted_at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -221,12 +224,26 @@ class Event:
 def history(opened: Iterable[Opened], around: Around, now: datetime) -> list[Event]:
     """What happened to the sharing of one insight, newest first."""
     grants = list(opened)
-    moments: dict[tuple[datetime, str], set[Relation]] = {}
+    moments: dict[tuple[datetime, str, bool], set[Relation]] = {}
     for each in grants:
         for at, what in _moments(each, grants, now):
-            moments.setdefault((at.replace(microsecond=0), what), set()).add(each.audience)
-    events = [Event(at, what.format(who=called(who, around))) for (at, what), who in moments.items()]
+            key = at.replace(microsecond=0), what, each.parted_at is not None
+            moments.setdefault(key, set()).add(each.audience)
+    events = [
+        Event(at, what.format(who=_called_then(who) if is_past else called(who, around)))
+        for (at, what, is_past), who in moments.items()
+    ]
     return sorted(events, key=lambda event: event.at, reverse=True)
+
+
+def _called_then(audiences: Iterable[Relation]) -> str:
+    """Those of a couple that has parted; who is around now is somebody else."""
+    opened = set(audiences)
+    names = {
+        Relation.PARTNER: "your former partner",
+        Relation.COUPLES_THERAPIST: "your couples therapist of then",
+    }
+    return listed([name for audience, name in names.items() if audience in opened])
 
 
 def _moments(each: Opened, grants: Sequence[Opened], now: datetime) -> list[tuple[datetime, str]]:
@@ -239,6 +256,8 @@ def _moments(each: Opened, grants: Sequence[Opened], now: datetime) -> list[tupl
     begun = "Gave {who} your newer words" if is_update else f"Shared with {{who}}{_occasion(each)}"
     if each.revoked_at is None or is_replaced:
         return [(each.opens_at, begun)]
+    if each.parted_at is not None and each.revoked_at >= each.parted_at:
+        return [(each.opens_at, begun), (each.revoked_at, "Closed to {who} when you parted")]
     return [(each.opens_at, begun), (each.revoked_at, "Taken back from {who}")]
 
 

@@ -673,7 +673,8 @@ language sql stable security definer set search_path = public as $$
 $$;
 
 -- Tells the open pages of exactly those a grant of the viewer's own is for; on taking back, only those who had
--- opened the item: to anyone else even the moment of a change would say that there was something.
+-- opened the item: to anyone else even the moment of a change would say that there was something. What shelter keeps back
+-- wakes nobody; what was read before it and is taken back leaves their open page at once, as it would leave the next.
 create function door.tell_audience(granted uuid, only_who_opened boolean) returns void
 language sql security definer set search_path = public as $$
   select pg_notify('bothwell', 'person:' || who.id::text)
@@ -682,7 +683,7 @@ language sql security definer set search_path = public as $$
     select m.person_id as id from bothwell_membership m
     join bothwell_couple c on c.id = m.couple_id and c.parted_at is null
     where g.audience = 'partner' and m.couple_id = g.couple_id and m.person_id <> g.subject_id
-      and not exists (select 1 from bothwell_shelter s where s.subject_id = g.subject_id and s.until is null)
+      and not door.is_kept_back(g.subject_id, g.item_id, g.item_kind, g.recorded_at, m.person_id)
     union
     select a.staff_id from bothwell_assignment a
     where a.role = g.audience and a.since <= now() and (a.until is null or a.until > now())
@@ -1963,13 +1964,16 @@ begin
   end loop;
 end $$;
 
--- A couple that parts: what was planned for both is cancelled, and what either released to its therapist ends with it.
+-- A couple that parts: what was planned for both is cancelled, and what either opened to the other or released to their
+-- therapist ends with it, and can be given anew to whoever comes later.
 create function door.part() returns trigger language plpgsql security definer set search_path = public as $$
 begin
   update bothwell_couplesession set state = 'cancelled' where couple_id = new.id and state = 'planned' and at > now();
   update bothwell_consent set withdrawn_at = now()
   where withdrawn_at is null and release_to = 'couples_therapist'
     and subject_id in (select m.person_id from bothwell_membership m where m.couple_id = new.id);
+  update bothwell_grant set revoked_at = new.parted_at
+  where revoked_at is null and couple_id = new.id and audience <> 'individual_therapist';
   -- Who knows the address of the other's calendar is not known.
   update bothwell_calendarfeed set ended_at = now()
   where ended_at is null and subject_id in (select m.person_id from bothwell_membership m where m.couple_id = new.id);
@@ -1981,6 +1985,8 @@ create policy ended_with_the_couple on bothwell_couplesession for update to both
 create policy ended_with_the_couple on bothwell_consent for update to bothwell_rules using (withdrawn_at is null) with check (withdrawn_at is not null);
 grant select (id, clinic_id, couple_id, state, at), update (state) on bothwell_couplesession to bothwell_rules;
 grant update (withdrawn_at) on bothwell_consent to bothwell_rules;
+create policy ended_with_the_couple on bothwell_grant for update to bothwell_rules using (revoked_at is null) with check (revoked_at is not null);
+grant update (revoked_at) on bothwell_grant to bothwell_rules;
 create policy ended_with_the_couple on bothwell_calendarfeed for update to bothwell_rules using (ended_at is null) with check (ended_at is not null);
 create policy for_the_rules on bothwell_calendarfeed for select to bothwell_rules using (true);
 grant select (subject_id, ended_at), update (ended_at) on bothwell_calendarfeed to bothwell_rules;

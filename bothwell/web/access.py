@@ -198,9 +198,7 @@ def access(request: HttpRequest) -> HttpResponse:
 
 
 def _opened(who: Person) -> list[Opened]:
-    # What was open to the other closed with a parting; what one's own therapist reads did not.
-    stands = Q(audience=Audience.INDIVIDUAL_THERAPIST) | Q(couple__parted_at__isnull=True)
-    grants = list(Grant.objects.filter(stands, subject=who, revoked_at__isnull=True).order_by("-opens_at"))
+    grants = list(Grant.objects.filter(subject=who, revoked_at__isnull=True).order_by("-opens_at"))
     words = {
         version.id: version.text[:LONGEST_EXCERPT]
         for version in InsightVersion.objects.filter(id__in=[grant.item_id for grant in grants])

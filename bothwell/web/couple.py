@@ -155,20 +155,23 @@ def for_both(request: HttpRequest, couple_id: UUID) -> HttpResponse:
     """One sheet for the couple: what is shared, and nothing that only one of them may see."""
     who, pair = therapist_and_couple(request, couple_id)
     chart = read(pair).without(withheld(pair.id))
-    for voice in chart.voices:
-        audit.viewed(who, subject=voice.person, couple=pair, what="couple.shared")
-    words = [word for word in chart.words if word.brought.with_partner]
+    is_living = bool(request.htmx)  # type: ignore[attr-defined]
+    if not is_living:  # a look that goes on is one look
+        for voice in chart.voices:
+            audit.viewed(who, subject=voice.person, couple=pair, what="couple.shared")
+    words = [word for word in chart.words if word.brought.with_partner][-4:]
+    actions.receive_all(by=who, versions=[word.row for word in words])
     summaries = (
         SharedSummary.objects.select_related("session").filter(couple=pair).order_by("-session__at")[:1]
     )
     context = {
         "chart": chart,
         "score": draw(chart.picture_for_both()),
-        "words": words[-4:],
+        "words": words,
         "summary": next(iter(summaries), None),
         "steps": [(given, promise, exercise(given.exercise)) for given, promise in chart.open_promises],
     }
-    return render(request, "couple/both.html", context)
+    return render(request, "couple/both.html#living" if is_living else "couple/both.html", context)
 
 
 @require_POST

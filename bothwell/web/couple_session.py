@@ -11,7 +11,7 @@ from django import forms
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.urls import URLPattern, path
+from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST
 
@@ -77,6 +77,8 @@ def session(request: HttpRequest, couple_id: UUID, session_id: UUID) -> HttpResp
     who, pair = therapist_and_couple(request, couple_id)
     one, chart = session_of(pair, session_id), read(pair)
     if request.method == "GET":
+        if request.htmx and (part := request.GET.get("words", "")):  # type: ignore[attr-defined]
+            return _words_now(request, who, chart, one, part)
         return _page(request, who, chart, one)
     form = RecordForm(request.POST, chart=chart)
     if "as_draft" in request.POST:
@@ -91,6 +93,22 @@ def session(request: HttpRequest, couple_id: UUID, session_id: UUID) -> HttpResp
         messages.success(request, "Recorded. What you wrote for both is on their pages now.")
         return redirect("couple_session", couple_id=pair.id, session_id=one.id)
     return _page(request, who, chart, one, record=form)
+
+
+def _words_now(
+    request: HttpRequest, who: Person, chart: Chart, one: CoupleSession, part: str
+) -> HttpResponse:
+    """What was brought to it, as an open page shows it (`part`): what is not open any more leaves that page at once."""
+    written = _opened(who, chart, one)
+    begun = on_the_page(who, Sheet(one), "", None).draft
+    context = {
+        "part": part,
+        "chart": chart,
+        "session": one,
+        "record": from_draft(RecordForm, chart, begun.fields) if begun else _new_note(chart, one),
+        **written,
+    }
+    return render(request, "couple/_session_words.html", context)
 
 
 def _is_kept(who: Person, one: CoupleSession, form: RecordForm) -> bool:
@@ -125,6 +143,7 @@ def _record(who: Person, one: CoupleSession, cleaned: dict[str, Any]) -> CoupleS
 def _page(request: HttpRequest, who: Person, chart: Chart, one: CoupleSession, **bound: Any) -> HttpResponse:
     for voice in chart.voices:
         audit.viewed(who, subject=voice.person, couple=chart.couple, what=RECORD)
+    written = _opened(who, chart, one)
     record, is_open = (
         bound.get("record"),
         one.state == CoupleSession.State.PLANNED and chart.couple.is_together,
@@ -137,12 +156,13 @@ def _page(request: HttpRequest, who: Person, chart: Chart, one: CoupleSession, *
     context = {
         "chart": chart,
         "session": one,
-        **_written(chart, one),
+        **written,
         **drafts_in(begun, is_drawn),
         "record": record or _new_note(chart, one),
         "left": _left(bound.get("record"), is_open),
         "move": bound.get("move") or MoveForm(initial=_standing(one)),
         "was": as_seen(one),
+        "session_path": reverse("couple_session", args=[chart.couple.id, one.id]),
         "summary_form": bound.get("summary_form") or TextForm(prefix="summary"),
         "has_begun": has_begun,
         "is_held": one.state == CoupleSession.State.HELD,
@@ -158,6 +178,14 @@ def _page(request: HttpRequest, who: Person, chart: Chart, one: CoupleSession, *
 def _new_note(chart: Chart, one: CoupleSession) -> RecordForm:
     initial, answers = begun_from(chart)
     return RecordForm(chart=chart, initial=initial, answers=answers)
+
+
+def _opened(who: Person, chart: Chart, one: CoupleSession) -> dict[str, Any]:
+    """What is written of this session. The words brought to it, or taken up in it, stand on the page: they were opened."""
+    written = _written(chart, one)
+    shown = written["taken"] if one.state == CoupleSession.State.HELD else chart.waiting
+    actions.receive_all(by=who, versions=[word.row for word in shown])
+    return written
 
 
 def _written(chart: Chart, one: CoupleSession) -> dict[str, Any]:

@@ -29,7 +29,7 @@ from bothwell.integration.insights import (
 )
 from bothwell.integration.models import Insight, InsightVersion
 from bothwell.privacy.circles import Relation
-from bothwell.privacy.models import Grant
+from bothwell.privacy.models import Audience, Grant
 from bothwell.web.around import Nearby, nearby
 from bothwell.web.asking import require_partner
 
@@ -184,6 +184,9 @@ class Sheet:
             grant.revoked_at,
             grant.item_id,
             timezone.localtime(session.at).date() if session else None,
+            grant.couple.parted_at
+            if grant.couple and grant.audience != Audience.INDIVIDUAL_THERAPIST
+            else None,
         )
 
 
@@ -205,7 +208,7 @@ def sheets(who: Person, found: Iterable[Insight], around: Around) -> list[Sheet]
     ids = [version.id for rows in versions.values() for version in rows]
     grants: dict[UUID, list[Grant]] = {}
     rows = Grant.objects.filter(subject=who, item_kind=actions.ITEM_KIND, item_id__in=ids)
-    for grant in rows.select_related("for_session").order_by("id"):
+    for grant in rows.select_related("for_session", "couple").order_by("id"):
         grants.setdefault(grant.item_id, []).append(grant)
     return [
         _sheet(insight, versions[insight.id], grants, around) for insight in insights if versions[insight.id]

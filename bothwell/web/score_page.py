@@ -179,8 +179,10 @@ def theirs(request: HttpRequest, couple_id: UUID) -> HttpResponse:
     """The whole story of one couple for their therapist: each line and dosing session by its own release."""
     who, pair = therapist_and_couple(request, couple_id)
     chart, context = _of_couple(who, pair, _asked(request))
-    _log(who, chart, "viewed")
     receive_all(by=who, versions=[word.row for word in chart.words])
+    if request.htmx and request.GET.get("living"):  # type: ignore[attr-defined]
+        return render(request, "score/theirs.html#living", context)
+    _log(who, chart, "viewed")
     return render(request, "score/theirs.html", context)
 
 
@@ -199,6 +201,7 @@ def _of_couple(who: Person, pair: Couple, asked: Asked) -> tuple[Chart, dict[str
         ],
         "other_way": asked.href(flat="1" if asked.mirrored else ""),
         "pdf": reverse("couple_score_pdf", args=[pair.id]) + asked.href(),
+        "living": reverse("couple_score", args=[pair.id]) + asked.href(living="1"),
     }
     return chart, context
 

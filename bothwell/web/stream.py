@@ -98,7 +98,8 @@ class Stream:
         """
         self.heard_at_s = heard_at_s
         self.waiting.add(news)
-        self.changed.add(of)
+        if news is not News.ACCESS:
+            self.changed.add(of)
         self.woken.set()
 
     def look(
@@ -127,9 +128,11 @@ class Stream:
                 return said
             if not may_follow(self.topic, self.about):
                 return None
-            is_theirs = may_be_told(self.topic, changed)
+            is_theirs = News.CHANGED in news and may_be_told(self.topic, changed)
             self.sees = seen_on_board(self.about) if self.topic == "board" else frozenset({self.about})
-        return [event("changed")] if News.CHANGED in news and is_theirs else []
+        # What one may see has changed: only the page's own address can tell what of it is still theirs.
+        is_affected = News.ACCESS in news and self.topic in ("person", "couple")
+        return [event("changed")] if is_theirs or is_affected else []
 
     def _room(self, news: set[News]) -> list[bytes] | None:
         update = room_update(self.viewer, self.about, self.since, heard_at_s=self.heard_at_s)

@@ -51,9 +51,9 @@ def _partner(request: HttpRequest, who: Person) -> HttpResponse:
     sessions = sessions_ahead(who)
     given = _given(surroundings)
     is_living = bool(request.htmx)  # type: ignore[attr-defined]
-    # Read here or on the page of both: it was opened, and stands in the giver's log. But a page that renews itself may
-    # lie on a table.
-    if given and not is_living:
+    # Read here or on the page of both: it was opened, and stands in the giver's log. So it is where an open page renewed
+    # itself: what stands on a screen must leave it when it is taken back.
+    if given:
         receive(by=who, item_kind=ITEM_KIND, item=given)
     sittings = sittings_of(who)
     needs = needs_of(who, surroundings, sessions)

@@ -69,7 +69,7 @@ def serving(stack: Stack, log: Path, *words: str, **told: str) -> Iterator[None]
 
 
 def _wait(address: str, process: "subprocess.Popen[bytes]", log: Path) -> None:
-    for _ in range(600):
+    for _ in range(1200):
         if process.poll() is not None:
             break
         with suppress(OSError), urllib.request.urlopen(f"{address}/health", timeout=2):

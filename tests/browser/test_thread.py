@@ -14,6 +14,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.conftest import DESK, PHONE, TABLET, Visitor
+from tests.browser.giving import share, take_back, write
 from tests.browser.started import Stack
 from tests.browser.wire import monitor, wire
 
@@ -587,44 +588,22 @@ def the_session_ends_signed(walk: Walk) -> None:
 
 
 def an_insight_is_given_and_taken_back(walk: Walk) -> None:
-    address = _write(walk.a, GIVEN)
+    address = write(walk.a, GIVEN)
     expect(walk.a.page.get_by_text("Only you").first).to_be_visible()
     page_b = walk.b.go("/us")
     page_b.evaluate("window.neverLeft = true")
-    _share(walk.a, address, "couples_therapist")
+    share(walk.a, address, "couples_therapist")
     page_b.wait_for_timeout(1_500)
     expect(page_b.get_by_text(GIVEN)).to_have_count(0)
-    _share(walk.a, address, "partner", "couples_therapist")
+    share(walk.a, address, "partner", "couples_therapist")
     expect(page_b.get_by_text(GIVEN)).to_be_visible(timeout=5_000)
     assert page_b.evaluate("window.neverLeft"), "the page was reloaded"
     walk.b.look()
-    page_a = walk.a.go(address)
-    page_a.get_by_role("button", name="Take it back from everyone").click()
+    take_back(walk.a, address)
     expect(page_b.get_by_text(GIVEN)).to_have_count(0, timeout=5_000)
     expect(walk.b.go("/us").get_by_text(GIVEN)).to_have_count(0)
     expect(walk.as_staff("dana").go(f"/couples/{walk.ids['couple']}").get_by_text(GIVEN)).to_have_count(0)
-    _share(walk.a, _write(walk.a, SECOND), "partner", "couples_therapist")
-
-
-def _write(partner: Visitor, words: str) -> str:
-    page = partner.go("/insights/new")
-    page.get_by_label("In your own words").fill(words)
-    page.get_by_role("button", name="Keep it, for me").click()
-    page.wait_for_url(re.compile("/insights/[0-9a-f-]{36}$"))
-    partner.look()
-    return page.url.removeprefix(partner.stack.address)
-
-
-def _share(partner: Visitor, address: str, *audiences: str) -> None:
-    page = partner.go(f"{address}/share")
-    for audience in audiences:
-        page.locator(f"input[name=to][value={audience}]").check()
-    sleep = page.locator("input[name=sleep]")
-    if sleep.is_visible() and sleep.is_checked():  # suggested on the day of a session
-        sleep.uncheck()
-    page.get_by_role("button", name="Share now").click()
-    page.wait_for_url(f"**{address}")
-    partner.look()
+    share(walk.a, write(walk.a, SECOND), "partner", "couples_therapist")
 
 
 # ── the couple's work ─────────────────────────────────────────────────────────────────────────────────────

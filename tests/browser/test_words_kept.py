@@ -22,16 +22,16 @@ def _words() -> str:
     return f"Said softly {uuid.uuid4().hex[:6]}"
 
 
-def _desk_of(dana: Visitor) -> str:
-    """The address of the first couple's desk."""
+def desk_of(dana: Visitor) -> str:
+    """The address of the desk of Amara and Ben."""
     dana.log_in("dana@demo.invalid")
     page = dana.go("/couples")
-    href = page.locator("a[href^='/couples/']").first.get_attribute("href")
+    href = page.locator("a[href^='/couples/']", has_text="Amara").get_attribute("href")
     assert href
     return href
 
 
-def _meeting_now(dana: Visitor, desk: str) -> str:
+def meeting_now(dana: Visitor, desk: str) -> str:
     """Plan a session that has just begun, and open its page."""
     page = dana.go(desk)
     page.get_by_text("Plan a session").click()
@@ -39,6 +39,7 @@ def _meeting_now(dana: Visitor, desk: str) -> str:
     page.get_by_role("button", name="Plan it").click()
     page.get_by_text("Planned. Both see it on their pages.").wait_for()
     page.get_by_role("link", name="Open the session’s page").click()
+    page.wait_for_url("**/sessions/*")
     return page.url.removeprefix(dana.stack.address)
 
 
@@ -52,7 +53,7 @@ def test_who_types_longer_than_the_lock_stays_in_and_later_sends_from_the_same_p
 ) -> None:
     dana = visitor(TABLET)
     dana.stack = impatient
-    desk = _desk_of(dana)
+    desk = desk_of(dana)
     page = dana.go(f"{desk}/cycle")
     box = page.locator("form[data-cycle] textarea").first
     words = _words()
@@ -119,7 +120,7 @@ def test_nothing_asks_whoever_leaves_at_once_with_words_on_the_page(visitor: Cal
 
 def test_a_note_begun_in_two_tabs_is_kept_in_both(visitor: Callable[..., Visitor]) -> None:
     dana = visitor(DESK)
-    path = _meeting_now(dana, _desk_of(dana))
+    path = meeting_now(dana, desk_of(dana))
     page, words = dana.page, _words()
     note = page.locator("#id_text")
     note.fill(words)
@@ -150,7 +151,7 @@ def test_a_note_begun_in_two_tabs_is_kept_in_both(visitor: Callable[..., Visitor
 
 def test_what_others_do_touches_nothing_that_is_typed_at_the_desk(visitor: Callable[..., Visitor]) -> None:
     dana = visitor(DESK)
-    desk = _desk_of(dana)
+    desk = desk_of(dana)
     page = dana.go(desk)
     page.evaluate("window.neverLeft = true")
     page.get_by_text("Plan a session").click()
@@ -175,7 +176,7 @@ def test_what_is_opened_or_typed_while_the_page_is_looking_again_stays(
     visitor: Callable[..., Visitor],
 ) -> None:
     dana = visitor(DESK)
-    desk = _desk_of(dana)
+    desk = desk_of(dana)
     page = dana.go(desk)
     held: list[Route] = []
 

@@ -222,6 +222,21 @@ def test_taken_back_and_given_again_another_day_are_two_acts() -> None:
     assert [event.words for event in told] == ["Shared with Ben", "Taken back from Ben", "Shared with Ben"]
 
 
+def test_what_a_parting_closed_names_neither_who_is_around_now_nor_a_take_back() -> None:
+    given, parted, anew = (NOW - timedelta(days=each) for each in (30, 20, 1))
+    opened = [
+        *(Opened(each, given, given, parted, OLD, parted_at=parted) for each in AUDIENCES[:2]),
+        Opened(Relation.PARTNER, anew, anew, None, OLD),
+    ]
+    told = history(opened, BEN_AND_DANA, NOW)
+    then = "your former partner and your couples therapist of then"
+    assert [event.words for event in told] == [
+        "Shared with Ben",
+        f"Closed to {then} when you parted",
+        f"Shared with {then}",
+    ]
+
+
 def test_the_session_something_was_given_for_is_named() -> None:
     given_for = Opened(Relation.COUPLES_THERAPIST, NOW, NOW, None, OLD, date(2026, 11, 20))
     told = history([given_for], BEN_AND_DANA, NOW)

@@ -17,12 +17,13 @@ from bothwell.models import (
     Grant,
     Insight,
     InsightVersion,
+    Membership,
     Person,
 )
 from bothwell.privacy import door
 from bothwell.privacy.circles import Relation
 from bothwell.refusal import Refused, Stale
-from tests.cast import Cast, make_cast
+from tests.cast import Cast, make_cast, pair, person
 from tests.conftest import loading
 
 pytestmark = pytest.mark.django_db
@@ -275,3 +276,23 @@ def test_an_exercise_of_a_parted_couple_takes_no_new_word(cast: Cast) -> None:
         cast.couple.save(update_fields=["parted_at"])
     with door.opened(cast.a.id), pytest.raises(Refused):
         do_exercise(by=cast.a, given_id=given.id, words="", on_day=timezone.localdate())
+
+
+def test_what_was_given_closes_with_a_parting_and_can_be_given_to_who_comes_later(cast: Cast) -> None:
+    with door.opened(cast.a.id):
+        insight = write(cast)
+        give(cast, insight, BOTH | {Relation.INDIVIDUAL_THERAPIST})
+    parted_at = timezone.now()
+    with loading():
+        Couple.objects.filter(id=cast.couple.id).update(parted_at=parted_at)
+        Membership.objects.filter(couple=cast.couple).update(until=parted_at)
+    with loading():
+        gil = person(cast.clinic, "Gil")
+        pair(cast.clinic, cast.a, gil)
+    with door.opened(cast.a.id):
+        ended = dict(Grant.objects.values_list("audience", "revoked_at"))
+        assert ended == {"partner": parted_at, "couples_therapist": parted_at, "individual_therapist": None}
+        give(cast, insight, frozenset({Relation.PARTNER, Relation.INDIVIDUAL_THERAPIST}))
+    for reader, seen in ((gil, 1), (cast.b, 0), (cast.couples_therapist, 0)):
+        with door.opened(reader.id):
+            assert InsightVersion.objects.filter(insight=insight).count() == seen, reader.name_used

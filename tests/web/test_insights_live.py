@@ -9,11 +9,21 @@ import pytest
 from django.conf import settings
 from django.utils import timezone
 
+from bothwell.couples.models import Role
 from bothwell.integration import actions
 from bothwell.integration.insights import Words
-from bothwell.models import Insight, Person
-from bothwell.privacy import door
+from bothwell.models import (
+    ConsentText,
+    CoupleSession,
+    Insight,
+    InsightDiscussed,
+    InsightVersion,
+    Person,
+)
+from bothwell.privacy import door, shelter_actions
+from bothwell.privacy.actions import sign_consent, withdraw_consent
 from bothwell.privacy.circles import Relation
+from tests.conftest import loading
 from tests.room import Bedside
 from tests.web.test_live import Page, _database, _once, bedside, cookie_of, follow, port
 
@@ -48,10 +58,13 @@ def taken_back(bedside: Bedside, insight: Insight) -> float:
     return begun
 
 
-def look(port: int, who: Person, address: str) -> tuple[str, http.client.HTTPMessage]:
-    """A page as a browser gets it, with its headers."""
+def look(
+    port: int, who: Person, address: str, *, by_itself: bool = False
+) -> tuple[str, http.client.HTTPMessage]:
+    """A page as a browser gets it, with its headers; or its living part, as an open page asks for it by itself."""
     call = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
-    call.request("GET", address, headers={"Cookie": f"{settings.SESSION_COOKIE_NAME}={cookie_of(who)}"})
+    headers = {"Cookie": f"{settings.SESSION_COOKIE_NAME}={cookie_of(who)}"}
+    call.request("GET", address, headers=headers | ({"HX-Request": "true"} if by_itself else {}))
     answer = call.getresponse()
     assert answer.status == 200
     return answer.read().decode(), answer.headers
@@ -115,4 +128,115 @@ def test_newer_words_wake_the_page_that_reads_them(port: int, bedside: Bedside) 
     seen = look(port, who, "/us")[0]
     assert new in seen
     assert old not in seen
+    page.close()
+
+
+@pytest.mark.parametrize("kind", ["planned", "begun", "held", "score", "both"])
+def test_every_page_of_the_couples_therapist_that_showed_the_words_loses_them(
+    port: int, bedside: Bedside, kind: str
+) -> None:
+    cast, who = bedside.cast, bedside.cast.couples_therapist
+    text = f"the garden gate {uuid4().hex}"
+    insight = given(bedside, text, Relation.COUPLES_THERAPIST)
+    if kind == "both":  # the sheet holds what the other reads too
+        with door.opened(cast.a.id):
+            actions.choose_audience(
+                by=cast.a,
+                insight_id=insight.id,
+                version_id=actions.current_version(insight).id,
+                audiences={Relation.COUPLES_THERAPIST, Relation.PARTNER},
+            )
+    page_of, fragment = _pages(bedside, kind, insight)
+    assert text in look(port, who, page_of)[0]
+    page = own_page(port, who)
+    taken_back(bedside, insight)
+    event = page.next(1)
+    assert event is not None
+    assert event.name == "changed"
+    assert text not in look(port, who, fragment, by_itself=True)[0]
+    page.close()
+
+
+def _pages(bedside: Bedside, kind: str, insight: Insight) -> tuple[str, str]:
+    """A page and the address of its living part."""
+    root = f"/couples/{bedside.cast.couple.id}"
+    if kind in ("score", "both"):
+        return (f"{root}/score", f"{root}/score?living=1") if kind == "score" else (f"{root}/for-both",) * 2
+    ahead = timedelta(days=1) if kind == "planned" else timedelta(hours=-1)
+    with loading():
+        session = CoupleSession.objects.create(
+            clinic_id=bedside.clinic_id, couple=bedside.cast.couple, author=bedside.cast.couples_therapist,
+            number=40 + len(kind), at=timezone.now() + ahead, state="held" if kind == "held" else "planned",
+        )  # fmt: skip
+        if kind == "held":
+            version = InsightVersion.objects.filter(insight=insight).latest("number")
+            InsightDiscussed.objects.create(
+                clinic_id=bedside.clinic_id, couple=bedside.cast.couple, author=bedside.cast.couples_therapist,
+                session=session, version=version,
+            )  # fmt: skip
+    part = {"planned": "waiting", "begun": "ticks", "held": "taken"}[kind]
+    return f"{root}/sessions/{session.id}", f"{root}/sessions/{session.id}?words={part}"
+
+
+def test_words_that_came_to_an_open_today_by_themselves_leave_it_when_taken_back(
+    port: int, bedside: Bedside
+) -> None:
+    who, text = bedside.cast.b, f"the garden gate {uuid4().hex}"
+    page = own_page(port, who)
+    insight = given(bedside, text, Relation.PARTNER)
+    assert page.next(1) is not None
+    assert text in look(port, who, "/today", by_itself=True)[0]
+    assert page.is_silent(0.5), "to look is no news"
+    taken_back(bedside, insight)
+    assert page.next(1) is not None
+    assert text not in look(port, who, "/today", by_itself=True)[0]
+    page.close()
+
+
+@pytest.mark.parametrize("was_read", [True, False])
+def test_under_shelter_a_take_back_leaves_the_page_that_showed_it_and_tells_nothing_else(
+    port: int, bedside: Bedside, was_read: bool
+) -> None:
+    who, text = bedside.cast.b, f"the garden gate {uuid4().hex}"
+    if was_read:
+        insight = given(bedside, text, Relation.PARTNER)
+        assert text in look(port, who, "/us")[0]
+    with door.opened(bedside.cast.a.id):
+        shelter_actions.keep_to_myself(by=bedside.cast.a)
+    page = own_page(port, who)
+    if not was_read:
+        insight = given(bedside, text, Relation.PARTNER)
+    taken_back(bedside, insight)
+    if was_read:
+        assert page.next(1) is not None
+    else:
+        assert page.is_silent(1)
+    assert text not in look(port, who, "/us")[0]
+    page.close()
+    with door.opened(bedside.cast.safety.id):
+        shelter_actions.end_shelter(by=bedside.cast.safety, subject=bedside.cast.a, why="the test is over")
+
+
+def test_an_open_page_looks_again_when_what_its_viewer_may_see_changes(port: int, bedside: Bedside) -> None:
+    who, cast = bedside.cast.couples_therapist, bedside.cast
+    page = own_page(port, who)
+    with loading():
+        text = ConsentText.objects.create(
+            clinic=cast.clinic,
+            kind="release",
+            code="relationship_scores",
+            version=90,
+            title="x",
+            body="x",
+            sha256="x",
+        )
+    with door.opened(cast.a.id):
+        signed = sign_consent(
+            by=cast.a, text_id=text.id, signed_name="Amara", release_to=Role.COUPLES_THERAPIST
+        )
+        withdraw_consent(by=cast.a, consent_id=signed.id)
+    event = page.next(1)
+    assert event is not None
+    assert event.name == "changed"
+    assert page.is_silent(0.5)
     page.close()
