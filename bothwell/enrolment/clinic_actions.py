@@ -12,7 +12,7 @@ from django.utils import timezone
 from bothwell.couples.crisis import emergency_first
 from bothwell.couples.models import Clinic, Person, PersonKind, Role, Room, StaffRole
 from bothwell.enrolment.invitation_actions import has_login, new_invitation
-from bothwell.enrolment.roles_actions import need
+from bothwell.enrolment.roles_actions import OFFICE, need
 from bothwell.privacy import audit
 from bothwell.privacy.models import Invitation
 from bothwell.refusal import Refused
@@ -30,7 +30,7 @@ def found(*, clinic_name: str, lead_name: str, title: str = "") -> tuple[Clinic,
         clinic=clinic, kind=PersonKind.STAFF, name_used=lead_name.strip()[:120], title=title.strip()[:80]
     )
     lead.save(force_insert=True)
-    for role in (Role.LEAD, Role.COORDINATOR):
+    for role in OFFICE:
         StaffRole(clinic=clinic, person=lead, role=role).save(force_insert=True)
     audit.log_service("found", "founded the clinic", clinic=clinic.id, subject=lead.id)
     return clinic, new_invitation(clinic.id, lead, None)
@@ -98,7 +98,7 @@ def finish_set_up(*, by: Person) -> None:
 @transaction.atomic
 def add_room(*, by: Person, name: str) -> Room:
     """A treatment room. A name stands once in a clinic."""
-    need(by, Role.LEAD, Role.COORDINATOR)
+    need(by, *OFFICE)
     if not name.strip():
         raise Refused("Give the room a name.")
     room = Room(clinic_id=by.clinic_id, name=name.strip()[:40])
@@ -114,7 +114,7 @@ def add_room(*, by: Person, name: str) -> Room:
 @transaction.atomic
 def add_device(*, by: Person, identifier: str, name: str, room: Room | None = None) -> models.Model:
     """A monitor, known by the identifier it sends. The table belongs to a later slice, so by name."""
-    need(by, Role.LEAD, Role.COORDINATOR)
+    need(by, *OFFICE)
     if not identifier.strip():
         raise Refused("Write the identifier that the monitor sends.")
     device = apps.get_model("bothwell", "Device")(
@@ -135,7 +135,7 @@ def add_device(*, by: Person, identifier: str, name: str, room: Room | None = No
 @transaction.atomic
 def retire_device(*, by: Person, device_id: UUID) -> None:
     """A monitor leaves the clinic: readings under its identifier are no longer taken."""
-    need(by, Role.LEAD, Role.COORDINATOR)
+    need(by, *OFFICE)
     devices = apps.get_model("bothwell", "Device").objects
     if devices.filter(id=device_id, is_retired=False).update(is_retired=True):
         audit.log("retired a monitor", by=by, item_kind="device", item_id=device_id)

@@ -11,7 +11,7 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from bothwell.couples.models import Assignment, Membership, Person, Role, StaffRole, open_at
-from bothwell.enrolment.roles_actions import need
+from bothwell.enrolment.roles_actions import OFFICE, need
 from bothwell.enrolment.team_actions import log_assignment
 from bothwell.later import tell
 from bothwell.privacy import audit
@@ -20,7 +20,6 @@ from bothwell.privacy.models import CloseTo
 from bothwell.refusal import Refused
 
 KIND = "close_to"
-OFFICE = (Role.LEAD, Role.COORDINATOR)
 
 
 @dataclass(frozen=True, slots=True)

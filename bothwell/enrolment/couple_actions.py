@@ -13,7 +13,7 @@ from bothwell.couples import pairing
 from bothwell.couples.models import Assignment, Couple, Membership, Person, Role, Side, open_at
 from bothwell.enrolment.invitation_actions import newest_invitations, send_invitation
 from bothwell.enrolment.people_actions import NewPartner, keep_person, made_once
-from bothwell.enrolment.roles_actions import need, roles_held
+from bothwell.enrolment.roles_actions import OFFICE, need, roles_held
 from bothwell.enrolment.team_actions import partners_of
 from bothwell.later import later, tell
 from bothwell.pathway.course_actions import begin
@@ -83,21 +83,19 @@ def enrolled(couple_id: UUID) -> Enrolled:
 
 
 @transaction.atomic
-def pair(*, by: Person, one: Person, other: Person, request_id: UUID, distinguished_by: str = "") -> Couple:
+def pair(*, by: Person, one: Person, other: Person, request_id: UUID) -> Couple:
     """Two people already in care here become a couple.
 
     A couple that parted and comes back gets a new chart. Raises Refused while both are in a dosing session.
     """
-    need(by, Role.LEAD, Role.COORDINATOR)
+    need(by, *OFFICE)
     together = set(
         Membership.objects.filter(person__in=[one, other], until__isnull=True).values_list(
             "person_id", flat=True
         )
     )
     candidates = [pairing.Candidate(p.id, p.clinic_id, p.id in together) for p in (one, other)]
-    couple = Couple(
-        id=made_once(by, request_id), clinic_id=by.clinic_id, distinguished_by=distinguished_by[:80]
-    )
+    couple = Couple(id=made_once(by, request_id), clinic_id=by.clinic_id)
     already = Couple.objects.filter(id=couple.id).first()
     if already:
         return already
@@ -135,7 +133,7 @@ def part(*, by: Person, couple_id: UUID, reason: str) -> None:
         raise Refused("There is no such couple here.")
     treats = Assignment.objects.filter(open_at(timezone.now()), couple=couple, staff=by).exists()
     if not treats:
-        need(by, Role.LEAD, Role.COORDINATOR)
+        need(by, *OFFICE)
     Refused.unless(pairing.may_part(couple.parted_at, reason))
     now, partners = timezone.now(), partners_of(couple.id)
     team = list(

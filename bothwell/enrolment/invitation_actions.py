@@ -15,7 +15,7 @@ from django.utils import timezone
 from bothwell.couples import pairing
 from bothwell.couples.models import Contact, Person, Role, new_id
 from bothwell.enrolment import link
-from bothwell.enrolment.roles_actions import need
+from bothwell.enrolment.roles_actions import OFFICE, need
 from bothwell.later import later
 from bothwell.privacy import audit, door
 from bothwell.privacy.models import Invitation, User
@@ -26,17 +26,17 @@ DEAD_LINK = "This link no longer works. Ask the clinic for a new one."
 
 
 @transaction.atomic
-def invite(*, by: Person, person: Person, send_mail: bool = True) -> Invitation:
+def invite(*, by: Person, person: Person) -> Invitation:
     """A new link for somebody who has no login yet; the one before stops working.
 
     Mailed only to a safe address.
     """
-    need(by, *((Role.LEAD,) if person.is_staff_member else (Role.LEAD, Role.COORDINATOR)))
+    need(by, *((Role.LEAD,) if person.is_staff_member else OFFICE))
     if has_login(person):
         raise Refused(
             "They have a login already. “Forgot your password?” on the login page makes a new password."
         )
-    return send_invitation(by, person, send_mail)
+    return send_invitation(by, person, send_mail=True)
 
 
 def send_invitation(by: Person, person: Person, send_mail: bool) -> Invitation:

@@ -13,7 +13,7 @@ from django.utils import timezone
 from bothwell.couples.models import Contact, Person, PersonKind, Role, new_id
 from bothwell.enrolment.invitation_actions import replace_open_link, send_invitation
 from bothwell.enrolment.naming import can_be_called, can_be_read
-from bothwell.enrolment.roles_actions import need
+from bothwell.enrolment.roles_actions import OFFICE, need
 from bothwell.later import later
 from bothwell.privacy import audit
 from bothwell.refusal import Refused, Stale
@@ -79,19 +79,27 @@ def made_once(by: Person, request_id: UUID) -> UUID:
 @transaction.atomic
 def add_person(*, by: Person, new: NewPartner, request_id: UUID, send_mail: bool = True) -> Person:
     """One person enters care without a partner here (yet). The same `request_id` again changes nothing."""
-    need(by, Role.LEAD, Role.COORDINATOR)
+    need(by, *OFFICE)
+    person, is_new = keep_once(by, new, request_id)
+    if is_new:
+        send_invitation(by, person, send_mail)
+        later("measures.plan", clinic=by.clinic_id, person=person.id)
+    return person
+
+
+def keep_once(
+    by: Person, new: NewPartner, request_id: UUID, kind: PersonKind = PersonKind.PARTNER, title: str = ""
+) -> tuple[Person, bool]:
+    """The person of this form, and whether they are kept only now: the same `request_id` again changes nothing."""
     key = made_once(by, request_id)
     already = Person.objects.filter(id=key).first()
     if already:
-        return already
+        return already, False
     try:
         with transaction.atomic():
-            person = keep_person(by, new, key)
+            return keep_person(by, new, key, kind, title), True
     except IntegrityError:
-        return Person.objects.get(id=key)
-    send_invitation(by, person, send_mail)
-    later("measures.plan", clinic=by.clinic_id, person=person.id)
-    return person
+        return Person.objects.get(id=key), False
 
 
 def keep_person(
@@ -120,7 +128,7 @@ def change_contact(
     Raises Stale when it was changed since, Refused when it is not `by`'s to change.
     """
     if by.id != subject.id:
-        need(by, Role.LEAD, Role.COORDINATOR)
+        need(by, *OFFICE)
     called = Called(name_used, pronouns).as_kept()
     before = Contact.objects.filter(subject=subject).values_list("safe_email", flat=True).first()
     now = timezone.now()

@@ -14,6 +14,9 @@ from bothwell.later import tell
 from bothwell.privacy import audit
 from bothwell.refusal import Refused, Stale
 
+OFFICE = (Role.LEAD, Role.COORDINATOR)
+"""Who runs the clinic: its people and their teams, its rooms, what is asked of it."""
+
 
 def roles_held(person: Person) -> frozenset[str]:
     """The roles a member of staff holds in the clinic now."""

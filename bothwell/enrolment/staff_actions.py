@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from bothwell.couples.models import Contact, Credential, Person, PersonKind, Role
 from bothwell.enrolment.invitation_actions import has_login, replace_open_link, send_invitation
-from bothwell.enrolment.people_actions import NewPartner, Reach, keep_person, made_once
+from bothwell.enrolment.people_actions import NewPartner, Reach, keep_once, made_once
 from bothwell.enrolment.roles_actions import add_staff_role, need
 from bothwell.privacy import audit
 from bothwell.refusal import Refused
@@ -33,19 +33,12 @@ def add_staff(
     need(by, Role.LEAD)
     if not roles:
         raise Refused("Choose at least one role.")
-    key = made_once(by, request_id)
-    already = Person.objects.filter(id=key).first()
-    if already:
-        return already
     new = NewPartner(name_used=name_used, reach=Reach(safe_email=email.strip()))
-    try:
-        with transaction.atomic():
-            person = keep_person(by, new, key, PersonKind.STAFF, title)
-    except IntegrityError:
-        return Person.objects.get(id=key)
-    for role in roles:
-        add_staff_role(by=by, person=person, role=role)
-    send_invitation(by, person, send_mail)
+    person, is_new = keep_once(by, new, request_id, PersonKind.STAFF, title)
+    if is_new:
+        for role in roles:
+            add_staff_role(by=by, person=person, role=role)
+        send_invitation(by, person, send_mail)
     return person
 
 

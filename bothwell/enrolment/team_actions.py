@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from bothwell.couples import pairing
 from bothwell.couples.models import Assignment, Couple, Membership, Person, Role
-from bothwell.enrolment.roles_actions import need, roles_held
+from bothwell.enrolment.roles_actions import OFFICE, need, roles_held
 from bothwell.later import tell
 from bothwell.privacy import audit
 from bothwell.privacy.closeness_actions import kept_from, with_their_mates
@@ -57,7 +57,7 @@ def end_assignment(*, by: Person, assignment_id: UUID) -> None:
     assignment = Assignment.objects.filter(id=assignment_id).first()
     if assignment is None:
         raise Refused("There is no such assignment here.")
-    need(by, *((Role.LEAD,) if assignment.role == Role.SAFETY else (Role.LEAD, Role.COORDINATOR)))
+    need(by, *((Role.LEAD,) if assignment.role == Role.SAFETY else OFFICE))
     if Assignment.objects.filter(id=assignment_id, until__isnull=True).update(until=timezone.now()):
         log_assignment("ended an assignment", by, assignment)
         tell("access", assignment.staff_id)

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any, Final, TypeVar
 
+from bothwell.instruments.contradictions import contradictions
 from bothwell.instruments.instrument import (
     Asked,
     Band,
@@ -66,7 +67,8 @@ def read(file: str, content: bytes) -> Instrument:
     whole = Place(file, "file", document)
     side, questionnaire = whole.place("side"), whole.place("questionnaire")
     instrument = _instrument(side, questionnaire, hashlib.sha256(content).hexdigest()[:12])
-    _check(file, instrument, questionnaire)
+    if found := [*_strangers(file, instrument, questionnaire), *contradictions(instrument)]:
+        raise CatalogueError(f"{file}: " + "; ".join(found))
     return instrument
 
 
@@ -119,11 +121,20 @@ class Place:
         entries = enumerate(self._get(key, list))
         return [Place(self.file, f"{self.where}.{key}[{index}]", entry) for index, entry in entries]
 
+    def place_or_none(self, key: str) -> Place | None:
+        return None if self.value.get(key) is None else self.place(key)
+
+    def places_if_any(self, key: str) -> list[Place]:
+        return self.places(key) if key in self.value else []
+
     def texts(self, key: str) -> tuple[str, ...]:
         entries = self._get(key, list)
         if not all(isinstance(entry, str) and entry.strip() for entry in entries):
             raise self.error(f"{key} holds something that is not text")
         return tuple(entries)
+
+    def texts_or_none(self, key: str) -> tuple[str, ...] | None:
+        return None if self.value.get(key) is None else self.texts(key)
 
 
 def _instrument(side: Place, questionnaire: Place, version: str) -> Instrument:
@@ -158,6 +169,16 @@ def _instrument(side: Place, questionnaire: Place, version: str) -> Instrument:
         url=questionnaire.text("url"),
         document=json.dumps(questionnaire.value, default=_plain),
     )
+
+
+def _strangers(file: str, instrument: Instrument, questionnaire: Place) -> Iterator[str]:
+    """Where the file, its questionnaire and the instrument do not go by one name."""
+    if questionnaire.value.get("resourceType") != "Questionnaire":
+        yield "questionnaire: resourceType is not Questionnaire"
+    if not instrument.url.endswith(f":{instrument.id}"):
+        yield "questionnaire: url does not end in the id"
+    if file != f"{instrument.id}.json":
+        yield "side.id is not the name of the file"
 
 
 def _plain(value: Decimal) -> int | float:
@@ -200,10 +221,9 @@ def _item(place: Place, lead: str | None, beside: Place, has_words: bool) -> Ite
     codings = place.places("code")
     if len(codings) != 1:
         raise place.error("one code was expected")
-    poles = beside.texts("poles") if beside.value.get("poles") is not None else None
+    poles = beside.texts_or_none("poles")
     if poles is not None and len(poles) != 2:
         raise place.error("poles are two words")
-    enabled = place.places("enableWhen") if "enableWhen" in place.value else []
     scored = beside.truth("scored")
     return Item(
         link_id=link_id,
@@ -218,7 +238,7 @@ def _item(place: Place, lead: str | None, beside: Place, has_words: bool) -> Ite
         scored=scored,
         reverse=beside.truth("reverse"),
         poles=None if poles is None else (poles[0], poles[1]),
-        asked_when=tuple(_asked(each) for each in enabled),
+        asked_when=tuple(_asked(each) for each in place.places_if_any("enableWhen")),
         asked_when_all=place.value.get("enableBehavior", "all") == "all",
     )
 
@@ -247,8 +267,7 @@ def _options(place: Place, type_: ItemType, has_words: bool, scored: bool) -> tu
 def _option(link_id: str, place: Place, has_words: bool, scored: bool) -> Option:
     place.where = f"{link_id} {place.where}"
     coding = place.place("valueCoding")
-    extensions = coding.places("extension") if "extension" in coding.value else []
-    weights = [each for each in extensions if each.value.get("url") == ORDINAL_VALUE]
+    weights = _extensions(coding, ORDINAL_VALUE)
     if len(weights) != 1 and (scored or weights):
         raise coding.error("one ordinalValue was expected")
     # Only what a clinic loaded may leave weights out, and then it counts in no score.
@@ -258,12 +277,14 @@ def _option(link_id: str, place: Place, has_words: bool, scored: bool) -> Option
     )
 
 
+def _extensions(place: Place, url: str) -> list[Place]:
+    return [each for each in place.places_if_any("extension") if each.value.get("url") == url]
+
+
 def _extension_number(place: Place, url: str) -> Decimal | None:
-    found = place.places("extension") if "extension" in place.value else []
-    each = next((each for each in found if each.value.get("url") == url), None)
-    if each is None:
+    if not (found := _extensions(place, url)):
         return None
-    return each.number("valueInteger" if "valueInteger" in each.value else "valueDecimal")
+    return found[0].number("valueInteger" if "valueInteger" in found[0].value else "valueDecimal")
 
 
 def _asked(place: Place) -> Asked:
@@ -278,14 +299,12 @@ def _asked(place: Place) -> Asked:
 
 
 def _scale(place: Place, items: tuple[Item, ...]) -> Scale:
-    chosen = None if place.value.get("items") is None else place.texts("items")
-    change, reliability = place.value.get("published_change"), place.value.get("reliability")
-    groups = place.value.get("groups") or []
-    code = None if place.value.get("code") is None else place.place("code")
+    change, reliability = place.place_or_none("published_change"), place.place_or_none("reliability")
+    groups, code = place.value.get("groups") or [], place.place_or_none("code")
     return Scale(
         id=place.text("id"),
         title=place.text("title"),
-        items=chosen or tuple(item.link_id for item in items if item.scored),
+        items=place.texts_or_none("items") or tuple(item.link_id for item in items if item.scored),
         how=place.one_of("how", How),
         groups=tuple(tuple(str(link_id) for link_id in group) for group in groups),
         times=place.number_or_none("times") or Decimal(1),
@@ -297,8 +316,8 @@ def _scale(place: Place, items: tuple[Item, ...]) -> Scale:
         when_not_asked=place.number_or_none("when_not_asked"),
         bands=tuple(_band(each) for each in place.places("bands")),
         cutoffs=tuple(_cutoff(each) for each in place.places("cutoffs")),
-        reliability=None if reliability is None else _reliability(place.place("reliability")),
-        published_change=None if change is None else _published_change(place.place("published_change")),
+        reliability=None if reliability is None else _reliability(reliability),
+        published_change=None if change is None else _published_change(change),
         note=place.text_or_none("note"),
         code=None if code is None else (code.text("system"), code.text("code")),
     )
@@ -395,101 +414,3 @@ def _wording(side: Place) -> Wording:
     if verified and len(checked) < 2:
         raise side.error("wording_verified needs two sources in wording_checked_against")
     return Wording(verified, checked, side.text("wording_note"))
-
-
-def _check(file: str, instrument: Instrument, questionnaire: Place) -> None:
-    """What the parts must agree on. Raises CatalogueError."""
-    problems = [
-        *_identity_problems(file, instrument, questionnaire),
-        *_reference_problems(instrument),
-        *(problem for scale in instrument.scales for problem in _scale_problems(instrument, scale)),
-    ]
-    if problems:
-        raise CatalogueError(f"{file}: " + "; ".join(problems))
-
-
-def _identity_problems(file: str, instrument: Instrument, questionnaire: Place) -> Iterator[str]:
-    if questionnaire.value.get("resourceType") != "Questionnaire":
-        yield "questionnaire: resourceType is not Questionnaire"
-    if not instrument.url.endswith(f":{instrument.id}"):
-        yield "questionnaire: url does not end in the id"
-    if file != f"{instrument.id}.json":
-        yield "side.id is not the name of the file"
-    if len({item.link_id for item in instrument.items}) != len(instrument.items):
-        yield "a linkId is used twice"
-
-
-def _reference_problems(instrument: Instrument) -> Iterator[str]:
-    known, scales = {item.link_id for item in instrument.items}, {scale.id for scale in instrument.scales}
-    if len(scales) != len(instrument.scales):
-        yield "a score id is used twice"
-    if instrument.main is not None and instrument.main not in scales:
-        yield "main is none of the scores"
-    for item in instrument.items:
-        yield from (
-            f"{item.link_id}: asked when {a.item}: no such item"
-            for a in item.asked_when
-            if a.item not in known
-        )
-    patterns = [*(rule.when for rule in instrument.rules), *(flag.when for flag in instrument.flags)]
-    for when in patterns:
-        yield from (f"{name}: no such item or score" for name in _named(when) if name not in known | scales)
-
-
-def _named(condition: Condition) -> Iterator[str]:
-    match condition:
-        case Count(of=of):
-            yield from (item for item, _ in of)
-        case Reached(scale=scale):
-            yield scale
-        case Every(of=of) | Some(of=of):
-            for each in of:
-                yield from _named(each)
-
-
-def _scale_problems(instrument: Instrument, scale: Scale) -> Iterator[str]:
-    missing = [
-        link_id for link_id in scale.items if (found := instrument.item(link_id)) is None or not found.scored
-    ]
-    if missing:
-        yield f"score {scale.id}: {', '.join(missing)}: no such scored item"
-        return
-    if scale.how is How.SUM_OF_HIGHEST and sorted(i for g in scale.groups for i in g) != sorted(scale.items):
-        yield f"score {scale.id}: groups do not hold each item once"
-        return
-    for name, stated, extreme in (("least", scale.least, _least), ("most", scale.most, _most)):
-        if _together(instrument, scale, extreme) != stated:
-            yield f"score {scale.id}: {name} is not what the items give"
-    yield from _band_problems(scale)
-
-
-def _least(item: Item) -> Decimal:
-    return item.least
-
-
-def _most(item: Item) -> Decimal:
-    return item.most
-
-
-def _together(instrument: Instrument, scale: Scale, extreme: Callable[[Item], Decimal]) -> Decimal:
-    found = {item.link_id: extreme(item) for item in instrument.items if item.link_id in scale.items}
-    match scale.how:
-        case How.SUM:
-            return sum(found.values(), Decimal(0)) * scale.times
-        case How.MEAN:
-            return sum(found.values(), Decimal(0)) / len(found) * scale.times
-        case How.SUM_OF_HIGHEST:
-            return sum((max(found[i] for i in group) for group in scale.groups), Decimal(0)) * scale.times
-
-
-def _band_problems(scale: Scale) -> Iterator[str]:
-    if not scale.bands:
-        return
-    if scale.bands[0].from_total != scale.least or scale.bands[-1].to_total != scale.most:
-        yield f"score {scale.id}: bands do not reach from least to most"
-    gaps = {
-        after.from_total - before.to_total
-        for before, after in zip(scale.bands, scale.bands[1:], strict=False)
-    }
-    if not gaps <= {Decimal(1), Decimal("0.01")}:
-        yield f"score {scale.id}: bands leave a gap or overlap"

@@ -18,7 +18,8 @@ from bothwell.dosing.models import Administration, DosingSession, VialUse
 from bothwell.later import tell
 from bothwell.monitoring import programme
 from bothwell.monitoring.models import AdverseEvent, ProgrammeForm, Sample
-from bothwell.monitoring.programme import Facts, Form, Measured
+from bothwell.monitoring.programme import Form
+from bothwell.monitoring.programme_prefill import Facts, Measured
 from bothwell.monitoring.vitals import format_number, pair_pressures
 from bothwell.pathway.models import MedicalFact
 from bothwell.privacy import audit

@@ -19,8 +19,8 @@ from bothwell.outcomes.design import (
     difference_in,
     no_random,
     partner,
+    pattern,
     pooled,
-    residual,
     sum_of,
     swapped,
     times,
@@ -57,7 +57,7 @@ def design(spec: Spec, sheet: Sheet) -> Design:
         x,
         fixed,
         no_random(sheet),
-        residual=residual(spec.distinguished),
+        residual=pattern(spec.distinguished),
         is_autoregressive=spec.autoregressive,
     )
 

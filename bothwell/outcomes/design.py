@@ -10,7 +10,7 @@ import numpy as np
 
 from bothwell.outcomes.arrays import Numbers
 from bothwell.outcomes.sheet import Sheet
-from bothwell.outcomes.spec import OF, TIMES
+from bothwell.outcomes.spec import OF, TIMES, Spec
 
 INTERCEPT = "intercept"
 ROLE = "role"  # +1 for the first side, −1 for the second
@@ -92,8 +92,8 @@ def swapped(values: Numbers) -> Numbers:
     return values[:, ::-1]
 
 
-def residual(is_distinguished: bool) -> Pattern:
-    """How one occasion's answers may differ between the partners."""
+def pattern(is_distinguished: bool) -> Pattern:
+    """How the partners may differ: in one occasion's answers, and in their random effects."""
     return Pattern.UNSTRUCTURED if is_distinguished else Pattern.EXCHANGEABLE
 
 
@@ -120,3 +120,21 @@ def by_role(terms: Sequence[Term], sides: tuple[str, str]) -> tuple[Numbers, tup
             for term in terms
         ]
     )
+
+
+def designed_with(
+    spec: Spec, sheet: Sheet, y: Numbers, terms: Sequence[Term], varying: Sequence[Term] = ()
+) -> Design:
+    """The design of y on these terms, each role's own where roles are told apart; of `varying`, always each role's own
+    random effects. z is the very array x where `varying` are the very terms, by role.
+    """
+    x, fixed = by_role(terms, sheet.sides) if spec.distinguished else pooled(terms)
+    if spec.distinguished and varying is terms:
+        z, random = x, fixed
+    else:
+        z, random = by_role(varying, sheet.sides) if varying else (no_random(sheet), ())
+    apart = pattern(spec.distinguished)
+    return Design(
+        sheet, y, x, fixed, z, random,
+        residual=apart, spread=apart if varying else Pattern.NONE, is_autoregressive=spec.autoregressive,
+    )  # fmt: skip

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from bothwell.outcomes.design import INTERCEPT, Design, Term, by_role, pooled, residual
-from bothwell.outcomes.growth_model import spread
+from bothwell.outcomes.design import INTERCEPT, Design, Term, designed_with
 from bothwell.outcomes.sheet import Sheet
 from bothwell.outcomes.spec import Spec
 from bothwell.outcomes.unfit import Unfit
@@ -43,16 +42,4 @@ def design(spec: Spec, sheet: Sheet) -> Design:
         terms += deviation + own_and_partner(between(column), mean)
         varying += deviation[:1] if spec.random_slopes else []
     terms += [Term(column, sheet.values[column]) for column in spec.covariates]
-    x, fixed = by_role(terms, sheet.sides) if spec.distinguished else pooled(terms)
-    z, random = by_role(varying, sheet.sides)
-    return Design(
-        sheet,
-        sheet.values[spec.outcome],
-        x,
-        fixed,
-        z=z,
-        random=random,
-        residual=residual(spec.distinguished),
-        spread=spread(spec.distinguished),
-        is_autoregressive=spec.autoregressive,
-    )
+    return designed_with(spec, sheet, sheet.values[spec.outcome], terms, varying)

@@ -15,13 +15,13 @@ from bothwell.outcomes.apart import LEAST
 from bothwell.pathway.steps import Phase
 
 STAGES: Final = (
-    ("Referred", (Phase.REFERRAL,)),
-    ("Evaluated", (Phase.JOINT_DECISION,)),
-    ("Decided", (Phase.CONSENT,)),
-    ("Series done", (Phase.REVIEW,)),
-    ("Support", (Phase.MAINTENANCE,)),
+    ("Referred", Phase.REFERRAL),
+    ("Evaluated", Phase.JOINT_DECISION),
+    ("Decided", Phase.CONSENT),
+    ("Series done", Phase.REVIEW),
+    ("Support", Phase.MAINTENANCE),
 )
-"""What each stage is called, and the phases whose beginning reaches it."""
+"""What each stage is called, and the phase whose beginning reaches it."""
 _ORDER: Final = {phase: place for place, phase in enumerate(Phase)}
 
 
@@ -76,9 +76,8 @@ def cut(counts: Sequence[int]) -> list[int | None]:
 
 def _times(phases: Mapping[Phase, datetime]) -> list[datetime | None]:
     found: list[datetime | None] = []
-    for _, marks in STAGES:
-        least = min(_ORDER[mark] for mark in marks)
-        later = [at for phase, at in phases.items() if least <= _ORDER[phase] < _ORDER[Phase.ENDED]]
+    for _, mark in STAGES:
+        later = [at for phase, at in phases.items() if _ORDER[mark] <= _ORDER[phase] < _ORDER[Phase.ENDED]]
         found.append(min(later, default=None))
     return found
 

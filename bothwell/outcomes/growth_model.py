@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from bothwell.outcomes.arrays import Numbers
-from bothwell.outcomes.design import INTERCEPT, Design, Pattern, Term, by_role, pooled, residual, times
+from bothwell.outcomes.design import INTERCEPT, Design, Term, designed_with, times
 from bothwell.outcomes.sheet import Sheet
 from bothwell.outcomes.spec import Spec
 from bothwell.outcomes.waves import is_steady, own_and_partner, refuse_moderators, usual
@@ -27,24 +27,8 @@ def design(spec: Spec, sheet: Sheet) -> Design:
         Term(clock, np.repeat(sheet.at[:, None], 2, axis=1)),
     ]
     terms = line + _predictors(spec, sheet, line[1])
-    x, fixed = by_role(terms, sheet.sides) if spec.distinguished else pooled(terms)
-    z, random = (x, fixed) if spec.distinguished and terms == line else by_role(line, sheet.sides)
-    return Design(
-        sheet,
-        sheet.values[spec.outcome],
-        x,
-        fixed,
-        z=z,
-        random=random,
-        residual=residual(spec.distinguished),
-        spread=spread(spec.distinguished),
-        is_autoregressive=spec.autoregressive,
-    )
-
-
-def spread(is_distinguished: bool) -> Pattern:
-    """How the partners' random effects may differ."""
-    return Pattern.UNSTRUCTURED if is_distinguished else Pattern.EXCHANGEABLE
+    varying = terms if terms == line else line
+    return designed_with(spec, sheet, sheet.values[spec.outcome], terms, varying)
 
 
 def _predictors(spec: Spec, sheet: Sheet, clock: Term) -> list[Term]:

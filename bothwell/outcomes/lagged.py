@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from bothwell.outcomes.design import INTERCEPT, Design, Pattern, Term, by_role, no_random, pooled, residual
-from bothwell.outcomes.growth_model import spread
+from bothwell.outcomes.design import INTERCEPT, Design, Term, designed_with
 from bothwell.outcomes.sheet import Sheet
 from bothwell.outcomes.spec import Spec
 from bothwell.outcomes.unfit import Unfit
@@ -46,19 +45,8 @@ def design(spec: Spec, sheet: Sheet) -> Design:
     for column in (spec.outcome, *spec.predictors):
         terms += own_and_partner(before(column), sheet.values[column][rows[kept]])
     terms += [Term(column, later.values[column]) for column in spec.covariates]
-    x, fixed = by_role(terms, sheet.sides) if spec.distinguished else pooled(terms)
-    z, random = by_role(terms[:1], sheet.sides) if spec.random_intercepts else (no_random(later), ())
-    return Design(
-        later,
-        later.values[spec.outcome],
-        x,
-        fixed,
-        z=z,
-        random=random,
-        residual=residual(spec.distinguished),
-        spread=spread(spec.distinguished) if spec.random_intercepts else Pattern.NONE,
-        is_autoregressive=spec.autoregressive,
-    )
+    varying = terms[:1] if spec.random_intercepts else []
+    return designed_with(spec, later, later.values[spec.outcome], terms, varying)
 
 
 def _said(sheet: Sheet, lost: int) -> str:

@@ -39,6 +39,7 @@ STYLE: Any = {
     "font.size": 9.0,
 }
 MOMENTS = 60
+FEWEST = 5  # answers behind a mean that is drawn
 HEIGHTS = (3.6, 1.4)
 
 
@@ -218,12 +219,12 @@ def _mean(frame: Frame, name: str, side: int) -> float:
     return float(frame.x[there, side, frame.fixed.index(name)].mean())
 
 
-def _means(frame: Frame, sides: Sequence[int], least: int = 5) -> tuple[Numbers, Numbers]:
-    """Times and mean answers, where at least `least` people answered."""
+def _means(frame: Frame, sides: Sequence[int]) -> tuple[Numbers, Numbers]:
+    """Times and mean answers, where at least `FEWEST` people answered."""
     moments, place = np.unique(frame.at, return_inverse=True)
     y = frame.y[:, list(sides)]
     counts = np.bincount(place, (~np.isnan(y)).sum(axis=1), len(moments))
-    kept = counts >= least
+    kept = counts >= FEWEST
     return moments[kept], np.bincount(place, np.nansum(y, axis=1), len(moments))[kept] / counts[kept]
 
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 import numpy as np
 
 from bothwell.outcomes.arrays import Flags, Indexes
-from bothwell.outcomes.design import INTERCEPT, Design, Pattern, Term, by_role, no_random, pooled, residual
+from bothwell.outcomes.design import INTERCEPT, Design, Term, designed_with
 from bothwell.outcomes.sheet import Sheet
 from bothwell.outcomes.spec import Spec
 from bothwell.outcomes.unfit import Unfit
@@ -46,19 +46,9 @@ def design(spec: Spec, sheet: Sheet) -> Design:
         f"{int(kept.sum())} of {len(kept)} occasions have the two waves before them, which this model needs"
     )
     terms = _terms(spec, sheet, kept, steps[0][kept], steps[1][kept])
-    x, fixed = by_role(terms, sheet.sides) if spec.distinguished else pooled(terms)
     outcome = sheet.values[spec.outcome]
     later = part(sheet, kept, note, uneven(sheet))
-    return Design(
-        later,
-        outcome[kept] - outcome[steps[0][kept]],
-        x,
-        fixed,
-        no_random(later),
-        residual=residual(spec.distinguished),
-        spread=Pattern.NONE,
-        is_autoregressive=spec.autoregressive,
-    )
+    return designed_with(spec, later, outcome[kept] - outcome[steps[0][kept]], terms)
 
 
 def _terms(spec: Spec, sheet: Sheet, kept: Flags, last: Indexes, first: Indexes) -> list[Term]:

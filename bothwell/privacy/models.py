@@ -1,6 +1,6 @@
 """Whose eyes are asking, and what opens a door: users, invitations, grants, releases, consents, the audit log.
 
-Nothing here decides; `circles.py` does, and `policies.sql` enforces.
+Nothing here decides; `rule.py` does, and `policies.sql` enforces.
 """
 
 from typing import Any, ClassVar

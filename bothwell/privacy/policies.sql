@@ -1,6 +1,6 @@
 -- Who may see and write which row. Applied whole after every migration: this file is the truth.
 --
--- Read `docs/privacy.md` first: door.reads() and door.writes_by() below are its table. The pure rule in `circles.py`
+-- Read `docs/privacy.md` first: door.reads() and door.writes_by() below are its table. The pure rule in `rule.py`
 -- says the same in Python, and a test that draws worlds demands that both agree, for every viewer.
 --
 -- How it is kept fast: each leaf of a policy is `(select door.f())` or `= any(array(select door.f()))`, so that a

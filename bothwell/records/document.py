@@ -20,7 +20,6 @@ VERSION: Final = 1
 THE_OTHER: Final = "[the other]"
 """Stands where a clinician wrote the other's name."""
 
-
 NAMES_NO_ENTRY: Final = frozenset({"insight_id"})
 """Keys that tell which entries belong together, and name none: they stand as they are."""
 

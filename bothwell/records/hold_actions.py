@@ -9,14 +9,14 @@ from uuid import UUID
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from bothwell.couples.models import Person, Role, StaffRole, open_at
+from bothwell.couples.models import Person, Role
+from bothwell.couples.pairing import SHORTEST_REASON
+from bothwell.enrolment.roles_actions import roles_held
 from bothwell.privacy import audit
 from bothwell.records.models import LegalHold
 from bothwell.refusal import Refused, Stale
 
 KIND = "legal.hold"
-SHORTEST_REASON = 3
-"""Characters. Enough that a reason is words."""
 
 
 @transaction.atomic
@@ -66,7 +66,7 @@ def holds_on(people: Collection[UUID]) -> dict[UUID, LegalHold]:
 
 def must_be_lead(by: Person) -> None:
     """Raise Refused for everybody but the clinic lead."""
-    if not StaffRole.objects.filter(open_at(timezone.now()), person=by, role=Role.LEAD).exists():
+    if Role.LEAD not in roles_held(by):
         raise Refused("Only the clinic lead does this.")
 
 

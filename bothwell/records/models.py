@@ -1,6 +1,6 @@
 """Rights over a record: asking for it, what was given out of it, parting, and what must be kept for a court.
 
-Nothing here decides; `rules` of this slice do, and row-level security shows each row to whom it concerns.
+Nothing here decides; `rights` and `contents` of this slice do, and row-level security shows each row to whom it concerns.
 """
 
 from django.db import models

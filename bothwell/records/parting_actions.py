@@ -11,8 +11,10 @@ from django.db import IntegrityError, connection, transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from bothwell.couples.models import Assignment, Couple, Membership, Person, Role, StaffRole, open_at
+from bothwell.couples.models import Assignment, Couple, Membership, Person, Role, open_at
+from bothwell.couples.pairing import SHORTEST_REASON
 from bothwell.enrolment import couple_actions
+from bothwell.enrolment.roles_actions import OFFICE, roles_held
 from bothwell.integration.models import CoupleSession
 from bothwell.later import tell
 from bothwell.privacy import audit
@@ -22,7 +24,6 @@ from bothwell.records.models import PartingAnswer, PartingRequest
 from bothwell.refusal import Refused, Stale
 
 KIND = "parting.asked"
-OFFICE = (Role.LEAD, Role.COORDINATOR)
 
 
 @dataclass(frozen=True)
@@ -99,7 +100,7 @@ def leave_it(*, by: Person, asked_id: UUID, words: str) -> PartingAnswer:
     """
     asked = _asked(asked_id)
     _must_care(by, asked.couple_id)  # type: ignore[arg-type]
-    if len(words.strip()) < hold_actions.SHORTEST_REASON:
+    if len(words.strip()) < SHORTEST_REASON:
         raise Refused("Write what was said.")
     answer = _answer(by, asked, is_confirmed=False, words=words)
     audit.log("left the couple as it is", by=by, subject=asked.subject_id, item_kind=KIND, item_id=asked.id)
@@ -151,14 +152,10 @@ def _asked(asked_id: UUID) -> PartingRequest:
 
 
 def _must_care(by: Person, couple_id: UUID) -> None:
-    now = timezone.now()
     treats = Assignment.objects.filter(
-        open_at(now), staff=by, couple_id=couple_id, role=Role.COUPLES_THERAPIST
+        open_at(timezone.now()), staff=by, couple_id=couple_id, role=Role.COUPLES_THERAPIST
     )
-    if (
-        not treats.exists()
-        and not StaffRole.objects.filter(open_at(now), person=by, role__in=OFFICE).exists()
-    ):
+    if not treats.exists() and roles_held(by).isdisjoint(OFFICE):
         raise Refused("The couple's own therapist, the clinic lead or the coordinator does this.")
 
 

@@ -11,7 +11,9 @@ from zoneinfo import ZoneInfo
 from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
-from bothwell.couples.models import Couple, Membership, Person, Role, StaffRole, open_at
+from bothwell.couples.models import Clinic, Couple, Membership, Person
+from bothwell.couples.pairing import PARTNERS_IN_A_COUPLE
+from bothwell.enrolment.roles_actions import OFFICE, roles_held
 from bothwell.later import tell
 from bothwell.privacy import audit
 from bothwell.privacy.actions import kept_first, sent_before
@@ -21,15 +23,17 @@ from bothwell.refusal import Refused, Stale
 
 KIND = "record.request"
 JOINT_KIND = "couple.request"
-OFFICE = (Role.LEAD, Role.COORDINATOR)
 WAITS = "You asked for a copy already, and it waits for an answer. Tell the clinic in a message what should be different."
 LAPSED = "This request has run out. Ask for the record anew if it is still wanted."
-PARTNERS_IN_A_COUPLE = 2
 
 
 def local_day(person: Person, at: datetime | None = None) -> date:
-    """The day on the clinic's calendar: now, or at this moment."""
-    return (at or timezone.now()).astimezone(ZoneInfo(person.clinic.timezone)).date()
+    """The day on the calendar of their clinic: now, or at this moment."""
+    return _day(person.clinic, at or timezone.now())
+
+
+def _day(clinic: Clinic, at: datetime) -> date:
+    return at.astimezone(ZoneInfo(clinic.timezone)).date()
 
 
 # ── one's own ─────────────────────────────────────────────────────────────────────────────────────────────
@@ -44,12 +48,12 @@ def ask_for_copy(*, by: Person, scope: RecordRequest.Scope, words: str, request_
         raise Refused("A copy of their own record is asked for by the person it concerns.")
     if scope not in RecordRequest.Scope.values:
         raise Refused("Say what the copy should hold.")
+    key, said = uuid5(by.id, str(request_id)), {"scope": scope, "words": words.strip()[:500]}
     for row, now in standings(RecordRequest.objects.filter(subject=by)):
         if now.is_open:
-            if (row.scope, row.words) != (scope, words.strip()[:500]):
+            if (row.scope, row.words) != (said["scope"], said["words"]):
                 raise Stale(WAITS)
             return row
-    key, said = uuid5(by.id, str(request_id)), {"scope": scope, "words": words.strip()[:500]}
     if kept := sent_before(RecordRequest, key, by, **said):
         return kept
     row = RecordRequest(
@@ -71,7 +75,7 @@ def answer(
     *, by: Person, asked_id: UUID, kind: rights.Kind, ground: str = "", words: str = ""
 ) -> RecordAnswer:
     """The clinic gives, prolongs or refuses, with its ground and reason; the person reads all of it."""
-    must_be_office(by)
+    _must_be_office(by)
     _one_after_another(asked_id)
     asked = RecordRequest.objects.filter(id=asked_id).first()
     if asked is None:
@@ -117,19 +121,14 @@ def standing_of(row: RecordRequest) -> rights.Standing:
 
 
 def _folded(row: RecordRequest, answers: Sequence[RecordAnswer]) -> rights.Standing:
-    zone = ZoneInfo(row.clinic.timezone)
-    return rights.standing(
-        row.due_on,
-        [
-            rights.Answer(rights.Kind(one.kind), one.recorded_at.astimezone(zone).date(), one.due_on)
-            for one in answers
-        ],
-    )
+    said = [
+        rights.Answer(rights.Kind(one.kind), _day(row.clinic, one.recorded_at), one.due_on) for one in answers
+    ]
+    return rights.standing(row.due_on, said)
 
 
-def must_be_office(by: Person) -> None:
-    """Raise Refused for whoever is neither the lead nor a coordinator."""
-    if not StaffRole.objects.filter(open_at(timezone.now()), person=by, role__in=OFFICE).exists():
+def _must_be_office(by: Person) -> None:
+    if roles_held(by).isdisjoint(OFFICE):
         raise Refused("The clinic lead or the coordinator does this.")
 
 
@@ -203,13 +202,12 @@ def take_back_yes(*, by: Person, joint_id: UUID) -> None:
 
 def stands_until(asked: JointRequest) -> date:
     """The last day on which the couple's record can be given on this request, by the clinic's calendar."""
-    zone = ZoneInfo(asked.clinic.timezone)
-    return rights.stands_until(asked.recorded_at.astimezone(zone).date())
+    return rights.stands_until(_day(asked.clinic, asked.recorded_at))
 
 
 def has_lapsed(asked: JointRequest) -> bool:
     """Whether the request, and with it every yes, has run out."""
-    return timezone.now().astimezone(ZoneInfo(asked.clinic.timezone)).date() > stands_until(asked)
+    return _day(asked.clinic, timezone.now()) > stands_until(asked)
 
 
 def both_signed(asked: JointRequest) -> bool:

@@ -12,11 +12,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
+from bothwell.couples.pairing import SHORTEST_REASON
 from bothwell.decision import Decision
 
 HERE: Final = Path(__file__).parent
-SHORTEST_REASON: Final = 3
-"""Characters. Enough that a reason is words; what they say is for people to judge."""
 
 
 class Use(StrEnum):
@@ -180,9 +179,3 @@ def prolonged_to(now: Standing) -> date:
 def stands_until(asked_on: date) -> date:
     """The last day of a request for the couple's whole record, and of every yes to it."""
     return asked_on + rights().joint_stands_for
-
-
-def keeps_until(on: date) -> date:
-    """Until when a line of the accounting must be kept at the least."""
-    year = on.year + rights().accounted_years
-    return on.replace(year=year) if (on.month, on.day) != (2, 29) else date(year, 3, 1)

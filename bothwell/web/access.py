@@ -24,7 +24,7 @@ from bothwell.privacy.models import Audience, AuditEntry, Consent, Grant
 from bothwell.refusal import Refused
 from bothwell.web import log_words
 from bothwell.web.asking import require_partner, viewer
-from bothwell.web.people import contact_form, save_contact
+from bothwell.web.person_contact import contact_form, save_contact
 
 ON_A_PAGE = 30
 LONGEST_EXCERPT = 120

@@ -21,7 +21,8 @@ from django.views.decorators.http import require_GET, require_http_methods
 
 from bothwell.monitoring import programme, programme_actions
 from bothwell.monitoring.models import ProgrammeForm
-from bothwell.monitoring.programme import Field, Form, Prefilled, Type
+from bothwell.monitoring.programme import Field, Form, Type
+from bothwell.monitoring.programme_prefill import Prefilled
 from bothwell.privacy import audit
 from bothwell.refusal import Refused, Stale
 from bothwell.web.room_bed import Bed, bed_of

@@ -20,13 +20,9 @@ from django.urls import URLPattern, path, reverse
 from django.views.decorators.http import require_GET
 
 from bothwell.couples.models import Couple, Person
-from bothwell.instruments import shelf
-from bothwell.instruments.catalogue import NoSuchInstrument
 from bothwell.instruments.change import OBSERVATIONS_BEFORE_A_VERDICT
-from bothwell.instruments.instrument import Instrument, Item
 from bothwell.instruments.instrument import Kind as Class
-from bothwell.instruments.models import Kind, Response
-from bothwell.instruments.scoring import items_asked
+from bothwell.instruments.models import Kind
 from bothwell.integration import session_actions
 from bothwell.integration.insights import Seen, seen_by
 from bothwell.integration.story import release_needed
@@ -40,7 +36,6 @@ from bothwell.web.couple_chart import members_of, releases_of
 from bothwell.web.score import Dose, Side, day, plain
 from bothwell.web.trajectory import (
     AREAS,
-    WITHOUT_TOTAL,
     Course,
     Measure,
     change_words,
@@ -49,8 +44,8 @@ from bothwell.web.trajectory import (
     own_description,
     own_meaning,
     own_words,
-    stored_total,
     threshold_words,
+    total_words,
 )
 from bothwell.web.trajectory_rows import MEASURES, axis_of, doses_of, measures_of
 from bothwell.web.trajectory_shapes import Axis, Chart, draw
@@ -197,7 +192,7 @@ def _own_shown(
         title=course.plain_title,
         description=own_description(course, today),
         words=own_words(course, today),
-        table=tuple(Line(_day(on), (_total(total),)) for on, total in reversed(course.observations)),
+        table=tuple(Line(_day(on), (total_words(total),)) for on, total in reversed(course.observations)),
         top=top,
         bottom=bottom,
         meaning=own_meaning(course),
@@ -242,7 +237,6 @@ def _of_person(person: Person, side: str, span: str) -> dict[str, Any]:
     ]  # fmt: skip
     return {
         "groups": groups,
-        "count": len(shown),
         "doses": any(one.chart.doses for one in shown),
         "today": today,
     }
@@ -256,8 +250,8 @@ def _cards(
         for number, course in enumerate(measure.heads):
             rest = measure.rest if number == 0 else ()
             found.append(_card(person, side, measure, course, rest, axis, doses, today))
-    order = list(AREAS)
-    return sorted(found, key=lambda one: order.index(one.course.area) if one.course.area in AREAS else 99)
+    order = {area: place for place, area in enumerate(AREAS)}
+    return sorted(found, key=lambda one: order.get(one.course.area, len(order)))
 
 
 def _card(
@@ -302,89 +296,7 @@ def _table(person: Person, measure: Measure, course: Course, rest: Sequence[Cour
 
 def _with_band(course: Course, total: Any) -> str:
     band = course.scale.band(total) if total is not None else None
-    return f"{_total(total)}, {band.name}" if band else _total(total)
-
-
-# ── what was answered ────────────────────────────────────────────────────────────────────────────
-
-
-@dataclass(frozen=True)
-class Answered:
-    """One question with what was said to it; `is_open` where nothing was."""
-
-    lead: str
-    question: str
-    said: str
-    points: str
-    is_open: bool
-
-
-@require_GET
-def answers(request: HttpRequest, person_id: UUID, response_id: UUID) -> HttpResponse:
-    """What one person answered to one questionnaire, item by item."""
-    care = cared_for(request, person_id)
-    sent = get_object_or_404(
-        Response.objects.select_related("author"),
-        id=response_id,
-        subject=care.person,
-        status=Response.Status.SENT,
-        kind__in=MEASURES,
-    )
-    try:
-        instrument = shelf.find(care.person.clinic_id, sent.instrument, sent.instrument_version)
-    except NoSuchInstrument as missing:
-        raise Http404 from missing
-    audit.viewed(care.viewer, subject=care.person, what=sent.kind)
-    context = {
-        "person": care.person,
-        "side": care.side,
-        "sent": sent,
-        "instrument": instrument,
-        "is_other_wording": instrument.version != sent.instrument_version,
-        "answers": [_answered(item, sent, instrument) for item in instrument.items],
-        "scores": _scores(sent, instrument),
-        "rules": [rule for rule in instrument.rules if rule.id in sent.rules],
-        "how": _how(sent, care.person),
-    }
-    return render(request, "trajectories/answers.html", context)
-
-
-def _answered(item: Item, sent: Response, instrument: Instrument) -> Answered:
-    given = sent.answers.get(item.link_id)
-    if given is None:
-        asked = {each.link_id for each in items_asked(instrument, sent.answers)}
-        if item.link_id not in asked:
-            said = "Not asked: it did not apply"
-        else:
-            said = "Would rather not answer" if item.link_id in sent.answers else "Not answered"
-        return Answered(item.lead or "", item.text, said, "", True)
-    option = item.option(given)
-    points = item.points(given) if item.scored else None
-    said = option.text if option else str(given)
-    return Answered(item.lead or "", item.text, said, "" if points is None else plain(points), False)
-
-
-def _scores(sent: Response, instrument: Instrument) -> list[tuple[str, str, str]]:
-    """Each score's title, total and band."""
-    found = []
-    for scale in instrument.scales:
-        total = stored_total(scale, scale.id == instrument.main, sent.total, sent.scores)
-        band = scale.band(total) if total is not None else None
-        found.append((scale.title, _total(total), band.name if band else ""))
-    return found
-
-
-def _how(sent: Response, person: Person) -> str:
-    by = sent.author.signs_as if sent.author else "somebody who was here"
-    match sent.entered_as:
-        case Response.EnteredAs.PAPER:
-            return f"Copied from paper by {by}"
-        case Response.EnteredAs.SPOKEN:
-            return f"Asked and answered aloud; written down by {by}"
-        case Response.EnteredAs.HANDED_OVER:
-            return f"Answered by {person.name_used} on a device handed over by {by}"
-        case _:
-            return f"Answered by {person.name_used}"
+    return f"{total_words(total)}, {band.name}" if band else total_words(total)
 
 
 # ── two, each on their own side ──────────────────────────────────────────────────────────────────
@@ -450,11 +362,8 @@ def _released_doses(
 
 def _areas(members: dict[str, Person], shown: dict[str, list[Shown]]) -> list[Group]:
     """Each heading either has something under, with both sides: A's, then B's."""
-    order = [*AREAS.values()]
+    order = {title: place for place, title in enumerate(AREAS.values())}
     headings = {one.course.heading for mine in shown.values() for one in mine}
-    ordered = sorted(
-        headings, key=lambda heading: (order.index(heading) if heading in order else 99, heading)
-    )
     return [
         Group(
             heading,
@@ -468,7 +377,7 @@ def _areas(members: dict[str, Person], shown: dict[str, list[Shown]]) -> list[Gr
                 for side, member in members.items()
             ),
         )
-        for heading in ordered
+        for heading in sorted(headings, key=lambda heading: (order.get(heading, len(order)), heading))
     ]
 
 
@@ -490,10 +399,6 @@ def _key(prefix: str, course: Course) -> str:
 
 def _day(on: date) -> str:
     return f"{day(on)} {on.year}"
-
-
-def _total(total: Any) -> str:
-    return WITHOUT_TOTAL if total is None else plain(total)
 
 
 def _printed(who: Person) -> str:
@@ -520,7 +425,6 @@ urlpatterns: list[URLPattern] = [
     path("how-i-am.pdf", how_i_am_pdf, name="how_i_am_pdf"),
     path("people/<uuid:person_id>/measures", measures, name="measures"),
     path("people/<uuid:person_id>/measures.pdf", measures_pdf, name="measures_pdf"),
-    path("people/<uuid:person_id>/measures/<uuid:response_id>", answers, name="measure_answers"),
     path("couples/<uuid:couple_id>/measures", couple_measures, name="couple_measures"),
     path("couples/<uuid:couple_id>/measures.pdf", couple_measures_pdf, name="couple_measures_pdf"),
 ]

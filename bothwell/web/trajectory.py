@@ -42,8 +42,6 @@ OTHER_AREAS: Final = {
 AREAS: Final = {**BESIDE, **{gain.value: title for gain, (title, _) in GAINS.items()}, **OTHER_AREAS}
 """Every heading, in the order in which they stand; an area not named here comes last, by its own name."""
 
-WITHOUT_TOTAL: Final = "no total"
-
 
 @dataclass(frozen=True, slots=True)
 class Sent:
@@ -265,6 +263,11 @@ def _rank(course: Course) -> tuple[int, str, bool, str]:
 
 
 # ── what it says to a clinician ──────────────────────────────────────────────────────────────────
+
+
+def total_words(total: Decimal | None) -> str:
+    """A total as it stands in a table; of one that was not reckoned, that there is none."""
+    return "no total" if total is None else plain(total)
 
 
 def since_words(on: date, today: date) -> str:

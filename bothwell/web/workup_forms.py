@@ -80,6 +80,14 @@ def _number(spec: FactSpec) -> forms.DecimalField:
     )
 
 
+def _words(label: str, missing: str, *, rows: int = 3, help_text: str = "") -> forms.CharField:
+    """Something that must be written; `missing` is said where it was not."""
+    widget = forms.Textarea(attrs={"rows": rows})
+    return forms.CharField(
+        label=label, widget=widget, help_text=help_text, error_messages={"required": missing}
+    )
+
+
 class FactsForm(forms.Form):
     """Every question of the work-up; what is left alone is not recorded."""
 
@@ -177,11 +185,7 @@ class ResolveForm(forms.Form):
     """Why a finding that holds need not hold here, or how a caution was weighed."""
 
     finding = forms.CharField(widget=forms.HiddenInput)
-    reason = forms.CharField(
-        label="Your reason",
-        widget=forms.Textarea(attrs={"rows": 3}),
-        error_messages={"required": "Write the reason in a sentence; it stands in the record."},
-    )
+    reason = _words("Your reason", "Write the reason in a sentence; it stands in the record.")
     request_id = forms.UUIDField(widget=forms.HiddenInput, initial=uuid4)
 
 
@@ -198,11 +202,11 @@ class StepForm(forms.Form):
 class AssessForm(forms.Form):
     """What the couple's assessment says for this course."""
 
-    words = forms.CharField(
-        label="What the assessment says about going on",
-        widget=forms.Textarea(attrs={"rows": 4}),
+    words = _words(
+        "What the assessment says about going on",
+        "Write what the assessment says about going on, in a sentence or two.",
+        rows=4,
         help_text="The person and their whole care team can read it. What the two told you stays in the couple’s chart.",
-        error_messages={"required": "Write what the assessment says about going on, in a sentence or two."},
     )
     steps_seen = forms.IntegerField(widget=forms.HiddenInput)
 
@@ -311,11 +315,7 @@ class WithdrawForm(forms.Form):
     """Why a signed order is not to be given after all."""
 
     order_id = forms.UUIDField(widget=forms.HiddenInput)
-    reason = forms.CharField(
-        label="Why it is withdrawn",
-        widget=forms.Textarea(attrs={"rows": 2}),
-        error_messages={"required": "Say why the order is withdrawn; it stands in the record."},
-    )
+    reason = _words("Why it is withdrawn", "Say why the order is withdrawn; it stands in the record.", rows=2)
 
 
 class ScheduleForm(forms.Form):

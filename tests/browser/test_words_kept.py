@@ -38,7 +38,10 @@ def meeting_now(dana: Visitor, desk: str) -> str:
     page.get_by_label("Day and time").fill(datetime.now(ZoneInfo(_zone(page))).strftime("%Y-%m-%dT%H:%M"))
     page.get_by_role("button", name="Plan it").click()
     page.get_by_text("Planned. Both see it on their pages.").wait_for()
-    page.get_by_role("link", name="Open the session’s page").click()
+    # The newest: an earlier test may have left one of the same minute.
+    sessions = page.get_by_role("row").get_by_role("link", name=re.compile(r"^Session \d+$"))
+    newest = max(sessions.all(), key=lambda link: int(link.inner_text().removeprefix("Session ")))
+    newest.click()
     page.wait_for_url("**/sessions/*")
     return page.url.removeprefix(dana.stack.address)
 

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bothwell.monitoring import programme
-from bothwell.monitoring.programme import NO, YES, Facts, Fault, Form, Measured, Type
+from bothwell.monitoring.programme import Fault, Form, Type
+from bothwell.monitoring.programme_prefill import ANSWERED, NO, YES, Facts, Measured, effect, prefill
 
 ZONE = ZoneInfo("America/New_York")
 START = datetime(2026, 3, 2, 14, 0, tzinfo=UTC)
@@ -160,34 +161,34 @@ def test_sedation_and_dissociation_are_suggested_from_the_chart() -> None:
 
 
 def test_every_from_in_both_files_is_something_the_record_can_say() -> None:
-    other = programme.prefill(Facts(dose_mg=Decimal(28), serious_events=1))
-    assert {*programme.prefill(FULL), *other} == set(programme.ANSWERED)
+    other = prefill(Facts(dose_mg=Decimal(28), serious_events=1))
+    assert {*prefill(FULL), *other} == set(ANSWERED)
 
 
 def test_an_empty_record_answers_nothing() -> None:
-    assert programme.prefill(Facts()) == {}
+    assert prefill(Facts()) == {}
 
 
 def test_opioids_or_other_depressants_answer_only_with_a_no() -> None:
     taken = Facts(medicines={"opioids_or_depressants": (True, START), "maoi": (None, START)})
-    assert programme.prefill(taken) == {}
+    assert prefill(taken) == {}
 
 
 def test_one_pressure_is_not_given_out_as_two() -> None:
     facts = Facts(started_at=START, ended_at=minute(60), pressures=measured((42, "140/88")))
-    found = programme.prefill(facts)
+    found = prefill(facts)
     assert found["pressure_40"].value == "140/88"
     assert "pressure_after" not in found and "pressure_before" not in found
 
 
 @pytest.mark.parametrize("at", [29, 51])
 def test_a_pressure_too_far_from_the_fortieth_minute_is_not_taken_for_it(at: int) -> None:
-    assert "pressure_40" not in programme.prefill(Facts(started_at=START, pressures=measured((at, "140/88"))))
+    assert "pressure_40" not in prefill(Facts(started_at=START, pressures=measured((at, "140/88"))))
 
 
 @given(st.lists(st.tuples(st.integers(-30, 300), st.booleans()), max_size=20, unique_by=lambda row: row[0]))
 def test_what_began_after_the_dose_ends_only_after_its_last_yes(rows: list[tuple[int, bool]]) -> None:
-    found = programme.course([(minute(at), said) for at, said in rows], START)
+    found = effect([(minute(at), said) for at, said in rows], START)
     yes = [minute(at) for at, said in rows if said and at > 0]
     assert found.was_charted == any(at > 0 for at, _ in rows)
     assert found.began_at == min(yes, default=None)

@@ -1,6 +1,6 @@
 """What the rules say of a whole database: who may see each private row now, and where each planted word stands.
 
-It reads as the loader of invented clinics and asks `circles.may_see`; it never asks the policies.
+It reads as the loader of invented clinics and asks `rule.may_see`; it never asks the policies.
 """
 
 import json
@@ -16,14 +16,13 @@ from zoneinfo import ZoneInfo
 from django.apps import apps
 from django.db import connection
 
-from bothwell.privacy.circles import (
-    CLINIC_WIDE,
+from bothwell.privacy.circles import Relation
+from bothwell.privacy.rule import (
     Assigned,
     Glass,
     Granted,
     Item,
     Pair,
-    Relation,
     Released,
     Sheltered,
     World,
@@ -76,7 +75,7 @@ class Seen:
         if world.clinic_of[viewer] != UUID(self.row["clinic_id"]):
             return False
         if self.model == "ProtocolDraft":
-            return (viewer, Relation.LEAD) in world.clinic_roles
+            return (viewer, Relation.LEAD) in world.staff_roles
         if self.model in OF_THE_CLINIC or (self.model == "Person" and self.row["kind"] == "staff"):
             return True
         if self.model in ITS_OWN:
@@ -222,7 +221,6 @@ def _world(cursor: Any) -> World:
                 cursor, "select staff_id, role, subject_id, couple_id, since, until from bothwell_assignment"
             )
         ),
-        clinic_roles=frozenset(held for held in roles if held[1] in CLINIC_WIDE),
         staff_roles=frozenset(roles),
         granted=tuple(
             Granted(item, kind, giver, Relation(audience), *rest)

@@ -9,12 +9,9 @@ from django.db import connection, models, transaction
 from hypothesis import HealthCheck, Phase, example, given, settings
 
 from bothwell import models as tables
-from bothwell.privacy.circles import (
-    COUPLE_KINDS,
-    READS,
-    WITHIN_A_COUPLE,
+from bothwell.privacy.circles import COUPLE_KINDS, READS, WITHIN_A_COUPLE, Relation
+from bothwell.privacy.rule import (
     Item,
-    Relation,
     may_see,
     may_share,
     may_write,
@@ -456,8 +453,8 @@ def _sees(world: Built, viewer: Any, row: Any) -> bool:
     return may_see(world.world, viewer.id, row.item).allowed
 
 
-def _clinic_roles(world: Built, viewer: Any) -> set[Relation]:
-    return {role for who, role in world.world.clinic_roles if who == viewer.id}
+def _clinic_roles(world: Built, viewer: Any) -> frozenset[Relation]:
+    return world.world.clinic_roles_of(viewer.id)
 
 
 def _is_lead(world: Built, viewer: Any) -> bool:
@@ -518,7 +515,7 @@ def may_change(world: Built, viewer: UUID, row: Any) -> bool:
                 {Relation.LEAD, Relation.COORDINATOR} if type(thing) is tables.Device else {Relation.LEAD}
             )
             of_clinic = getattr(thing, "clinic_id", thing.id) == rules.clinic_of[viewer]
-            return of_clinic and bool(allowed & {role for who, role in rules.clinic_roles if who == viewer})
+            return of_clinic and bool(allowed & rules.clinic_roles_of(viewer))
         case table if table in dict(COUPLE_ROWS):
             return may(WRITTEN_AS[table], couple=thing.couple_id)
         case table if WRITTEN_AS[table] in WITHIN_A_COUPLE:

@@ -1,7 +1,7 @@
 """Invented worlds: who is with whom, who cares for whom, what was given, released and opened; and the rows of each.
 
 `Plan` is what a test draws, in small numbers. `build` writes it into the database as the loader of invented clinics
-and gives back the same world for the rules (`circles.World`), with every row as the rules see it.
+and gives back the same world for the rules (`rule.World`), with every row as the rules see it.
 """
 
 from collections import defaultdict
@@ -17,16 +17,13 @@ from hypothesis import strategies as st
 
 from bothwell import models as tables
 from bothwell.couples.models import new_id
-from bothwell.privacy.circles import (
-    CLINIC_WIDE,
-    READS,
-    SHELTERED,
+from bothwell.privacy.circles import READS, SHELTERED, Relation
+from bothwell.privacy.rule import (
     Assigned,
     Glass,
     Granted,
     Item,
     Pair,
-    Relation,
     Released,
     Sheltered,
     World,
@@ -536,7 +533,7 @@ def _draft(b: Builder, clinic: Any) -> None:
 
     def is_lead(built: Built, viewer: UUID) -> bool:
         here = built.world.clinic_of[viewer] == clinic.id
-        return here and (viewer, Relation.LEAD) in built.world.clinic_roles
+        return here and (viewer, Relation.LEAD) in built.world.staff_roles
 
     b.add(thing, is_lead, Item(thing.id, "clinic", clinic.id), clinic.id)
 
@@ -851,7 +848,6 @@ def _given(b: Builder) -> None:
             Assigned(a.staff_id, Relation(a.role), a.subject_id, a.couple_id, a.since, a.until)
             for a in _objects(built, tables.Assignment)
         ),
-        clinic_roles=frozenset(held for held in _staff_roles(built) if held[1] in CLINIC_WIDE),
         staff_roles=_staff_roles(built),
         granted=tuple(_grants(b)),
         released=tuple(_releases(b)),

@@ -71,12 +71,3 @@ def test_a_copy_is_fetched_within_its_days_and_only_when_given(answered: date, t
     assert given_.can_be_fetched(today) == (today <= answered + timedelta(days=14))
     assert not Standing(Kind.REFUSED, answered, answered).can_be_fetched(today)
     assert not Standing(None, answered).can_be_fetched(today)
-
-
-@given(DAYS)
-def test_a_line_of_the_accounting_is_kept_six_years_at_least(on: date) -> None:
-    assert (rights.keeps_until(on) - on).days >= 6 * 365
-
-
-def test_on_a_leap_day_too() -> None:
-    assert rights.keeps_until(date(2024, 2, 29)) == date(2030, 3, 1)

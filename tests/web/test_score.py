@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from bothwell.instruments import catalogue
 from bothwell.instruments.instrument import Better, Instrument
-from bothwell.web import score_upright, score_wide, spark
+from bothwell.web import score_shapes, score_upright, score_wide, spark
 from bothwell.web.score import (
     CouplesSession,
     Dose,
@@ -190,7 +190,7 @@ def test_mirrored_the_better_total_is_never_further_from_us(
     better: Better, side: Side, totals: tuple[int, int]
 ) -> None:
     line = Line(otherwise("phq-9", better=better), ())
-    scale = score_wide.scale(line, side, mirrored=True)
+    scale = score_shapes.scale(line, side, mirrored=True)
     edge = A_EDGE if side is Side.A else B_EDGE
     one, other = (abs(scale.y(Decimal(total)) - edge) for total in totals)
     one_is_better = (totals[0] < totals[1]) is (better is Better.LOWER)
