@@ -29,6 +29,7 @@ from bothwell.instruments.answering import (
     still_open,
 )
 from bothwell.instruments.catalogue import NoSuchInstrument
+from bothwell.instruments.due import is_of_a_parted_couple
 from bothwell.instruments.instrument import Instrument
 from bothwell.instruments.models import Answered, Kind, Request, Response
 from bothwell.instruments.scoring import AnswerError, Answers, Score, score
@@ -38,6 +39,9 @@ from bothwell.refusal import Refused, Stale
 
 SENT_ALREADY: Final = "This was sent already, so it can no longer be changed."
 NOT_AN_ANSWER: Final = "This is not one of the answers. Choose again."
+PARTED_SINCE: Final = (
+    "This was asked about a couple that has parted since. It is not asked any more, and nothing was sent."
+)
 NO_SUCH: Final = "There is no such questionnaire here."
 TOO_LONG_AGO: Final = "That is more than a year ago. Check the year."
 TICK: Final = timedelta(microseconds=1)
@@ -277,6 +281,8 @@ def send(*, by: Person, response_id: UUID, revision: int | None = None) -> Respo
         return draft
     if revision is not None and draft.revision != revision:
         raise Stale("An answer changed in another window. Look once more, then send.")
+    if draft.request_id and is_of_a_parted_couple(draft.request_id):
+        raise Refused(PARTED_SINCE)
     instrument = _find(by, draft.instrument, draft.instrument_version)
     result = _scored(instrument, draft.answers)
     if still_open(instrument, draft.answers):

@@ -5,6 +5,7 @@ It asks nobody and changes nothing; of the other partner it knows only what both
 
 from datetime import datetime, timedelta
 from typing import Final
+from uuid import UUID
 
 from django.apps import apps
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
@@ -70,17 +71,26 @@ def _asked_again(now: datetime) -> Exists:
     )
 
 
-def _the_couple_rests() -> Exists:
-    """The couple that this was asked of has parted since, or its work is paused now.
+def is_of_a_parted_couple(request_id: UUID) -> bool:
+    """Whether this was asked about a couple that has parted since: sent now, it would pass for answers about the next."""
+    asked = Request.objects.filter(id=request_id, kind=Kind.RELATIONSHIP)
+    return asked.filter(_of_its_couple(HAS_PARTED_SINCE)).exists()
 
-    Whoever asked without naming a couple meant the one of that day.
-    """
+
+def _the_couple_rests() -> Exists:
+    """The couple that this was asked of has parted since, or its work is paused now."""
     pauses = apps.get_model("bothwell", "CouplePause").objects  # of a later slice, so by name
     paused = Exists(pauses.filter(couple=OuterRef("couple"), until__isnull=True))
+    return _of_its_couple(HAS_PARTED_SINCE | Q(Q(couple__parted_at__isnull=True), paused))
+
+
+HAS_PARTED_SINCE: Final = Q(couple__parted_at__gte=OuterRef("recorded_at"))
+
+
+def _of_its_couple(holds: Q) -> Exists:
+    """Whether this holds of the couple a request was made of. Whoever asked without naming one meant that of the day."""
     return Exists(
         Membership.objects.filter(
-            Q(couple__parted_at__gte=OuterRef("recorded_at")) | (Q(couple__parted_at__isnull=True) & paused),
-            person=OuterRef("subject"),
-            couple=Coalesce(OuterRef("couple"), F("couple")),
+            holds, person=OuterRef("subject"), couple=Coalesce(OuterRef("couple"), F("couple"))
         )
     )

@@ -36,6 +36,7 @@ PUBLISHED_MEANWHILE = (
     "Somebody has published a version since you began. Yours is not published and stands below: read the one in force "
     "now, and go on with yours if it should still replace it."
 )
+IN_COMMON = "couple.shared"
 Kept = TypeVar("Kept", bound=Private)
 Signature = TypeVar("Signature", Consent, DisclosureSignature)
 
@@ -46,6 +47,7 @@ class Item(Protocol):
     id: UUID
     clinic_id: UUID
     subject_id: UUID | None
+    couple_id: UUID | None
 
 
 def couple_of(person: Person) -> Couple | None:
@@ -174,7 +176,17 @@ def receive(*, by: Person, item_kind: str, item: Item) -> None:
             ).save(force_insert=True)
     except IntegrityError:
         return
-    audit.log("opened", by=by, subject=item.subject_id, item_kind=item_kind, item_id=item.id)
+    # What one of the two opens of what is theirs in common is not the other's to know, whoever wrote it: a line that names
+    # the couple alone is kept from the other.
+    is_ours = item_kind == IN_COMMON and not by.is_staff_member
+    audit.log(
+        "opened",
+        by=by,
+        subject=None if is_ours else item.subject_id,
+        couple=item.couple_id if is_ours else None,
+        item_kind=item_kind,
+        item_id=item.id,
+    )
 
 
 @transaction.atomic
@@ -237,11 +249,15 @@ def sign_consent(*, by: Person, text_id: UUID, signed_name: str, release_to: str
         raise Refused(
             "Say who may see it: your prescriber, your individual therapist or your couples therapist."
         )
+    couple = couple_of(by)
+    if release_to == Role.COUPLES_THERAPIST and couple is None:
+        # A page from before a parting: signed now, it would open to the therapist of whatever couple comes next.
+        raise Refused("You are not in a couple in care here, so there is no couples therapist to let see it.")
     consent = Consent(
         clinic_id=by.clinic_id,
         subject=by,
         author=by,
-        couple=couple_of(by),
+        couple=couple,
         text=text,
         sha256=text.sha256,
         release_class=ReleaseClass(text.code) if is_release else "",

@@ -20,6 +20,7 @@ VERSION: Final = 1
 THE_OTHER: Final = "[the other]"
 """Stands where a clinician wrote the other's name."""
 
+AN_ENTRY: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 NAMES_NO_ENTRY: Final = frozenset({"insight_id"})
 """Keys that tell which entries belong together, and name none: they stand as they are."""
 
@@ -114,10 +115,17 @@ def hanging_together(chapters: Sequence[Chapter]) -> tuple[Chapter, ...]:
 
 def _named(values: dict[str, Any], held: set[str]) -> dict[str, Any]:
     return {
-        column: value
+        column: _taken_up(value, held)
         for column, value in values.items()
         if not column.endswith("_id") or column in NAMES_NO_ENTRY or value in held
     }
+
+
+def _taken_up(value: Any, held: set[str]) -> Any:
+    """Of a note's form: what was taken up, without what is not in the copy. Its keys are `kind:id`, or name no entry."""
+    if not isinstance(value, dict) or "taken_up" not in value:
+        return value
+    return value | {"taken_up": [key for key in value["taken_up"] if set(AN_ENTRY.findall(key)) <= held]}
 
 
 def whole_chapter(part: Part, rows: Iterable[Row], names: dict[UUID, str]) -> Chapter:

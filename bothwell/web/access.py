@@ -88,7 +88,9 @@ KINDS: Final = {
 """What a kind of item is called in the log. A kind not named here is shown by its own name."""
 
 
-ASKED_OF_THE_CLINIC: Final = frozenset({"parting.asked", "record.request"})
+UNSEEN_IN_ONES_OWN: Final = "parting.asked"
+"""Stands in the clinic's log alone; on one's own page not even that something was asked."""
+ASKED_OF_THE_CLINIC: Final = frozenset({UNSEEN_IN_ONES_OWN, "record.request"})
 """In one's own log these read alike, and say no more: somebody else may hold the telephone."""
 ALIKE: Final = {"asked": "asked", "viewed": "viewed", "took": "took back"}
 
@@ -190,7 +192,8 @@ def access(request: HttpRequest) -> HttpResponse:
     """One's own log, and for a partner the doors they have opened."""
     who = viewer(request)
     before = request.GET.get("before", "")[:100]
-    page = stretch(AuditEntry.objects.filter(subject=who), before)
+    # Not what was asked about parting: whoever holds the telephone would find a line, and no copy that was asked for.
+    page = stretch(AuditEntry.objects.filter(subject=who).exclude(item_kind=UNSEEN_IN_ONES_OWN), before)
     context = {"lines": in_words(page.entries, who), "older": page.older, "before": before}
     if not who.is_staff_member:
         context |= {"opened": _opened(who), "consents": _consents(who)}

@@ -19,13 +19,12 @@ from django.views.decorators.http import require_http_methods, require_POST
 from bothwell.couples.models import Assignment, Couple, Membership, Person, Role, StaffRole, open_at
 from bothwell.couples.pairing import CareRole
 from bothwell.enrolment import couple_actions, team_actions
-from bothwell.privacy import audit
 from bothwell.records import parting_actions
 from bothwell.records.hold_actions import holds_on
 from bothwell.refusal import Refused
 from bothwell.web.asking import not_ones_own, require
 from bothwell.web.nav import roles_of
-from bothwell.web.people import RUNS_THE_CLINIC, frame_of
+from bothwell.web.people import RUNS_THE_CLINIC, frame_of, looked
 
 FOR_A_PERSON = (CareRole.PRESCRIBER, CareRole.NURSE, CareRole.INDIVIDUAL_THERAPIST)
 
@@ -137,7 +136,7 @@ def couple(request: HttpRequest, couple_id: UUID) -> HttpResponse:
         messages.success(request, "Recorded. Their common chart takes no new entries.")
         return redirect("couple_admin", couple_id=couple_id)
     for member in members:
-        audit.viewed(by, subject=member.person, couple=row, what="couple")
+        looked(by, member.person, row, "couple", at_both=True)
     context = {
         "couple": row,
         "members": members,

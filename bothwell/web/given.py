@@ -45,10 +45,12 @@ def theirs(who: Person, surroundings: Nearby) -> tuple[list[Shared], bool]:
         return [], False
     versions = list(InsightVersion.objects.filter(subject=partner))
     given = _given([version.id for version in versions])
+    # What the two gave each other in a couple before this one ended with that couple; nobody took it back.
+    since = surroundings.couple.formed_at if surroundings.couple else timezone.now()
     read = set(
-        Receipt.objects.filter(author=who, subject=partner, item_kind=ITEM_KIND).values_list(
-            "item_id", flat=True
-        )
+        Receipt.objects.filter(
+            author=who, subject=partner, item_kind=ITEM_KIND, recorded_at__gte=since
+        ).values_list("item_id", flat=True)
     )
     side = surroundings.other_side
     shared = [

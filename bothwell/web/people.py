@@ -150,8 +150,18 @@ def frame_of(request: HttpRequest, person_id: UUID, here: str) -> tuple[Person, 
     other = next((m.person for m in members if m.person_id != person.id), None)
     couple = own.couple if own else None
     tabs = _tabs(by, person, couple, here)
-    audit.viewed(by, subject=person, what=here)
+    looked(by, person, couple, here)
     return by, Frame(person, own.side if own else "", couple, other, tabs)
+
+
+def looked(by: Person, person: Person, couple: Couple | None, what: str, *, at_both: bool = False) -> None:
+    """An entry for who looked. Who is nothing to this person but their safety circle leaves none that the person, or whoever
+    holds their telephone, can read.
+    """
+    about = Q(subject=person) | Q(couple=couple) if couple else Q(subject=person)
+    held = Assignment.objects.filter(open_at(timezone.now()), about, staff=by).values_list("role", flat=True)
+    is_circle_alone = {*held, *(roles_of(by) & RUNS_THE_CLINIC)} <= {Role.SAFETY}
+    audit.viewed(by, subject=person, couple=couple if at_both else None, what=what, sealed=is_circle_alone)
 
 
 def _tabs(by: Person, person: Person, couple: Couple | None, here: str) -> list[tuple[str, str, bool]]:
