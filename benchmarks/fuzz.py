@@ -6,7 +6,7 @@ Two partners, a former partner, both their therapists, prescriber, nurse, lead, 
 who are partners of patients, another couple and another clinic open every address with everybody's ids, send the forms
 they are shown and those others were shown, search, print and listen, while gifts are given, slept on and taken back,
 releases signed and withdrawn, couples part and come together, shelters begin and end. After every change the rule
-(`circles.may_see`) is asked anew; then no answer may hold a planted word that its reader may not read, and what is
+(`rule.may_see`) is asked anew; then no answer may hold a planted word that its reader may not read, and what is
 hidden must look like what never was: status, bytes, headers, cookies, and time. The same seed does the same again.
 
 Last, a gift is taken back twenty times from a partner and from a therapist whose page is open, beside a server as it
