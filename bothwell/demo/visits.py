@@ -6,7 +6,7 @@ The criteria for going home and the alarms are what the real rules say about the
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
@@ -16,7 +16,8 @@ from bothwell.codes import BY_CODE
 from bothwell.demo import signals, texts
 from bothwell.demo.sheaf import Sheaf
 from bothwell.demo.watched import watch
-from bothwell.dosing import discharge, gates
+from bothwell.dosing import discharge, gates, rescreen
+from bothwell.dosing.checked import Today
 from bothwell.models import (
     Administration,
     AdverseEvent,
@@ -388,7 +389,23 @@ class _Desk:
         """The discharge as the real rule finds it, the summary, and now and then something unwanted."""
         end = self.visit.ended_at
         assert end is not None
-        found = discharge.criteria(_condition(self.visit, self.around, samples, end), self.around.protocol)
+        asked_at = end - 6 * MINUTE
+        self.sheaf.add(
+            GateCheck,
+            self.name,
+            "asked again",
+            **self._row(asked_at),
+            name="suicide_rescreened",
+            value={"risk": False},
+        )
+        asked = rescreen.Asked(asked_at, risk_found=False, asked_by_clinician=True)
+        found = discharge.criteria(
+            replace(
+                _condition(self.visit, self.around, samples, end),
+                suicide=rescreen.before_going_home(asked, Today(self._arrived_at, end)),
+            ),
+            self.around.protocol,
+        )
         self.sheaf.add(
             Discharge,
             self.name,

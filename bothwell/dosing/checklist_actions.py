@@ -16,11 +16,13 @@ from django.utils import timezone
 from bothwell.couples.models import Person, Role, StaffRole, open_at
 from bothwell.dosing import gates as gating
 from bothwell.dosing.models import DosingSession, GateCheck
+from bothwell.dosing.pregnancy import PregnancyTest
 from bothwell.dosing.session_actions import about, held, must_be_open, must_chart, tell_all
+from bothwell.instruments import safety_actions
 from bothwell.pathway import decision_actions, facts, rights_actions, steps
 from bothwell.privacy import audit
 from bothwell.privacy.actions import reaffirm
-from bothwell.refusal import Refused
+from bothwell.refusal import Refused, SentBefore
 
 CHECKED = {
     "consent_reaffirmed": "that today's session is wanted",
@@ -50,12 +52,13 @@ def check(
     what} · medications_seen True, by a prescriber · pregnancy {result} · fasting {confirmed: bool, food_at,
     drink_at: ISO 8601} · weight kg · antiemetic offered, given, declined · escort {name, phone, is_here} ·
     equipment a list of codes · staffing {prescriber, nurse, second: ids} · pressure_override,
-    interval_override the prescriber's reason. Raises Refused with what would be taken.
+    interval_override the prescriber's reason. A Yes about suicide raises the safety task too, once, in the same transaction.
+    Raises Refused with what would be taken; SentBefore where the same post said something else before.
     """
     session = held(session_id)
-    must_be_open(session)
-    if request_id and (earlier := GateCheck.objects.filter(session=session, request_id=request_id).first()):
+    if earlier := _sent_before(by, session, request_id, name, value, note):
         return earlier
+    must_be_open(session)
     must_chart(by, session)
     clean = _answer(by, session, name, value)
     row = GateCheck(
@@ -64,6 +67,8 @@ def check(
     row.save(force_insert=True)
     if name == "consent_reaffirmed" and clean:
         _reaffirm(by, session)
+    if name == "suicide_rescreened" and clean["risk"]:
+        _raise_task(by, session)
     audit.log(
         f"checked {CHECKED[name]}",
         by=by,
@@ -73,6 +78,41 @@ def check(
     )
     tell_all(session)
     return row
+
+
+def _sent_before(
+    by: Person, session: DosingSession, request_id: UUID | None, name: str, value: Any, note: str
+) -> GateCheck | None:
+    """What the same post kept before. Raises SentBefore where it said something else."""
+    rows = GateCheck.objects.filter(session=session, request_id=request_id)
+    kept = rows.first() if request_id else None
+    if kept is None:
+        return None
+    # Another item first: only the same one has a value of that shape.
+    if (kept.name, kept.note) != (name, note.strip()[:300]) or not _says_the_same(by, session, kept, value):
+        raise SentBefore
+    return kept
+
+
+def _says_the_same(by: Person, session: DosingSession, kept: GateCheck, value: Any) -> bool:
+    """Whether this would be kept as what stands. Who is here counts by who they are, not by what they are called now."""
+    if kept.name == "staffing":
+        said = value if isinstance(value, Mapping) else {}
+        return {part: who["id"] for part, who in kept.value.items()} == {
+            part: str(who) for part, who in said.items()
+        }
+    return bool(kept.value == _answer(by, session, kept.name, value))
+
+
+def _raise_task(by: Person, session: DosingSession) -> None:
+    """What was said at the bed asks for the same as a positive answer to a questionnaire."""
+    safety_actions.raise_told(
+        by=by,
+        subject_id=session.subject_id,
+        couple_id=session.couple_id,
+        how="at the bed, before a dose" if session.started_at is None else "at the bed, after a dose",
+        is_acute=False,
+    )
 
 
 def _answer(by: Person, session: DosingSession, name: str, value: Any) -> Any:
@@ -98,7 +138,7 @@ def _answer(by: Person, session: DosingSession, name: str, value: Any) -> Any:
             return _changed(changed, what.strip())
         case "medications_seen", True:
             return _seen(by, session)
-        case "pregnancy", {"result": str() as result} if result in list(gating.PregnancyTest):
+        case "pregnancy", {"result": str() as result} if result in list(PregnancyTest):
             return {"result": result}
         case "equipment", list():
             return [code for code, _ in gating.EQUIPMENT if code in value]

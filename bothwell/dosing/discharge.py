@@ -96,8 +96,10 @@ class Score:
 class Condition:
     """How the person is now. Whatever is None was not checked.
 
-    `started_at` is the first dose. SpO2 in percent, sedation as MOAA/S 0 to 5, blood pressure in mmHg. `dissociation`: the
-    level (0 none to 3 severe) charted last since the dose, `dissociation_at` when, in the clinic's own zone.
+    `started_at` is the first dose, `last_dose_at` the last one; none where there was no further one. SpO2 in percent, sedation
+    as MOAA/S 0 to 5, blood pressure in mmHg. `dissociation`: the level (0 none to 3 severe) charted last since the dose,
+    `dissociation_at` when, in the clinic's own zone. `suicide`: whether it was asked again since, and what was answered.
+    `alarms`: those of high and medium priority that nobody has acknowledged, in words.
     """
 
     now: datetime
@@ -114,6 +116,9 @@ class Condition:
     pressure: Pressure | None = None
     pressure_baseline: Pressure | None = None
     checked: Mapping[str, bool] = field(default_factory=dict)
+    last_dose_at: datetime | None = None
+    suicide: Decision | None = None
+    alarms: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +153,17 @@ def criteria(condition: Condition, protocol: Protocol) -> list[Criterion]:
         _pressure_near_baseline(condition, protocol),
         *([_pressure_below_hold(condition, protocol)] if rule.below_hold_pressure.value else []),
         *(_required(name, condition) for name, flag in rule.required.items() if flag.value),
+        *([_unseen(condition)] if condition.alarms else []),
     ]
+
+
+def _unseen(condition: Condition) -> Criterion:
+    """With the signature the room is over and its alarms are shown no more: each is seen by somebody first (ours)."""
+    return Criterion(
+        "alarms",
+        False,
+        f"Not acknowledged: {'; '.join(condition.alarms)}. Look, and acknowledge in the room.",
+    )
 
 
 def may_discharge(found: Iterable[Criterion]) -> Decision:
@@ -178,12 +193,18 @@ def _dose_over(condition: Condition) -> Criterion:
 
 
 def _time(condition: Condition, protocol: Protocol) -> Criterion:
-    name, plan = "minutes_since_first_dose", protocol.routes.get(condition.route)
-    if plan is None or condition.started_at is None or condition.started_at > condition.now:
-        return Criterion(name, False, "The time of the first dose is not known.")
-    passed = int((condition.now - condition.started_at).total_seconds() // 60)
+    """The protocol's minutes since the dose. Each further dose counts anew, for its effect does: nobody goes home sooner after
+    the dose, the protocol says, and names no first one.
+    """
+    name, plan = "minutes_since_last_dose", protocol.routes.get(condition.route)
+    if plan is None or condition.started_at is None:
+        return Criterion(name, False, "The time of the dose is not known.")
+    last = max(condition.started_at, condition.last_dose_at or condition.started_at)
+    if last > condition.now:
+        return Criterion(name, False, "The time of the dose is not known.")
+    passed = int((condition.now - last).total_seconds() // 60)
     needed = plan.minutes_before_discharge.value
-    return Criterion(name, passed >= needed, f"{passed} of at least {needed} min since the first dose.")
+    return Criterion(name, passed >= needed, f"{passed} of at least {needed} min since the last dose.")
 
 
 def _scored(condition: Condition, protocol: Protocol) -> Criterion:
@@ -265,21 +286,23 @@ REQUIRED: dict[str, tuple[str, str]] = {
         "Breathing is not confirmed as it was before.",
     ),
     "escort_present": ("The named escort is here.", "The named escort is not here."),
-    "suicide_rescreen_done": (
-        "Suicide risk was asked about again.",
-        "Suicide risk was not asked about again.",
-    ),
     "instructions_given": ("Instructions were given.", "Instructions for going home were not given."),
 }
 """What is ticked by a person: (the sentence when met, the sentence when not)."""
 
 
-DISSOCIATION = "dissociation_resolved"
+DISSOCIATION, SUICIDE = "dissociation_resolved", "suicide_rescreen_done"
+OF_THE_CHART = (DISSOCIATION, SUICIDE)
 """Of what the protocol requires, what the chart answers and nobody ticks."""
 
 
 def _required(name: str, condition: Condition) -> Criterion:
-    return _dissociation(condition) if name == DISSOCIATION else _checked(name, condition)
+    match name:
+        case "dissociation_resolved":
+            return _dissociation(condition)
+        case "suicide_rescreen_done":
+            return _asked_again(condition)
+    return _checked(name, condition)
 
 
 def _dissociation(condition: Condition) -> Criterion:
@@ -291,6 +314,14 @@ def _dissociation(condition: Condition) -> Criterion:
     if level == 0:
         return Criterion(DISSOCIATION, True, f"{said}: it has resolved.")
     return Criterion(DISSOCIATION, False, f"{said}, none is needed: once it has resolved, chart it again.")
+
+
+def _asked_again(condition: Condition) -> Criterion:
+    """What was answered, not only that it was asked: a Yes keeps the person here until the prescriber asked again."""
+    said = condition.suicide
+    if said is None:
+        return Criterion(SUICIDE, False, "Suicide risk was not asked about again since the dose.")
+    return Criterion(SUICIDE, said.allowed, said.reason)
 
 
 def _checked(name: str, condition: Condition) -> Criterion:

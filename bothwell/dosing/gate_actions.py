@@ -5,6 +5,7 @@ handed in.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -18,6 +19,8 @@ from bothwell.couples.models import Assignment, Person, Role, open_at
 from bothwell.decision import Decision
 from bothwell.dosing import gates as gating
 from bothwell.dosing import order as ordering
+from bothwell.dosing import pregnancy, rescreen
+from bothwell.dosing.checked import Today
 from bothwell.dosing.checklist_actions import checks_of
 from bothwell.dosing.models import DosingSession, GateCheck, Order
 from bothwell.dosing.order_actions import order_for
@@ -84,7 +87,7 @@ def before(
         is_other_session_open=_other_session_open(session),
         # A no is an answer too, and it opens nothing.
         consent_reaffirmed_at=consented.recorded_at if consented and consented.value is True else None,
-        **_asked_about_suicide(session, suicide, said, now),
+        suicide=_asked_about_suicide(session, suicide, said, now),
         weight_kg=weight,
         pressures=tuple(pressures),
         saturation_at=saturation_at,
@@ -95,7 +98,7 @@ def before(
         antiemetic=gating.Antiemetic(antiemetic.value) if antiemetic else None,
         **_escort_of(checks.get("escort")),
         **_medicines(session, checks.get("medications"), said),
-        **_pregnancy(session, facts, now),
+        pregnancy=_pregnancy(session, facts, now),
         **_room(checks),
     )
 
@@ -156,24 +159,26 @@ def _medicines(session: DosingSession, asked: GateCheck | None, said: Sequence[G
     return known
 
 
-def _pregnancy(session: DosingSession, known: Sequence[Fact], now: datetime) -> dict[str, Any]:
-    """What the work-up says, and the newest test, whether it stands there or was made at a session."""
-    facts = [one for one in known if one.code in ("pregnancy_possible", "pregnant")]
-    newest = {one.code: one for one in facts}  # oldest first
-    possible = newest.get("pregnancy_possible")
+def _pregnancy(session: DosingSession, known: Sequence[Fact], now: datetime) -> pregnancy.Pregnancy:
+    """What the work-up says, and every test, whether it stands there or was made at a session."""
+    said = {one.code: one.value for one in known if one.code == "pregnancy_possible"}  # oldest first
+    possible = said.get("pregnancy_possible")
+    prescribers = {str(who) for who in _prescribers(session.subject_id).values_list("staff_id", flat=True)}
     tests = [
-        (one.observed_at, gating.PregnancyTest.POSITIVE if one.value else gating.PregnancyTest.NEGATIVE)
-        for one in facts
+        (pregnancy.PregnancyTest.POSITIVE if one.value else pregnancy.PregnancyTest.NEGATIVE,
+         one.observed_at, one.known_at, one.recorder)
+        for one in known
         if one.code == "pregnant" and isinstance(one.value, bool)
-    ]
+    ]  # fmt: skip
     made = GateCheck.objects.filter(subject_id=session.subject_id, name="pregnancy", recorded_at__lte=now)
-    tests += [(one.recorded_at, gating.PregnancyTest(one.value["result"])) for one in made]
-    at, result = max(tests, default=(None, None))
-    return {
-        "is_pregnancy_possible": possible.value if possible and isinstance(possible.value, bool) else None,
-        "pregnancy_test": result,
-        "pregnancy_tested_at": at,
-    }
+    tests += [
+        (pregnancy.PregnancyTest(one.value["result"]), one.recorded_at, one.recorded_at, str(one.author_id))
+        for one in made
+    ]
+    return pregnancy.Pregnancy(
+        possible if isinstance(possible, bool) else None,
+        tuple(pregnancy.Result(*one, is_prescribers=one[-1] in prescribers) for one in tests),
+    )
 
 
 def _room(checks: Mapping[str, GateCheck]) -> dict[str, Any]:
@@ -194,34 +199,59 @@ def _room(checks: Mapping[str, GateCheck]) -> dict[str, Any]:
 
 def _asked_about_suicide(
     session: DosingSession, check: GateCheck | None, said: Sequence[GateCheck], now: datetime
-) -> dict[str, Any]:
+) -> rescreen.Asked:
     """When it was asked about and what was found: by a clinician's word today, or else by answers sent today.
 
     A positive answer that is not closed stands beside it, and so does a Yes said at the bed today: only a prescriber
     who asked after it can go on.
     """
     if check is not None:
-        known: dict[str, Any] = {
-            "suicide_rescreened_at": check.recorded_at,
-            "suicide_risk_found": bool(check.value.get("risk")),
-            "suicide_asked_by_clinician": True,
-        }
+        known = rescreen.Asked(check.recorded_at, bool(check.value.get("risk")), asked_by_clinician=True)
     else:
         sent_at = _screened_at(session, day_began_at(session, now))
-        known = {"suicide_rescreened_at": sent_at, "suicide_risk_found": None if sent_at is None else False}
+        known = rescreen.Asked(sent_at, None if sent_at is None else False)
+    open_flags = _open_flags(session)
+    yes_at = _last_yes(said)
+    return replace(
+        known,
+        flag_at=open_flags[-1][0] if open_flags else None,
+        flag_is_acknowledged=bool(open_flags) and all(seen for _, seen in open_flags),
+        decided_at=_decided_at(session, now) if yes_at or open_flags else None,
+        yes_at=yes_at,
+    )
+
+
+def _open_flags(session: DosingSession) -> list[tuple[datetime, UUID | None]]:
+    """The positive answers that nobody has closed, oldest first: when each came, and by what it was acknowledged."""
     flags = SafetyFlag.objects.filter(subject_id=session.subject_id, closed__isnull=True)
-    open_flags = list(flags.order_by("recorded_at").values_list("recorded_at", "acknowledged__id"))
-    if open_flags:
-        known |= {
-            "suicide_flag_at": open_flags[-1][0],
-            "suicide_flag_is_acknowledged": all(seen for _, seen in open_flags),
-        }
+    return list(flags.order_by("recorded_at").values_list("recorded_at", "acknowledged__id"))
+
+
+def _last_yes(said: Sequence[GateCheck]) -> datetime | None:
+    """When it was last said, among these, that something holds."""
     yes = [row.recorded_at for row in said if row.name == "suicide_rescreened" and row.value.get("risk")]
-    if yes:
-        known["suicide_yes_at"] = yes[-1]
-    if yes or open_flags:
-        known["suicide_decided_at"] = _decided_at(session, now)
-    return known
+    return yes[-1] if yes else None
+
+
+def may_go_home(session: DosingSession, since: datetime | None) -> Decision:
+    """Whether suicide was asked about again after `since`, the last of the dose, and nothing that was said keeps them here."""
+    if since is None:
+        return Decision.no("No dose was given.")
+    now = timezone.now()
+    today = day_began_at(session, min(since, now))  # of the dose: a session may last past midnight
+    rows = _said_today(session, today, now)
+    again = [row for row in rows if row.session_id == session.id and row.recorded_at > since]
+    again = [row for row in again if row.name == "suicide_rescreened"]
+    open_flags = _open_flags(session)
+    asked = rescreen.Asked(
+        asked_at=again[-1].recorded_at if again else None,
+        risk_found=bool(again[-1].value.get("risk")) if again else None,
+        asked_by_clinician=bool(again),
+        flag_at=open_flags[-1][0] if open_flags else None,
+        decided_at=_decided_at(session, now),
+        yes_at=_last_yes(rows),
+    )
+    return rescreen.before_going_home(asked, Today(today, now))
 
 
 def _screened_at(session: DosingSession, today: datetime) -> datetime | None:

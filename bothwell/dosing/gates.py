@@ -13,6 +13,9 @@ from decimal import Decimal
 from enum import StrEnum
 
 from bothwell.decision import Decision
+from bothwell.dosing import pregnancy as pregnancies
+from bothwell.dosing import rescreen
+from bothwell.dosing.checked import Checked, Today, in_words, said
 from bothwell.dosing.spacing import Apart, stage_of
 from bothwell.pathway.eligibility import (
     Finding,
@@ -57,14 +60,6 @@ class Antiemetic(StrEnum):
     OFFERED = "offered"
     GIVEN = "given"
     DECLINED = "declined"
-
-
-class PregnancyTest(StrEnum):
-    """What a pregnancy test said; untested is None."""
-
-    NEGATIVE = "negative"
-    POSITIVE = "positive"
-    REFUSED = "refused"
 
 
 EQUIPMENT: tuple[tuple[str, str], ...] = (
@@ -139,17 +134,7 @@ class Before:
     interval_override: Override | None = None
     is_other_session_open: bool | None = None
     consent_reaffirmed_at: datetime | None = None
-    suicide_rescreened_at: datetime | None = None
-    suicide_risk_found: bool | None = None
-    suicide_asked_by_clinician: bool = False
-    """Whether that was said by somebody at the bed, not by answers sent."""
-    suicide_flag_at: datetime | None = None
-    """When the newest positive answer came that nobody has closed."""
-    suicide_flag_is_acknowledged: bool = False
-    suicide_decided_at: datetime | None = None
-    """When a prescriber last said, having asked, that nothing holds the dose."""
-    suicide_yes_at: datetime | None = None
-    """When it was last said today, at the bed, that something does."""
+    suicide: rescreen.Asked = rescreen.NOT_ASKED
     weight_kg: Decimal | None = None
     pressures: tuple[Pressure, ...] = ()
     saturation_at: datetime | None = None
@@ -160,10 +145,7 @@ class Before:
     antiemetic: Antiemetic | None = None
     is_escort_named: bool = False
     is_escort_reachable: bool = False
-    is_pregnancy_possible: bool | None = None
-    """As the work-up says; None where it does not."""
-    pregnancy_test: PregnancyTest | None = None
-    pregnancy_tested_at: datetime | None = None
+    pregnancy: pregnancies.Pregnancy = pregnancies.NOTHING_KNOWN
     medications_asked_at: datetime | None = None
     medications_changed: str = ""
     """What changed since the last time, all that was told today; empty for nothing."""
@@ -175,6 +157,11 @@ class Before:
     equipment_at: datetime | None = None
     staffing: Staffing | None = None
     staffing_at: datetime | None = None
+
+    @property
+    def today(self) -> Today:
+        """The day of this dose, up to now."""
+        return Today(self.day_began_at, self.now)
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,31 +191,16 @@ def may_start(results: Iterable[GateResult]) -> Decision:
     return Decision.yes("Every gate is passed.")
 
 
-Checked = tuple[Decision, str]
-
-
 def _result(gate: Gate, decision: Decision, evidence: str) -> GateResult:
     return GateResult(gate, decision.allowed, decision.reason, evidence)
 
 
-def _said(is_true: bool, yes: str, no: str, evidence: str = "") -> Checked:
-    return (Decision.yes(yes) if is_true else Decision.no(no)), evidence if is_true else ""
-
-
-def _is_past(at: datetime | None, before: Before) -> bool:
-    return at is not None and at <= before.now
-
-
-def _is_today(at: datetime | None, before: Before) -> bool:
-    return at is not None and before.day_began_at <= at <= before.now
-
-
 def _protocol_signed(before: Before, protocol: Protocol) -> Checked:
-    return _said(
-        _is_past(before.protocol_signed_at, before) and before.route in protocol.routes,
+    return said(
+        before.today.is_past(before.protocol_signed_at) and before.route in protocol.routes,
         "The protocol is signed and covers this route.",
         "The medical director has not signed a protocol that covers this route.",
-        f"{protocol.name} {protocol.version}, signed {_at(before.protocol_signed_at)}",
+        f"{protocol.name} {protocol.version}, signed {in_words(before.protocol_signed_at)}",
     )
 
 
@@ -236,7 +208,7 @@ def _course_active(before: Before, _: Protocol) -> Checked:
     course = before.course
     if course.state is not State.ACTIVE:
         return Decision.no(f"The course is {words(course.state)}."), ""
-    return _said(
+    return said(
         course.phase in (Phase.PREPARATION, Phase.DOSING_SERIES),
         f"The course is active, in {words(course.phase)}.",
         f"The course is in {words(course.phase)}, not in preparation or the dosing series.",
@@ -247,7 +219,7 @@ def _findings(before: Before, _: Protocol) -> Checked:
     """What was found after the clearance too. Missing and old answers are the work-up's own; a caution holds nothing."""
     if not before.findings:
         return Decision.no("There is no work-up to read."), ""
-    decided = [one for one in before.resolutions if _is_past(one.decided_at, before)]
+    decided = [one for one in before.resolutions if before.today.is_past(one.decided_at)]
     absolute = [one.title for one in before.findings if one.kind is Severity.ABSOLUTE]
     holding = [
         one.title for one in before.findings if one.kind is Severity.HOLD and not is_resolved(one, decided)
@@ -262,12 +234,12 @@ def _findings(before: Before, _: Protocol) -> Checked:
         shut.append(
             f"The work-up holds the dose: {'; '.join(holding)}. The prescriber decides it in the work-up."
         )
-    return _said(not shut, "No finding of the work-up holds the dose.", " ".join(shut))
+    return said(not shut, "No finding of the work-up holds the dose.", " ".join(shut))
 
 
 def _decision_signed(before: Before, _: Protocol) -> Checked:
     unsigned = [words(role) for role in DECIDERS if role not in before.decision_signed_by]
-    return _said(
+    return said(
         not unsigned,
         "Prescriber, couples therapist and the person have signed to go on.",
         f"The joint decision still waits for: {', '.join(unsigned)}.",
@@ -278,7 +250,7 @@ def _consents(before: Before, _: Protocol) -> Checked:
     if not before.consents_needed:
         return Decision.no("Which consents are needed has not been said."), ""
     lacking = sorted(before.consents_needed - before.consents_in_force)
-    return _said(
+    return said(
         not lacking,
         "Every consent needed is in force.",
         f"Not in force: {', '.join(words(name) for name in lacking)}.",
@@ -287,12 +259,12 @@ def _consents(before: Before, _: Protocol) -> Checked:
 
 
 def _order_signed(before: Before, _: Protocol) -> Checked:
-    if not _is_past(before.order_signed_at, before):
+    if not before.today.is_past(before.order_signed_at):
         return Decision.no("The prescriber has not signed an order for this session."), ""
     checked = before.order_in_range
     if checked is None:  # a check that says no is falsy too, and has its own words
         checked = Decision.no("The order has not been checked against the protocol.")
-    return checked, f"Signed {_at(before.order_signed_at)}" if checked else ""
+    return checked, f"Signed {in_words(before.order_signed_at)}" if checked else ""
 
 
 def _days_between(before: Before, protocol: Protocol) -> Checked:
@@ -306,19 +278,21 @@ def _days_between(before: Before, protocol: Protocol) -> Checked:
     if stage is None:
         return Decision.no("The protocol does not say how many days must lie between two doses."), ""
     apart = Apart(earlier.days_since, stage.minimum_days_between)
-    said, evidence = apart.words("the last dose"), f"{stage.name}: {stage.minimum_days_between.source}"
+    sentence, evidence = apart.words("the last dose"), f"{stage.name}: {stage.minimum_days_between.source}"
     if apart.is_enough:
-        return Decision.yes(said), evidence
+        return Decision.yes(sentence), evidence
     override = before.interval_override
-    if override and _is_reasoned(override) and _is_today(override.decided_at, before):
-        return Decision.yes(f"{said} The prescriber decided to go on, with a reason."), evidence
-    return Decision.no(f"{said} Choose a later day; going on today is the prescriber's to decide."), evidence
+    if override and _is_reasoned(override) and before.today.has(override.decided_at):
+        return Decision.yes(f"{sentence} The prescriber decided to go on, with a reason."), evidence
+    return Decision.no(
+        f"{sentence} Choose a later day; going on today is the prescriber's to decide."
+    ), evidence
 
 
 def _partner(before: Before, _: Protocol) -> Checked:
     if before.is_other_session_open is None:
         return Decision.no("Whether another session is open has not been checked."), ""
-    return _said(
+    return said(
         not before.is_other_session_open,
         "No other session in this couple's care is open.",
         "Another session in this couple's care is open.",
@@ -326,84 +300,28 @@ def _partner(before: Before, _: Protocol) -> Checked:
 
 
 def _consent_today(before: Before, _: Protocol) -> Checked:
-    return _said(
-        _is_today(before.consent_reaffirmed_at, before),
+    return said(
+        before.today.has(before.consent_reaffirmed_at),
         "The person said today that they want this session.",
         "The person has not been asked today whether they want this session.",
-        _at(before.consent_reaffirmed_at),
+        in_words(before.consent_reaffirmed_at),
     )
 
 
 def _suicide(before: Before, _: Protocol) -> Checked:
-    if not _is_today(before.suicide_rescreened_at, before) or before.suicide_risk_found is None:
-        return Decision.no("Suicide risk has not been asked about today."), ""
-    if before.suicide_flag_at is not None and not _is_decided(before):
-        return Decision.no(_open_answer(before)), ""
-    if before.suicide_yes_at is not None and not _said_no_since(before.suicide_yes_at, before):
-        return Decision.no(
-            "A Yes about suicide was said at the bed today: call the prescriber, who answers now. "
-            "A No from anybody else is kept and does not open this gate, even where the Yes was a slip."
-        ), ""
-    return _said(
-        not before.suicide_risk_found,
-        "Suicide risk was asked about today; nothing holds the dose.",
-        "Today's answer about suicide risk holds the dose; call the prescriber.",
-        _at(before.suicide_rescreened_at),
-    )
-
-
-def _open_answer(before: Before) -> str:
-    """What a positive answer that is open still waits for, by how far it was seen to."""
-    if _has_asked_again(before):
-        return (
-            "The prescriber asked again and found nothing that holds the dose. The positive answer about suicide "
-            "still waits to be acknowledged, with what happens next."
-        )
-    if before.suicide_flag_is_acknowledged:
-        said = "A positive answer about suicide is open and acknowledged."
-        return f"{said}{_beside(before)} Now the prescriber asks again and decides."
-    said = "A positive answer about suicide is open."
-    return f"{said}{_beside(before)} Acknowledge it; then the prescriber asks again and decides."
-
-
-def _beside(before: Before) -> str:
-    """What was said at the bed today beside a positive answer, and why that opens nothing."""
-    at, raised = before.suicide_decided_at, before.suicide_flag_at
-    if at is not None and raised is not None and at <= raised:
-        return " It came after what the prescriber said."
-    if not before.suicide_asked_by_clinician:
-        return ""
-    if before.suicide_risk_found:
-        return " What was said at the bed today holds the dose too."
-    return " The No said at the bed today is kept; it does not open this gate."
-
-
-def _has_asked_again(before: Before) -> bool:
-    """Whether a prescriber, today and after the answer, asked again and found nothing that holds."""
-    return before.suicide_flag_at is not None and _said_no_since(before.suicide_flag_at, before)
-
-
-def _said_no_since(yes_at: datetime, before: Before) -> bool:
-    """Whether a prescriber said today, after this, that nothing holds the dose."""
-    at = before.suicide_decided_at
-    return at is not None and at > yes_at and _is_today(at, before)
-
-
-def _is_decided(before: Before) -> bool:
-    """Whether a prescriber decided today, after the answer and knowing that it was seen to."""
-    return _has_asked_again(before) and before.suicide_flag_is_acknowledged
+    return rescreen.before_a_dose(before.suicide, before.today)
 
 
 def _weight(before: Before, _: Protocol) -> Checked:
     weight = before.weight_kg
     is_known = weight is not None and weight.is_finite() and weight > 0
-    return _said(is_known, "Weight is recorded.", "Weight is not recorded.", f"{weight} kg")
+    return said(is_known, "Weight is recorded.", "Weight is not recorded.", f"{weight} kg")
 
 
 def _blood_pressure(before: Before, protocol: Protocol) -> Checked:
-    today = tuple(one for one in before.pressures if _is_today(one.observed_at, before))
+    today = tuple(one for one in before.pressures if before.today.has(one.observed_at))
     below = pressure_below_hold(today, protocol.hold_bp)
-    evidence = "; ".join(f"{one} {_at(one.observed_at)}" for one in today)
+    evidence = "; ".join(f"{one} {in_words(one.observed_at)}" for one in today)
     if below or not today:
         return below, evidence
     override = before.pressure_override
@@ -414,11 +332,11 @@ def _blood_pressure(before: Before, protocol: Protocol) -> Checked:
 
 def _saturation(before: Before, _: Protocol) -> Checked:
     """Oximetry at each session (esketamine label); going home is judged against this baseline."""
-    return _said(
-        _is_today(before.saturation_at, before),
+    return said(
+        before.today.has(before.saturation_at),
         "Oxygen saturation was measured before the dose.",
         "Oxygen saturation has not been measured today: put the monitor on, or enter it by hand.",
-        _at(before.saturation_at),
+        in_words(before.saturation_at),
     )
 
 
@@ -443,11 +361,11 @@ def _fasting(before: Before, protocol: Protocol) -> Checked:
             return Decision.no(f"The last {what} was less than {needed.value} min ago."), ""
     return Decision.yes(
         "Fasting is confirmed."
-    ), f"food {_at(before.last_food_at)}, drink {_at(before.last_drink_at)}"
+    ), f"food {in_words(before.last_food_at)}, drink {in_words(before.last_drink_at)}"
 
 
 def _antiemetic(before: Before, _: Protocol) -> Checked:
-    return _said(
+    return said(
         before.antiemetic is not None,
         f"Antiemetic {before.antiemetic}.",
         "An antiemetic was neither offered, given nor declined.",
@@ -457,7 +375,7 @@ def _antiemetic(before: Before, _: Protocol) -> Checked:
 def _escort(before: Before, _: Protocol) -> Checked:
     if not before.is_escort_named:
         return Decision.no("No escort is named."), ""
-    return _said(
+    return said(
         before.is_escort_reachable,
         "An escort is named and can be reached.",
         "The escort is named, but not here, and without a telephone number.",
@@ -466,84 +384,51 @@ def _escort(before: Before, _: Protocol) -> Checked:
 
 def _medications(before: Before, _: Protocol) -> Checked:
     asked_at, seen_at = before.medications_asked_at, before.medications_seen_at
-    if asked_at is None or not _is_today(asked_at, before):
+    if asked_at is None or not before.today.has(asked_at):
         return Decision.no("Whether medicines changed has not been asked today."), ""
     if not before.medications_changed:
-        return Decision.yes("No change of medicines, asked today."), _at(asked_at)
+        return Decision.yes("No change of medicines, asked today."), in_words(asked_at)
     told_at = before.medications_changed_at or asked_at
     is_seen = seen_at is not None and told_at <= seen_at <= before.now
     later = (
         " The “no change” said after it is kept; it does not open this gate." if asked_at > told_at else ""
     )
-    return _said(
+    return said(
         is_seen,
         "Medicines changed; the prescriber has seen what.",
         f"Medicines changed, and the prescriber has not seen it yet.{later} The prescriber answers now.",
-        _at(seen_at),
+        in_words(seen_at),
     )
 
 
 def _pregnancy(before: Before, protocol: Protocol) -> Checked:
-    """A test within the protocol's days for this fact, where the work-up says pregnancy is possible.
-
-    An answer that exists is always weighed: a pregnancy on record and today's test come before what is possible.
-    """
-    if _tells_of_pregnancy(before):
-        return Decision.no(
-            f"The pregnancy test was {before.pregnancy_test}. It holds the dose; call the prescriber."
-        ), ""
-    if before.is_pregnancy_possible is None:
-        return Decision.no("The work-up does not say whether pregnancy is possible."), ""
-    if not before.is_pregnancy_possible:
-        return Decision.yes("Not applicable: by the work-up, pregnancy is not possible."), ""
-    result, at = before.pregnancy_test, before.pregnancy_tested_at
-    if result is None or not _is_past(at, before):
-        return Decision.no("Pregnancy is possible and no test is on record."), ""
-    return _still_valid(before, protocol)
-
-
-def _tells_of_pregnancy(before: Before) -> bool:
-    """Whether the newest test holds the dose; one refused on another day does where pregnancy is possible."""
-    result, at = before.pregnancy_test, before.pregnancy_tested_at
-    if result is PregnancyTest.REFUSED:
-        return _is_today(at, before) or (_is_past(at, before) and before.is_pregnancy_possible is True)
-    return result is PregnancyTest.POSITIVE and _is_past(at, before)
-
-
-def _still_valid(before: Before, protocol: Protocol) -> Checked:
-    days, at = protocol.evidence_max_days("pregnant").value, before.pregnancy_tested_at
-    is_recent = _is_today(at, before) or (at is not None and before.now - at <= timedelta(days=float(days)))
-    return _said(
-        is_recent,
-        "Not pregnant, by the last test or answer on record.",
-        f"The last test or answer about pregnancy is older than {days} days. Test.",
-        _at(at),
-    )
+    days = protocol.evidence_max_days("pregnant").value
+    return pregnancies.before_a_dose(before.pregnancy, before.today, days)
 
 
 def _equipment(before: Before, _: Protocol) -> Checked:
-    if not _is_today(before.equipment_at, before):
+    if not before.today.has(before.equipment_at):
         return Decision.no("The equipment at the bed has not been checked today."), ""
-    lacking = [said for code, said in EQUIPMENT if code not in before.equipment]
-    return _said(
+    lacking = [title for code, title in EQUIPMENT if code not in before.equipment]
+    return said(
         not lacking,
         "The equipment stands ready.",
         f"Not ready: {'; '.join(lacking)}.",
-        ", ".join(said for _, said in EQUIPMENT),
+        ", ".join(title for _, title in EQUIPMENT),
     )
 
 
 def _staffing(before: Before, _: Protocol) -> Checked:
     team = before.staffing
-    if team is None or not _is_today(before.staffing_at, before):
+    if team is None or not before.today.has(before.staffing_at):
         return Decision.no("Who is here has not been said today: prescriber, nurse, second checker."), ""
     if not (team.prescriber.strip() and team.nurse.strip() and team.second.strip()):
         return Decision.no("A prescriber on site, a nurse and a second checker are needed."), ""
-    return _said(
+    return said(
         not team.is_second_the_nurse,
         f"Prescriber on site {team.prescriber}; nurse {team.nurse}; second checker {team.second}.",
         "The second checker must be somebody else than the nurse.",
-        _at(before.staffing_at),
+        in_words(before.staffing_at),
     )
 
 
@@ -573,8 +458,3 @@ _CHECKS: dict[Gate, Callable[[Before, Protocol], Checked]] = {
 
 def _minutes(number: Number) -> timedelta:
     return timedelta(minutes=float(number.value))
-
-
-def _at(at: datetime | None) -> str:
-    """A time as ISO 8601 to the minute; the screen turns it into the clinic's clock."""
-    return at.isoformat(timespec="minutes") if at else "not recorded"

@@ -50,14 +50,16 @@ def start(
     rate_ml_per_h: Decimal | None = None,
     rate_reason: str = "",
 ) -> DosingSession:
-    """The first dose of the order is given, every gate passed. A repeated post changes nothing.
+    """The first dose of the order is given, every gate passed. A repeated post changes nothing; SentBefore is raised where
+    the same post said something else before.
 
     `order_id`: the order that was shown; where another was signed meanwhile, nothing starts before that one was read.
     `at`: when, if not now; every gate must have been passed by then. `rate_ml_per_h`: what the pump shows, at
     which the ordered minutes give the whole dose. `rate_reason`: why it is not what the bag of the order comes to.
     """
     session = held(session_id)
-    if Administration.objects.filter(session=session, request_id=request_id).exists():
+    if begun := Administration.objects.filter(session=session, request_id=request_id).first():
+        _must_be_as_begun(begun, order_id, at, rate_ml_per_h, rate_reason.strip()[:300])
         return session
     must_be_open(session)
     must_chart(by, session)
@@ -99,6 +101,28 @@ def start(
         )
     tell_all(session)
     return session_of(session_id)
+
+
+def _must_be_as_begun(
+    begun: Administration,
+    order_id: UUID | None,
+    at: datetime | None,
+    rate_ml_per_h: Decimal | None,
+    reason: str,
+) -> None:
+    """Raise SentBefore unless the post that began the dose says again what it said then: what the pump showed, when, and why."""
+    is_infusion = begun.event == Administration.Event.START
+    is_same = (
+        begun.event in (Administration.Event.START, Administration.Event.DOSE, Administration.Event.GIVEN)
+        and begun.at == begun.session.started_at
+        and begun.session.order_id == order_id
+        and (not is_infusion or begun.rate_ml_per_h == rate_ml_per_h)
+        # A reason that the rate did not ask for was not kept.
+        and begun.note in ("", reason)
+        and (at is None or _no_earlier(at, begun.at) == begun.at)
+    )
+    if not is_same:
+        raise SentBefore
 
 
 def _must_agree(ordered: Order, rate_ml_per_h: Decimal | None, reason: str) -> str:
@@ -184,7 +208,7 @@ def administer(
         prescriber_told_at = _when(session, prescriber_told_at, now)
     match event:
         case Administration.Event.GIVEN:
-            _must_be_named(substance)
+            _must_be_beside_the_dose(session, substance)
         case Administration.Event.EFFECT:
             cause, at = _cause(session, effect_of, at, note)
             said |= {"substance": cause.substance, "dose_mg": dose_mg, "route": route}
@@ -229,9 +253,22 @@ def _log_words(event: Administration.Event) -> str:
     return f"dose: {event}"
 
 
-def _must_be_named(substance: str) -> None:
+def _must_be_beside_the_dose(session: DosingSession, substance: str) -> None:
+    """Refuse what has no name, and the dose itself before its start: charted as a medicine it would pass no gate, and the
+    session would count as one without a dose.
+    """
     if not substance.strip():
         raise Refused("Say what was given.")
+    if session.started_at is not None:
+        return
+    ordered = order_for(session)
+    if ordering.names_ketamine(substance) or (
+        ordered and ordering.names_the_same(substance, ordered.product)
+    ):
+        raise Refused(
+            "This is the dose: it is charted with Start, when every gate is passed. If it was given without that, write a "
+            "note of what was given and when, and call the prescriber now."
+        )
 
 
 def _cause(
@@ -336,8 +373,19 @@ def last_of_the_dose_at(
     return last
 
 
+def last_dose_at(session: DosingSession, given: Sequence[Administration] | None = None) -> datetime | None:
+    """When the last dose was given: an infusion begun, a device, an injection; a further one counts anew."""
+    begun = (Administration.Event.START, Administration.Event.DOSE)
+    rows = given_in(session) if given is None else given
+    return max(
+        (one.at for one in rows if one.event in begun or _is_more_of_it(one, session.order)),
+        default=session.started_at,
+    )
+
+
 def _is_more_of_it(row: Administration, ordered: Order | None) -> bool:
-    return row.event == Administration.Event.GIVEN and is_of_the_order(row, ordered)
+    is_named = ordered is not None and ordering.names_the_same(row.substance, ordered.product)
+    return row.event == Administration.Event.GIVEN and (is_named or is_of_the_order(row, ordered))
 
 
 def infusion_of(

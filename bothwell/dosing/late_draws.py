@@ -37,12 +37,6 @@ def may_be_given(charted_ug: int, earlier_ug: int, given_ug: int, step_ug: int) 
     )
 
 
-def is_at_odds(charted_ug: int, given_ug: int, step_ug: int, *, was_stopped_early: bool) -> bool:
-    """Whether ledger and chart differ by what a syringe can tell (µg); an infusion stopped early gave less than it began with."""
-    beyond = given_ug - charted_ug
-    return beyond >= step_ug or (-beyond >= step_ug and not was_stopped_early)
-
-
 def is_as_reckoned(charted_ug: int, reckoned_ug: int | None, given_ug: int, step_ug: int) -> bool:
     """Whether what the ledger gave (µg) is what the chart says ran in; nobody can say where that cannot be reckoned.
 

@@ -4,7 +4,7 @@ Nothing here judges whether somebody is fit to go: `discharge` does, and a clini
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from uuid import UUID
 
 from django.conf import settings
@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from bothwell.couples.models import Person
 from bothwell.dosing import discharge as discharging
-from bothwell.dosing import giving_actions
+from bothwell.dosing import gate_actions, giving_actions
 from bothwell.dosing.models import Discharge, DosingSession, SessionSummary
 from bothwell.dosing.session_actions import (
     SUMMARISE,
@@ -28,14 +28,25 @@ from bothwell.dosing.session_actions import (
 from bothwell.pathway import course_actions, protocol_actions, rights_actions, steps
 from bothwell.pathway.models import Course
 from bothwell.privacy import audit
-from bothwell.refusal import Refused
+from bothwell.refusal import Refused, SentBefore, Stale
 
 
 def discharge_criteria(
     session: DosingSession, condition: discharging.Condition
 ) -> list[discharging.Criterion]:
-    """Every criterion of the signed protocol for going home, met or not."""
-    return discharging.criteria(condition, protocol_actions.protocol_of(session.course.protocol))
+    """Every criterion of the signed protocol for going home, met or not.
+
+    What the session's own rows say of `condition` is read here, whatever stands in it: whether a dose is being given, when the
+    last one was, and what was answered about suicide since.
+    """
+    given = giving_actions.given_in(session)
+    stands = replace(
+        condition,
+        is_dose_running=giving_actions.is_running(session, given),
+        last_dose_at=giving_actions.last_dose_at(session, given),
+        suicide=gate_actions.may_go_home(session, giving_actions.last_of_the_dose_at(session, given)),
+    )
+    return discharging.criteria(stands, protocol_actions.protocol_of(session.course.protocol))
 
 
 @transaction.atomic
@@ -44,7 +55,7 @@ def sign_discharge(
 ) -> Discharge:
     """A clinician signs that every criterion is met: the person may go home with their escort."""
     session = held(session_id)
-    if earlier := Discharge.objects.filter(session=session).first():
+    if earlier := _signed_before(by, session, "discharged", "", signed_name):
         return earlier
     must_be_open(session)
     must_chart(by, session)
@@ -60,7 +71,7 @@ def leave_early(*, by: Person, session_id: UUID, reason: str, signed_name: str) 
     Not while the dose is given: what ran in is told by the stop, and after the end nothing more of it is charted.
     """
     session = held(session_id)
-    if earlier := Discharge.objects.filter(session=session).first():
+    if earlier := _signed_before(by, session, "left_early", reason, signed_name):
         return earlier
     must_be_open(session)
     must_chart(by, session)
@@ -79,7 +90,7 @@ def leave_early(*, by: Person, session_id: UUID, reason: str, signed_name: str) 
 def turn_back(*, by: Person, session_id: UUID, reason: str, signed_name: str) -> Discharge:
     """Arrived, but no dose today: everything recorded is kept, and the course steps back to preparation."""
     session = held(session_id)
-    if earlier := Discharge.objects.filter(session=session).first():
+    if earlier := _signed_before(by, session, "turned_back", reason, signed_name):
         return earlier
     must_be_open(session)
     must_chart(by, session)
@@ -88,6 +99,21 @@ def turn_back(*, by: Person, session_id: UUID, reason: str, signed_name: str) ->
     if len(reason.strip()) < 10:
         raise Refused("Write why, in a sentence: the next person who prepares reads it.")
     return _end(by, session, "turned_back", [], reason, signed_name)
+
+
+def _signed_before(
+    by: Person, session: DosingSession, outcome: str, reason: str, signed_name: str
+) -> Discharge | None:
+    """The end of this session, where this very person signed the same. Raises Stale where it ended otherwise."""
+    kept = Discharge.objects.filter(session=session).first()
+    if kept is None:
+        return None
+    said = (by.id, outcome, reason.strip(), signed_name.strip()[:120])
+    if said != (kept.author_id, kept.outcome, kept.reason, kept.signed_name):
+        raise Stale(
+            "This session was signed off already, in other words. Those stand: look at them. Nothing of yours was kept."
+        )
+    return kept
 
 
 def _end(
@@ -126,12 +152,17 @@ def _end(
 
 @transaction.atomic
 def summarise(*, by: Person, session_id: UUID, text: str, request_id: UUID | None = None) -> SessionSummary:
-    """How it went, in a few sentences for the care team and the person; a later one stands beside it."""
+    """How it went, in a few sentences for the care team and the person; a later one stands beside it.
+
+    Raises SentBefore where the same form said something else before.
+    """
     session = session_of(session_id)
     if not rights_actions.roles_towards(by, session.subject_id, session.couple_id) & SUMMARISE:
         raise Refused("This is written by the person's nurse, prescriber or individual therapist.")
     earlier = SessionSummary.objects.filter(session=session, request_id=request_id).first()
     if request_id and earlier:
+        if (earlier.author_id, earlier.text) != (by.id, text.strip()):
+            raise SentBefore
         return earlier
     if not text.strip():
         raise Refused("Write a sentence or two.")

@@ -6,6 +6,7 @@ for a second signature.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 
@@ -142,6 +143,24 @@ def is_rate_of(made_up: Bag, rate_ml_per_h: Decimal) -> bool:
     """Whether a pump that shows this rate (mL/h) runs the bag as it was ordered; of a slow one, to a twentieth."""
     within = min(SAME_RATE_WITHIN_ML_PER_H, made_up.rate_ml_per_h * SAME_RATE_WITHIN)
     return abs(rate_ml_per_h - made_up.rate_ml_per_h) < within
+
+
+def names_the_same(substance: str, product: str) -> bool:
+    """Whether two names are of one drug, however much stands beside it: by the word that ends in ketamine, else by the first.
+
+    For erring on the safe side: what may be more of a dose is taken for it.
+    """
+    return _drug(substance) == _drug(product) != ""
+
+
+def names_ketamine(substance: str) -> bool:
+    """Whether this names a ketamine, whatever was ordered."""
+    return _drug(substance).endswith("ketamine")
+
+
+def _drug(name: str) -> str:
+    words = re.findall(r"[^\W\d_]+", name.casefold())
+    return next((word for word in words if word.endswith("ketamine")), words[0] if words else "")
 
 
 def rate_words(volume_ml: Decimal, minutes: int) -> str:

@@ -6,7 +6,7 @@ ledger names no patient; for whom a syringe was drawn up stands in a row of its 
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, time, timedelta
+from datetime import datetime, time
 from uuid import UUID, uuid4, uuid5
 from zoneinfo import ZoneInfo
 
@@ -180,7 +180,6 @@ class Charted:
 
     doses: tuple[Administration, ...]
     moved: Moved
-    was_stopped_early: bool
     ran_in: under_way.RanIn | None = None
     """What of an infusion ran in, by the rates charted; none where it was not stopped before its end."""
 
@@ -225,16 +224,12 @@ class Charted:
 
     @property
     def differs(self) -> bool:
-        """Whether every syringe is accounted for, and the ledger gave something else than ran in by the chart."""
+        """Whether every syringe is accounted for, and the ledger gave something else than ran in by the chart.
+
+        `door.at_odds` counts the same.
+        """
         return self.is_settled and not late_draws.is_as_reckoned(
             self.charted_ug, self.reckoned_ug, self.given_ug, self.moved.step_ug
-        )
-
-    @property
-    def is_at_odds(self) -> bool:
-        """The same as `door.at_odds` counts it, which knows the hour of a stop and reckons no rates."""
-        return self.is_settled and late_draws.is_at_odds(
-            self.charted_ug, self.given_ug, self.moved.step_ug, was_stopped_early=self.was_stopped_early
         )
 
 
@@ -269,7 +264,6 @@ def _charted(**which: object) -> list[Charted]:
         Charted(
             doses,
             moved.get(key, Moved()),
-            _was_stopped_early(of),
             order_actions.ran_in(of, of[0].session.order),
         )
         for key, of in rows.items()
@@ -286,16 +280,6 @@ def _doses_among(rows: list[Administration]) -> tuple[Administration, ...]:
         return ()
     alike = (one for one in given if one is not first and one.substance.lower() == first.substance.lower())
     return (first, *alike)
-
-
-def _was_stopped_early(rows: list[Administration]) -> bool:
-    """Whether the stop is charted before the ordered minutes were over; a pause or another rate moves that end."""
-    session = rows[0].session
-    if session.started_at is None or session.order is None or not session.order.minutes:
-        return False
-    end = session.started_at + timedelta(minutes=session.order.minutes)
-    moved = any(one.event in ("pause", "rate") for one in rows)
-    return any(one.event == "stop" and (moved or one.at < end) for one in rows)
 
 
 def _moved_in(sessions: Iterable[UUID]) -> dict[UUID, Moved]:

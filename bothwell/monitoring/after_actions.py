@@ -23,7 +23,7 @@ from bothwell.later import tell
 from bothwell.monitoring import adverse, next_day
 from bothwell.monitoring.models import AdverseEvent, NextDayCall, NextDayThoughts
 from bothwell.privacy import audit
-from bothwell.refusal import Refused, Stale
+from bothwell.refusal import Refused, SentBefore, Stale
 
 KIND = "dosing.flowsheet"
 NOT_YOURS = "Only this person's prescriber or nurse can do this."
@@ -40,10 +40,10 @@ DOSED = frozenset({"discharged", "left_early"})
 def note_event(*, by: Person, session_id: UUID, said: adverse.Said, request_id: UUID) -> AdverseEvent:
     """Keep an adverse event of a session, during it or after. The same `request_id` again changes nothing.
 
-    Raises Refused with what is missing.
+    Raises Refused with what is missing, SentBefore where the same form said something else before.
     """
     session = _session(by, session_id)
-    if known := AdverseEvent.objects.filter(session=session, request_id=request_id).first():
+    if known := _event_sent_before(session, request_id, said):
         return known
     return _keep(by, session, said, request_id, "noted an adverse event")
 
@@ -54,17 +54,16 @@ def revise_event(
 ) -> AdverseEvent:
     """A new version of an event, with the reason; the old one stays on record and no longer counts.
 
-    Raises Refused with what is missing, Stale when a newer version stands there already.
+    Raises Refused with what is missing, Stale when a newer version stands there already, SentBefore as `note_event` does.
     """
     old = AdverseEvent.objects.filter(id=event_id).first()
     if old is None:
         raise Refused("There is no such event here.")
-    session = _session(by, old.session_id)
-    if known := AdverseEvent.objects.filter(session=session, request_id=request_id).first():
+    session, why = _session(by, old.session_id), _fits(reason, adverse.LONGEST["reason"])
+    if known := _event_sent_before(session, request_id, said, revises_id=old.id, reason=why):
         return known
     if AdverseEvent.objects.filter(revises=old).exists():
         raise Stale(SOMEBODY_ELSE)
-    why = _fits(reason, adverse.LONGEST["reason"])
     if not why:
         raise Refused("Say why it is revised.")
     return _keep(by, session, said, request_id, "revised an adverse event", revises=old, reason=why)
@@ -91,11 +90,33 @@ def _keep(
     try:
         with transaction.atomic():
             row.save(force_insert=True)
-    except IntegrityError as error:
+    except IntegrityError as error:  # somebody's revision, or this very form pressed twice at one moment
+        if known := _event_sent_before(session, request_id, said, revises_id=row.revises_id, reason=reason):
+            return known
         raise Stale(SOMEBODY_ELSE) from error
     audit.log(did, by=by, subject=session.subject_id, item_kind=KIND, item_id=row.id)
     tell("room", session.id)
     return row
+
+
+def _event_sent_before(
+    session: DosingSession,
+    request_id: UUID,
+    said: adverse.Said,
+    *,
+    revises_id: UUID | None = None,
+    reason: str = "",
+) -> AdverseEvent | None:
+    """The event that the same form kept before. Raises SentBefore where it said something else."""
+    kept = AdverseEvent.objects.filter(session=session, request_id=request_id).first()
+    if kept is None:
+        return None
+    if adverse.shipped().find(said.code) is None:
+        raise SentBefore
+    columns = _columns(said) | {"revises_id": revises_id, "reason": reason}
+    if any(getattr(kept, column) != value for column, value in columns.items()):
+        raise SentBefore
+    return kept
 
 
 def prescribers() -> dict[str, Person]:
@@ -176,18 +197,21 @@ def call(*, by: Person, session_id: UUID, said: next_day.Said, request_id: UUID)
 
     Thoughts of not living raise the safety task of the person's prescriber and individual therapist, in the same
     transaction; what was answered lies apart, for fewer eyes (docs/privacy.md). The same `request_id` again changes
-    nothing. Raises Refused, or Stale when the call is done.
+    nothing. Raises Refused, Stale when the call is done, or SentBefore where the same form said something else before.
     """
     session = _session(by, session_id)
     if session.ended_at is None or session.started_at is None or session.outcome not in DOSED:
         raise Refused("No call is due: no dose was given, or the session is not signed off.")
     _one_at_a_time(session.id)
     calls = NextDayCall.objects.filter(session=session)
-    if known := calls.filter(request_id=request_id).first():
-        return known
-    if calls.filter(is_closed=True, author__isnull=False).exists():  # one that was missed may be made late
-        raise Stale(CALL_IS_DONE)
     said = replace(said, answers=_asked(said.answers, said.was_reached), note=_fits(said.note))
+    if known := calls.select_related("thoughts").filter(request_id=request_id).first():
+        _must_be_as_rung(by, known, said)
+        return known
+    # One that was missed may be made late; and thoughts of not living are kept and raised however often somebody rang.
+    is_done = calls.filter(is_closed=True, author__isnull=False).exists()
+    if is_done and not _has_thoughts(said):
+        raise Stale(CALL_IS_DONE)
     faults = faults_of_call(session, said)
     if faults:
         raise Refused(faults[0].sentence)
@@ -215,6 +239,18 @@ def call(*, by: Person, session_id: UUID, said: next_day.Said, request_id: UUID)
     )
     _raise_thoughts(by, session, said)
     return row
+
+
+def _must_be_as_rung(by: Person, kept: NextDayCall, said: next_day.Said) -> None:
+    """Raise SentBefore unless the form that kept a call says the same again, by whoever rang: what they were told about
+    thoughts of not living they may read, others perhaps not.
+    """
+    is_given_up = not kept.was_reached and kept.is_closed
+    as_kept = (kept.author_id, kept.at, kept.was_reached, kept.told, kept.note, kept.next_at, is_given_up)
+    next_at = None if said.was_reached else said.next_at
+    is_given_up_now = not said.was_reached and said.is_given_up
+    if as_kept != (by.id, said.at, said.was_reached, said.answers, said.note, next_at, is_given_up_now):
+        raise SentBefore
 
 
 def close_missed(*, now: datetime) -> int:
@@ -274,15 +310,18 @@ def faults_of_call(session: DosingSession, said: next_day.Said) -> list[adverse.
 
 
 def _raise_thoughts(by: Person, session: DosingSession, said: next_day.Said) -> None:
-    answer = said.answers.get(next_day.THOUGHTS, "")
-    if said.was_reached and answer in next_day.HAS_THOUGHTS:
+    if _has_thoughts(said):
         safety_actions.raise_told(
             by=by,
             subject_id=session.subject_id,
             couple_id=session.couple_id,
             how="on the telephone after a session",
-            is_acute=answer == "now",
+            is_acute=said.answers[next_day.THOUGHTS] == "now",
         )
+
+
+def _has_thoughts(said: next_day.Said) -> bool:
+    return said.was_reached and said.answers.get(next_day.THOUGHTS) in next_day.HAS_THOUGHTS
 
 
 def _asked(answers: Mapping[str, str], was_reached: bool) -> dict[str, str]:

@@ -16,7 +16,7 @@ from bothwell.monitoring.models import Sample
 from bothwell.monitoring.watch import insert, lock, save
 from bothwell.monitoring.writing_actions import KIND, once, session_to_write
 from bothwell.privacy import audit
-from bothwell.refusal import Refused, Stale
+from bothwell.refusal import Refused, SentBefore, Stale
 
 OF_ONE_CUFF = ("systolic", "diastolic", "mean_pressure")
 
@@ -25,7 +25,8 @@ OF_ONE_CUFF = ("systolic", "diastolic", "mean_pressure")
 def mark_artefact(*, by: Person, sample_id: UUID, reason: str, request_id: UUID) -> tuple[Sample, ...]:
     """The rows that take a reading out of the chart; of a blood pressure, all that one measurement said.
 
-    Sent again with the same `request_id`, it changes nothing. Raises Refused, or Stale if it was corrected already.
+    Sent again with the same `request_id`, it changes nothing. Raises Refused, Stale if it was corrected already, or
+    SentBefore where the same form said something else before.
     """
     wrong = Sample.objects.filter(id=sample_id).first()
     if wrong is None:
@@ -36,6 +37,9 @@ def mark_artefact(*, by: Person, sample_id: UUID, reason: str, request_id: UUID)
     once(request_id)
     known = Sample.objects.filter(session_id=session.id, request_id=request_id)
     if kept := tuple(known):
+        is_of_it = any(one.corrects_id == wrong.id for one in kept)
+        if not is_of_it or any((one.is_artefact, one.reason) != (True, reason.strip()[:300]) for one in kept):
+            raise SentBefore
         return kept
     # Locked first: a correction the monitor sends meanwhile waits, and is not taken for a repeat.
     channels = lock(session, OF_ONE_CUFF if wrong.code in OF_ONE_CUFF else [wrong.code])

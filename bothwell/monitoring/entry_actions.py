@@ -23,7 +23,12 @@ from bothwell.monitoring.models import Alarm, Note, Sample
 from bothwell.monitoring.watch import Entry, Watched, fold, insert, lock, printable
 from bothwell.monitoring.writing_actions import KIND, once, session_to_write
 from bothwell.privacy import audit
-from bothwell.refusal import Refused, Stale
+from bothwell.refusal import Refused, SentBefore, Stale
+
+CENT = Decimal("0.01")
+"""As exact as a value is kept."""
+BESIDE_A_VALUE = ("wanted", "body_site")
+"""What a form says beside a value."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,20 +56,23 @@ def enter(
     """Take down what a person measured or saw, by quantity in our unit, and a sentence if they wrote one.
 
     `wanted` says of a dissociation whether it was wanted; `detail` stays beside each value, as by which clock
-    it was timed. Sent again with the same `request_id`, it changes
-    nothing. Raises Refused with what would be taken.
+    it was timed. Sent again with the same `request_id`, it changes nothing. Raises Refused with what would be taken,
+    SentBefore where the same form said something else before.
     """
     watched = session_to_write(session.id)
     at, now = observed_at or timezone.now(), timezone.now()
     _check(watched, readings, at, now, note)
     once(request_id)
     known = Sample.objects.filter(session_id=watched.id, request_id=request_id)
-    if known.exists() or Note.objects.filter(session_id=watched.id, request_id=request_id).exists():
-        return Entered(tuple(known), is_repeat=True)
+    notes = Note.objects.filter(session_id=watched.id, request_id=request_id)
+    if (kept := tuple(known)) or notes.exists():
+        details = {code: _detail(code, wanted, body_site) for code in readings}
+        _must_be_as_entered(kept, notes.first(), readings, details, observed_at, note.strip())
+        return Entered(kept, is_repeat=True)
     entries = [
         Entry(
             code=code,
-            value=value.quantize(Decimal("0.01")),
+            value=value.quantize(CENT),
             unit=BY_CODE[code].unit,
             observed_at=at,
             author_id=by.id,
@@ -78,6 +86,30 @@ def enter(
         _note(watched, by, request_id, at, note.strip())
     audit.log("entered readings", by=by, subject=watched.subject_id, item_kind=KIND, item_id=watched.id)
     return Entered(tuple(known.all()), tuple(raised))
+
+
+def _must_be_as_entered(
+    kept: Sequence[Sample],
+    noted: Note | None,
+    readings: Mapping[str, Decimal],
+    details: Mapping[str, Mapping[str, Any]],
+    observed_at: datetime | None,
+    note: str,
+) -> None:
+    """Raise SentBefore unless a form says again what it said before: the values, beside them where and how, the time if one
+    was typed, the sentence.
+    """
+    times = {one.observed_at for one in kept} | ({noted.at} if noted else set())
+    is_same = (
+        {one.code: one.value for one in kept}
+        == {code: value.quantize(CENT) for code, value in readings.items()}
+        and all(one.detail.get(name) == said for one in kept for name, said in details[one.code].items())
+        and all(name in details[one.code] for one in kept for name in BESIDE_A_VALUE if name in one.detail)
+        and (noted.text if noted else "") == note
+        and (observed_at is None or times == {observed_at})
+    )
+    if not is_same:
+        raise SentBefore
 
 
 def _check(session: Watched, readings: Mapping[str, Decimal], at: datetime, now: datetime, note: str) -> None:
@@ -129,8 +161,8 @@ def _note(session: Watched, by: Person, request_id: UUID, at: datetime, text: st
 
 @transaction.atomic
 def correct(*, by: Person, sample_id: UUID, value: Decimal, reason: str, request_id: UUID) -> Sample:
-    """Put a right value in the place of a wrong one; both stay on record. Raises Refused, or Stale if it has
-    been corrected already.
+    """Put a right value in the place of a wrong one; both stay on record. Raises Refused, Stale if it has been corrected
+    already, or SentBefore where the same form said something else before.
     """
     wrong = Sample.objects.filter(id=sample_id).first()
     if wrong is None:
@@ -142,9 +174,12 @@ def correct(*, by: Person, sample_id: UUID, value: Decimal, reason: str, request
     once(request_id)
     known = Sample.objects.filter(session_id=session.id, request_id=request_id, code=wrong.code).first()
     if known is not None:
+        said = (wrong.id, value.quantize(CENT), reason.strip()[:300], False)
+        if said != (known.corrects_id, known.value, known.reason, known.is_artefact):
+            raise SentBefore
         return known
     entry = in_place_of(wrong, by, reason, request_id)
-    entry = replace(entry, value=value.quantize(Decimal("0.01")))
+    entry = replace(entry, value=value.quantize(CENT))
     _take_down(session, [entry], timezone.now())
     audit.log("corrected a reading", by=by, subject=session.subject_id, item_kind=KIND, item_id=entry.id)
     return Sample.objects.get(id=entry.id)

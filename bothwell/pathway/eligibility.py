@@ -8,7 +8,7 @@ elsewhere, and this page must look the same whatever it says.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -39,11 +39,16 @@ __all__ = [
 ]
 
 WEIGHED = "caution:"
+_PRESSURE = ("systolic_mmhg", "diastolic_mmhg")
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What one rule says about one fact: kind, value in words, why, from which rule, on which evidence."""
+    """What one rule says about one fact: kind, value in words, why, from which rule, on which evidence.
+
+    `known_at`: when the newest entry about it was observed or, if later, recorded; none where there is no entry. `is_old`: it
+    held when it was last known, and what is on record since says nothing: it holds on, and is asked for anew.
+    """
 
     code: str
     kind: Severity
@@ -54,6 +59,8 @@ class Finding:
     citation: str
     status: Status
     evidence: tuple[Fact, ...] = ()
+    known_at: datetime | None = None
+    is_old: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,13 +129,19 @@ def pressure_below_hold(readings: Sequence[Pressure], hold: HoldPressure) -> Dec
 def assess(facts: Iterable[Fact], protocol: Protocol, now: datetime) -> list[Finding]:
     """One finding for every question that applies, the gravest first. Missing or stale is never a pass."""
     recorded = [fact for fact in facts if fact.code in SPECS]
-    findings = [_pressure(recorded, protocol, now)]
+    findings = [
+        _known(_pressure(recorded, protocol, now), [one for one in recorded if one.code in _PRESSURE])
+    ]
     for spec in FACTS:
-        if spec.code not in ("systolic_mmhg", "diastolic_mmhg") and _applies(spec, recorded, protocol, now):
-            findings.append(
-                _weigh(spec, [fact for fact in recorded if fact.code == spec.code], protocol, now)
-            )
+        if spec.code not in _PRESSURE and _applies(spec, recorded, protocol, now):
+            of_it = [fact for fact in recorded if fact.code == spec.code]
+            findings.append(_known(_weigh(spec, of_it, protocol, now), of_it))
     return sorted(findings, key=lambda finding: _RANK[finding.kind])
+
+
+def _known(finding: Finding, facts: Sequence[Fact]) -> Finding:
+    """With the time from which all of it was known here: what is recorded later was not decided about, whenever it was seen."""
+    return replace(finding, known_at=max((fact.known_at for fact in facts), default=None))
 
 
 def may_clear(findings: Iterable[Finding], resolutions: Iterable[Resolution] = ()) -> Decision:
@@ -136,11 +149,11 @@ def may_clear(findings: Iterable[Finding], resolutions: Iterable[Resolution] = (
     found, decided = list(findings), list(resolutions)
     if not found:
         return Decision.no("Nothing has been assessed.")
-    for kind, words in (
-        (Severity.ABSOLUTE, "This cannot be cleared"),
-        (Severity.MISSING, "Not known, or too old"),
+    for words, standing in (
+        ("This cannot be cleared", [one.title for one in found if one.kind is Severity.ABSOLUTE]),
+        ("Not known, or too old", [one.title for one in found if one.kind is Severity.MISSING or one.is_old]),
     ):
-        if standing := [one.title for one in found if one.kind is kind]:
+        if standing:
             return Decision.no(f"{words}: {', '.join(standing)}.")
     holding = [one.title for one in found if one.kind is Severity.HOLD and not is_resolved(one, decided)]
     if holding:
@@ -149,7 +162,7 @@ def may_clear(findings: Iterable[Finding], resolutions: Iterable[Resolution] = (
 
 
 def is_resolved(finding: Finding, resolutions: Iterable[Resolution]) -> bool:
-    """Whether a prescriber has decided this hold, with a reason, after the newest evidence for it."""
+    """Whether a prescriber has decided this hold, with a reason, after all that is on record of it was recorded."""
     return finding.kind is Severity.HOLD and _is_reasoned(finding, finding.code, resolutions)
 
 
@@ -171,7 +184,8 @@ def finding_title(kept_under: str) -> str:
 
 
 def _is_reasoned(finding: Finding, code: str, resolutions: Iterable[Resolution]) -> bool:
-    newest = max((fact.observed_at for fact in finding.evidence), default=None)
+    known = [fact.known_at for fact in finding.evidence]
+    newest = max([*known, finding.known_at] if finding.known_at else known, default=None)
     return any(
         one.code == code
         and one.role is Role.PRESCRIBER
@@ -196,10 +210,24 @@ def _weigh(spec: FactSpec, facts: list[Fact], protocol: Protocol, now: datetime)
     if rule and spec.lifetime and any(fact.value is True for fact in facts):
         return _once_yes(spec, rule, facts)
     if reason := _unusable(spec, latest, protocol, now):
-        return _missing(spec, reason, tuple(latest), protocol)
+        answered = [one for one in facts if _answers(spec, one.value) and one.observed_at <= now]
+        held = _judged(spec, _newest(answered), protocol) if answered else None
+        return _still(held, reason) or _missing(spec, reason, tuple(latest), protocol)
+    return _judged(spec, latest, protocol)
+
+
+def _judged(spec: FactSpec, latest: list[Fact], protocol: Protocol) -> Finding:
     if spec.answer is not Answer.YES_NO:
         return _measured(spec, latest, protocol)
-    return _yes_or_no(spec, rule, latest)
+    return _yes_or_no(spec, _RULES.get(spec.code), latest)
+
+
+def _still(held: Finding | None, why_old: str) -> Finding | None:
+    """What held when it was last known holds on: that its evidence grew old, or that nobody knows now, clears nothing."""
+    if held is None or held.kind not in (Severity.ABSOLUTE, Severity.HOLD):
+        return None
+    reason = f"{held.reason} {why_old} Until it is asked again, or the prescriber decides, it holds."
+    return replace(held, reason=reason, is_old=True)
 
 
 def _once_yes(spec: FactSpec, rule: Rule, facts: list[Fact]) -> Finding:
@@ -270,8 +298,22 @@ _JUDGES: dict[str, Callable[[Value, Protocol], Judged]] = {
 
 
 def _pressure(recorded: list[Fact], protocol: Protocol, now: datetime) -> Finding:
+    """What the readings at rest of recent days say; where none is recent, those before them if they held."""
+    found, reason = _of_readings([one for one in recorded if not _is_stale(one, protocol, now)], protocol), ""
+    if found is None:
+        reason = "No complete reading that is recent enough."
+    elif found.kind is Severity.CLEAR and max(one.observed_at for one in found.evidence) > now:
+        reason = "The time of the reading lies ahead of now."
+    if found and not reason:
+        return found
+    before = _of_readings([one for one in recorded if one.observed_at <= now], protocol)
+    missing = _missing(SPECS["systolic_mmhg"], reason, (), protocol, "blood_pressure")
+    return _still(before, reason) or missing
+
+
+def _of_readings(usable: Sequence[Fact], protocol: Protocol) -> Finding | None:
+    """What complete readings at rest say of the hold limit; none where there is none."""
     spec, hold = SPECS["systolic_mmhg"], protocol.hold_bp
-    usable = [fact for fact in recorded if not _is_stale(fact, protocol, now)]
     pairs = [
         (Pressure(upper.value, lower.value, upper.observed_at), (upper, lower))
         for upper in usable if upper.code == "systolic_mmhg" and _is_quantity(upper.value)
@@ -280,11 +322,9 @@ def _pressure(recorded: list[Fact], protocol: Protocol, now: datetime) -> Findin
         if isinstance(upper.value, Decimal) and isinstance(lower.value, Decimal)
     ]  # fmt: skip
     if not pairs:
-        return _missing(spec, "No complete reading that is recent enough.", (), protocol, "blood_pressure")
+        return None
     readings = sorted((pair[0] for pair in pairs), key=lambda one: one.observed_at)
     decision = pressure_below_hold(readings, hold)
-    if decision and readings[-1].observed_at > now:
-        return _missing(spec, "The time of the reading lies ahead of now.", (), protocol, "blood_pressure")
     kind = Severity.CLEAR if decision else Severity.HOLD
     newest = [one for one in readings if one.observed_at == readings[-1].observed_at]
     value = str(next((one for one in newest if above(one, hold)), newest[-1]))

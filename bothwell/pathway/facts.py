@@ -37,13 +37,24 @@ class Answer(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """One recorded answer with its evidence. `value` None: asked, not known. Corrected facts are left out."""
+    """One recorded answer with its evidence. `value` None: asked, not known. Corrected facts are left out.
+
+    `recorded_by`: the name it was signed with; `recorder`: which person that is. `recorded_at`: none where it was recorded as
+    it was observed.
+    """
 
     code: str
     value: Value
     recorded_by: str
     observed_at: datetime
     note: str = ""
+    recorded_at: datetime | None = None
+    recorder: str = ""
+
+    @property
+    def known_at(self) -> datetime:
+        """From when on somebody could know of it here: recorded later, it was not known before."""
+        return max(self.observed_at, self.recorded_at or self.observed_at)
 
 
 @dataclass(frozen=True, slots=True)

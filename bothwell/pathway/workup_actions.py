@@ -188,6 +188,8 @@ def facts_of(subject_id: UUID, at: datetime | None = None) -> list[facts.Fact]:
             recorded_by=row.author.signs_as if row.author else "",
             observed_at=row.observed_at,
             note=row.note or row.source,
+            recorded_at=row.recorded_at,
+            recorder=str(row.author_id or ""),
         )
         for row in rows.order_by("observed_at")
     ]

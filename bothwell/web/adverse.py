@@ -26,9 +26,9 @@ from bothwell.monitoring import after_actions as actions
 from bothwell.monitoring.models import AdverseEvent
 from bothwell.monitoring.vitals import format_number, format_value
 from bothwell.privacy import audit
-from bothwell.refusal import Refused
+from bothwell.refusal import Refused, SentBefore
 from bothwell.web import bedside_values, handed_in
-from bothwell.web.asking import require
+from bothwell.web.asking import refusal_status, require, told
 
 LOCAL = "%Y-%m-%dT%H:%M"
 ROOM = "room/<uuid:session_id>"
@@ -311,7 +311,7 @@ def events(request: HttpRequest, session_id: UUID) -> HttpResponse:
         return _page(request, who, session, _new_form(session, term) if term else None)
     if term is None:
         return _page(request, who, session, trouble="Choose what it was.", status=422)
-    form = EventForm(request.POST, term=term)
+    form, status = EventForm(request.POST, term=term), 422
     if form.is_valid() and not _looks(request):
         try:
             actions.note_event(
@@ -319,10 +319,11 @@ def events(request: HttpRequest, session_id: UUID) -> HttpResponse:
             )
         except Refused as refused:
             _explain(form, session, refused)
+            status = refusal_status(refused)
         else:
             messages.success(request, "Kept.")
             return redirect("room-events", session.id)
-    return _page(request, who, session, form, status=200 if _looks(request) else 422)
+    return _page(request, who, session, form, status=200 if _looks(request) else status)
 
 
 def _looks(request: HttpRequest) -> bool:
@@ -347,10 +348,10 @@ def _explain(
     form: EventForm, session: DosingSession, refused: Refused, old: AdverseEvent | None = None
 ) -> None:
     faults = actions.faults_of(session, form.said(), old)
-    if faults:
+    if faults and not isinstance(refused, SentBefore):
         form.say(faults)
     else:
-        form.add_error(None, refused.reason)
+        told(form, refused)
 
 
 @require_http_methods(["GET", "POST"])
@@ -367,7 +368,7 @@ def revise(request: HttpRequest, session_id: UUID, event_id: UUID) -> HttpRespon
         begun = {"request_id": uuid4(), **_begun(said), "code": term.code}
         form = EventForm(term=term, is_revision=True, initial=begun)
         return _page(request, who, session, form, old)
-    form = EventForm(request.POST, term=term, is_revision=True)
+    form, status = EventForm(request.POST, term=term, is_revision=True), 422
     if form.is_valid() and "look" not in request.POST:
         try:
             actions.revise_event(
@@ -379,10 +380,11 @@ def revise(request: HttpRequest, session_id: UUID, event_id: UUID) -> HttpRespon
             )
         except Refused as refused:
             _explain(form, session, refused, old)
+            status = refusal_status(refused)
         else:
             messages.success(request, "Kept. The version before stays on record.")
             return redirect("room-events", session.id)
-    return _page(request, who, session, form, old, status=200 if "look" in request.POST else 422)
+    return _page(request, who, session, form, old, status=200 if "look" in request.POST else status)
 
 
 def _page(

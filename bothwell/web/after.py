@@ -27,10 +27,10 @@ from bothwell.monitoring import adverse, next_day
 from bothwell.monitoring import after_actions as actions
 from bothwell.monitoring.models import AdverseEvent, NextDayCall, ProgrammeForm
 from bothwell.privacy import audit
-from bothwell.refusal import Refused
+from bothwell.refusal import Refused, SentBefore
 from bothwell.web import bedside
 from bothwell.web.adverse import moment, session_of
-from bothwell.web.asking import require
+from bothwell.web.asking import refusal_status, require, told
 
 DONE_LATELY = timedelta(days=7)
 CONTACT = "contact"
@@ -288,7 +288,8 @@ def call(request: HttpRequest, session_id: UUID) -> HttpResponse:
     data = request.POST if request.method == "POST" else None
     may_leave = bool(contact and contact.may_leave_message)
     form = CallForm(data, may_leave_message=may_leave, initial=begun)
-    if data is not None and form.is_valid() and _kept(request, who, session, form):
+    refused = _refused(request, who, session, form) if data is not None and form.is_valid() else None
+    if data is not None and not form.errors and refused is None:
         return redirect("after")
     audit.viewed(who, subject=session.subject_id, what=actions.KIND)
     audit.viewed(who, subject=session.subject_id, what=CONTACT)
@@ -301,15 +302,17 @@ def call(request: HttpRequest, session_id: UUID) -> HttpResponse:
         "form": form,
         "made": [(one, in_words(one)) for one in made],
         "due": next_day.due(session.ended_at, made, zone=ZoneInfo(who.clinic.timezone), now=timezone.now()),
-        # One that was missed may be made late; one that somebody finished is done.
-        "is_open": not any(one.is_closed and one.author_id for one in made),
+        # One that was missed may be made late; one that somebody finished is done. What was typed stays on the page.
+        "is_open": form.is_bound or not any(one.is_closed and one.author_id for one in made),
         "missed_after_days": next_day.MISSED_AFTER_DAYS,
         "first_at": next_day.first_call_at(session.ended_at, ZoneInfo(who.clinic.timezone)),
     }
-    return render(request, "after/call.html", context, status=200 if data is None else 422)
+    status = 200 if data is None else refusal_status(refused) if refused else 422
+    return render(request, "after/call.html", context, status=status)
 
 
-def _kept(request: HttpRequest, who: Person, session: DosingSession, form: CallForm) -> bool:
+def _refused(request: HttpRequest, who: Person, session: DosingSession, form: CallForm) -> Refused | None:
+    """Why the call was not kept, said in the form; none where it was, said on the next page."""
     said = form.said()
     try:
         kept = actions.call(
@@ -317,11 +320,11 @@ def _kept(request: HttpRequest, who: Person, session: DosingSession, form: CallF
         )
     except Refused as refused:
         faults = actions.faults_of_call(session, said)
-        form.say(faults) if faults else form.add_error(None, refused.reason)
-        return False
+        form.say(faults) if faults and not isinstance(refused, SentBefore) else told(form, refused)
+        return refused
     has_thoughts = kept.was_reached and said.answers.get(next_day.THOUGHTS) in next_day.HAS_THOUGHTS
     (messages.warning if has_thoughts else messages.success)(request, RAISED if has_thoughts else KEPT)
-    return True
+    return None
 
 
 urlpatterns: list[URLPattern] = [

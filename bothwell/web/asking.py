@@ -12,7 +12,7 @@ from django.shortcuts import redirect
 from django.views.decorators.http import require_POST
 
 from bothwell.couples.models import Membership, Person, Role
-from bothwell.refusal import Refused, SentBefore
+from bothwell.refusal import Refused, SentBefore, Stale
 from bothwell.web.nav import roles_of
 
 
@@ -58,6 +58,11 @@ def told(form: Form, refused: Refused) -> None:
     """
     form.add_error(None, refused.reason)
     numbered_anew(form, refused)
+
+
+def refusal_status(refused: Refused) -> int:
+    """What the page of a refusal is answered with: 409 where something else stands meanwhile, else 422."""
+    return 409 if isinstance(refused, Stale) else 422
 
 
 def numbered_anew(form: Form, refused: Refused) -> None:

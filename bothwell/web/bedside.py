@@ -18,6 +18,7 @@ from bothwell.monitoring.months import Within, around, looked_for
 from bothwell.pathway import protocol_actions
 from bothwell.pathway.eligibility import Pressure
 from bothwell.pathway.protocol import Protocol, Route
+from bothwell.pathway.schema import RoutePlan
 from bothwell.web.bedside_alarms import Standing, standing, told
 from bothwell.web.bedside_values import Value, newest, pressures
 from bothwell.web.quieted import Quiet, off_or_paused
@@ -200,7 +201,7 @@ def _bedside(
             infused=infused,
             parts=parts,
             now=now,
-            until_minutes=int(plan.minutes_before_discharge.value) if plan else None,
+            until_minutes=_until_minutes(session, plan, given) if plan else None,
             active_minutes=plan.active_minutes.value if plan and not _is_infusion(session) else None,
         ),
         next=flowsheet.next_check(
@@ -214,6 +215,13 @@ def _bedside(
         if is_open and plan
         else None,
     )
+
+
+def _until_minutes(session: DosingSession, plan: RoutePlan, given: Sequence[Administration]) -> int:
+    """The least time (min) before going home, counted from the first dose: a further dose begins it anew."""
+    last, began = giving_actions.last_dose_at(session, given), session.started_at
+    further = under_way.minutes_in(last - began) if last and began else 0
+    return further + int(plan.minutes_before_discharge.value)
 
 
 def _active_minutes(session: DosingSession, infused: under_way.Infusion | None) -> Decimal | None:

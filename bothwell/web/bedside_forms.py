@@ -17,6 +17,7 @@ from bothwell.codes import BY_CODE
 from bothwell.couples.models import Person, Room
 from bothwell.dosing import discharge, flowsheet, gates
 from bothwell.dosing.models import Administration
+from bothwell.dosing.pregnancy import PregnancyTest
 from bothwell.web import handed_in
 
 YES_NO = (("yes", "Yes"), ("no", "No"))
@@ -314,6 +315,16 @@ class Decided(Rescreened):
         )
 
 
+class RescreenedAfter(Rescreened):
+    """What was answered about suicide before going home."""
+
+    def __init__(self, *args: object, **kwargs: object) -> None:
+        super().__init__(*args, **kwargs)  # type: ignore[arg-type]
+        self.fields[
+            "answer"
+        ].label = "Suicide risk was asked about again. Does the answer keep the person here?"
+
+
 class Weighed(Bedside):
     weight_kg = number("Weight today", "kg", whole=False)
 
@@ -389,7 +400,7 @@ class Tested(Bedside):
 
     result = forms.ChoiceField(
         label="Pregnancy test, today",
-        choices=[(one, one.capitalize()) for one in gates.PregnancyTest],
+        choices=[(one, one.capitalize()) for one in PregnancyTest],
         widget=forms.RadioSelect,
     )
 

@@ -22,7 +22,7 @@ from bothwell.pathway.steps import Role as Towards
 from bothwell.privacy import audit
 from bothwell.refusal import Refused
 from bothwell.web import bedside, bedside_forms, handed_in
-from bothwell.web.asking import numbered_anew, require
+from bothwell.web.asking import numbered_anew, refusal_status, require
 from bothwell.web.bedside import Bedside
 
 ADDRESS = "room/<uuid:session_id>"
@@ -107,7 +107,7 @@ def show_or_keep(
             try:
                 keep()
             except Refused as refused:
-                trouble = refused.reason
+                trouble, status = refused.reason, refusal_status(refused)
                 numbered_anew(form, refused)
             else:
                 return HttpResponseRedirect(bed.address() + end)

@@ -17,6 +17,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from bothwell.dosing import checklist_actions, giving_actions
 from bothwell.refusal import Refused
 from bothwell.web import bedside_forms, bedside_values, room_checklist
+from bothwell.web.asking import numbered_anew, refusal_status
 from bothwell.web.room import room_page
 from bothwell.web.room_bed import ADDRESS, bed_of, show_or_keep
 
@@ -65,7 +66,10 @@ def check(request: HttpRequest, session_id: UUID, name: str) -> HttpResponse:
             request_id=form.cleaned_data["request_id"],
         )  # fmt: skip
 
-    return show_or_keep(request, bed, form, title, keep, end="#checklist")
+    is_for_going_home = name == "suicide_rescreened" and bed.session.started_at is not None
+    return show_or_keep(
+        request, bed, form, title, keep, end="/discharge" if is_for_going_home else "#checklist"
+    )
 
 
 @require_POST
@@ -85,8 +89,9 @@ def start(request: HttpRequest, session_id: UUID) -> HttpResponse:
             rate_reason=form.cleaned_data["rate_reason"],
         )  # fmt: skip
     except Refused as refused:
-        again = bed_of(request, session_id)
-        return room_page(request, again, trouble=refused.reason, status=422, began=form)
+        numbered_anew(form, refused)
+        again, status = bed_of(request, session_id), refusal_status(refused)
+        return room_page(request, again, trouble=refused.reason, status=status, began=form)
     return redirect("room", session_id)
 
 

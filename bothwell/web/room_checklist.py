@@ -145,7 +145,7 @@ def before_the_dose(bed: Bed, values: Sequence[bedside_values.Value]) -> dict[st
 
 def _is_asked_again(known: gating.Before) -> bool:
     """Whether it is the prescriber who asks about suicide: after an open answer, or a Yes said at the bed today."""
-    return known.suicide_flag_at is not None or known.suicide_yes_at is not None
+    return known.suicide.flag_at is not None or known.suicide.yes_at is not None
 
 
 def _seen_to(bed: Bed, row: GateRow, known: gating.Before) -> GateRow:
@@ -156,7 +156,7 @@ def _seen_to(bed: Bed, row: GateRow, known: gating.Before) -> GateRow:
         row,
         elsewhere="" if row.decision else _who_decides(bed),
         form=None if row.decision else row.form,
-        is_task=known.suicide_flag_at is not None and not known.suicide_flag_is_acknowledged,
+        is_task=known.suicide.flag_at is not None and not known.suicide.flag_is_acknowledged,
     )
 
 
@@ -172,6 +172,8 @@ def _who_decides(bed: Bed) -> str:
 def check_form(bed: Bed, name: str, data: Any = None, auto_id: str = "id_%s") -> bedside_forms.Bedside:
     """The form of one item of the checklist, with what is known already filled in."""
     _, kind = bedside_forms.CHECKS[name]
+    if name == "suicide_rescreened" and bed.session.started_at is not None:
+        kind = bedside_forms.RescreenedAfter
     form = kind(data, zone=bed.zone, auto_id=auto_id)
     if isinstance(form, bedside_forms.Staffed):
         form.fill(

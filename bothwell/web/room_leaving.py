@@ -16,6 +16,7 @@ from django.views.decorators.http import require_http_methods
 from bothwell.dosing import discharge as discharging
 from bothwell.dosing import flowsheet, giving_actions, leaving_actions
 from bothwell.monitoring import binding_actions
+from bothwell.monitoring.limits import Priority
 from bothwell.pathway.eligibility import Pressure
 from bothwell.pathway.protocol import Route
 from bothwell.web import bedside_forms, bedside_values
@@ -67,16 +68,21 @@ def _condition(bed: Bed, seen: Seen, form: bedside_forms.Going | None = None) ->
         pressure=seen.pressure,
         pressure_baseline=seen.pressure_baseline,
         checked=form.checked if form is not None else {},
+        alarms=tuple(
+            one.text for one in bed.side.alarms if one.acknowledged_at is None and one.priority in GRAVE
+        ),
     )
 
 
+GRAVE = (Priority.HIGH, Priority.MEDIUM)
 FROM_THE_CHART = (
+    "alarms",
     "dose_over",
-    "minutes_since_first_dose",
+    "minutes_since_last_dose",
     "sedation",
     "blood_pressure_near_baseline",
     "blood_pressure_below_hold",
-    discharging.DISSOCIATION,
+    *discharging.OF_THE_CHART,
 )
 
 
@@ -99,7 +105,7 @@ def discharge(request: HttpRequest, session_id: UUID) -> HttpResponse:
     rule = bed.side.protocol.discharge
     scale = discharging.SCALES[rule.score]
     required = tuple(
-        name for name, flag in rule.required.items() if flag.value and name != discharging.DISSOCIATION
+        name for name, flag in rule.required.items() if flag.value and name not in discharging.OF_THE_CHART
     )
     seen = _seen(bed)
     charted = _condition(bed, seen)

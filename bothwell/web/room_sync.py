@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
-from uuid import UUID
+from uuid import UUID, uuid5
 
 from django.db import Error, InterfaceError, OperationalError, transaction
 from django.db.models import Model
@@ -30,7 +30,7 @@ from bothwell.monitoring import entry_actions
 from bothwell.monitoring.models import AdverseEvent, Note, Sample
 from bothwell.monitoring.vitals import format_value
 from bothwell.privacy import audit
-from bothwell.refusal import Refused
+from bothwell.refusal import Refused, SentBefore
 from bothwell.web import handed_in
 from bothwell.web.asking import require
 from bothwell.web.room_bed import Bed, bed_of
@@ -299,13 +299,22 @@ def conflict(request: HttpRequest, session_id: UUID) -> HttpResponse:
     at = entry.made_at if bed.session.ended_at is None else min(entry.made_at, bed.session.ended_at)
     text = handed_in.note_of(said, entry.made_at.astimezone(bed.zone), why if is_left_out else "", reason)
     try:
-        entry_actions.enter(
-            by=bed.who, session=bed.session, readings={}, observed_at=at, note=text,
-            request_id=handed_in.note_id(entry.request_id),
-        )  # fmt: skip
+        _keep_note(bed, at, text, handed_in.note_id(entry.request_id))
     except Refused as refused:
         return JsonResponse({"reason": refused.reason}, status=422)
     return JsonResponse({"kept": True})
+
+
+def _keep_note(bed: Bed, at: datetime, text: str, key: UUID) -> None:
+    """Once in these words; in others, as where the first answer was lost on its way, beside what stands."""
+    for number in (key, uuid5(key, text)):
+        try:
+            entry_actions.enter(
+                by=bed.who, session=bed.session, readings={}, observed_at=at, note=text, request_id=number
+            )
+        except SentBefore:
+            continue
+        return
 
 
 def _words(text: Any) -> str:

@@ -161,7 +161,7 @@ def cupboard(clinic_id: UUID, zone: ZoneInfo, owed: duties.Duties) -> dict[str, 
     whose = patients([line.syringe for line in pending])
     charted = syringe_actions.charted_since_the_first_vial()
     undrawn = sum(one.drawn_ug == 0 for one in charted)
-    at_odds = sum(one.is_at_odds for one in charted)
+    at_odds = sum(one.differs for one in charted)
     return {
         "undrawn": [one for one in charted if one.undrawn_ug],
         "undrawn_of_others": max(0, syringe_actions.undrawn_in_clinic() - undrawn),

@@ -567,7 +567,7 @@ def _leave_early(page: Page) -> None:
 def the_session_ends_signed(walk: Walk) -> None:
     luis = walk.as_staff("luis")
     page = luis.go(f"/room/{walk.room}/discharge")
-    expect(page.locator("li.unmet", has_text="of at least 120 min since the first dose.")).to_be_visible()
+    expect(page.locator("li.unmet", has_text="of at least 120 min since the last dose.")).to_be_visible()
     page.get_by_role("link", name="Leaving early, against advice").click()
     luis.look()
     _leave_early(page)

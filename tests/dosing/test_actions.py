@@ -110,7 +110,7 @@ def test_a_dose_is_refused_with_everything_that_is_missing(nurse: Ready) -> None
     ("name", "value", "words"),
     [
         ("consent_reaffirmed", False, "not been asked today"),
-        ("suicide_rescreened", {"risk": True}, "call the prescriber"),
+        ("suicide_rescreened", {"risk": True}, "A positive answer about suicide is open"),
     ],
 )
 def test_an_answer_that_is_a_no_holds_the_dose(nurse: Ready, name: str, value: object, words: str) -> None:
@@ -669,11 +669,17 @@ def well(session: DosingSession, **changes: object) -> Condition:
     )  # type: ignore[arg-type]
 
 
+def asked_again(ready: Ready) -> GateCheck:
+    """What was answered about suicide before going home."""
+    return checklist_actions.check(
+        by=ready.cast.nurse, session_id=ready.session.id, name="suicide_rescreened", value={"risk": False}
+    )
+
+
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
         ({"sedation": 4}, "MOAA/S 4, 5 needed"),
-        ({"is_dose_running": True}, "still being given"),
         ({"dissociation": 1}, "Dissociation was charted as mild at"),
         ({"checked": dict.fromkeys(REQUIRED, True) | {"escort_present": False}}, "escort is not here"),
         ({"answers": {}}, "not answered"),
@@ -685,10 +691,15 @@ def test_nobody_goes_home_before_every_criterion_is_met(
     ready: Ready, changes: dict[str, object], words: str
 ) -> None:
     session = started_ago(ready, 130)
-    with door.opened(ready.cast.nurse.id), pytest.raises(Refused, match=words):
-        leaving_actions.sign_discharge(
-            by=ready.cast.nurse, session_id=session.id, condition=well(session, **changes), signed_name="Luis"
-        )
+    with door.opened(ready.cast.nurse.id):
+        asked_again(ready)
+        with pytest.raises(Refused, match=words):
+            leaving_actions.sign_discharge(
+                by=ready.cast.nurse,
+                session_id=session.id,
+                condition=well(session, **changes),
+                signed_name="Luis",
+            )
     with loading():
         assert not Discharge.objects.exists()
 
@@ -697,10 +708,15 @@ def test_a_signed_discharge_keeps_every_criterion_and_moves_the_course_once(read
     session = started_ago(ready, 130)
     sign = {"by": ready.cast.nurse, "session_id": session.id, "condition": well(session)}
     with door.opened(ready.cast.nurse.id):
+        asked_again(ready)
         with pytest.raises(Refused, match="Type your name"):
             leaving_actions.sign_discharge(signed_name=" ", **sign)
         first = leaving_actions.sign_discharge(signed_name="Luis", **sign)
         assert leaving_actions.sign_discharge(signed_name="Luis", **sign) == first
+        with pytest.raises(Stale, match="in other words"):
+            leaving_actions.leave_early(
+                by=ready.cast.nurse, session_id=session.id, reason="Went home with Ruth.", signed_name="Luis"
+            )
         assert len(first.criteria) == 14
         assert all(one["met"] for one in first.criteria)
         course = Course.objects.get(id=ready.course.id)

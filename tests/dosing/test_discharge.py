@@ -11,10 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bothwell.decision import Decision
 from bothwell.dosing.discharge import (
     ALDRETE,
-    DISSOCIATION,
     MPADSS,
+    OF_THE_CHART,
     REQUIRED,
     Condition,
     Scale,
@@ -50,6 +51,7 @@ WELL = Condition(
     pressure=_bp(132, 82),
     pressure_baseline=_bp(120, 80, START - timedelta(minutes=20)),
     checked=dict.fromkeys(REQUIRED, True),
+    suicide=Decision.yes("Asked again; nothing keeps the person here."),
 )
 
 
@@ -79,8 +81,12 @@ BOTH = {"blood_pressure_near_baseline", "blood_pressure_below_hold"}
     [
         ({"dose_over"}, {"is_dose_running": True}),
         ({"dose_over"}, {"is_dose_running": None}),
-        ({"minutes_since_first_dose"}, {"started_at": START + timedelta(seconds=1)}),
-        ({"minutes_since_first_dose"}, {"started_at": NOW - timedelta(minutes=119)}),
+        ({"minutes_since_last_dose"}, {"started_at": START + timedelta(seconds=1)}),
+        ({"minutes_since_last_dose"}, {"started_at": NOW - timedelta(minutes=119)}),
+        ({"minutes_since_last_dose"}, {"last_dose_at": NOW - timedelta(minutes=119)}),
+        ({"minutes_since_last_dose"}, {"last_dose_at": NOW + timedelta(minutes=1)}),
+        ({"suicide_rescreen_done"}, {"suicide": None}),
+        ({"suicide_rescreen_done"}, {"suicide": Decision.no("A Yes.")}),
         ({"mpadss"}, {"answers": {"vitals": 2, "gait": 1, "nausea": 1, "pain": 2}}),
         ({"mpadss"}, {"answers": {"vitals": 2, "gait": 2, "nausea": 2}}),
         ({"mpadss"}, {"answers": {"vitals": 2, "gait": 2, "nausea": 2, "pain": 7}}),
@@ -132,7 +138,7 @@ def test_what_a_person_must_tick_counts_only_when_ticked(name: str, is_absent: b
 
 
 def test_every_tick_the_shipped_protocol_asks_for_has_its_sentences() -> None:
-    assert set(PROTOCOL.discharge.required) == {*REQUIRED, DISSOCIATION}
+    assert set(PROTOCOL.discharge.required) == {*REQUIRED, *OF_THE_CHART}
 
 
 def test_twenty_percent_is_still_within() -> None:
@@ -170,3 +176,9 @@ def test_bleeding_answers_itself_but_can_be_answered_otherwise() -> None:
     answers = {"vitals": 2, "gait": 2, "nausea": 2, "pain": 2}
     assert score(MPADSS, answers).points == 10
     assert score(MPADSS, {**answers, "bleeding": 0}).points == 8
+
+
+def test_the_least_time_begins_anew_with_a_further_dose() -> None:
+    late = NOW - timedelta(minutes=30)
+    said = next(one for one in criteria(replace(WELL, last_dose_at=late), PROTOCOL) if "minutes" in one.name)
+    assert (said.met, said.reason) == (False, "30 of at least 120 min since the last dose.")

@@ -21,11 +21,12 @@ from bothwell.dosing.gates import (
     Gate,
     GateResult,
     Override,
-    PregnancyTest,
     Staffing,
     gates,
     may_start,
 )
+from bothwell.dosing.pregnancy import Pregnancy, PregnancyTest, Result
+from bothwell.dosing.rescreen import Asked
 from bothwell.pathway.eligibility import Fact, Finding, Pressure, Resolution, Severity
 from bothwell.pathway.protocol import SHIPPED, Route, Status, load
 from bothwell.pathway.steps import CourseState, Phase, Role, State
@@ -47,6 +48,13 @@ CLEAR = Finding(
 ABSOLUTE = replace(CLEAR, kind=Severity.ABSOLUTE, title="Aneurysm, AV malformation")
 HOLDS = replace(CLEAR, kind=Severity.HOLD)
 GO_ON = Resolution("arrhythmia", "Helen", Role.PRESCRIBER, "Benign, says cardiology.", LONG_AGO)
+
+
+def _tested(result: str, minutes_ago: float, by: str = "luis", **more: Any) -> Result:
+    at = NOW - timedelta(minutes=minutes_ago)
+    return Result(PregnancyTest(result), at, more.pop("recorded_at", at), by, **more)
+
+
 READY = Before(
     now=NOW,
     day_began_at=MORNING,
@@ -62,8 +70,7 @@ READY = Before(
     earlier=Earlier(in_course=1, days_since=2),
     is_other_session_open=False,
     consent_reaffirmed_at=NOW,
-    suicide_rescreened_at=NOW,
-    suicide_risk_found=False,
+    suicide=Asked(NOW, risk_found=False),
     weight_kg=Decimal(68),
     pressures=(_bp(128, 78, 20),),
     saturation_at=NOW,
@@ -73,9 +80,7 @@ READY = Before(
     antiemetic=Antiemetic.GIVEN,
     is_escort_named=True,
     is_escort_reachable=True,
-    is_pregnancy_possible=True,
-    pregnancy_test=PregnancyTest.NEGATIVE,
-    pregnancy_tested_at=NOW - timedelta(days=6),
+    pregnancy=Pregnancy(True, (_tested("negative", 6 * 24 * 60),)),
     medications_asked_at=NOW - timedelta(minutes=30),
     equipment=frozenset(code for code, _ in EQUIPMENT),
     equipment_at=NOW,
@@ -85,8 +90,15 @@ READY = Before(
 ASKED = NOW - timedelta(minutes=30)
 
 
+def _with(changed: dict[str, Any]) -> Before:
+    """Ready but for this; `suicide` by the names of its own parts."""
+    if isinstance(parts := changed.get("suicide"), dict):
+        changed = {**changed, "suicide": replace(READY.suicide, **parts)}
+    return replace(READY, **changed)
+
+
 def _shut(**changed: Any) -> dict[Gate, str]:
-    return {one.name: one.reason for one in gates(replace(READY, **changed), PROTOCOL) if not one.passed}
+    return {one.name: one.reason for one in gates(_with(changed), PROTOCOL) if not one.passed}
 
 
 def test_when_all_is_ready_the_dose_may_start() -> None:
@@ -141,15 +153,12 @@ def test_when_nothing_is_recorded_every_gate_but_the_courses_own_is_shut() -> No
         (Gate.PARTNER_NOT_IN_SESSION, {"is_other_session_open": None}),
         (Gate.CONSENT_REAFFIRMED, {"consent_reaffirmed_at": MORNING - timedelta(seconds=1)}),
         (Gate.CONSENT_REAFFIRMED, {"consent_reaffirmed_at": NOW + timedelta(seconds=1)}),
-        (Gate.SUICIDE_RESCREENED, {"suicide_rescreened_at": MORNING - timedelta(seconds=1)}),
-        (Gate.SUICIDE_RESCREENED, {"suicide_risk_found": None}),
-        (Gate.SUICIDE_RESCREENED, {"suicide_risk_found": True}),
-        (Gate.SUICIDE_RESCREENED, {"suicide_yes_at": ASKED}),
-        (Gate.SUICIDE_RESCREENED, {"suicide_yes_at": ASKED, "suicide_decided_at": ASKED}),
-        (
-            Gate.SUICIDE_RESCREENED,
-            {"suicide_yes_at": ASKED, "suicide_decided_at": NOW + timedelta(seconds=1)},
-        ),
+        (Gate.SUICIDE_RESCREENED, {"suicide": {"asked_at": MORNING - timedelta(seconds=1)}}),
+        (Gate.SUICIDE_RESCREENED, {"suicide": {"risk_found": None}}),
+        (Gate.SUICIDE_RESCREENED, {"suicide": {"risk_found": True}}),
+        (Gate.SUICIDE_RESCREENED, {"suicide": {"yes_at": ASKED}}),
+        (Gate.SUICIDE_RESCREENED, {"suicide": {"yes_at": ASKED, "decided_at": ASKED}}),
+        (Gate.SUICIDE_RESCREENED, {"suicide": {"yes_at": ASKED, "decided_at": NOW + timedelta(seconds=1)}}),
         (Gate.OXYGEN_SATURATION, {"saturation_at": None}),
         (Gate.OXYGEN_SATURATION, {"saturation_at": MORNING - timedelta(seconds=1)}),
         (Gate.WEIGHT_RECORDED, {"weight_kg": None}),
@@ -165,21 +174,23 @@ def test_when_nothing_is_recorded_every_gate_but_the_courses_own_is_shut() -> No
         (Gate.ANTIEMETIC, {"antiemetic": None}),
         (Gate.ESCORT, {"is_escort_named": False}),
         (Gate.ESCORT, {"is_escort_reachable": False}),
-        (Gate.PREGNANCY, {"is_pregnancy_possible": None}),
-        (Gate.PREGNANCY, {"pregnancy_test": None, "pregnancy_tested_at": None}),
-        (Gate.PREGNANCY, {"pregnancy_test": PregnancyTest.POSITIVE}),
-        (Gate.PREGNANCY, {"pregnancy_test": PregnancyTest.REFUSED}),
-        (Gate.PREGNANCY, {"pregnancy_test": PregnancyTest.POSITIVE, "is_pregnancy_possible": False}),
-        (
-            Gate.PREGNANCY,
-            {
-                "pregnancy_test": PregnancyTest.REFUSED,
-                "pregnancy_tested_at": NOW,
-                "is_pregnancy_possible": False,
-            },
+        *(
+            (Gate.PREGNANCY, {"pregnancy": known})
+            for known in (
+                replace(READY.pregnancy, is_possible=None),
+                Pregnancy(is_possible=True),
+                Pregnancy(True, (_tested("positive", 60),)),
+                Pregnancy(True, (_tested("refused", 2 * 24 * 60),)),
+                Pregnancy(False, (_tested("positive", 60),)),
+                Pregnancy(False, (_tested("refused", 0),)),
+                Pregnancy(True, (_tested("negative", 7 * 24 * 60 + 1),)),
+                Pregnancy(True, (_tested("negative", -1),)),
+                Pregnancy(True, (_tested("positive", 60), _tested("negative", 30))),
+                Pregnancy(False, (_tested("positive", 60), _tested("negative", 30))),
+                Pregnancy(True, (_tested("positive", 60), _tested("negative", 30, "tessa"))),
+                Pregnancy(True, (_tested("positive", 60), _tested("negative", 30), _tested("negative", 20))),
+            )
         ),
-        (Gate.PREGNANCY, {"pregnancy_tested_at": NOW - timedelta(days=7, seconds=1)}),
-        (Gate.PREGNANCY, {"pregnancy_tested_at": NOW + timedelta(seconds=1)}),
         (Gate.MEDICATIONS_CHANGED, {"medications_asked_at": None}),
         (Gate.MEDICATIONS_CHANGED, {"medications_asked_at": MORNING - timedelta(seconds=1)}),
         (Gate.MEDICATIONS_CHANGED, {"medications_changed": "Sertraline stopped."}),
@@ -212,7 +223,7 @@ def test_when_nothing_is_recorded_every_gate_but_the_courses_own_is_shut() -> No
 )
 def test_each_gate_shuts_by_itself_and_no_other(gate: Gate, changed: dict[str, Any]) -> None:
     assert set(_shut(**changed)) == {gate}
-    assert not may_start(gates(replace(READY, **changed), PROTOCOL))
+    assert not may_start(gates(_with(changed), PROTOCOL))
 
 
 @given(st.sets(st.sampled_from(list(Gate)), min_size=1))
@@ -281,32 +292,32 @@ RAISED = NOW - timedelta(hours=1)
     ("changed", "waits_for"),
     [
         ({}, "open. Acknowledge it; then the prescriber asks again and decides."),
-        ({"suicide_asked_by_clinician": True}, "The No said at the bed today is kept; it does not open this gate. Acknowledge"),
-        ({"suicide_flag_is_acknowledged": True}, "open and acknowledged. Now the prescriber asks again and decides."),
-        ({"suicide_flag_is_acknowledged": True, "suicide_asked_by_clinician": True}, "it does not open this gate. Now the"),
-        ({"suicide_decided_at": NOW}, "still waits to be acknowledged"),
-        ({"suicide_decided_at": RAISED - timedelta(minutes=1)}, "It came after what the prescriber said. Acknowledge it"),
+        ({"asked_by_clinician": True}, "The No said at the bed today is kept; it does not open this gate. Acknowledge"),
+        ({"flag_is_acknowledged": True}, "open and acknowledged. Now the prescriber asks again and decides."),
+        ({"flag_is_acknowledged": True, "asked_by_clinician": True}, "it does not open this gate. Now the"),
+        ({"decided_at": NOW}, "still waits to be acknowledged"),
+        ({"decided_at": RAISED - timedelta(minutes=1)}, "It came after what the prescriber said. Acknowledge it"),
         (
-            {"suicide_risk_found": True, "suicide_asked_by_clinician": True, "suicide_flag_is_acknowledged": True},
+            {"risk_found": True, "asked_by_clinician": True, "flag_is_acknowledged": True},
             "What was said at the bed today holds the dose too. Now the prescriber",
         ),
     ],
 )  # fmt: skip
 def test_an_open_positive_answer_says_what_it_waits_for_now(changed: dict[str, Any], waits_for: str) -> None:
-    shut = _shut(suicide_flag_at=RAISED, **changed)
+    shut = _shut(suicide={"flag_at": RAISED, **changed})
     assert set(shut) == {Gate.SUICIDE_RESCREENED}
     assert waits_for in shut[Gate.SUICIDE_RESCREENED]
-    if changed.get("suicide_flag_is_acknowledged"):
+    if changed.get("flag_is_acknowledged"):
         assert "cknowledge it" not in shut[Gate.SUICIDE_RESCREENED]
 
 
 def test_acknowledged_and_decided_by_the_prescriber_it_holds_no_more() -> None:
-    assert not _shut(suicide_flag_at=RAISED, suicide_flag_is_acknowledged=True, suicide_decided_at=NOW)
+    assert not _shut(suicide={"flag_at": RAISED, "flag_is_acknowledged": True, "decided_at": NOW})
 
 
 def test_a_yes_at_the_bed_holds_until_the_prescriber_said_no_after_it() -> None:
-    assert "call the prescriber, who answers now" in _shut(suicide_yes_at=ASKED)[Gate.SUICIDE_RESCREENED]
-    assert not _shut(suicide_yes_at=ASKED, suicide_decided_at=ASKED + timedelta(seconds=1))
+    assert "call the prescriber, who answers now" in _shut(suicide={"yes_at": ASKED})[Gate.SUICIDE_RESCREENED]
+    assert not _shut(suicide={"yes_at": ASKED, "decided_at": ASKED + timedelta(seconds=1)})
 
 
 def test_another_open_session_is_said_in_one_sentence_and_nothing_more() -> None:
@@ -342,9 +353,7 @@ def test_whatever_does_not_stand_ready_is_named_and_holds_the_dose(ready: set[st
 
 
 def test_where_pregnancy_is_not_possible_no_test_is_asked_for() -> None:
-    results = gates(
-        replace(READY, is_pregnancy_possible=False, pregnancy_test=None, pregnancy_tested_at=None), PROTOCOL
-    )
+    results = gates(replace(READY, pregnancy=Pregnancy(is_possible=False)), PROTOCOL)
     (found,) = [one for one in results if one.name is Gate.PREGNANCY]
     assert found.passed and found.reason.startswith("Not applicable")
 
@@ -363,7 +372,32 @@ def test_a_change_seen_is_not_asked_about_anew_by_a_later_no_change() -> None:
 
 
 def test_a_test_refused_on_another_day_holds_nothing_where_pregnancy_is_not_possible() -> None:
-    assert not _shut(is_pregnancy_possible=False, pregnancy_test=PregnancyTest.REFUSED)
+    assert not _shut(pregnancy=Pregnancy(False, (_tested("refused", 6 * 24 * 60),)))
+
+
+@pytest.mark.parametrize(
+    "after",
+    [
+        (_tested("negative", 30, "helen", is_prescribers=True),),
+        (_tested("negative", 30), _tested("negative", 20, "tessa")),
+    ],
+)
+def test_after_a_positive_test_a_prescribers_negative_opens_or_two_that_two_people_saw(
+    after: tuple[Result, ...],
+) -> None:
+    positive = _tested("positive", 60)
+    assert not _shut(pregnancy=Pregnancy(True, (positive, *after)))
+    late = replace(positive, recorded_at=NOW - timedelta(minutes=10))
+    assert _shut(pregnancy=Pregnancy(True, (late, *after))), "recorded only after them"
+    assert _shut(pregnancy=Pregnancy(True, (replace(positive, at=NOW - timedelta(minutes=25)), *after[:1])))
+
+
+@given(st.lists(st.tuples(st.sampled_from(["negative", "positive", "refused"]), st.integers(0, 600))))
+def test_after_a_positive_test_one_nurse_alone_never_opens_the_gate(made: list[tuple[str, int]]) -> None:
+    tests = tuple(_tested(result, minutes) for result, minutes in made)
+    shut = _shut(pregnancy=Pregnancy(True, tests))
+    if any(one.result is PregnancyTest.POSITIVE for one in tests):
+        assert Gate.PREGNANCY in shut
 
 
 def test_an_override_cannot_stand_in_for_a_reading() -> None:

@@ -10,7 +10,17 @@ from django.utils import timezone
 
 from bothwell.dosing import checklist_actions, gate_actions, giving_actions, visit_actions
 from bothwell.dosing.gates import Gate, GateResult
-from bothwell.models import DosingSession, GateCheck, MedicalFact, Resolution
+from bothwell.instruments import safety_actions
+from bothwell.models import (
+    Assignment,
+    DosingSession,
+    GateCheck,
+    MedicalFact,
+    Person,
+    Resolution,
+    SafetyFlag,
+    StaffRole,
+)
 from bothwell.pathway import workup_actions
 from bothwell.privacy import door
 from bothwell.refusal import Refused
@@ -30,7 +40,7 @@ def ready() -> Ready:
     return made
 
 
-def found(ready: Ready, code: str, value: bool, *, hours_ago: float = 0) -> MedicalFact:
+def found(ready: Ready, code: str, value: bool | None, *, hours_ago: float = 0) -> MedicalFact:
     with door.opened(ready.cast.prescriber.id):
         (row,) = workup_actions.record_facts(
             by=ready.cast.prescriber, subject=ready.cast.a, values={code: value}, source="imaging",
@@ -93,6 +103,56 @@ def test_a_finding_that_holds_does_so_until_the_prescriber_decided_it_and_newer_
     assert not gate(ready, Gate.FINDINGS).passed
 
 
+def grows_old(ready: Ready, code: str, days: int = 400) -> None:
+    """Everything on record of this fact, and what was decided of it, was so many days earlier."""
+    with loading():
+        for row in MedicalFact.objects.filter(code=code):
+            MedicalFact.objects.filter(id=row.id).update(
+                observed_at=row.observed_at - timedelta(days=days),
+                recorded_at=row.recorded_at - timedelta(days=days),
+            )
+        Resolution.objects.update(recorded_at=timezone.now() - timedelta(days=days))
+
+
+def test_a_hold_whose_evidence_grew_old_holds_on_until_it_is_decided_or_asked_again(ready: Ready) -> None:
+    found(ready, "arrhythmia", True)
+    grows_old(ready, "arrhythmia")
+    assert "Arrhythmia" in gate(ready, Gate.FINDINGS).reason
+    with door.opened(ready.cast.prescriber.id):
+        held = next(one for one in workup_actions.findings_of(ready.course) if one.code == "arrhythmia")
+        assert (held.kind, held.is_old) == ("hold", True)
+        assert "older than" in held.reason
+    decided(ready, "arrhythmia")
+    assert gate(ready, Gate.FINDINGS).passed
+    with door.opened(ready.cast.prescriber.id):
+        assert "Arrhythmia" in workup_actions.may_clear(ready.course).reason, "a clearance asks for it anew"
+    found(ready, "arrhythmia", False)
+    assert gate(ready, Gate.FINDINGS).passed
+
+
+def test_that_nobody_knows_now_takes_back_no_hold(ready: Ready) -> None:
+    found(ready, "arrhythmia", True, hours_ago=2)
+    found(ready, "arrhythmia", None)
+    assert "Arrhythmia" in gate(ready, Gate.FINDINGS).reason
+    found(ready, "arrhythmia", False)
+    assert gate(ready, Gate.FINDINGS).passed
+
+
+def test_what_was_seen_before_a_decision_and_recorded_after_it_asks_anew(ready: Ready) -> None:
+    wrong = found(ready, "arrhythmia", True, hours_ago=5)
+    decided(ready, "arrhythmia")
+    assert gate(ready, Gate.FINDINGS).passed
+    found(ready, "arrhythmia", True, hours_ago=30)
+    assert not gate(ready, Gate.FINDINGS).passed
+    decided(ready, "arrhythmia")
+    assert gate(ready, Gate.FINDINGS).passed
+    with door.opened(ready.cast.prescriber.id):
+        workup_actions.correct_fact(
+            by=ready.cast.prescriber, fact_id=wrong.id, value=True, reason="Another kind than was written."
+        )
+    assert not gate(ready, Gate.FINDINGS).passed
+
+
 def test_what_is_missing_too_old_or_a_caution_is_left_to_the_work_up(ready: Ready) -> None:
     found(ready, "maoi", True)
     found(ready, "psychosis_or_mania", False, hours_ago=24 * 400)
@@ -146,7 +206,41 @@ def test_a_recorded_pregnancy_counts_although_the_work_up_says_not_possible(read
     found(ready, "pregnant", True, hours_ago=24 * 30)
     assert not gate(ready, Gate.PREGNANCY).passed
     said(ready, "nurse", "pregnancy", {"result": "negative"})
+    assert not gate(ready, Gate.PREGNANCY).passed
+    said(ready, "prescriber", "pregnancy", {"result": "negative"})
     assert gate(ready, Gate.PREGNANCY).passed
+
+
+def test_after_a_positive_test_another_negative_of_the_same_nurse_opens_nothing(ready: Ready) -> None:
+    for result in ("positive", "negative", "negative"):
+        said(ready, "nurse", "pregnancy", {"result": result})
+        shut = gate(ready, Gate.PREGNANCY)
+        assert not shut.passed
+    assert "a second person sees a second negative test" in shut.reason
+    colleague = another_nurse(ready)
+    with door.opened(colleague.id):
+        checklist_actions.check(
+            by=colleague, session_id=ready.session.id, name="pregnancy", value={"result": "negative"}
+        )
+    assert gate(ready, Gate.PREGNANCY).passed
+
+
+def test_a_positive_test_recorded_after_a_negative_one_counts_although_it_was_seen_before(
+    ready: Ready,
+) -> None:
+    said(ready, "nurse", "pregnancy", {"result": "negative"})
+    assert gate(ready, Gate.PREGNANCY).passed
+    found(ready, "pregnant", True, hours_ago=20)
+    assert not gate(ready, Gate.PREGNANCY).passed
+
+
+def another_nurse(ready: Ready) -> Person:
+    with loading():
+        who = Person.objects.create(clinic=ready.cast.clinic, kind="staff", name_used="Nurse 2")
+        about = {"clinic": ready.cast.clinic, "since": timezone.now() - timedelta(days=9)}
+        StaffRole.objects.create(**about, person=who, role="nurse")
+        Assignment.objects.create(**about, staff=who, role="nurse", subject=ready.cast.a)
+    return who
 
 
 # ── what no second answer takes back ──────────────────────────────────────────────────────────────────────
@@ -158,12 +252,63 @@ def test_after_a_yes_about_suicide_at_the_bed_only_the_prescribers_no_opens_the_
     said(ready, "nurse", "suicide_rescreened", {"risk": False})
     shut = gate(ready, Gate.SUICIDE_RESCREENED)
     assert not shut.passed
-    assert "call the prescriber, who answers now" in shut.reason
+    assert "Acknowledge it; then the prescriber asks again" in shut.reason
     said(ready, "prescriber", "suicide_rescreened", {"risk": False})
+    assert not gate(ready, Gate.SUICIDE_RESCREENED).passed, "nobody has taken up the task"
+    task_of(ready)
     assert gate(ready, Gate.SUICIDE_RESCREENED).passed
     said(ready, "nurse", "suicide_rescreened", {"risk": True})
     said(ready, "nurse", "suicide_rescreened", {"risk": False})
     assert not gate(ready, Gate.SUICIDE_RESCREENED).passed, "a new Yes asks for a new answer"
+
+
+def task_of(ready: Ready, *, is_closed: bool = False) -> None:
+    """The newest safety task is acknowledged by the prescriber, and closed."""
+    prescriber = ready.cast.prescriber
+    with door.opened(prescriber.id):
+        flag = SafetyFlag.objects.order_by("recorded_at").last()
+        assert flag
+        safety_actions.acknowledge(by=prescriber, flag_id=flag.id, plan="I see her now.")
+        if is_closed:
+            safety_actions.close(by=prescriber, flag_id=flag.id, reason="Seen; no intent, plan made.")
+
+
+@pytest.mark.parametrize("who", ["nurse", "prescriber"])
+def test_a_yes_at_the_bed_raises_the_task_of_a_positive_answer_once(ready: Ready, who: str) -> None:
+    by, key = getattr(ready.cast, who), uuid4()
+    with door.opened(by.id):
+        for _ in range(2):
+            checklist_actions.check(
+                by=by,
+                session_id=ready.session.id,
+                name="suicide_rescreened",
+                value={"risk": True},
+                request_id=key,
+            )
+    for owner in ("prescriber", "therapist_a", "nurse"):
+        with door.opened(getattr(ready.cast, owner).id):
+            (flag,) = SafetyFlag.objects.all()
+            assert (flag.subject_id, flag.author_id, flag.is_acute) == (ready.cast.a.id, by.id, False)
+            assert flag.what == "Told at the bed, before a dose: thoughts of not living"
+    for other in ("a", "b", "couples_therapist", "therapist_b", "lead", "coordinator"):
+        with door.opened(getattr(ready.cast, other).id):
+            assert not SafetyFlag.objects.exists()
+    said(ready, "nurse", "suicide_rescreened", {"risk": True})
+    with loading():
+        assert SafetyFlag.objects.count() == 2, "a second Yes is a second answer"
+
+
+def test_a_yes_whose_task_cannot_be_raised_is_not_kept_either(
+    ready: Ready, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(**_: object) -> None:
+        raise Refused("No.")
+
+    monkeypatch.setattr(safety_actions, "raise_told", fails)
+    with pytest.raises(Refused):
+        said(ready, "nurse", "suicide_rescreened", {"risk": True})
+    with loading():
+        assert not GateCheck.objects.filter(value={"risk": True}).exists()
 
 
 def test_the_prescribers_own_yes_is_not_taken_back_by_a_nurse(ready: Ready) -> None:
@@ -174,6 +319,7 @@ def test_the_prescribers_own_yes_is_not_taken_back_by_a_nurse(ready: Ready) -> N
 
 def test_yesterdays_yes_is_not_of_today(ready: Ready) -> None:
     said(ready, "nurse", "suicide_rescreened", {"risk": True})
+    task_of(ready, is_closed=True)
     with loading():
         GateCheck.objects.filter(value={"risk": True}).update(recorded_at=timezone.now() - timedelta(days=1))
     said(ready, "nurse", "suicide_rescreened", {"risk": False})
@@ -230,7 +376,7 @@ def test_the_room_says_whom_to_call_and_offers_the_answer_to_the_prescriber_alon
 
     seen, decides = rows("nurse"), rows("prescriber")
     asked, medicines = seen[Gate.SUICIDE_RESCREENED], seen[Gate.MEDICATIONS_CHANGED]
-    assert (asked.elsewhere, asked.is_task, asked.decision) == ("To call: Helen.", False, None)  # type: ignore[attr-defined]
+    assert (asked.elsewhere, asked.is_task, asked.decision) == ("To call: Helen.", True, None)  # type: ignore[attr-defined]
     assert (medicines.value, medicines.decision) == ("Moclobemide begun.", None)  # type: ignore[attr-defined]
     offered = [
         decides[name].decision.check  # type: ignore[attr-defined]

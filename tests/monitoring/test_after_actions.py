@@ -23,7 +23,7 @@ from bothwell.models import (
 from bothwell.monitoring import adverse, next_day
 from bothwell.monitoring import after_actions as actions
 from bothwell.privacy import door
-from bothwell.refusal import Refused, Stale
+from bothwell.refusal import Refused, SentBefore, Stale
 from tests.cast import Cast, make_cast
 from tests.conftest import loading
 from tests.room import open_session
@@ -98,10 +98,13 @@ def count(by: Person, model: type) -> int:
 
 
 def test_an_event_is_kept_once_with_who_wrote_it(cast: Cast, session: DosingSession) -> None:
-    key = uuid4()
-    first = note(cast.nurse, session, nausea(action_taken="Rest", **told(cast)), request_id=key)
-    again = note(cast.nurse, session, nausea(grade=3), request_id=key)
+    key, said = uuid4(), nausea(action_taken="Rest", **told(cast))
+    first = note(cast.nurse, session, said, request_id=key)
+    again = note(cast.nurse, session, said, request_id=key)
     assert first.id == again.id
+    for other in (replace(said, grade=3), replace(said, note="Worse"), replace(said, code="hiccup")):
+        with pytest.raises(SentBefore):
+            note(cast.nurse, session, other, request_id=key)
     assert count(cast.nurse, AdverseEvent) == 1
     with door.opened(cast.nurse.id):
         kept = AdverseEvent.objects.get()
@@ -126,19 +129,21 @@ def test_what_the_rule_finds_missing_is_refused_in_its_words(cast: Cast, session
 
 
 def test_a_revision_stands_beside_the_old_and_only_once(cast: Cast, session: DosingSession) -> None:
-    old, key = note(cast.nurse, session), uuid4()
+    old, key, said = note(cast.nurse, session), uuid4(), nausea(outcome="ongoing")
 
     def revise(**more: object) -> AdverseEvent:
         given = {"reason": "It came back", "request_id": uuid4()} | more
         with door.opened(cast.prescriber.id):
             return actions.revise_event(
-                by=cast.prescriber, event_id=old.id, said=nausea(outcome="ongoing"), **given,  # type: ignore[arg-type]
+                by=cast.prescriber, event_id=old.id, said=said, **given,  # type: ignore[arg-type]
             )  # fmt: skip
 
     with pytest.raises(Refused, match="why it is revised"):
         revise(reason=" ")
     new = revise(request_id=key)
     assert revise(request_id=key).id == new.id
+    with pytest.raises(SentBefore):
+        revise(request_id=key, reason="It never went")
     with pytest.raises(Stale):
         revise()
     with door.opened(cast.nurse.id):
@@ -225,15 +230,17 @@ def test_nothing_that_was_kept_can_be_changed(cast: Cast, session: DosingSession
 def test_a_call_that_reached_them_is_done_and_no_second_one_is_kept(
     cast: Cast, session: DosingSession
 ) -> None:
-    key = uuid4()
-    done = ring(
-        cast.nurse, session, request_id=key, answers=ANSWERS | {"questions": "May I swim?", "hack": "x"}
-    )
+    said: dict[str, object] = {"request_id": uuid4(), "at": timezone.now()}
+    asked = ANSWERS | {"questions": "May I swim?", "hack": "x"}
+    done = ring(cast.nurse, session, answers=asked, **said)
     assert done.is_closed
     assert "thoughts" not in done.answers
     with door.opened(cast.prescriber.id):
         assert NextDayCall.objects.get(id=done.id).told == ANSWERS | {"questions": "May I swim?"}
-    assert ring(cast.nurse, session, request_id=key).id == done.id
+    assert ring(cast.nurse, session, answers=asked, **said).id == done.id
+    for other in ({"answers": ANSWERS}, {"answers": asked | {"thoughts": "now"}}, {"note": "Tired"}):
+        with pytest.raises(SentBefore):
+            ring(cast.nurse, session, **{"answers": asked, **said, **other})
     with pytest.raises(Stale):
         ring(cast.prescriber, session)
     assert count(cast.nurse, SafetyFlag) == 0
@@ -269,9 +276,9 @@ def test_no_message_is_left_with_who_asked_for_none(cast: Cast, session: DosingS
 def test_thoughts_of_not_living_raise_the_task_of_prescriber_and_therapist(
     answer: str, is_acute: bool, cast: Cast, session: DosingSession
 ) -> None:
-    key = uuid4()
+    key, at = uuid4(), timezone.now()
     for _ in range(2):
-        ring(cast.nurse, session, request_id=key, answers=ANSWERS | {"thoughts": answer})
+        ring(cast.nurse, session, request_id=key, at=at, answers=ANSWERS | {"thoughts": answer})
     for owner in (cast.prescriber, cast.therapist_a):
         with door.opened(owner.id):
             (flag,) = SafetyFlag.objects.all()
@@ -279,6 +286,16 @@ def test_thoughts_of_not_living_raise_the_task_of_prescriber_and_therapist(
             assert "on the telephone" in flag.what
     for other in (cast.a, cast.b, cast.couples_therapist, cast.therapist_b):
         assert count(other, SafetyFlag) == 0
+
+
+def test_thoughts_told_after_the_call_was_done_are_kept_and_raised_too(
+    cast: Cast, session: DosingSession
+) -> None:
+    ring(cast.nurse, session)
+    with pytest.raises(Stale):
+        ring(cast.prescriber, session)
+    ring(cast.prescriber, session, answers=ANSWERS | {"thoughts": "now"})
+    assert (count(cast.prescriber, NextDayCall), count(cast.prescriber, SafetyFlag)) == (2, 1)
 
 
 def test_what_was_answered_about_it_is_for_those_who_act_on_it(cast: Cast, session: DosingSession) -> None:

@@ -159,7 +159,7 @@ def test_a_revision_begins_with_what_was_kept_and_both_stay(cast: Cast, nurse: C
     assert "Earlier versions: 1" in words
     assert "It was milder" in words
     stale = nurse.post(address, described(session, reason="Once more"))
-    assert stale.status_code == 422
+    assert stale.status_code == 409
     assert "Somebody else has revised this already" in plain(stale.content)
 
 

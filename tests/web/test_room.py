@@ -1,5 +1,6 @@
 """The dosing room: who may open it, what stands on it, every post kept once or refused in words."""
 
+import html
 import re
 from datetime import timedelta
 from decimal import Decimal
@@ -327,11 +328,11 @@ def test_under_the_key_of_something_else_a_post_is_not_taken_for_kept(ready: Rea
     said = {"request_id": str(uuid4()), "dose_mg": "4", "route": "iv"}
     assert nurse.post(at(ready, "medicine"), said | {"substance": "Ondansetron"}).status_code == 302
     refused = nurse.post(at(ready, "medicine"), said | {"substance": "Labetalol"})
-    assert (refused.status_code, "Labetalol" in refused.content.decode()) == (422, True)
+    assert (refused.status_code, "Labetalol" in refused.content.decode()) == (409, True)
     assert "press once more" in refused.context["trouble"]
     once_more = said | {"substance": "Labetalol", "request_id": refused.context["form"]["request_id"].value()}
     assert nurse.post(at(ready, "medicine"), once_more).status_code == 302
-    assert nurse.post(at(ready, "infusion"), said | {"event": "pause"}).status_code == 422
+    assert nurse.post(at(ready, "infusion"), said | {"event": "pause"}).status_code == 409
     with loading():
         kept = Administration.objects.order_by("recorded_at").values_list("substance", flat=True)
         assert list(kept) == ["Ondansetron", "Labetalol"]
@@ -454,7 +455,7 @@ def test_an_artefact_is_left_out_with_all_its_cuff_said_and_stays_on_record(
         assert Sample.objects.filter(is_artefact=True).count() == 2
         assert Sample.objects.filter(value=240).count() == 2
     again = nurse.post(address, {"request_id": str(uuid4()), "reason": "Again.", "is_artefact": "on"})
-    assert again.status_code == 422
+    assert again.status_code == 409
 
 
 def begin(ready: Ready, minutes: int, rate_ml_per_h: Decimal | None = None) -> None:
@@ -700,7 +701,7 @@ def test_a_monitor_is_chosen_then_confirmed_by_name_and_taken_off(ready: Ready, 
 
 def going(**changes: str) -> dict[str, str]:
     ticks = ("oriented", "steady_gait", "respiratory_depression_resolved",
-             "escort_present", "suicide_rescreen_done", "instructions_given")  # fmt: skip
+             "escort_present", "instructions_given")  # fmt: skip
     points = {"vitals": "2", "gait": "2", "nausea": "2", "pain": "2", "bleeding": "2"}
     return (
         points
@@ -736,6 +737,10 @@ def test_a_discharge_takes_its_values_from_the_chart_and_frees_the_monitor(
     refused = post(nurse, at(ready, "discharge"), **going(is_dissociation_resolved="on"))
     assert "none is needed" in refused.content.decode()  # type: ignore[attr-defined]
     chart(ready, 128, dissociation=0)
+    refused = post(nurse, at(ready, "discharge"), **going(is_suicide_rescreen_done="on"))
+    assert "Suicide risk was not asked about again since the dose." in refused.content.decode()  # type: ignore[attr-defined]
+    asked = post(nurse, at(ready, "check/suicide_rescreened"), answer="no")
+    assert asked["Location"] == at(ready, "discharge")  # type: ignore[index]
     for _ in range(2):
         assert post(nurse, at(ready, "discharge"), **going()).status_code == 302  # type: ignore[attr-defined]
     with loading():
@@ -744,6 +749,23 @@ def test_a_discharge_takes_its_values_from_the_chart_and_frees_the_monitor(
     assert nurse.get(at(ready)).context["stage"] == "over"
     assert post(nurse, at(ready, "summary"), text="A calm session, some tears.").status_code == 302  # type: ignore[attr-defined]
     assert "A calm session, some tears." in nurse.get(at(ready)).content.decode()
+
+
+def test_nobody_goes_home_over_an_alarm_that_nobody_has_seen(ready: Ready, nurse: Client) -> None:
+    started_ago(ready, 130)
+    chart(ready, -5, systolic=124, diastolic=78, spo2=98)
+    alarm = raise_alarm(ready)
+    with loading():
+        Sample.objects.filter(author__isnull=False).update(observed_at=timezone.now() - timedelta(minutes=4))
+    chart(ready, 129, systolic=124, diastolic=78, spo2=97, sedation=5, nausea=0, dissociation=0)
+    assert post(nurse, at(ready, "check/suicide_rescreened"), answer="no").status_code == 302  # type: ignore[attr-defined]
+    assert f"Not acknowledged: {alarm.text}" in html.unescape(
+        nurse.get(at(ready, "discharge")).content.decode()
+    )
+    refused = post(nurse, at(ready, "discharge"), **going())
+    assert "Not acknowledged: " in refused.content.decode()  # type: ignore[attr-defined]
+    assert nurse.post(at(ready, f"acknowledge/{alarm.id}")).status_code == 302
+    assert post(nurse, at(ready, "discharge"), **going()).status_code == 302  # type: ignore[attr-defined]
 
 
 def test_an_unfinished_tick_keeps_the_person_here(ready: Ready, nurse: Client) -> None:

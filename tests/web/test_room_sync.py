@@ -216,15 +216,19 @@ def test_signed_off_meanwhile_what_was_before_counts_and_the_rest_becomes_a_note
     address = f"/room/{ready.session.id}/sync/conflict"
     assert nurse.post(address, told, content_type="application/json").json() == {"kept": True}
     assert nurse.post(address, told, content_type="application/json").json() == {"kept": True}
+    otherwise = told | {"why": "Twice.", "is_left_out": True}
+    for _ in range(2):
+        assert nurse.post(address, otherwise, content_type="application/json").json() == {"kept": True}
     left_out = told | {"request_id": str(uuid4()), "is_left_out": True}
     assert nurse.post(address, left_out, content_type="application/json").status_code == 422
     left_out["why"] = "Entered on the wrong person."
     assert nurse.post(address, left_out, content_type="application/json").status_code == 200
     with door.opened(ready.cast.nurse.id):
         notes = [note.text for note in Note.objects.filter(session=ready.session).order_by("recorded_at")]
-    assert len(notes) == 2
+    assert len(notes) == 3
     assert "SpO₂ 97" in notes[0] and said[1]["reason"] in notes[0]
-    assert "Entered on the wrong person." in notes[1]
+    assert "Left out: Twice." in notes[1], "its first answer was lost on the way: neither word is"
+    assert "Entered on the wrong person." in notes[2]
 
 
 @pytest.mark.parametrize("minutes_ago", [0, 5])

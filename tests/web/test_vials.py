@@ -2,6 +2,7 @@
 
 import csv
 import io
+import random
 import re
 from datetime import timedelta
 from typing import Any
@@ -26,6 +27,7 @@ from bothwell.models import (
     Discrepancy,
     DiscrepancyResolved,
     Inventory,
+    Order,
     Person,
     User,
     Vial,
@@ -906,6 +908,73 @@ def test_an_infusion_stopped_when_its_minutes_were_over_gave_all_of_it(ready: Re
     stopped_after(ready, timedelta(minutes=40))
     assert "34.00 mg are charted." in page_of(ready.cast.nurse, "/vials")
     assert "It is so in 1 session" in page_of(ready.cast.lead, "/vials")
+
+
+def test_a_slow_bag_stopped_late_is_at_odds_with_nothing_that_can_be_reckoned(ready: Ready) -> None:
+    """Begun at half the rate of the ordered bag and stopped after its minutes: how much ran in, nobody can say."""
+    vial = charted_since_the_vials_came(ready)[0]
+    an_hour_ago(ready)
+    path = f"/vials/session/{ready.session.id}"
+    assert post(client_for(ready.cast.nurse), path, **late(ready, vial)).status_code == 302
+    assert settle(ready, vial, "0.40", "0.28").status_code == 302
+    with loading():
+        Order.objects.filter(id=ready.order.id).update(bag_ml=100)
+        Administration.objects.filter(session=ready.session).update(rate_ml_per_h=75)
+    stopped_after(ready, timedelta(minutes=50))
+    for who in (ready.cast.nurse, ready.cast.stranger_prescriber):
+        assert "every syringe is accounted for" in page_of(who, "/vials")
+
+
+def test_the_number_for_the_clinic_counts_what_is_shown_to_whoever_cares(ready: Ready) -> None:
+    """Two truths, the sum in the database and the fold in Python, over infusions of every kind."""
+    cast, chance = ready.cast, random.Random(5)
+    vial = charted_since_the_vials_came(ready)[0]
+    an_hour_ago(ready)
+    assert (
+        post(client_for(cast.nurse), f"/vials/session/{ready.session.id}", **late(ready, vial)).status_code
+        == 302
+    )
+    assert settle(ready, vial, "0.40", "0.28").status_code == 302
+    start, seen = _dose(ready), []
+    for _ in range(150):
+        told = _an_infusion(chance)
+        with loading():
+            Administration.objects.filter(session=ready.session).exclude(id=start.id).update(route="po")
+            Administration.objects.filter(id=start.id).update(
+                rate_ml_per_h=told["rate"], dose_mg=told["dose_mg"]
+            )
+            Order.objects.filter(id=ready.order.id).update(bag_ml=told["bag_ml"], minutes=told["minutes"])
+            for at, event, rate in told["events"]:
+                Administration.objects.create(
+                    clinic=cast.clinic, subject=cast.a, couple=cast.couple, author=cast.nurse, session=ready.session,
+                    event=event, substance="Ketamine", route="iv", rate_ml_per_h=rate, at=start.at + timedelta(minutes=at),
+                )  # fmt: skip
+        with door.opened(cast.nurse.id):
+            charted = syringe_actions.charted_in(ready.session.id)
+            assert charted
+            assert syringe_actions.at_odds_in_clinic() == charted.differs, told
+        seen.append(charted.differs)
+    assert 20 < sum(seen) < 130, "both must come often enough to tell anything"
+
+
+def _an_infusion(chance: random.Random) -> dict[str, Any]:
+    """An infusion as it may be charted: with a bag or none, at any rate, paused, run at other rates, stopped or not."""
+    bag_ml, minutes = chance.choice((None, 50, 100)), chance.choice((30, 40, 60))
+    ordered = bag_ml * 60 / minutes if bag_ml else 60
+    times = sorted(chance.sample(range(1, 80), 3))
+    kinds = chance.choice(
+        ([], ["stop"], ["stop"], ["rate", "stop"], ["pause", "resume", "stop"], ["pause", "rate", "stop"], ["pause", "stop"])
+    )  # fmt: skip
+    return {
+        "bag_ml": bag_ml,
+        "minutes": minutes,
+        "dose_mg": chance.choice((20, 22, 34)),
+        "rate": chance.choice((None, ordered, ordered, ordered, ordered / 2, ordered * 1.01)),
+        "events": [
+            (at, event, ordered * chance.choice((0.5, 1, 2)) if event == "rate" else None)
+            for at, event in zip(times, kinds, strict=False)
+        ],
+    }
 
 
 def an_hour_ago(ready: Ready) -> None:
