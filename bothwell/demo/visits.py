@@ -484,7 +484,7 @@ def _condition(visit: Visit, around: Around, samples: Iterable[Sample], end: dat
         route=Route(around.course.route),
         started_at=visit.started_at,
         is_dose_running=False,
-        answers={"vitals": 2, "gait": 2, "nausea": 2, "pain": 2},
+        answers={"vitals": 2, "gait": 2, "nausea": 2, "pain": 2, "bleeding": 2},
         sedation=int(newest["sedation"].value),
         dissociation=int(newest["dissociation"].value),
         dissociation_at=newest["dissociation"].observed_at.astimezone(around.zone),

@@ -30,13 +30,12 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """A discharge scale of five items, 0 to 2 points; `preset` items answer themselves unless changed."""
+    """A discharge scale of five items, 0 to 2 points."""
 
     code: str
     title: str
     source: str
     items: tuple[Item, ...]
-    preset: Mapping[str, int] = field(default_factory=dict)
     wording_verified: bool = False
 
 
@@ -57,7 +56,6 @@ MPADSS = Scale(
         Item("pain", "Pain", "minimal", "moderate, treated", "severe"),
         Item("bleeding", "Bleeding", "minimal", "moderate", "severe"),
     ),
-    preset={"bleeding": 2},
 )
 
 ALDRETE = Scale(
@@ -131,14 +129,11 @@ class Criterion:
 
 
 def score(scale: Scale, answers: Mapping[str, int]) -> Score:
-    """The total of a scale, only when every item is answered with 0, 1 or 2 (preset items answer
-    themselves).
-    """
-    given = {**scale.preset, **answers}
-    unanswered = tuple(item.title for item in scale.items if not _is_points(given.get(item.code)))
+    """The total of a scale, only when every item is answered with 0, 1 or 2."""
+    unanswered = tuple(item.title for item in scale.items if not _is_points(answers.get(item.code)))
     if unanswered:
         return Score(None, unanswered)
-    return Score(sum(given[item.code] for item in scale.items))
+    return Score(sum(answers[item.code] for item in scale.items))
 
 
 def criteria(condition: Condition, protocol: Protocol) -> list[Criterion]:

@@ -5,7 +5,7 @@ They check shapes only; what is plausible, allowed or due the actions decide.
 
 import uuid
 from collections.abc import Mapping
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
@@ -29,9 +29,12 @@ class Bedside(forms.Form):
     request_id = forms.UUIDField(widget=forms.HiddenInput)
     required_css_class = "required"
 
-    def __init__(self, *args: object, zone: ZoneInfo, **kwargs: object) -> None:
+    def __init__(
+        self, *args: object, zone: ZoneInfo, since: datetime | None = None, **kwargs: object
+    ) -> None:
+        """`since`: the arrival, before which nothing of this session can have been."""
         super().__init__(*args, **kwargs)  # type: ignore[arg-type]
-        self.zone = zone
+        self.zone, self.since = zone, since
         self.label_suffix = ""
         self.initial.setdefault("request_id", uuid.uuid4())
 
@@ -41,16 +44,62 @@ class Bedside(forms.Form):
         return handed_in.times_of(self.data)
 
     def when(self, name: str = "at") -> datetime | None:
-        """The clock time typed, as an instant: the last time the clinic's clock showed it. None for now.
+        """The clock time typed, as an instant between the arrival and now (`clean` refuses any other). None for now.
 
         For an entry made without a network "now" is when it was made.
         """
-        typed, made_at = self.cleaned_data.get(name), handed_in.made_at(self.data)
+        typed = self.cleaned_data.get(name)
         if typed is None:
-            return made_at if name == "at" else None
-        now = (made_at or timezone.now()).astimezone(self.zone)
-        found = datetime.combine(now.date(), typed, self.zone)
-        return found if found <= now + timedelta(minutes=2) else found - timedelta(days=1)
+            return handed_in.made_at(self.data) if name == "at" else None
+        return self._instant(typed)
+
+    def clean(self) -> dict[str, object]:
+        """A time typed lies between the arrival and now. Nothing is moved to another day to make it fit."""
+        cleaned = super().clean() or {}
+        for name in TYPED_TIMES:
+            typed = cleaned.get(name)
+            if isinstance(typed, time) and (trouble := self._astray(name, typed)):
+                self.add_error(name, trouble)
+        return cleaned
+
+    @property
+    def _now(self) -> datetime:
+        return (handed_in.made_at(self.data) or timezone.now()).astimezone(self.zone)
+
+    def _instant(self, typed: time) -> datetime:
+        """Today's, or yesterday's where that is not yet and the session had begun by then: past midnight."""
+        now = self._now
+        today = datetime.combine(now.date(), typed, self.zone)
+        if today <= now + AHEAD:
+            return today
+        yesterday = datetime.combine(now.date() - timedelta(days=1), typed, self.zone)
+        return yesterday if self.since and yesterday >= _whole_minute(self.since) else today
+
+    def _astray(self, name: str, typed: time) -> str:
+        """Why the time typed cannot be, and what to write instead; empty where it can."""
+        now, at = self._now, self._instant(typed)
+        instead = TYPED_TIMES[name]
+        if at > now + AHEAD:
+            said = "when this was entered" if handed_in.made_at(self.data) else "now"
+            return f"{typed:%H:%M} is later than {said} ({now:%H:%M}). {instead}"
+        if self.since and at < _whole_minute(self.since):
+            arrived = self.since.astimezone(self.zone)
+            return f"{typed:%H:%M} is before the arrival ({arrived:%H:%M}). {instead}"
+        return ""
+
+
+AHEAD = timedelta(minutes=2)
+"""How far ahead of our clock the one on the wall may be (as `monitoring.vitals`)."""
+TYPED_TIMES = {
+    "at": "Type the time at which it was, or leave it empty for now.",
+    "told_at": "Type the time at which the prescriber was told, or leave it empty.",
+}
+"""The clock times of what was done in the session; when somebody last ate is none of them."""
+
+
+def _whole_minute(at: datetime) -> datetime:
+    """What is typed as 14:05 may have been at 14:05:40."""
+    return at.replace(second=0, microsecond=0)
 
 
 LEAST = Decimal("0.01")

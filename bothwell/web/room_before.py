@@ -76,9 +76,10 @@ def check(request: HttpRequest, session_id: UUID, name: str) -> HttpResponse:
 def start(request: HttpRequest, session_id: UUID) -> HttpResponse:
     """The first dose, when every gate is passed."""
     bed = bed_of(request, session_id)
-    form = bedside_forms.Began(request.POST, zone=bed.zone)
+    form = bedside_forms.Began(request.POST, zone=bed.zone, since=bed.session.arrived_at)
     if not form.is_valid():
-        return room_page(request, bed, trouble="Please press Start again.", status=422, began=form)
+        trouble = " ".join(str(one) for one in form.errors.get("at", ["Please press Start again."]))
+        return room_page(request, bed, trouble=trouble, status=422, began=form)
     charted = bedside_values.charted(session_id, bed.within)
     try:
         giving_actions.start(

@@ -130,6 +130,7 @@ def before_the_dose(bed: Bed, values: Sequence[bedside_values.Value]) -> dict[st
     rows = [replace(row, decision=decisions.get(row.result.name)) for row in rows]
     told = {Gate.MEDICATIONS_CHANGED: known.medications_changed}
     rows = [replace(row, value=f"{what}.") if (what := told.get(row.result.name)) else row for row in rows]
+    rows = [_asking_of_the_named(bed, row) if row.result.name is Gate.ESCORT else row for row in rows]
     if _is_asked_again(known):
         rows = [
             _seen_to(bed, row, known) if row.result.name is Gate.SUICIDE_RESCREENED else row for row in rows
@@ -158,6 +159,16 @@ def _seen_to(bed: Bed, row: GateRow, known: gating.Before) -> GateRow:
         form=None if row.decision else row.form,
         is_task=known.suicide.flag_at is not None and not known.suicide.flag_is_acknowledged,
     )
+
+
+def _asking_of_the_named(bed: Bed, row: GateRow) -> GateRow:
+    """The row of going home before it is answered: whom the preparation names, and that somebody must look."""
+    kept = preparation_actions.preparation_of(bed.session.course)
+    if row.result.passed or row.answered or kept is None or not kept.escort_name:
+        return row
+    name = kept.escort_name[:1].upper() + kept.escort_name[1:]
+    asked = f"{name} is named in the preparation: are they here, or reached by telephone?"
+    return replace(row, result=replace(row.result, reason=asked))
 
 
 def _who_decides(bed: Bed) -> str:

@@ -29,7 +29,9 @@ def enter(request: HttpRequest, session_id: UUID, what: str) -> HttpResponse:
         raise Http404
     bed = bed_of(request, session_id)
     title, parts = bedside_forms.ENTRIES[what]
-    form = bedside_forms.Readings(request.POST or None, zone=bed.zone, parts=parts)
+    form = bedside_forms.Readings(
+        request.POST or None, zone=bed.zone, since=bed.session.arrived_at, parts=parts
+    )
 
     def keep() -> None:
         entry_actions.enter(
@@ -45,7 +47,7 @@ def enter(request: HttpRequest, session_id: UUID, what: str) -> HttpResponse:
 def medicine(request: HttpRequest, session_id: UUID) -> HttpResponse:
     """Something given beside the dose."""
     bed = bed_of(request, session_id)
-    form = bedside_forms.Medicine(request.POST or None, zone=bed.zone)
+    form = bedside_forms.Medicine(request.POST or None, zone=bed.zone, since=bed.session.arrived_at)
 
     def keep() -> None:
         said = form.cleaned_data
@@ -65,7 +67,7 @@ def effect(request: HttpRequest, session_id: UUID, given_id: UUID) -> HttpRespon
     bed = bed_of(request, session_id)
     medicines = Administration.objects.filter(session_id=session_id, event=Administration.Event.GIVEN)
     given = get_object_or_404(medicines, id=given_id)
-    form = bedside_forms.Effect(request.POST or None, zone=bed.zone)
+    form = bedside_forms.Effect(request.POST or None, zone=bed.zone, since=bed.session.arrived_at)
 
     def keep() -> None:
         said = form.cleaned_data
@@ -81,7 +83,7 @@ def effect(request: HttpRequest, session_id: UUID, given_id: UUID) -> HttpRespon
 def infusion(request: HttpRequest, session_id: UUID) -> HttpResponse:
     """What happens to the dose while it is given: its rate, a pause, its end, the next device."""
     bed = bed_of(request, session_id)
-    form = bedside_forms.Infused(request.POST or None, zone=bed.zone)
+    form = bedside_forms.Infused(request.POST or None, zone=bed.zone, since=bed.session.arrived_at)
     choices = room_dose.dose_keys(bed)
 
     def keep() -> None:

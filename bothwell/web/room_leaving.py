@@ -13,10 +13,12 @@ from django.urls import URLPattern, path
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
+from bothwell.dosing import checklist_actions, flowsheet, giving_actions, leaving_actions
 from bothwell.dosing import discharge as discharging
-from bothwell.dosing import flowsheet, giving_actions, leaving_actions
 from bothwell.monitoring import binding_actions
 from bothwell.monitoring.limits import Priority
+from bothwell.monitoring.vitals import format_number
+from bothwell.pathway import preparation_actions
 from bothwell.pathway.eligibility import Pressure
 from bothwell.pathway.protocol import Route
 from bothwell.web import bedside_forms, bedside_values
@@ -87,13 +89,41 @@ FROM_THE_CHART = (
 
 
 def _prefilled(bed: Bed, seen: Seen) -> dict[str, int]:
-    """What the chart answers of the score; whoever signs may change it."""
+    """What the chart answers of the score, and nothing else; whoever signs may change it."""
     rule = bed.side.protocol.discharge
-    found = dict(discharging.SCALES[rule.score].preset)
-    found |= flowsheet.prefilled(seen.after, seen.before, rule.pressure_within_percent.value)
+    items = {item.code for item in discharging.SCALES[rule.score].items}
+    found = flowsheet.prefilled(seen.after, seen.before, rule.pressure_within_percent.value)
     if "nausea" in seen.after and seen.after["nausea"].value == 0:
         found["nausea"] = 2
-    return found
+    return {code: points for code, points in found.items() if code in items}
+
+
+def _from_the_chart(bed: Bed, seen: Seen, prefilled: Mapping[str, int]) -> dict[str, str]:
+    """Of each item that is filled in: from which value of the chart, and when that was measured."""
+    said: dict[str, str] = {}
+    if "vitals" in prefilled:
+        newest = [seen.after[code] for code in flowsheet.PRESSURE]
+        shown = "/".join(format_number(one.value) for one in newest)
+        said["vitals"] = f"blood pressure {shown} mmHg at {_clock(bed, newest[0])}"
+    if "nausea" in prefilled:
+        said["nausea"] = f"nausea 0 of 10 at {_clock(bed, seen.after['nausea'])}"
+    return {
+        code: f"Filled in from the chart: {words}. Change it if you see otherwise."
+        for code, words in said.items()
+    }
+
+
+def _clock(bed: Bed, one: flowsheet.Charted) -> str:
+    return f"{one.observed_at.astimezone(bed.zone):%H:%M}"
+
+
+def _escort_of(bed: Bed) -> str:
+    """Who takes the person home: as answered before the dose, else as named in the preparation."""
+    answer = checklist_actions.checks_of(bed.session).get("escort")
+    if answer is not None and isinstance(answer.value, dict):
+        return str(answer.value.get("name", ""))
+    kept = preparation_actions.preparation_of(bed.session.course)
+    return kept.escort_name if kept else ""
 
 
 @require_http_methods(["GET", "POST"])
@@ -109,9 +139,14 @@ def discharge(request: HttpRequest, session_id: UUID) -> HttpResponse:
     )
     seen = _seen(bed)
     charted = _condition(bed, seen)
+    prefilled = _prefilled(bed, seen)
     form = bedside_forms.Going(
-        request.POST or None, zone=bed.zone, scale=scale, required=required, initial=_prefilled(bed, seen)
+        request.POST or None, zone=bed.zone, scale=scale, required=required, initial=prefilled
     )
+    for code, words in _from_the_chart(bed, seen, prefilled).items():
+        form.fields[code].help_text = words
+    if "is_escort_present" in form.fields and (escort := _escort_of(bed)):
+        form.fields["is_escort_present"].label = f"{escort}, the named escort, is here."
 
     def keep() -> None:
         leaving_actions.sign_discharge(

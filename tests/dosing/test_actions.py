@@ -654,7 +654,7 @@ def well(session: DosingSession, **changes: object) -> Condition:
             "route": Route.IV,
             "started_at": begun,
             "is_dose_running": False,
-            "answers": {"vitals": 2, "gait": 2, "nausea": 2, "pain": 2},
+            "answers": {"vitals": 2, "gait": 2, "nausea": 2, "pain": 2, "bleeding": 2},
             "sedation": 5,
             "dissociation": 0,
             "dissociation_at": now,

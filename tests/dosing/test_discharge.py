@@ -41,7 +41,7 @@ WELL = Condition(
     route=Route.IV,
     started_at=START,
     is_dose_running=False,
-    answers={"vitals": 2, "gait": 2, "nausea": 1, "pain": 2},
+    answers={"vitals": 2, "gait": 2, "nausea": 1, "pain": 2, "bleeding": 2},
     sedation=5,
     dissociation=0,
     dissociation_at=NOW - timedelta(minutes=4),
@@ -87,9 +87,9 @@ BOTH = {"blood_pressure_near_baseline", "blood_pressure_below_hold"}
         ({"minutes_since_last_dose"}, {"last_dose_at": NOW + timedelta(minutes=1)}),
         ({"suicide_rescreen_done"}, {"suicide": None}),
         ({"suicide_rescreen_done"}, {"suicide": Decision.no("A Yes.")}),
-        ({"mpadss"}, {"answers": {"vitals": 2, "gait": 1, "nausea": 1, "pain": 2}}),
-        ({"mpadss"}, {"answers": {"vitals": 2, "gait": 2, "nausea": 2}}),
-        ({"mpadss"}, {"answers": {"vitals": 2, "gait": 2, "nausea": 2, "pain": 7}}),
+        ({"mpadss"}, {"answers": {"vitals": 2, "gait": 1, "nausea": 1, "pain": 2, "bleeding": 2}}),
+        ({"mpadss"}, {"answers": {"vitals": 2, "gait": 2, "nausea": 2, "bleeding": 2}}),
+        ({"mpadss"}, {"answers": {"vitals": 2, "gait": 2, "nausea": 2, "pain": 7, "bleeding": 2}}),
         ({"sedation"}, {"sedation": 4}),
         ({"sedation"}, {"sedation": None}),
         ({"sedation"}, {"sedation": 6}),
@@ -172,9 +172,9 @@ def test_a_score_is_given_only_when_every_item_is_answered(answers: dict[str, in
     assert bool(result.unanswered) is not whole
 
 
-def test_bleeding_answers_itself_but_can_be_answered_otherwise() -> None:
+def test_no_item_of_a_score_answers_itself() -> None:
     answers = {"vitals": 2, "gait": 2, "nausea": 2, "pain": 2}
-    assert score(MPADSS, answers).points == 10
+    assert score(MPADSS, answers).unanswered == ("Bleeding",)
     assert score(MPADSS, {**answers, "bleeding": 0}).points == 8
 
 

@@ -33,3 +33,13 @@ def _span(seconds: int) -> str:
 def get(mapping: dict[object, object], key: object) -> object:
     """`mapping[key]`, or nothing."""
     return mapping.get(key) if mapping else None
+
+
+@register.filter
+def on_day_of(at: datetime | None, first: datetime | None) -> str:
+    """`14:05`; with its date where that is another day than the first one's: `24 Nov, 00:10`."""
+    if at is None:
+        return ""
+    local = timezone.localtime(at)
+    is_same = first is None or timezone.localtime(first).date() == local.date()
+    return f"{local:%H:%M}" if is_same else f"{local.day} {local:%b, %H:%M}"

@@ -36,11 +36,13 @@ function said(form, data, submitter) {
   return [title, rest.join(", ")].filter(Boolean).join(": ").replace(/\s+/g, " ").slice(0, 1500);
 }
 
-/** Catches the forms of one room. `line` is the line of an open page ({isLive, refresh, heardAt}); none on a form's own page. */
-export async function keepGoing(session, { main, line = null } = {}) {
+/** Catches the forms of one room. `line` is the line of an open page ({isLive, refresh, heardAt}); none on a form's own page.
+ *  `onAnswer` is told of a form that came back with what was refused in it. */
+export async function keepGoing(session, { main, line = null, onAnswer = () => {} } = {}) {
   const zone = main.dataset.zone;
   const opening = RoomQueue.open(session, heard);
   let queue = null;
+  const refusedIn = new WeakSet(); // forms that show what was refused in them
   let inFront = null; // {form, seq}: the post whose answer somebody waits for
   document.addEventListener("submit", (event) => { caught(event).catch(() => {}); });
   document.addEventListener("vanished", () => { inFront = null; sayWhatWaits(session); });
@@ -66,10 +68,10 @@ export async function keepGoing(session, { main, line = null } = {}) {
     const data = [...new FormData(form, event.submitter)].filter(([name]) => name !== "csrfmiddlewaretoken");
     if (line && !line.isLive() && !form.checkValidity()) { delete form.dataset.sent; form.reportValidity(); return; }
     queue ??= await opening;
-    if (!queue) { await asIs(form, event.submitter); return; }
+    if (!queue) { await answeredHere(form, event.submitter, data); return; }
     const entry = await queue.add({ path: address.pathname, fields: data, said: said(form, data, event.submitter) });
     if (line && !line.isLive()) { await waits(form, kind); queue.flush(); return; }
-    inFront = { form, seq: entry.seq, submitter: event.submitter };
+    inFront = { form, seq: entry.seq, submitter: event.submitter, data };
     const isDone = await queue.flush();
     if (inFront?.seq === entry.seq) { inFront = null; if (!isDone) await waits(form, kind); }
   }
@@ -87,7 +89,41 @@ export async function keepGoing(session, { main, line = null } = {}) {
   async function asIs(form, submitter) {
     form.dataset.asIs = "1";
     delete form.dataset.sent;
-    form.requestSubmit(submitter);
+    form.requestSubmit(form.contains(submitter) ? submitter : undefined);
+  }
+
+  /** A refusal of what was entered in a sheet, or in a row of the checklist, is shown where it was typed: the alarms stay in
+   *  sight, and whoever entered it stays in the room. A form with a page of its own goes its own way. */
+  async function answeredHere(form, submitter, data) {
+    const place = form.closest("dialog:not([data-held]), details.answer");
+    if (!line || !place) { await asIs(form, submitter); return; }
+    const post = new FormData(); // as it was sent: meanwhile the sheet may have been closed and opened anew
+    post.append("csrfmiddlewaretoken", form.elements.csrfmiddlewaretoken.value);
+    for (const [name, value] of data) post.append(name, value);
+    let fresh = null;
+    try {
+      const answer = await fetch(form.action, { method: "POST", body: post, redirect: "manual", cache: "no-store" });
+      if (answer.type === "opaqueredirect") { location.assign(`/room/${session}`); return; } // taken after all, or signed out
+      if (answer.status === 422) fresh = new DOMParser().parseFromString(await answer.text(), "text/html").querySelector("main");
+    } catch { /* the line went just now: what the browser says of it is better than silence */ }
+    const again = fresh?.querySelector("form.entry");
+    if (!again) { await asIs(form, submitter); return; }
+    again.querySelector(".actions").replaceWith(form.querySelector(".actions").cloneNode(true));
+    ownNames(again, `again-${place.id || new URL(form.action).pathname.split("/").at(-1)}`);
+    const trouble = [...fresh.querySelectorAll(".error-summary")].filter((each) => !again.contains(each));
+    if (place.matches("dialog") && !place.open) place.showModal(); // nobody must think that it was taken
+    const asked = [...form.childNodes];
+    form.replaceChildren(...trouble, ...again.childNodes);
+    delete form.dataset.sent;
+    onAnswer(form);
+    if (place.matches("dialog") && !refusedIn.has(form)) {
+      // Closed, it is forgotten: what was refused must not be saved with the next entry.
+      refusedIn.add(form);
+      place.addEventListener("close", () => { refusedIn.delete(form); form.replaceChildren(...asked); form.reset(); }, { once: true });
+    }
+    const first = form.querySelector(".invalid :is(input, select, textarea):not([type=hidden]), :is(input, select, textarea):not([type=hidden])");
+    form.querySelector(".error-summary, .errors")?.scrollIntoView({ block: "nearest" });
+    first?.focus({ preventScroll: true });
   }
 
   /** It stays here: the sheet closes, its key can be used again, and what was entered is listed. */
@@ -143,11 +179,11 @@ export async function keepGoing(session, { main, line = null } = {}) {
   }
 
   function answered(entry) {
-    const { form, submitter } = inFront;
+    const { form, submitter, data } = inFront;
     inFront = null;
     if (entry.state === "refused") {
       // Whoever entered it is here: the page says why, with everything typed, as without this.
-      queue.drop(entry).then(() => asIs(form, submitter));
+      queue.drop(entry).then(() => answeredHere(form, submitter, data));
       return;
     }
     history.replaceState(null, "", entry.next || `/room/${session}`);
@@ -244,9 +280,7 @@ export async function keepGoing(session, { main, line = null } = {}) {
   }
 
   function sheet(kind, form) {
-    for (const label of form.querySelectorAll("[for]")) label.htmlFor = `held-${kind}-${label.htmlFor}`;
-    for (const each of form.querySelectorAll("[id]")) each.id = `held-${kind}-${each.id}`;
-    for (const each of form.querySelectorAll("[aria-describedby]")) each.setAttribute("aria-describedby", `held-${kind}-${each.getAttribute("aria-describedby")}`);
+    ownNames(form, `held-${kind}`);
     form.querySelectorAll("a").forEach((each) => each.remove());
     if (form.matches("[data-at-hand]")) choosesTerm(form);
     const close = element("button", { className: "btn small", type: "button", textContent: "Close" });
@@ -273,6 +307,13 @@ export async function keepGoing(session, { main, line = null } = {}) {
     setInterval(take, PICTURE_EVERY_MS);
     document.addEventListener("visibilitychange", take);
   }
+}
+
+/** The fields of a form of another page, under names that no other on this page has. */
+function ownNames(form, before) {
+  for (const label of form.querySelectorAll("[for]")) label.htmlFor = `${before}-${label.htmlFor}`;
+  for (const each of form.querySelectorAll("[id]")) each.id = `${before}-${each.id}`;
+  for (const each of form.querySelectorAll("[aria-describedby]")) each.setAttribute("aria-describedby", `${before}-${each.getAttribute("aria-describedby")}`);
 }
 
 /** Why something cannot be done now. */

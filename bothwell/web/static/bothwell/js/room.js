@@ -65,7 +65,7 @@ function watch() {
     },
   });
 
-  keepGoing(session, { main, line }).then((made) => { going = made; });
+  keepGoing(session, { main, line, onAnswer: pads }).then((made) => { going = made; });
 
   const drawn = new Set();
   function isNewer({ id }) {
