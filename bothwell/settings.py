@@ -78,6 +78,7 @@ MIDDLEWARE = [
     "bothwell.web.door.DoorMiddleware",
 ]
 
+FORM_RENDERER = "bothwell.web.form_drawing.Drawing"  # no control that cuts a pasted text in silence
 ROOT_URLCONF = "bothwell.urls"
 WSGI_APPLICATION = "bothwell.wsgi.application"
 

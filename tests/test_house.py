@@ -126,3 +126,31 @@ def test_bothwell_speaks_of_itself_alone() -> None:
     ]
     assert len(kept) > 50
     assert [str(path) for path in kept if hosts.search(path.read_text(errors="replace"))] == []
+
+
+def test_every_apostrophe_of_a_page_is_the_same() -> None:
+    """The curly one. Straight ones stand in tags, code and comments."""
+    straight = []
+    for path in (PACKAGE / "web" / "templates").rglob("*.html"):
+        text = re.sub(r"{#.*?#}|{% comment.*?endcomment %}", "", path.read_text(), flags=re.DOTALL)
+        straight += [f"{path.name}: {found[0]}" for found in re.finditer(r"\w+'(?=\w|\s)\w*", text)]
+    assert straight == []
+
+
+def test_the_badge_of_the_safety_circle_stands_on_its_own_pages_alone() -> None:
+    pages = PACKAGE / "web" / "templates"
+    wearing = {path.parent.name for path in pages.rglob("*.html") if 'circle="safety"' in path.read_text()}
+    assert wearing == {"safety"}
+
+
+def test_what_keeps_focus_clear_of_the_bar_stands_on_what_scrolls() -> None:
+    """`scroll-padding` works on the scrolling root alone: on `body` it is read and does nothing."""
+    styles = (PACKAGE / "web" / "static" / "bothwell").glob("*.css")
+    rules = [
+        found[1].strip()
+        for path in styles
+        for found in re.finditer(r"([^{}]*){[^{}]*scroll-padding", path.read_text())
+    ]
+    selectors = [rule.rpartition("*/")[2].strip() for rule in rules]
+    assert selectors and all(each.startswith("html") for each in selectors)
+    assert "html:has(.has-nav)" in selectors

@@ -275,7 +275,7 @@ class Weeks:
             author=self.person,
             recorded_at=at,
             response=response,
-            what=f"{response.instrument}: an answer about thoughts of not living",
+            what=f"{load(response.instrument).short}: thoughts of not living",
         )
         if self.partner.key == CLOSED_FLAG:
             therapist = self.place.staff["noor"]

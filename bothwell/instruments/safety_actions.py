@@ -15,6 +15,7 @@ from django.db import IntegrityError, ProgrammingError, connection, transaction
 from django.utils import timezone
 
 from bothwell.couples.models import Assignment, Clinic, Couple, Membership, Person, Role, StaffRole, open_at
+from bothwell.instruments import shelf
 from bothwell.instruments.models import (
     CoupleHold,
     CoupleHoldLifted,
@@ -60,10 +61,15 @@ def _raise_flag(by: Person, response: Response, *, is_acute: bool) -> None:
             author=by,
             couple_id=response.couple_id,
             response=response,
-            what=f"{response.instrument.upper()}: thoughts of not living{', right now' if is_acute else ''}",
+            what=f"{_short(response)}: thoughts of not living{', right now' if is_acute else ''}"[:120],
             is_acute=is_acute,
         ),
     )
+
+
+def _short(response: Response) -> str:
+    """What clinicians call the questionnaire."""
+    return shelf.find(response.clinic_id, response.instrument, response.instrument_version).short
 
 
 def raise_told(*, by: Person, subject_id: UUID, couple_id: UUID | None, how: str, is_acute: bool) -> None:

@@ -92,6 +92,8 @@ UNSEEN_IN_ONES_OWN: Final = "parting.asked"
 """Stands in the clinic's log alone; on one's own page not even that something was asked."""
 ASKED_OF_THE_CLINIC: Final = frozenset({UNSEEN_IN_ONES_OWN, "record.request"})
 """In one's own log these read alike, and say no more: somebody else may hold the telephone."""
+OF_THE_COMMAND_LINE: Final = frozenset({"found", "command line"})
+"""What somebody did at the clinic's own machine, not on a page."""
 ALIKE: Final = {"asked": "asked", "viewed": "viewed", "took": "took back"}
 
 
@@ -142,6 +144,8 @@ def _what(entry: AuditEntry, reader: Person) -> str:
 
 
 def _who(entry: AuditEntry, reader: Person) -> str:
+    if entry.service in OF_THE_COMMAND_LINE:
+        return "The command line here"
     if entry.service:
         return f"A service of the clinic ({entry.service})"
     if entry.actor_id == reader.id:

@@ -19,6 +19,7 @@ from bothwell.dosing import discharge, flowsheet, gates
 from bothwell.dosing.models import Administration
 from bothwell.dosing.pregnancy import PregnancyTest
 from bothwell.web import handed_in
+from bothwell.web.telephone import TelephoneField
 
 YES_NO = (("yes", "Yes"), ("no", "No"))
 
@@ -416,10 +417,9 @@ class Escorted(Bedside):
     """Who takes the person home, and how they are reached."""
 
     escort = forms.CharField(label="Who takes the person home", max_length=120)
-    phone = forms.CharField(
+    phone = TelephoneField(
         label="Their telephone",
         required=False,
-        max_length=40,
         widget=forms.TextInput(attrs={"inputmode": "tel", "autocomplete": "off"}),
     )
     is_here = forms.BooleanField(label="They are here", required=False)

@@ -35,6 +35,9 @@ GROUPS: Final = (
     (ConsentText.Kind.RELEASE, "Who may see what", "care", "You, your care team and the one it names"),
     (ConsentText.Kind.RESEARCH, "Research", "care", "You and your care team"),
 )
+SIGNED_IS_SEEN: Final = (
+    "That you signed it, and when: you, your prescriber, nurse and individual therapist, and the clinic lead."
+)
 ROLE_WORDS: Final = {
     Relation.PRESCRIBER: "your prescriber",
     Relation.INDIVIDUAL_THERAPIST: "your individual therapist",
@@ -228,6 +231,7 @@ def _text(
     is_treatment = row.kind == ConsentText.Kind.TREATMENT
     context = {
         "text": row,
+        "seen": _seen(row.kind),
         "role": role or "",
         "to": _called(Relation(role), surroundings) if role else "",
         "off_label": OFF_LABEL if is_treatment and row.code not in ON_LABEL_ROUTES else "",
@@ -240,6 +244,13 @@ def _text(
         "trouble": trouble,
     }
     return render(request, "consents/text.html", context, status=status)
+
+
+def _seen(kind: str) -> dict[str, str]:
+    """Who reads that a text of this kind was signed, for the badge above it."""
+    circle, label = next((circle, label) for each, _, circle, label in GROUPS if each == kind)
+    named = " And the one it names." if kind == ConsentText.Kind.RELEASE else ""
+    return {"circle": circle, "label": label, "sentence": f"{SIGNED_IS_SEEN}{named} Not your partner."}
 
 
 @require_POST

@@ -22,6 +22,7 @@ from bothwell.privacy import audit
 from bothwell.refusal import Refused
 from bothwell.web.asking import require
 from bothwell.web.nav import roles_of
+from bothwell.web.telephone import TelephoneField
 
 OLDEST_YEARS = 120
 STARTED_BY = [
@@ -48,12 +49,7 @@ class ReachForm(forms.Form):
         required=False,
         help_text="One that only they read. Empty: nothing is ever mailed.",
     )
-    safe_phone = forms.CharField(
-        label="Safe telephone number",
-        max_length=40,
-        required=False,
-        widget=forms.TextInput(attrs={"inputmode": "tel"}),
-    )
+    safe_phone = TelephoneField(label="Safe telephone number", required=False)
     may_leave_message = forms.BooleanField(label="We may leave a message there", required=False)
     call_me = forms.CharField(
         label="Name to ask for on the telephone",

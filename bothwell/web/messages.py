@@ -195,7 +195,7 @@ class MessageForm(forms.Form):
     text = forms.CharField(
         label="Your message",
         strip=False,
-        widget=forms.Textarea(attrs={"rows": 4, "maxlength": rules.LONGEST}),
+        widget=forms.Textarea(attrs={"rows": 4}),
         error_messages={"required": "Write a few words first."},
     )
     read_under = forms.UUIDField(widget=forms.HiddenInput, required=False)

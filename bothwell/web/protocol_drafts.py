@@ -21,7 +21,6 @@ from bothwell.pathway.models import ProtocolDraft, ProtocolVersion
 from bothwell.pathway.protocol import ProtocolInvalid
 from bothwell.pathway.protocol_actions import protocol_of
 from bothwell.pathway.protocol_changes import (
-    LONGEST_REASON,
     Typed,
     changes,
     differences,
@@ -188,7 +187,7 @@ def _form(group: Group, typed: Mapping[str, Typed], faults: Mapping[str, str]) -
         form.fields[REASON + field.at] = forms.CharField(
             label="Why, if you change it",
             required=False,
-            widget=forms.TextInput(attrs={"maxlength": LONGEST_REASON, "autocomplete": "off"}),
+            widget=forms.TextInput(attrs={"autocomplete": "off"}),
         )
     form.full_clean()
     for at, what in faults.items():

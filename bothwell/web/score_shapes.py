@@ -163,6 +163,13 @@ class SideDrawing:
     signed: str  # path of what was signed
     unsigned: str  # path of what was ended
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether no mark stands on this side."""
+        return not (
+            self.points or self.doses or self.quotes or self.check_ins or self.signed or self.unsigned
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Score:
@@ -195,6 +202,13 @@ class Score:
     def close(self) -> bool:
         """Whether sessions stand so close that the ways to them are drawn thin."""
         return any(session.small for session in self.sessions)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing has happened yet that could be drawn: what is only planned is no story."""
+        drawn = (self.links, self.exercises, self.agreed, self.unagreed)
+        happened = any(session.state is not SessionState.PLANNED for session in self.sessions)
+        return not happened and not any(drawn) and all(side.is_empty for side in self.sides)
 
     @property
     def sides(self) -> tuple[SideDrawing, SideDrawing]:

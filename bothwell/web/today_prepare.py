@@ -21,6 +21,7 @@ from bothwell.refusal import Refused
 from bothwell.web.around import nearby
 from bothwell.web.asking import require_partner
 from bothwell.web.insights_sheet import sheets
+from bothwell.web.telephone import TelephoneField
 from bothwell.web.today_visits import sessions_ahead
 
 
@@ -32,7 +33,7 @@ class PrepareForm(forms.Form):
         label="Who takes you home?",
         help_text="An adult who stays with you. You may not drive that day.",
     )
-    escort_phone = forms.CharField(max_length=40, label="Their telephone number")
+    escort_phone = TelephoneField(label="Their telephone number")
     fasting_read = forms.BooleanField(label="I have read what to eat and drink before")
     note = forms.CharField(
         required=False,

@@ -18,6 +18,7 @@ from bothwell.couples.models import Person, Room
 from bothwell.pathway.facts import FACTS, SPECS, Answer, FactSpec
 from bothwell.pathway.models import HoldReason, Verdict
 from bothwell.web.cosign import Proof
+from bothwell.web.telephone import TelephoneField
 
 LOCAL = "%Y-%m-%dT%H:%M"
 YES_NO = (("", "Not asked"), ("yes", "Yes"), ("no", "No"), ("unknown", "Not known"))
@@ -342,7 +343,7 @@ class PrepareForm(forms.Form):
     """What is arranged for the next session."""
 
     escort_name = forms.CharField(label="Who comes along", required=False, max_length=120)
-    escort_phone = forms.CharField(label="Their telephone", required=False, max_length=40)
+    escort_phone = TelephoneField(label="Their telephone", required=False)
     fasting_explained = forms.BooleanField(label="Fasting was explained", required=False)
     antiemetic_plan = forms.CharField(label="Plan against nausea", required=False, max_length=200)
     note = forms.CharField(label="Note", required=False, widget=forms.Textarea(attrs={"rows": 3}))

@@ -63,10 +63,10 @@ def test_a_double_submit_enrols_once_and_shows_the_same(cast: Cast) -> None:
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"b-name_used": ""}, "This field is required"),
-        ({"a-safe_email": "amy at home"}, "valid email"),
+        ({"b-name_used": ""}, "Please fill this in"),
+        ({"a-safe_email": "amy at home"}, "Write an e-mail address"),
         ({"b-safe_email": "AMY@example.org"}, "shared mailbox"),
-        ({"a-born_on": "yesterday"}, "valid date"),
+        ({"a-born_on": "yesterday"}, "Write a day of the calendar"),
     ],
 )
 def test_what_was_typed_is_still_there_when_something_is_wrong(

@@ -471,3 +471,41 @@ def test_nobody_breaks_the_glass_to_their_own_partners_record(desk: Desk) -> Non
             answer = desk.ask(viewer, "POST", reverse("clinic_glass"), data)
             assert answer.status == 422, (viewer, whose)
             assert not answer.wrote
+
+
+# ── who can see this ──────────────────────────────────────────────────────────────────────────────────────
+
+ABOUT_SOMEBODY = frozenset(
+    {"person_id", "couple_id", "text_id", "decision_id", "agreement_id", "contact_id", "map_id"}
+)
+PAGES_ABOUT = frozenset({"access", "my_contact", "tasks", "safety", "after"})
+WITHOUT_A_BADGE = {
+    "couple_library": "the library of the clinic; what was given stands on the page of the couple",
+    "couple_process": "it says in large words that its writer alone can ever read it",
+    "enrolled": "links to hand over, once",
+    "safety_ask": "in the next moment it lies in the hands of whoever is asked",
+    "workup_correct": "one entry of the work-up, on the way to be corrected",
+}
+
+
+def _pages_about_somebody() -> list[tuple[Row, str]]:
+    """Each page of a person or of a couple, with a case in which somebody finds it."""
+    return [
+        (row, case)
+        for row in TABLE
+        for case in row.cases
+        if "GET" in row.methods and row.others.get(case, row.opens)
+        and not row.name.startswith("clinic_")
+        and (row.name in PAGES_ABOUT or set(row.ids) & ABOUT_SOMEBODY)
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("row", "case"), [pytest.param(*each, id=f"{each[0].name} {each[1]}") for each in _pages_about_somebody()]
+)
+def test_every_page_of_a_person_or_a_couple_says_who_can_see_it(desk: Desk, row: Row, case: str) -> None:
+    path = reverse(row.name, kwargs=row.arguments(desk.world.chart, case)) + row.query
+    for viewer in sorted(row.others.get(case, row.opens)):
+        answer = desk.ask(viewer, "GET", path)
+        if answer.status == 200 and "<main" in answer.text:
+            assert ("Who can see this: " in answer.text) != (row.name in WITHOUT_A_BADGE), (viewer, path)

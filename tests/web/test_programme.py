@@ -315,7 +315,7 @@ def test_signed_sent_and_open_again_on_the_page(ready: Ready, nurse: Client) -> 
     assert "By fax, reference F-77" in page and "days left" not in page
     again = {"do": "again", "after": "2", "request_id": str(uuid4())}
     refused = nurse.post(address(ready), again)
-    assert refused.status_code == 422 and "This field is required" in refused.content.decode()
+    assert refused.status_code == 422 and "Please fill this in" in refused.content.decode()
     assert nurse.post(address(ready), again | {"reason": "A wrong lot"}).status_code == 302
     assert "A wrong lot" in nurse.get(address(ready)).content.decode()
 

@@ -232,6 +232,25 @@ def test_an_instrument_without_bands_or_published_change_is_drawn_all_the_same()
     assert score.key == "GAD-7 ≥ 4 points"
 
 
+def test_words_stand_above_the_lines_that_would_cross_them() -> None:
+    page = render_to_string("parts/score.svg.html", {"score": score_wide.draw(story())})
+    for words in ("s-bandname", "s-ringname"):
+        assert page.index(f'class="{words}') > page.index('class="s-today"><path')
+        assert page.index(f'class="{words}') > page.index('class="s-dose a"><path')
+
+
+def test_a_story_of_which_nothing_has_happened_is_empty_and_any_mark_ends_that() -> None:
+    none = replace(story().a, line=None, doses=()), replace(story().b, line=None, doses=())
+    bare = Story(*none, begins=BEGINS, ends=ENDS, today=TODAY)
+    assert score_wide.draw(bare).is_empty
+    planned = CouplesSession(TODAY + timedelta(days=4), 1, SessionState.PLANNED)
+    assert score_wide.draw(replace(bare, sessions=(planned,))).is_empty
+    held = replace(planned, on=TODAY - timedelta(days=4), state=SessionState.HELD)
+    assert not score_wide.draw(replace(bare, sessions=(held,))).is_empty
+    assert not score_wide.draw(replace(bare, a=story().a)).is_empty
+    assert not score_wide.draw(story()).is_empty
+
+
 def test_words_never_lie_on_one_another() -> None:
     taken = [Box(200, 90, 300, 110)]
     assert first_free([Text(210, 105, "here")], 12, taken) is None

@@ -205,7 +205,7 @@ def test_preparing_asks_who_comes_along_and_keeps_the_antiemetic_plan(cast: Cast
     refused = client.post("/today/prepare", {"escort_name": "Ruth", "escort_phone": ""})
     assert refused.status_code == 422
     assert 'value="Ruth"' in refused.content.decode()
-    kept = {"escort_name": "Ruth", "escort_phone": "555", "fasting_read": "on", "note": ""}
+    kept = {"escort_name": "Ruth", "escort_phone": "555 0142", "fasting_read": "on", "note": ""}
     for _ in range(2):
         assert client.post("/today/prepare", kept)["Location"] == "/today"
     with door.opened(cast.nurse.id):

@@ -708,7 +708,7 @@ def test_a_draw_is_written_afterwards_with_its_true_time_and_a_second_signature_
         ({"at": "2020-01-01T10:00"}, "nothing was drawn up for this session before"),
         ({"volume_ml": "10.50"}, "Only 10.00 mL are in this vial"),
         ({"volume_ml": "0.681"}, "0.01 mL"),
-        ({"vial": "x"}, "Select a valid choice"),
+        ({"vial": "x"}, "Choose one of those that stand here"),
     ],
 )
 def test_what_cannot_have_been_drawn_then_is_refused_and_what_was_typed_stays(

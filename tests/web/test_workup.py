@@ -275,7 +275,7 @@ def test_two_readings_of_the_pressure_count_as_two(made: Desk) -> None:
         ({"systolic_mmhg": "128"}, "A blood pressure is two numbers"),
         ({"maoi": ""}, "Answer at least one question"),
         ({"second_systolic": "120", "second_diastolic": "80"}, "when the second reading was taken"),
-        ({"weight_kg": "heavy", "maoi": "no"}, "Enter a number"),
+        ({"weight_kg": "heavy", "maoi": "no"}, "Write a number, in digits"),
         ({"maoi": "no", "observed_at": clock(5)}, "lies in the future"),
         ({"maoi": "no", "note": "n" * 20_001}, "longer than"),
     ],
