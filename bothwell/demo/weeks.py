@@ -35,6 +35,8 @@ INTAKE = (
 )
 MONTHLY = ("phq-9", "gad-7", "pcl-5", "ders-16", "csi-16", "cpq-sf", "iri-c", "pulse-us", "pulse-me")
 WEEKLY = ("phq-9", "gad-7", "csi-4", "pulse-us", "pulse-me")
+OF_THE_WEEK = ("pulse-us", "pulse-me")
+"""Asked each week as the week's own, also when everything else is asked."""
 BEFORE_A_DOSE = ("asq", "phq-2", "before-dose")
 THE_DAY_AFTER = ("day-after", "ebi")
 MISSED = 0.12
@@ -126,11 +128,11 @@ class Weeks:
             day + timedelta(days=-day.weekday() % 7), time(ASKED_AT_HOUR), self.place.zone
         )
 
-    def _wave(self, week: int) -> str:
+    def _wave(self, week: int, instrument_id: str) -> str:
         day = self._day(self._at(week))
         if week == 0:
             return f"intake {day + INTAKE_WITHIN} {(self.couple or self.person.id).hex[-8:]}"
-        if week % EVERYTHING_EVERY == 0:
+        if week % EVERYTHING_EVERY == 0 and instrument_id not in OF_THE_WEEK:
             return f"every 4 weeks {day}"
         return f"weekly {day.isocalendar().year}-W{day.isocalendar().week:02}"
 
@@ -158,7 +160,9 @@ class Weeks:
             return
         name = (self.partner.key, week, instrument.id)
         asked_at = self._at(week)
-        request = self._request(name, asked_at, instrument, self._wave(week), (7 if week == 0 else 3) * DAY)
+        request = self._request(
+            name, asked_at, instrument, self._wave(week, instrument.id), (7 if week == 0 else 3) * DAY
+        )
         if self.partner.key == WAITS and is_last:
             self._draft(name, request, instrument)
         elif self.partner.has_login and (not (is_last and is_waiting) or self._must(week)):

@@ -7,6 +7,8 @@ import unicodedata
 
 from bothwell.decision import Decision
 
+FOUNDERS_NAME = "Clinic lead"
+"""What a clinic's founder is called until they say their own name."""
 UNSEEN = frozenset({"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"})
 """General categories of Unicode that show nothing, or change how what is beside them shows."""
 JOINERS = frozenset("\u200c\u200d")

@@ -6,11 +6,13 @@ Nobody is written to here but by an invitation, and no contact is written over t
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from uuid import UUID, uuid5
+from zoneinfo import ZoneInfo
 
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from bothwell.couples.models import Contact, Person, PersonKind, Role, new_id
+from bothwell.enrolment.age import may_enter_care
 from bothwell.enrolment.invitation_actions import replace_open_link, send_invitation
 from bothwell.enrolment.naming import can_be_called, can_be_read
 from bothwell.enrolment.roles_actions import OFFICE, need
@@ -111,11 +113,19 @@ def keep_person(
 ) -> Person:
     """The person with their contact, in the log. Raises Refused without a name to read, IntegrityError where `key` is taken."""
     called = new.called(title).as_kept()
+    _must_be_adult(by, new.reach)
     person = Person(id=key or new_id(), clinic_id=by.clinic_id, kind=kind, **vars(called))
     person.save(force_insert=True)
     Contact(clinic_id=by.clinic_id, subject=person, **vars(new.reach)).save(force_insert=True)
     audit.log("added a person", by=by, subject=person, item_kind="person", item_id=person.id)
     return person
+
+
+def _must_be_adult(by: Person, reach: Reach) -> None:
+    """Raises Refused for a date of birth of nobody who could be in care here, on the clinic's own date."""
+    if reach.born_on:
+        today = timezone.now().astimezone(ZoneInfo(by.clinic.timezone)).date()
+        Refused.unless(may_enter_care(reach.born_on, today))
 
 
 @transaction.atomic
@@ -130,6 +140,7 @@ def change_contact(
     if by.id != subject.id:
         need(by, *OFFICE)
     called = Called(name_used, pronouns).as_kept()
+    _must_be_adult(by, reach)
     before = Contact.objects.filter(subject=subject).values_list("safe_email", flat=True).first()
     now = timezone.now()
     if seen_at is None:

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from django.db import transaction
 
-from bothwell.couples.models import Person
+from bothwell.couples.models import Couple, Person
 from bothwell.later import tell
 from bothwell.pathway import steps
 from bothwell.pathway.course_actions import keep_step
@@ -17,6 +17,7 @@ from bothwell.privacy import audit
 from bothwell.refusal import Refused, Stale
 
 PHASES = (steps.Phase.REFERRAL, steps.Phase.EVALUATION, steps.Phase.JOINT_DECISION)
+OPEN = (steps.State.ACTIVE, steps.State.ON_HOLD)
 SHORTEST = 20
 """Characters: a sentence."""
 
@@ -25,6 +26,16 @@ def assessment_of(course: Course) -> Step | None:
     """The newest one on record, with its author; none where none was made, or the viewer does not see the course."""
     rows = course.steps.filter(event=steps.ASSESSED).select_related("author")
     return rows.order_by("-number").first()
+
+
+def not_assessed(couple: Couple) -> list[Course]:
+    """The open courses of this couple that still wait for its assessment, with their people; none once it has parted."""
+    if couple.parted_at:
+        return []
+    waits = Course.objects.filter(couple=couple, phase__in=PHASES, state__in=OPEN)
+    return list(
+        waits.exclude(steps__event=steps.ASSESSED).select_related("subject").order_by("subject__name_used")
+    )
 
 
 @transaction.atomic
@@ -38,10 +49,12 @@ def record(*, by: Person, course_id: UUID, words: str, steps_seen: int) -> Step:
         raise Refused("There is no such course.")
     if steps.Role.COUPLES_THERAPIST not in roles_towards(by, subject_of(course), course.couple_id):
         raise Refused("The couples therapist records the couple's assessment.")
-    if course.phase not in PHASES or course.state not in (steps.State.ACTIVE, steps.State.ON_HOLD):
+    if course.phase not in PHASES or course.state not in OPEN:
         raise Refused("The assessment belongs to the evaluation; this course has gone on.")
     if len(words.strip()) < SHORTEST:
-        raise Refused("Write what the assessment says about going on, in a sentence or two.")
+        raise Refused(
+            f"Write what the assessment says about going on, in a sentence or two: at least {SHORTEST} characters."
+        )
     check_length(words)
     number = course.steps_taken + 1
     moved = steps_seen == course.steps_taken and Course.objects.filter(

@@ -69,7 +69,8 @@ GATES: dict[str, str] = {
     "couple_assessment_recorded": "The couples therapist has recorded the couple's assessment.",
     "joint_decision_signed": "Prescriber, couples therapist and the person concerned have signed to go on.",
     "consents_signed": "The consents in force for this route are signed.",
-    "disclosure_agreement_signed": "Both partners have signed the couple's disclosure agreement.",
+    "disclosure_agreement_signed": "Both partners have signed the couple's disclosure agreement. The couples "
+    "therapist puts it before both first.",
     "preparation_recorded": "Preparation is recorded: escort named, fasting explained, plan for the day.",
     "first_dose_given": "The first dose was administered. Arrival alone does not begin dosing.",
     "no_dose_given": "No dose was administered in this visit.",

@@ -181,18 +181,20 @@ def facts_of(subject_id: UUID, at: datetime | None = None) -> list[facts.Fact]:
         stands |= Q(corrected_by__recorded_at__gt=at)
         rows = rows.filter(observed_at__lte=at, recorded_at__lte=at)
     rows = rows.filter(stands).select_related("author")
-    return [
-        facts.Fact(
-            code=row.code,
-            value=_as_fact(row.code, row.value),
-            recorded_by=row.author.signs_as if row.author else "",
-            observed_at=row.observed_at,
-            note=row.note or row.source,
-            recorded_at=row.recorded_at,
-            recorder=str(row.author_id or ""),
-        )
-        for row in rows.order_by("observed_at")
-    ]
+    return [in_rules(row) for row in rows.order_by("observed_at")]
+
+
+def in_rules(row: MedicalFact) -> facts.Fact:
+    """One row in the words of the rules."""
+    return facts.Fact(
+        code=row.code,
+        value=_as_fact(row.code, row.value),
+        recorded_by=row.author.signs_as if row.author else "",
+        observed_at=row.observed_at,
+        note=row.note or row.source,
+        recorded_at=row.recorded_at,
+        recorder=str(row.author_id or ""),
+    )
 
 
 def _as_fact(code: str, value: Any) -> bool | Decimal | str | None:
@@ -209,16 +211,18 @@ def findings_of(course: Course) -> list[eligibility.Finding]:
 
 def resolutions_of(subject_id: UUID) -> list[eligibility.Resolution]:
     rows = Resolution.objects.filter(subject_id=subject_id).select_related("author")
-    return [
-        eligibility.Resolution(
-            code=row.finding,
-            decided_by=row.author.signs_as if row.author else "",
-            role=steps.Role.PRESCRIBER,  # only prescribers may add these rows; the database refuses others
-            reason=row.reason,
-            decided_at=row.recorded_at,
-        )
-        for row in rows
-    ]
+    return [as_resolution(row) for row in rows]
+
+
+def as_resolution(row: Resolution) -> eligibility.Resolution:
+    """One row in the words of the rules."""
+    return eligibility.Resolution(
+        code=row.finding,
+        decided_by=row.author.signs_as if row.author else "",
+        role=steps.Role.PRESCRIBER,  # only prescribers may add these rows; the database refuses others
+        reason=row.reason,
+        decided_at=row.recorded_at,
+    )
 
 
 def may_clear(course: Course) -> Decision:

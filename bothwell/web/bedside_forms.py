@@ -474,9 +474,12 @@ class Staffed(Bedside):
     second = forms.ChoiceField(label="Second checker", help_text="Somebody else than the nurse.")
 
     def fill(self, prescribers: Mapping[str, Person], nurses: Mapping[str, Person]) -> None:
-        """The names to choose from: prescribers, nurses, and either as the second checker."""
+        """The names to choose from: prescribers, nurses, and either as the second checker; never the only nurse there is."""
+        checkers = {**nurses, **prescribers}
+        if len(nurses) == 1:
+            checkers.pop(next(iter(nurses)))
         for name, people in (
-            ("prescriber", prescribers), ("nurse", nurses), ("second", {**nurses, **prescribers}),
+            ("prescriber", prescribers), ("nurse", nurses), ("second", checkers),
         ):  # fmt: skip
             chosen = [("", "Choose"), *((key, who.signs_as) for key, who in people.items())]
             self.fields[name].choices = chosen  # type: ignore[attr-defined]

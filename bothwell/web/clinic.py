@@ -13,8 +13,9 @@ from django.urls import URLPattern, path
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 
-from bothwell.couples.models import Clinic, Person, PersonKind, Role, Room
+from bothwell.couples.models import Person, PersonKind, Role, Room
 from bothwell.enrolment import clinic_actions
+from bothwell.enrolment.naming import FOUNDERS_NAME
 from bothwell.pathway.models import ProtocolVersion
 from bothwell.privacy.models import BreakGlass
 from bothwell.refusal import Refused
@@ -37,13 +38,15 @@ class SetUpStep:
     not_yet: str = ""
 
 
-def _steps(clinic: Clinic, here: str) -> list[SetUpStep]:
+def steps_of(who: Person, here: str) -> list[SetUpStep]:
     """What is done and what is left; empty once the clinic is set up."""
+    clinic = who.clinic
     if clinic.set_up_at:
         return []
     staff = Person.objects.filter(kind=PersonKind.STAFF).count() > 1
     signed = ProtocolVersion.objects.filter(signed_at__isnull=False).exists()
     return [
+        SetUpStep("Your own name and title", "/access/name", who.name_used != FOUNDERS_NAME, here == "name"),
         SetUpStep(
             "The clinic and its crisis lines", "/clinic/details", bool(clinic.crisis_lines), here == "details"
         ),
@@ -66,7 +69,7 @@ def clinic_page(
 
     Without a `status`, a form that is shown again was refused.
     """
-    steps = _steps(request.viewer.clinic, here)  # type: ignore[attr-defined]
+    steps = steps_of(request.viewer, here)  # type: ignore[attr-defined]
     status = status or (422 if request.method == "POST" else 200)
     return render(request, f"clinic/{here}.html", {"steps": steps, **context}, status=status)
 
@@ -83,7 +86,7 @@ def send_to_set_up(request: HttpRequest, who: Person) -> bool:
 def clinic(request: HttpRequest) -> HttpResponse:
     """Where to go; before the clinic is set up, what is left to do."""
     by = require(request, Role.LEAD)
-    steps = _steps(by.clinic, "")
+    steps = steps_of(by, "")
     glasses = BreakGlass.objects.select_related("author", "subject").order_by("-recorded_at")[:5]
     context = {"steps": steps, "glasses": glasses, "now": timezone.now(), "clinic": by.clinic}
     context["lacking"] = lacking()

@@ -40,16 +40,19 @@ class ClinicForm(forms.Form):
     """The clinic itself."""
 
     name = forms.CharField(label="Name of the clinic", max_length=200)
+    country = forms.ChoiceField(
+        label="Country",
+        help_text="It chooses the crisis lines offered below, and the law about controlled substances.",
+        error_messages={
+            "required": "Choose your country.",
+            "invalid_choice": "Choose the country from the list.",
+        },
+    )
     timezone_name = forms.ChoiceField(
         label="Time zone",
         widget=ZoneSelect,
         help_text="Every time on every page is told by this clock: the place nearest to you in your country.",
         error_messages={"required": "Choose the place whose clock you go by."},
-    )
-    country = forms.CharField(
-        label="Country, two letters",
-        max_length=2,
-        validators=[RegexValidator(r"^[A-Za-z]{2}$", "Two letters, for instance US.")],
     )
     ambient_pressure_mmhg = forms.IntegerField(
         label="Air pressure here, in mmHg",
@@ -71,8 +74,10 @@ class ClinicForm(forms.Form):
         super().__init__(data, initial=initial)
         known = initial.get("timezone_name") or ""
         kept = [known] if known and known not in zones.places() else []
-        groups = list(zones.grouped(zones.places()))
+        country = str((data or initial).get("country") or "")
+        groups = [*_zones_of(country), *zones.grouped(zones.places())]
         self.fields["timezone_name"].choices = [("", "Choose"), *((z, z) for z in kept), *groups]  # type: ignore[attr-defined]
+        self.fields["country"].choices = _countries(str(initial.get("country") or ""))  # type: ignore[attr-defined]
         for name in ("timezone_name", "country"):
             if not initial.get(name):
                 self.fields[name].widget.attrs["data-guess"] = ""
@@ -82,6 +87,19 @@ class ClinicForm(forms.Form):
         if not (answer := video.check(link)):
             raise forms.ValidationError(answer.reason)
         return link
+
+
+def _zones_of(country: str) -> list[tuple[str, list[tuple[str, str]]]]:
+    """The zones of the country chosen, as a group of their own before the parts of the world."""
+    own = [choice for _, group in zones.grouped(zones.by_country().get(country, ())) for choice in group]
+    return [(zones.country_names().get(country, country), own)] if own else []
+
+
+def _countries(known: str) -> list[tuple[str, str]]:
+    """Every country by its name (ISO 3166); where no table of names is found, those with lines on file and the one known."""
+    names = zones.country_names() or {code: code for code in lines_by_country()}
+    kept = {known: known} if known and known not in names else {}
+    return [("", "Choose"), *sorted({**kept, **names}.items(), key=lambda one: one[1])]
 
 
 class CrisisLineForm(forms.Form):
@@ -138,7 +156,7 @@ def details(request: HttpRequest) -> HttpResponse:
     shown = None if data is not None else [*(offered or known.crisis_lines)[:6], {}, {}]
     lines = CrisisLines(data, initial=shown, prefix="line")
     if data is not None and form.is_valid() and lines.is_valid():
-        given = {**form.cleaned_data, "country": form.cleaned_data["country"].upper()}
+        given = form.cleaned_data
         kept = [line for f in lines if (line := f.line())]
         try:
             _must_be_confirmed(kept, known, data)
@@ -149,7 +167,7 @@ def details(request: HttpRequest) -> HttpResponse:
             messages.success(request, "Saved.")
             return redirect("clinic" if known.set_up_at else "clinic_staff")
     if data is not None:
-        country = data.get("country", "")[:2].upper()
+        country = _chosen(data.get("country", ""))
     return clinic_page(request, "details", _context(form, lines, country, are_offered=bool(offered)))
 
 
@@ -168,6 +186,11 @@ def _context(form: ClinicForm, lines: Any, country: str, *, are_offered: bool) -
     }
 
 
+def _chosen(country: str) -> str:
+    """The country as sent, where there is one of these two letters; never a part of something longer."""
+    return country if country in dict(_countries("")) else ""
+
+
 def _is_new(known: Clinic) -> bool:
     """Whether nobody has said yet where this clinic is: what stands there is what every new one begins with."""
     fresh = Clinic()
@@ -178,7 +201,7 @@ def _is_new(known: Clinic) -> bool:
 def _offered(request: HttpRequest) -> HttpResponse:
     """The same page with the lines of another country, and everything else as it was typed. Nothing is saved."""
     typed = request.POST
-    country = (typed["offer"] or typed.get("country", ""))[:2].upper()
+    country = _chosen(typed["offer"] or typed.get("country", ""))
     initial = {name: typed.get(name, "") for name in ClinicForm.base_fields} | {"country": country}
     initial["timezone_name"] = initial["timezone_name"] or zones.only_zone_of(country)
     offered = [line.shown() for line in lines_for(country)]

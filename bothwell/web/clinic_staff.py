@@ -12,8 +12,9 @@ from django.contrib import messages
 from django.db.models import Prefetch, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
-from django.urls import URLPattern, path
+from django.urls import URLPattern, path, reverse
 from django.utils import timezone
+from django.utils.formats import date_format
 from django.views.decorators.http import require_http_methods
 
 from bothwell.couples.models import Contact, Credential, Person, PersonKind, Role, StaffRole, open_at
@@ -22,6 +23,7 @@ from bothwell.enrolment import invitation_actions, roles_actions, staff_actions
 from bothwell.pathway.decision_actions import CREDENTIALS_NEEDED
 from bothwell.privacy.models import User
 from bothwell.refusal import Refused
+from bothwell.web.around import local_now
 from bothwell.web.asking import require, uuid_or_404
 from bothwell.web.clinic import clinic_page
 from bothwell.web.own_name import NameForm, name_form, save_name
@@ -55,8 +57,8 @@ def staff(request: HttpRequest) -> HttpResponse:
         except Refused as no:
             form.add_error(None, no.reason)
         else:
-            messages.success(request, "Added. Hand over the link below.")
-            return redirect("clinic_colleague", person_id=joined.id)
+            messages.success(request, "Added. Hand over their link.")
+            return redirect(f"{reverse('clinic_colleague', args=[joined.id])}?added")
     logins = set(User.objects.values_list("person_id", flat=True))
     people = [
         {
@@ -174,6 +176,7 @@ def colleague(request: HttpRequest, person_id: UUID) -> HttpResponse:
         "invitation": invitation,
         "address": invitation_actions.address_of(invitation) if invitation else "",
         "refused": refused,
+        "is_added": "added" in request.GET,
     }
     return clinic_page(request, "colleague", context)
 
@@ -216,12 +219,22 @@ def _changed(by: Person, person: Person, what: str, request: HttpRequest, forms:
         case "credential" if forms.credential.is_valid():
             said = forms.credential.cleaned_data
             given = {**said, "kind": Credential.Kind(said["kind"])}
-            staff_actions.file_credential(by=by, person=person, **given)
+            kept = staff_actions.file_credential(by=by, person=person, **given)
+            _say_filed(request, by, kept)
         case "role" | "credential" | "address":
             return False
         case _:
             raise Http404
     return True
+
+
+def _say_filed(request: HttpRequest, by: Person, kept: Credential) -> None:
+    if kept.expires_on is None or OnFile(kept.kind, kept.expires_on).is_valid(local_now(by).date()):
+        messages.success(request, f"Filed: {kept.get_kind_display()}.")
+    else:
+        messages.warning(
+            request, f"This ran out on {date_format(kept.expires_on, 'j F Y')}; filed as run out."
+        )
 
 
 urlpatterns: list[URLPattern] = [

@@ -22,6 +22,7 @@ from bothwell.integration import session_actions as actions
 from bothwell.integration.library import exercise
 from bothwell.integration.models import CoupleSession, ExerciseDone, SharedSummary
 from bothwell.integration.story import MEANS
+from bothwell.pathway.assessment_actions import not_assessed
 from bothwell.privacy import audit
 from bothwell.privacy.actions import propose_agreement
 from bothwell.privacy.models import Audience, ConsentText, DisclosureAgreement, Grant
@@ -130,6 +131,7 @@ def _desk(request: HttpRequest, who: Person, pair: Couple, plan: PlanForm | None
         "other_way": _other_way(request, mirrored),
         "hold": actions.hold_on(who, pair),
         "pause": pause_actions.pause_of(pair),
+        "not_assessed": not_assessed(pair),
     }
     page = "couple/page.html#living" if is_living else "couple/page.html"
     return render(request, page, context, status=status_of(plan))

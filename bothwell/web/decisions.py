@@ -28,6 +28,14 @@ OWN_WORDS = {
     Verdict.DEFER: ("Not yet", "Say what you need first"),
     Verdict.DECLINE: ("No, not this way", "Your care goes on; other ways stay open"),
 }
+WHAT_NEXT = {
+    Verdict.PROCEED: "When all three have said yes, your prescriber goes on to consent. The text about the sessions then waits "
+    "for you under Today, to read and sign. Nothing begins before that.",
+    Verdict.DEFER: "Your team reads what you need and speaks with you. When the question is asked again, it waits for you "
+    "under Today.",
+    Verdict.DECLINE: "Your team reads your words and speaks with you about other ways. Your care goes on.",
+}
+"""What follows the person's own word, by what they said."""
 
 
 class SignForm(forms.Form):
@@ -71,10 +79,12 @@ def _page(
 ) -> HttpResponse:
     signed = {each.signs_as: each for each in row.signatures.select_related("author")}
     clinicians = [each for each in signed if each != DecisionSignature.As.PARTNER]
+    mine = signed.get(DecisionSignature.As.PARTNER)
     context = {
         "decision": row,
         "signers": [{"label": label, "signature": signed.get(as_)} for as_, label in SIGNERS],
-        "mine": signed.get(DecisionSignature.As.PARTNER),
+        "mine": mine,
+        "next": WHAT_NEXT[Verdict(mine.verdict)] if mine else "",
         "both_signed": len(clinicians) == 2,
         "verdicts": [
             {"value": value.value, "title": words[0], "note": words[1]} for value, words in OWN_WORDS.items()

@@ -12,19 +12,20 @@ from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import path
-from django.utils import timezone
 from django.views.decorators.http import require_GET, require_http_methods
 
 from bothwell.couples.models import Role
 from bothwell.couples.pairing import StartedBy
 from bothwell.enrolment import couple_actions, invitation_actions, people_actions
+from bothwell.enrolment.age import may_enter_care
+from bothwell.pathway.office_actions import at_referral
 from bothwell.privacy import audit
 from bothwell.refusal import Refused
+from bothwell.web.around import local_now
 from bothwell.web.asking import require
 from bothwell.web.nav import roles_of
 from bothwell.web.telephone import TelephoneField
 
-OLDEST_YEARS = 120
 STARTED_BY = [
     (StartedBy.BOTH, "both of them"),
     (StartedBy.A, "partner A"),
@@ -34,7 +35,11 @@ STARTED_BY = [
 
 
 class ReachForm(forms.Form):
-    """How one person is called and may safely be reached."""
+    """How one person is called and may safely be reached. `today`: the clinic's own date."""
+
+    def __init__(self, *args: Any, today: date, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.today = today
 
     name_used = forms.CharField(label="Name they use", max_length=120)
     pronouns = forms.CharField(label="Pronouns", max_length=40, required=False)
@@ -60,9 +65,8 @@ class ReachForm(forms.Form):
 
     def clean_born_on(self) -> date | None:
         born_on: date | None = self.cleaned_data["born_on"]
-        today = timezone.localdate()
-        if born_on and (born_on > today or born_on.year < today.year - OLDEST_YEARS):
-            raise forms.ValidationError("Nobody here can be born on that day. Check the year.")
+        if not (answer := may_enter_care(born_on, self.today)):
+            raise forms.ValidationError(answer.reason)
         return born_on
 
     def reach(self) -> people_actions.Reach:
@@ -120,7 +124,8 @@ def enrol(request: HttpRequest) -> HttpResponse:
     """One page with both partners."""
     by = require(request, Role.COORDINATOR, Role.LEAD)
     data = request.POST or None
-    a, b = PartnerForm(data, prefix="a"), PartnerForm(data, prefix="b")
+    today = local_now(by).date()
+    a, b = (PartnerForm(data, prefix=side, today=today) for side in "ab")
     for blank in (a, b):
         blank.fields["is_treated"].initial = True
     together = TogetherForm(data, initial={"request_id": uuid4(), "send_mail": True})
@@ -173,7 +178,16 @@ def enrolled(request: HttpRequest, couple_id: UUID) -> HttpResponse:
     ]
     for person in made.people:
         audit.viewed(by, subject=person, couple=made.couple, what="invitation")
-    context = {"couple": made.couple, "partners": partners, "is_lead": Role.LEAD in roles_of(by)}
+    roles, waits = roles_of(by), at_referral()
+    context = {
+        "couple": made.couple,
+        "partners": partners,
+        "is_lead": Role.LEAD in roles,
+        # The page of a course is the coordinator's.
+        "at_referral": [person for person in made.people if person.id in waits]
+        if Role.COORDINATOR in roles
+        else [],
+    }
     return render(request, "enrol/done.html", context)
 
 
@@ -191,7 +205,7 @@ def alone(request: HttpRequest) -> HttpResponse:
     """One person enters care without a partner here."""
     by = require(request, Role.COORDINATOR, Role.LEAD)
     initial: dict[str, Any] = {"request_id": uuid4(), "send_mail": True}
-    form = AloneForm(request.POST or None, initial=initial)
+    form = AloneForm(request.POST or None, initial=initial, today=local_now(by).date())
     if request.method == "POST" and form.is_valid():
         given = form.cleaned_data
         try:

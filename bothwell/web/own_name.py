@@ -12,10 +12,13 @@ from django.shortcuts import redirect, render
 from django.urls import path
 from django.views.decorators.http import require_http_methods
 
-from bothwell.couples.models import Person
+from bothwell.couples.models import Person, Role
+from bothwell.enrolment.naming import FOUNDERS_NAME
 from bothwell.enrolment.people_actions import Called, correct_name
 from bothwell.refusal import Refused
 from bothwell.web.asking import viewer
+from bothwell.web.clinic import steps_of
+from bothwell.web.nav import roles_of
 
 PARTS = ("name_used", "pronouns", "title")
 
@@ -72,11 +75,13 @@ def save_name(by: Person, person: Person, form: NameForm) -> bool:
 def own_name(request: HttpRequest) -> HttpResponse:
     """My own name."""
     who = viewer(request)
+    steps = steps_of(who, "name") if who.is_staff_member and Role.LEAD in roles_of(who) else []
     form = name_form(who, request.POST if request.method == "POST" else None)
     if request.method == "POST" and save_name(who, who, form):
         messages.success(request, "Saved.")
-        return redirect("own_name")
-    return render(request, "account/own_name.html", {"form": form}, status=422 if form.errors else 200)
+        return redirect("clinic_details" if steps else "own_name")
+    context = {"form": form, "steps": steps, "is_founder": who.name_used == FOUNDERS_NAME}
+    return render(request, "account/own_name.html", context, status=422 if form.errors else 200)
 
 
 urlpatterns = [path("access/name", own_name, name="own_name")]

@@ -17,6 +17,7 @@ from django.views.decorators.http import require_http_methods
 from bothwell.couples.models import Contact, Person
 from bothwell.enrolment import invitation_actions, people_actions
 from bothwell.refusal import Refused
+from bothwell.web.around import local_now
 from bothwell.web.enrol import ReachForm
 from bothwell.web.nav import roles_of
 from bothwell.web.people import RUNS_THE_CLINIC, frame_of
@@ -41,7 +42,7 @@ def contact_form(person: Person, contact: Contact | None, data: Any = None) -> C
     initial: dict[str, Any] = {name: getattr(contact, name) for name in names} if contact else {}
     initial |= {"name_used": person.name_used, "pronouns": person.pronouns}
     initial["seen_at"] = contact.changed_at.isoformat() if contact else ""
-    return ContactForm(data, initial=initial)
+    return ContactForm(data, initial=initial, today=local_now(person).date())
 
 
 def save_contact(by: Person, person: Person, form: ContactForm) -> bool:

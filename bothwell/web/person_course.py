@@ -52,7 +52,9 @@ class EvaluationForm(forms.Form):
         error_messages={"required": "Write who referred them, and why, in a sentence."},
     )
     attested = forms.MultipleChoiceField(
-        label="Done before the evaluation", required=False, widget=forms.CheckboxSelectMultiple
+        label="Tick what is done: the evaluation begins when each is",
+        widget=forms.CheckboxSelectMultiple,
+        error_messages={"required": "Tick each of these once it is done."},
     )
     steps_seen = forms.IntegerField(widget=forms.HiddenInput, min_value=0, max_value=100_000)
 
@@ -63,6 +65,13 @@ class EvaluationForm(forms.Form):
         else:
             gates = office_actions.referral_gates(standing.course)
             self.fields["attested"].choices = list(gates.items())  # type: ignore[attr-defined]
+
+    def clean_attested(self) -> list[str]:
+        """All of them: none can be left open, so what is open is not listed a second time."""
+        ticked: list[str] = self.cleaned_data["attested"]
+        if len(ticked) < len(self.fields["attested"].choices):  # type: ignore[attr-defined]
+            raise forms.ValidationError("Tick what is left once it is done: the evaluation waits for it.")
+        return ticked
 
     def look_again(self, standing: Standing) -> None:
         """Shown again beside where the course stands now: sent once more, it speaks of that."""

@@ -22,6 +22,7 @@ from bothwell.web.around import greeting, local_now
 from bothwell.web.nav import CARES, roles_of
 from bothwell.web.records_requests import waiting_for
 from bothwell.web.tasks import SEE_TASKS, waiting
+from bothwell.web.today_evaluating import evaluating
 
 SHOWN_AHEAD = timedelta(days=7)
 
@@ -40,6 +41,7 @@ def staff_day(request: HttpRequest, who: Person) -> HttpResponse:
         else None,
         "together": _together(who) if Role.COUPLES_THERAPIST in roles else None,
         "decisions": _to_sign(who) if roles & {Role.PRESCRIBER, Role.COUPLES_THERAPIST} else None,
+        "evaluating": evaluating(who) if roles & CARES else [],
         "waiting": waiting() if roles & SEE_TASKS else None,
         "asked_of_us": waiting_for(who),
         "has_new_messages": has_new(who) if roles & CARES else None,

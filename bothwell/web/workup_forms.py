@@ -15,6 +15,7 @@ from django import forms
 from django.utils import timezone
 
 from bothwell.couples.models import Person, Room
+from bothwell.pathway.assessment_actions import SHORTEST
 from bothwell.pathway.facts import FACTS, SPECS, Answer, FactSpec
 from bothwell.pathway.models import HoldReason, Verdict
 from bothwell.web.cosign import Proof
@@ -205,9 +206,10 @@ class AssessForm(forms.Form):
 
     words = _words(
         "What the assessment says about going on",
-        "Write what the assessment says about going on, in a sentence or two.",
+        f"Write what the assessment says about going on, in a sentence or two: at least {SHORTEST} characters.",
         rows=4,
-        help_text="The person and their whole care team can read it. What the two told you stays in the couple’s chart.",
+        help_text=f"In a sentence or two, at least {SHORTEST} characters. The person and their whole care team "
+        "can read it. What the two told you stays in the couple’s chart.",
     )
     steps_seen = forms.IntegerField(widget=forms.HiddenInput)
 

@@ -33,14 +33,15 @@ from bothwell.models import (
     Membership,
     Order,
     Person,
+    Request,
     Response,
     SafetyFlag,
     Sample,
     Step,
 )
 from bothwell.monitoring.vitals import plausible
+from bothwell.pathway import battery, steps
 from bothwell.pathway import protocol as protocols
-from bothwell.pathway import steps
 from bothwell.pathway.schema import Route
 from bothwell.web import log_words
 
@@ -314,3 +315,12 @@ def test_later_today_is_ahead_and_where_it_can_be_today(now: datetime) -> None:
     local = now.astimezone(ZONE)
     if local.hour < 23:
         assert at.astimezone(ZONE).date() == local.date()
+
+
+def test_nobody_is_asked_the_same_twice_for_one_week_and_each_wave_asks_what_the_protocol_has() -> None:
+    waves = protocols.load(protocols.shipped()[0]).waves
+    asked = [(row.subject_id, row.instrument, row.recorded_at) for row in told().of(Request)]
+    assert len(asked) == len(set(asked))
+    for row in told().of(Request):
+        wave = battery.wave_of(waves, row.wave)
+        assert wave and row.instrument in battery.asked(wave, is_treated=True), (row.wave, row.instrument)

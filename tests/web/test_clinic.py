@@ -9,6 +9,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from bothwell.enrolment.naming import FOUNDERS_NAME
 from bothwell.models import (
     AuditEntry,
     BreakGlass,
@@ -29,7 +30,7 @@ LINES = {
     "line-TOTAL_FORMS": "2", "line-INITIAL_FORMS": "0", "line-MIN_NUM_FORMS": "0", "line-MAX_NUM_FORMS": "8",
     "line-0-label": "Crisis line", "line-0-number": "988", "confirmed": "on",
 }  # fmt: skip
-DETAILS = {"name": "Clinic One", "timezone_name": "America/New_York", "country": "us", **LINES}
+DETAILS = {"name": "Clinic One", "timezone_name": "America/New_York", "country": "US", **LINES}
 
 
 @pytest.fixture
@@ -78,6 +79,7 @@ def test_a_new_clinic_is_set_up_step_by_step(cast: Cast) -> None:
         {"line-0-label": ""},
         {"line-0-number": "", "line-0-label": ""},
         {"country": "U1"},
+        {"country": "Germany 😀"},
         {"timezone_name": "Mars/Base"},
         {"name": ""},
     ],
@@ -382,3 +384,54 @@ def test_a_zone_under_an_old_name_stays_the_clinics(cast: Cast) -> None:
         Clinic.objects.filter(id=cast.clinic.id).update(timezone="US/Eastern")
     page = text(client_for(cast.lead).get("/clinic/details"))
     assert re.search(r'<option value="US/Eastern"[^>]* selected', page)
+
+
+def test_a_country_is_chosen_whole_and_its_zones_come_first(cast: Cast) -> None:
+    client = client_for(cast.lead)
+    refused = client.post("/clinic/details", {**DETAILS, "country": "Germany 😀"})
+    assert refused.status_code == 422
+    assert "Choose the country from the list." in text(refused)
+    assert "Georgia" not in text(refused).split('id="on-file"')[1], "no part of it is taken for a country"
+    assert '<option value="DE">Germany</option>' in text(refused)
+    page = text(
+        client.post("/clinic/details", {**DETAILS, "country": "DE", "timezone_name": "", "offer": "DE"})
+    )
+    zones = page[page.index('name="timezone_name"') :]
+    assert zones.index('<optgroup label="Germany">') < zones.index('<optgroup label="Africa">')
+
+
+def test_the_founder_says_their_name_first_and_goes_on_to_the_clinic(cast: Cast) -> None:
+    with loading():
+        Clinic.objects.filter(id=cast.clinic.id).update(set_up_at=None)
+        Person.objects.filter(id=cast.lead.id).update(name_used=FOUNDERS_NAME)
+    client = client_for(cast.lead)
+    first = client.get("/clinic").context["steps"][0]
+    assert (first.href, first.is_done) == ("/access/name", False)
+    page = text(client.get("/access/name"))
+    assert "Setting up" in page
+    assert "until you say your name" in page
+    said = {"name_used": "Lea Roth", "title": "MD", "seen_name_used": FOUNDERS_NAME, "seen_title": ""}
+    assert client.post("/access/name", said)["Location"] == "/clinic/details"
+    assert client.get("/clinic").context["steps"][0].is_done
+    assert "Setting up" not in text(client_for(cast.nurse).get("/access/name"))
+
+
+def test_filing_a_credential_says_so_and_says_when_it_ran_out(cast: Cast) -> None:
+    client, path = client_for(cast.lead), f"/clinic/staff/{cast.nurse.id}"
+    given = {"do": "credential", "kind": "licence", "reference": "4711"}
+    valid = client.post(path, {**given, "request_id": str(uuid4())}, follow=True)
+    assert "Filed: " in text(valid)
+    old = client.post(path, {**given, "request_id": str(uuid4()), "expires_on": "1999-05-01"}, follow=True)
+    assert "This ran out on 1 May 1999; filed as run out." in text(old)
+
+
+def test_a_new_colleagues_link_comes_first_with_the_ways_on(cast: Cast) -> None:
+    with loading():
+        Clinic.objects.filter(id=cast.clinic.id).update(set_up_at=None)
+    client = client_for(cast.lead)
+    new = {"name_used": "Nia", "roles": ["nurse"], "request_id": str(uuid4())}
+    page = text(client.post("/clinic/staff", new, follow=True))
+    assert page.index("Their link") < page.index("Add another") < page.index("What they are called")
+    assert "Back to the steps" in page
+    assert 'data-copy="link-own"' in page
+    assert 'href="/clinic/texts">Go on to the texts' in text(client.get("/clinic/protocols"))

@@ -57,6 +57,8 @@ def test_the_partner_signs_last_and_once(cast: Cast) -> None:
         assert DecisionSignature.objects.filter(signs_as="partner").count() == 1
     page = client.get(f"/decisions/{row.id}").content.decode()
     assert "You have signed." in page
+    assert "What comes next" in page
+    assert 'href="/today">Go on to Today' in page
     assert 'name="signed_name"' not in page
     assert "Read and decide" not in client.get("/today").content.decode()
 

@@ -1,12 +1,16 @@
 """Enrolling on one page: both partners side by side, nothing lost, nothing made twice."""
 
+from datetime import date
 from uuid import uuid4
 
 import pytest
+from django.utils import timezone
 
+from bothwell.enrolment.people_actions import Reach, change_contact
 from bothwell.models import Contact, Couple, Person
 from bothwell.pathway.protocol_actions import load_protocols, sign_protocol
 from bothwell.privacy import door
+from bothwell.refusal import Refused
 from tests.cast import Cast, client_for, make_cast
 from tests.conftest import loading
 
@@ -138,3 +142,41 @@ def test_the_lead_finds_the_place_of_an_empty_safety_circle_and_nobody_else_does
     for who in (cast.coordinator, cast.stranger_prescriber):
         page = client_for(who).get(f"/people/{cast.stranger_a.id}/team").content.decode()
         assert "afety circle" not in page
+
+
+@pytest.mark.parametrize("address", ["/enrol", "/enrol/alone"])
+def test_a_child_is_not_enrolled_and_the_year_is_asked_about(cast: Cast, address: str) -> None:
+    born = date(timezone.localdate().year - 7, 1, 1).isoformat()
+    given = typed(**{"b-born_on": born})
+    if address.endswith("alone"):
+        given |= {"name_used": "Amy", "born_on": born}
+    answer = client_for(cast.coordinator).post(address, given)
+    assert answer.status_code == 422
+    page = answer.content.decode()
+    assert "This person would be 7. Is the year right? The protocols here are for adults." in page
+    assert born in page
+    assert names("Amy", "Bo") == 0
+
+
+def test_nobody_in_care_becomes_a_child_by_their_contact(cast: Cast) -> None:
+    born = date(timezone.localdate().year - 7, 1, 1)
+    with door.opened(cast.coordinator.id), pytest.raises(Refused, match="would be 7"):
+        change_contact(
+            by=cast.coordinator,
+            subject=cast.a,
+            name_used="Amara",
+            pronouns="",
+            reach=Reach(born_on=born),
+            seen_at=None,
+        )
+
+
+def test_what_comes_next_leads_to_each_ones_course_for_who_may_open_it(cast: Cast) -> None:
+    client = client_for(cast.coordinator)
+    page = client.post("/enrol", typed(), follow=True).content.decode()
+    with loading():
+        amy, bo = Person.objects.get(name_used="Amy"), Person.objects.get(name_used="Bo")
+    assert f'href="/people/{amy.id}/course"' in page
+    assert f'href="/people/{bo.id}/course"' not in page, "no course is considered for Bo"
+    address = client.post("/enrol", typed(request_id=str(uuid4())))["Location"]
+    assert "/course" not in client_for(cast.lead).get(address).content.decode()

@@ -378,3 +378,15 @@ def test_the_office_function_is_nobodys_but_the_coordinators(made: Desk) -> None
         transaction.atomic(),
     ):
         cursor.execute("update bothwell_course set phase = 'evaluation', recorded_at = now()")
+
+
+def test_what_must_be_done_before_is_asked_for_and_not_said_twice(made: Desk) -> None:
+    page = look(made)
+    assert "Tick what is done" in page
+    assert "optional" not in page.split("Tick what is done")[1][:80]
+    seen = stands(made).steps_taken
+    for ticked in ([], BOTH[:1]):
+        status, text = post(made, "evaluation", why=WHY, attested=ticked, steps_seen=seen)
+        assert status == 422
+        assert text.count("Each partner was contacted alone") == 1
+        assert "Tick " in text.split('class="errors"')[1]

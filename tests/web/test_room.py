@@ -5,6 +5,7 @@ import re
 from datetime import timedelta
 from decimal import Decimal
 from uuid import UUID, uuid4
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.db import connection
@@ -27,12 +28,14 @@ from bothwell.models import (
     DosingSession,
     GateCheck,
     Note,
+    Person,
     SafetyFlag,
     Sample,
 )
 from bothwell.monitoring import binding_actions, entry_actions
 from bothwell.privacy import door
 from bothwell.web import room_checklist
+from bothwell.web.bedside_forms import Staffed
 from tests.cast import assign, client_for, make_cast, person
 from tests.conftest import loading
 from tests.dosing.ready import Ready, answer_all, calm, chart, make_ready, started_ago
@@ -867,3 +870,14 @@ def test_addresses_of_other_sessions_values_lead_nowhere(ready: Ready, nurse: Cl
     with loading():
         assert not Channel.objects.filter(session_id=other).exists()
     assert calm()
+
+
+def test_the_only_nurse_is_not_offered_as_the_second_checker() -> None:
+    def offered(*nurses: str) -> list[str]:
+        form = Staffed(zone=ZoneInfo("UTC"))
+        people = {name: Person(name_used=name) for name in ("Helen", *nurses)}
+        form.fill({"Helen": people["Helen"]}, {name: people[name] for name in nurses})
+        return [key for key, _ in form.fields["second"].choices if key]  # type: ignore[attr-defined]
+
+    assert offered("Luis") == ["Helen"]
+    assert offered("Luis", "Mia") == ["Luis", "Mia", "Helen"]

@@ -10,14 +10,18 @@ from django.utils import timezone
 
 from bothwell.instruments.catalogue import load
 from bothwell.models import (
+    Assignment,
     CoupleSession,
+    Course,
     JointDecision,
+    Person,
     Preparation,
     Receipt,
     Request,
     Response,
     SessionSummary,
 )
+from bothwell.pathway import assessment_actions
 from bothwell.privacy import door
 from bothwell.web.around import greeting
 from tests.cast import Cast, client_for, make_cast, person
@@ -336,3 +340,84 @@ def test_a_question_about_not_living_says_first_why_it_is_asked_who_reads_it_and
     assert "We ask everyone this" not in client.get(f"/checkin/{other.id}/1").content.decode()
     document = client.get(f"/checkin/{screen.id}").content.decode()
     assert "We ask everyone this" in document
+
+
+def _evaluated(cast: Cast, who: Person) -> Course:
+    course = course_of(cast, who)
+    with loading():
+        Course.objects.filter(id=course.id).update(phase="evaluation", route="")
+    return course
+
+
+def test_clinicians_find_whom_they_evaluate_and_what_of_it_waits_for_them(cast: Cast) -> None:
+    _evaluated(cast, cast.a)
+    asked(cast, cast.a, "phq-9", "intake 9f3a12bc")
+    asked(cast, cast.a, "csi-16", "intake 9f3a12bc")
+    names = ("prescriber", "nurse", "couples_therapist", "therapist_a", "therapist_b", "lead", "coordinator")
+    pages = {name: client_for(getattr(cast, name)).get("/today").content.decode() for name in names}
+    for name in ("prescriber", "nurse", "couples_therapist", "therapist_a"):
+        assert "To evaluate" in pages[name], name
+        assert f'href="/people/{cast.a.id}/workup' in pages[name], name
+        assert str(cast.b.id) not in pages[name], "nobody evaluates Ben"
+    for name in ("therapist_b", "lead", "coordinator"):
+        assert "To evaluate" not in pages[name], name
+    for name in ("prescriber", "nurse"):
+        assert re.search(r"The work-up: \d+ things not known yet", pages[name]), name
+    assert "The couple’s assessment is not written yet." in pages["couples_therapist"]
+    assert f"/people/{cast.a.id}/workup#assessment" in pages["couples_therapist"]
+    for name in ("nurse", "couples_therapist", "therapist_a"):
+        assert "to decide" not in pages[name], name
+    for name in ("prescriber", "therapist_a"):
+        assert "1 questionnaire not answered yet by Amara." in pages[name], name
+    for name in ("nurse", "couples_therapist"):
+        assert "questionnaire" not in pages[name], f"{name} reads no answers by role alone"
+    for name in ("couples_therapist", "therapist_a"):
+        assert "work-up:" not in pages[name], name
+    stranger = client_for(cast.stranger_prescriber).get("/today").content.decode()
+    assert "To evaluate" not in stranger
+
+
+def test_an_evaluation_waits_no_more_once_the_assessment_is_written_or_the_care_ends(cast: Cast) -> None:
+    course = _evaluated(cast, cast.a)
+    dana = client_for(cast.couples_therapist)
+    chart = dana.get(f"/couples/{cast.couple.id}").content.decode()
+    assert f'href="/people/{cast.a.id}/workup#assessment"' in chart
+    with door.opened(cast.couples_therapist.id):
+        assessment_actions.record(
+            by=cast.couples_therapist,
+            course_id=course.id,
+            words="They stand by each other and want this.",
+            steps_seen=course.steps_taken,
+        )
+    assert "assessment is not written" not in dana.get("/today").content.decode()
+    assert "Nothing waits for you" in dana.get("/today").content.decode()
+    assert "#assessment" not in dana.get(f"/couples/{cast.couple.id}").content.decode()
+    with loading():
+        Assignment.objects.filter(staff=cast.couples_therapist).update(until=timezone.now())
+    assert "To evaluate" not in dana.get("/today").content.decode()
+
+
+def test_the_number_of_statements_does_not_grow_with_those_evaluated(cast: Cast) -> None:
+    def statements() -> int:
+        client = client_for(cast.prescriber)
+        client.get("/today")
+        with CaptureQueriesContext(connection) as seen:
+            client.get("/today")
+        return len(seen)
+
+    _evaluated(cast, cast.a)
+    few = statements()
+    _evaluated(cast, cast.b)
+    assert statements() == few
+
+
+def test_what_everything_waits_for_comes_before_the_questions(cast: Cast) -> None:
+    course = course_of(cast, cast.a)
+    with loading():
+        JointDecision.objects.create(
+            clinic=cast.clinic, subject=cast.a, couple=cast.couple, author=cast.prescriber, course=course,
+            route="iv", summary="s",
+        )  # fmt: skip
+    asked(cast, cast.a)
+    page = client_for(cast.a).get("/today").content.decode().split("Needs you")[1]
+    assert page.index("Read and decide") < page.index("/consents") < page.index("/checkin/")

@@ -399,7 +399,7 @@ def test_a_step_shows_its_gates_and_says_what_is_wanting(made: Desk) -> None:
     assert "Record the assessment" in look(made, dana)
     status, refused = post(made, "assess", dana, **{**said, "words": "Fine."})
     assert status == 422
-    assert "in a sentence or two" in refused
+    assert "in a sentence or two: at least 20 characters" in refused
     assert post(made, "assess", **said)[0] == 422  # the prescriber's it is not
     assert post(made, "assess", dana, **said)[0] == 302
     assert said["words"] in look(made)

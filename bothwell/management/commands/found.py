@@ -12,6 +12,7 @@ from django.db import connection, transaction
 from bothwell.couples.models import Clinic
 from bothwell.enrolment.clinic_actions import found, found_again
 from bothwell.enrolment.invitation_actions import address_of
+from bothwell.enrolment.naming import FOUNDERS_NAME
 from bothwell.privacy.models import Invitation
 
 TURN = 7406
@@ -24,7 +25,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--clinic", default="Our clinic", help="its name; can be changed when setting up")
-        parser.add_argument("--lead", default="Clinic lead", help="the name the lead uses")
+        parser.add_argument("--lead", default=FOUNDERS_NAME, help="the name the lead uses")
 
     def handle(self, *args: Any, **options: Any) -> None:
         with transaction.atomic(), connection.cursor() as cursor:
