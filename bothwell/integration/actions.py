@@ -208,11 +208,24 @@ def _open_to(
     by: Person, insight: Insight, given: InsightVersion, audience: Audience, opens_at: datetime | None
 ) -> Grant:
     """A grant on the words just looked at. One that slept on other words ends; its hour stays, if it still sleeps."""
-    for grant in _open_grants(by, insight, audience):
-        if grant.item_id != given.id:
-            revoke(by=by, grant_id=grant.id)
-            opens_at = grant.opens_at if opens_at else None
-    return share(by=by, item_kind=ITEM_KIND, item=given, to=audience, opens_at=opens_at)
+    stale = [grant for grant in _open_grants(by, insight, audience) if grant.item_id != given.id]
+    if stale and opens_at:
+        opens_at = stale[-1].opens_at
+    return _instead_of(by, stale, given, audience, opens_at)
+
+
+def _instead_of(
+    by: Person, stale: Sequence[Grant], given: InsightVersion, audience: Audience, opens_at: datetime | None
+) -> Grant:
+    """A grant on these words in the place of those on older ones, of which there is one at most.
+
+    A partner whom the newer do not reach goes on reading the older: which of the two it is, nothing here can tell.
+    """
+    older = stale[-1] if stale else None
+    newer = share(by=by, item_kind=ITEM_KIND, item=given, to=audience, opens_at=opens_at, instead_of=older)
+    for grant in stale:
+        revoke(by=by, grant_id=grant.id)
+    return newer
 
 
 def _note_session(by: Person, grant: Grant, session_id: UUID | None) -> None:
@@ -243,15 +256,8 @@ def give_newer(
     given = _given(by, insight, words_of(current).only(parts))
     asleep_until = max(grant.opens_at for grant in grants)
     stale = [grant for grant in grants if grant.item_id != given.id]
-    for grant in stale:
-        revoke(by=by, grant_id=grant.id)
-    newer = share(
-        by=by,
-        item_kind=ITEM_KIND,
-        item=given,
-        to=Audience(audience.value),
-        opens_at=asleep_until if asleep_until > timezone.now() else None,
-    )
+    opens_at = asleep_until if asleep_until > timezone.now() else None
+    newer = _instead_of(by, stale, given, Audience(audience.value), opens_at)
     for grant in stale:
         _note_session(by, newer, grant.for_session_id)
     return given

@@ -36,6 +36,7 @@ PUBLISHED_MEANWHILE = (
     "Somebody has published a version since you began. Yours is not published and stands below: read the one in force "
     "now, and go on with yours if it should still replace it."
 )
+GIVEN_MEANWHILE = "You gave or took back words in another window. Look once more, then choose."
 IN_COMMON = "couple.shared"
 Kept = TypeVar("Kept", bound=Private)
 Signature = TypeVar("Signature", Consent, DisclosureSignature)
@@ -61,10 +62,20 @@ def couple_of(person: Person) -> Couple | None:
 
 
 @transaction.atomic
-def share(*, by: Person, item_kind: str, item: Item, to: Audience, opens_at: datetime | None = None) -> Grant:
+def share(
+    *,
+    by: Person,
+    item_kind: str,
+    item: Item,
+    to: Audience,
+    opens_at: datetime | None = None,
+    instead_of: Grant | None = None,
+) -> Grant:
     """Open one item of one's own to one further audience, now or from `opens_at` on. Sharing twice changes nothing.
 
-    Raises Refused when the item is not theirs, is not of a kind that can be shared this way, or there is nobody.
+    `instead_of`: a grant of theirs to the same audience that ends with this; whoever may not have the new one keeps
+    the old, as if nothing had happened. Raises Refused when the item is not theirs, is not of a kind that can be shared
+    this way, or there is nobody.
     """
     if item.subject_id != by.id:
         raise Refused("Only the person it belongs to can share this.")
@@ -91,12 +102,21 @@ def share(*, by: Person, item_kind: str, item: Item, to: Audience, opens_at: dat
         item_id=item.id,
         audience=to,
         opens_at=opens_at or _database_now(),
+        replaces=instead_of,
     )
     try:
         with transaction.atomic():
             grant.save(force_insert=True)
-    except IntegrityError:
-        return Grant.objects.get(subject=by, item_id=item.id, audience=to, revoked_at__isnull=True)
+    except (IntegrityError, ProgrammingError) as error:
+        kept = Grant.objects.filter(subject=by, item_id=item.id, audience=to, revoked_at__isnull=True).first()
+        if kept:
+            return kept
+        if instead_of:  # it ended meanwhile, or something else took its place
+            raise Stale(GIVEN_MEANWHILE) from error
+        raise
+    if instead_of:
+        # Nobody is told that it ended: this one tells whom it reaches, and to anybody else nothing has changed.
+        _end(by, instead_of)
     audit.log(
         "shared", by=by, subject=by, item_kind=item_kind, item_id=item.id, why=f"with {Audience(to).label}"
     )
@@ -110,10 +130,16 @@ def revoke(*, by: Person, grant_id: UUID) -> None:
     grant = Grant.objects.select_related("couple").filter(id=grant_id, subject=by).first()
     if grant is None:
         raise Refused("There is no such share of yours.")
-    if not Grant.objects.filter(id=grant_id, subject=by, revoked_at__isnull=True).update(
+    if _end(by, grant):
+        _tell_audience(grant, only_who_opened=True)
+
+
+def _end(by: Person, grant: Grant) -> bool:
+    """Whether it stood until now."""
+    if not Grant.objects.filter(id=grant.id, subject=by, revoked_at__isnull=True).update(
         revoked_at=timezone.now()
     ):
-        return
+        return False
     audit.log(
         "took back",
         by=by,
@@ -122,7 +148,7 @@ def revoke(*, by: Person, grant_id: UUID) -> None:
         item_id=grant.item_id,
         why=f"from {Audience(grant.audience).label}",
     )
-    _tell_audience(grant, only_who_opened=True)
+    return True
 
 
 def _database_now() -> datetime:

@@ -99,6 +99,8 @@ class Grant(Private):
         "bothwell.CoupleSession", null=True, on_delete=models.PROTECT, related_name="+"
     )
     revoked_at = models.DateTimeField(null=True)
+    # Newer words in the place of older ones: the gift that ended for it. Taken back, both are.
+    replaces = models.OneToOneField("self", null=True, on_delete=models.PROTECT, related_name="+")
 
     class Meta:
         constraints = [

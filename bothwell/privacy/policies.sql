@@ -454,6 +454,41 @@ create function door.everywhere(wanted text) returns boolean language sql stable
                  and r.relation in (select door.clinic_roles()))
 $$;
 
+-- Gifts of the viewer's partner, as the viewer has them now. Newer words that shelter keeps back are as if never given: then
+-- the gift before them stands, however often that was done.
+create function door.given_by_partners(wanted text) returns setof uuid language plpgsql stable security definer set search_path = public as $$
+declare
+  viewer uuid := door.me();
+begin
+  if viewer is null then return; end if;
+  return query
+  with recursive found as (
+    select g.id, g.opens_at, g.replaces_id,
+           door.is_kept_back(g.subject_id, g.item_id, g.item_kind, g.recorded_at, viewer) as hidden
+    from bothwell_grant g
+    join bothwell_couple c on c.id = g.couple_id and c.parted_at is null
+    where g.audience = 'partner' and g.item_kind = wanted and g.revoked_at is null
+      and exists (select 1 from door.reads() r where r.kind = wanted and r.way = 'G' and r.relation = 'partner')
+      and g.subject_id in (select door.partners(true))
+      and exists (select 1 from bothwell_membership m where m.couple_id = g.couple_id and m.person_id = viewer)
+      and exists (select 1 from bothwell_membership m where m.couple_id = g.couple_id and m.person_id = g.subject_id)
+    union all
+    select o.id, o.opens_at, o.replaces_id,
+           door.is_kept_back(o.subject_id, o.item_id, o.item_kind, o.recorded_at, viewer)
+    from found f join bothwell_grant o on o.id = f.replaces_id
+    where f.hidden)
+  select f.id from found f where not f.hidden and f.opens_at <= now();
+end $$;
+
+-- Whether a gift of the viewer's own may take the place of this one: it stands, and is of the same kind, to the same audience.
+create function door.may_replace(older uuid, kind text, to_whom text, within uuid) returns boolean
+language sql stable security definer set search_path = public as $$
+  select exists (select 1 from bothwell_grant g where g.id = older and g.subject_id = door.me() and g.revoked_at is null
+                 and g.item_kind = kind and g.audience = to_whom
+                 -- One's own therapist stays, whatever couple one is in.
+                 and (g.audience = 'individual_therapist' or g.couple_id is not distinct from within))
+$$;
+
 -- Items of this kind that a grant opens to the viewer now.
 create function door.granted(wanted text) returns setof uuid language plpgsql stable security definer set search_path = public as $$
 declare
@@ -463,14 +498,7 @@ begin
   return query
   with ways as materialized (select r.relation from door.reads() r where r.kind = wanted and r.way = 'G'),
   held as materialized (select h.role, h.subject from door.held() h)
-  select g.item_id from bothwell_grant g
-  join ways w on w.relation = g.audience
-  join bothwell_couple c on c.id = g.couple_id and c.parted_at is null
-  where g.audience = 'partner' and g.item_kind = wanted and g.revoked_at is null and g.opens_at <= now()
-    and g.subject_id in (select door.partners(true))
-    and not door.is_kept_back(g.subject_id, g.item_id, g.item_kind, g.recorded_at, viewer)
-    and exists (select 1 from bothwell_membership m where m.couple_id = g.couple_id and m.person_id = viewer)
-    and exists (select 1 from bothwell_membership m where m.couple_id = g.couple_id and m.person_id = g.subject_id)
+  select g.item_id from bothwell_grant g where g.id in (select door.given_by_partners(wanted))
   union
   select g.item_id from bothwell_grant g
   join ways w on w.relation = g.audience
@@ -674,24 +702,34 @@ $$;
 
 -- Tells the open pages of exactly those a grant of the viewer's own is for; on taking back, only those who had
 -- opened the item: to anyone else even the moment of a change would say that there was something. What shelter keeps back
--- wakes nobody; what was read before it and is taken back leaves their open page at once, as it would leave the next.
+-- wakes nobody; what was read before it and is taken back leaves their open page at once, as it would leave the next, earlier
+-- words too that stood there in the place of newer ones (door.given_by_partners).
 create function door.tell_audience(granted uuid, only_who_opened boolean) returns void
 language sql security definer set search_path = public as $$
-  select pg_notify('bothwell', 'person:' || who.id::text)
-  from bothwell_grant g
-  join lateral (
-    select m.person_id as id from bothwell_membership m
-    join bothwell_couple c on c.id = m.couple_id and c.parted_at is null
-    where g.audience = 'partner' and m.couple_id = g.couple_id and m.person_id <> g.subject_id
-      and not door.is_kept_back(g.subject_id, g.item_id, g.item_kind, g.recorded_at, m.person_id)
-    union
-    select a.staff_id from bothwell_assignment a
-    where a.role = g.audience and a.since <= now() and (a.until is null or a.until > now())
-      and (a.subject_id = g.subject_id or a.couple_id = g.couple_id)
-  ) who on true
-  where g.id = granted and g.subject_id = door.me() and g.opens_at <= now()
+  with recursive reached as (
+    select who.id as who, g.item_id, g.opens_at, g.replaces_id, who.hidden
+    from bothwell_grant g
+    join lateral (
+      select m.person_id as id, door.is_kept_back(g.subject_id, g.item_id, g.item_kind, g.recorded_at, m.person_id) as hidden
+      from bothwell_membership m
+      join bothwell_couple c on c.id = m.couple_id and c.parted_at is null
+      where g.audience = 'partner' and m.couple_id = g.couple_id and m.person_id <> g.subject_id
+      union
+      select a.staff_id, false from bothwell_assignment a
+      where a.role = g.audience and a.since <= now() and (a.until is null or a.until > now())
+        and (a.subject_id = g.subject_id or a.couple_id = g.couple_id)
+    ) who on true
+    where g.id = granted and g.subject_id = door.me()
+    union all
+    select r.who, o.item_id, o.opens_at, o.replaces_id,
+           door.is_kept_back(o.subject_id, o.item_id, o.item_kind, o.recorded_at, r.who)
+    from reached r join bothwell_grant o on o.id = r.replaces_id
+    where r.hidden and only_who_opened)
+  select pg_notify('bothwell', 'person:' || r.who::text)
+  from reached r
+  where not r.hidden and r.opens_at <= now()
     and (not only_who_opened
-         or exists (select 1 from bothwell_receipt r where r.author_id = who.id and r.item_id = g.item_id))
+         or exists (select 1 from bothwell_receipt read where read.author_id = r.who and read.item_id = r.item_id))
 $$;
 
 -- Tells the open pages of the clinic's leads that something of a safety task has changed, but for leads who are or were a
@@ -1264,16 +1302,19 @@ create policy added on bothwell_holdreason for insert to bothwell_viewer with ch
        or ((select door.writes_everywhere('hold.reason')) and subject_id <> all(array(select door.intimates())))));
 grant select, insert on bothwell_holdreason to bothwell_viewer;
 
--- Grants: the giver's. Whoever sees the item sees whether the partner does too; a partner learns of no other audience.
+-- Grants: the giver's. A partner sees the gift they have words of, and learns of no other audience; others who see the item
+-- see whether the partner does too.
 -- Given is one's own, as the table allows it, and nothing else: then no constraint on grants tells of another's.
 create policy seen on bothwell_grant for select to bothwell_viewer using (
   clinic_id = (select door.clinic()) and (subject_id = (select door.me())
+    or id = any(array(select door.given_by_partners('insight')))
     or (revoked_at is null and opens_at <= (select now()) and item_id = any(array(select door.granted('insight')))
-        and (audience = 'partner' or subject_id <> all(array(select door.intimates()))))));
+        and subject_id <> all(array(select door.intimates())))));
 create policy added on bothwell_grant for insert to bothwell_viewer with check (
   clinic_id = (select door.clinic()) and subject_id = (select door.me()) and author_id = (select door.me())
   and (item_kind, audience) in (select r.kind, r.relation from door.reads() r where r.way = 'G')
   and (couple_id = any(array(select door.couples_now())) or (couple_id is null and audience = 'individual_therapist'))
+  and (replaces_id is null or door.may_replace(replaces_id, item_kind, audience, couple_id))
   and case item_kind
     when 'insight' then exists (select 1 from bothwell_insightversion i where i.id = item_id and i.subject_id = (select door.me()))
     when 'dosing.time' then exists (select 1 from bothwell_dosingsession i where i.id = item_id and i.subject_id = (select door.me()))

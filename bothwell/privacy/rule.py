@@ -74,6 +74,9 @@ class Granted:
     opens_at: datetime
     revoked_at: datetime | None = None
     given_at: datetime | None = None
+    id: UUID | None = None
+    replaces: UUID | None = None
+    """The gift that ended when these newer words took its place."""
 
 
 @dataclass(frozen=True)
@@ -272,11 +275,7 @@ def _open(world: World, viewer: UUID, relation: Relation, way: str, item: Item) 
         case ["Y"]:
             return True
         case ["G"]:
-            return any(
-                _grant_holds(world, grant, relation, item)
-                and not (relation == Relation.PARTNER and _gift_is_kept_back(world, viewer, grant))
-                for grant in world.granted
-            )
+            return any(_grant_holds(world, grant, relation, item) for grant in given_to(world, viewer))
         case ["R", data_class]:
             return _released(world, relation, data_class, item)
         case ["B"]:
@@ -295,10 +294,25 @@ def _open(world: World, viewer: UUID, relation: Relation, way: str, item: Item) 
             raise ValueError(f"no such way: {way}")
 
 
+def given_to(world: World, viewer: UUID) -> Iterator[Granted]:
+    """The gifts that stand, as this viewer has them, whoever they are to the giver.
+
+    A gift to a partner that a shelter keeps back is as if never given: where it took the place of an earlier one, that
+    one stands for it, unless it is kept back as well.
+    """
+    for newest in world.granted:
+        grant: Granted | None = newest if newest.revoked_at is None else None
+        while grant and grant.audience == Relation.PARTNER and _gift_is_kept_back(world, viewer, grant):
+            replaced = grant.replaces
+            grant = next((each for each in world.granted if replaced and each.id == replaced), None)
+        if grant:
+            yield grant
+
+
 def _grant_holds(world: World, grant: Granted, relation: Relation, item: Item) -> bool:
     if (grant.item, grant.kind, grant.giver, grant.audience) != (item.id, item.kind, item.subject, relation):
         return False
-    if grant.opens_at > world.now or grant.revoked_at is not None:
+    if grant.opens_at > world.now:
         return False
     if relation == Relation.INDIVIDUAL_THERAPIST:
         return True

@@ -24,6 +24,11 @@ from bothwell.refusal import Refused, Stale
 KIND = "record.request"
 JOINT_KIND = "couple.request"
 WAITS = "You asked for a copy already, and it waits for an answer. Tell the clinic in a message what should be different."
+MOST_OPEN = 3
+"""How many requests for the couple's record one of the two may have open: a choice of ours. Each is put before the other."""
+MANY_OPEN = (
+    "You have asked for this three times, and no request of yours has run out yet. Ask again once one has."
+)
 LAPSED = "This request has run out. Ask for the record anew if it is still wanted."
 
 
@@ -100,10 +105,10 @@ def answer(
     return row
 
 
-def _one_after_another(asked_id: UUID) -> None:
-    """Two who answer the same request wait for each other; the second finds it answered."""
+def _one_after_another(what: UUID) -> None:
+    """Two who answer the same request, or ask as the same person, wait for each other; the second finds what the first did."""
     with connection.cursor() as cursor:
-        cursor.execute("select pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"copy {asked_id}"])
+        cursor.execute("select pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"copy {what}"])
 
 
 def standings(rows: Iterable[RecordRequest]) -> list[tuple[RecordRequest, rights.Standing]]:
@@ -142,11 +147,15 @@ def ask_for_both(
     """One of the two asks that the couple's whole record go to somebody, and signs. The other sees it and decides."""
     _must_be_member(by, couple)
     if not recipient.strip() or not purpose.strip():
-        raise Refused("Say to whom it is to go, and what for: the other reads it before signing.")
+        raise Refused("Say to whom it is to go, and what for: nobody can answer it otherwise.")
     key = uuid5(by.id, str(request_id))
     said = {"couple": couple, "recipient": recipient.strip()[:200], "purpose": purpose.strip()[:300]}
     if kept := sent_before(JointRequest, key, by, **said):
         return kept
+    _one_after_another(by.id)
+    # One's own alone, whatever became of them but for the days: the other's answer changes nothing here.
+    if sum(not has_lapsed(one) for one in JointRequest.objects.filter(author=by, couple=couple)) >= MOST_OPEN:
+        raise Refused(MANY_OPEN)
     row = JointRequest(id=key, clinic_id=by.clinic_id, author=by, **said)
     if not kept_first(row, **said):
         return JointRequest.objects.get(id=key)

@@ -44,7 +44,7 @@ def theirs(who: Person, surroundings: Nearby) -> tuple[list[Shared], bool]:
     if partner is None:
         return [], False
     versions = list(InsightVersion.objects.filter(subject=partner))
-    given = _given([version.id for version in versions])
+    given = _given(version.id for version in versions)
     # What the two gave each other in a couple before this one ended with that couple; nobody took it back.
     since = surroundings.couple.formed_at if surroundings.couple else timezone.now()
     read = set(
@@ -81,7 +81,7 @@ def mine(surroundings: Nearby) -> list[Shared]:
         revoked_at__isnull=True,
     ).values("item_id")
     versions = list(InsightVersion.objects.filter(subject=who, id__in=open_now))
-    given = _given([version.id for version in versions])
+    given = _given((version.id for version in versions), revoked_at__isnull=True)
     return [
         Shared(
             version,
@@ -97,10 +97,14 @@ def mine(surroundings: Nearby) -> list[Shared]:
     ]
 
 
-def _given(ids: list[UUID]) -> dict[UUID, dict[Relation, datetime]]:
-    """To whom of the couple's work each of these items is open, and since when."""
+def _given(ids: Iterable[UUID], **only: bool) -> dict[UUID, dict[Relation, datetime]]:
+    """To whom of the couple's work each of these items is open, and since when.
+
+    Of a partner's gifts a receiver is shown those alone that stand for them, be they the ones before newer words that
+    they may not have; one's own are seen whole, so whoever asks for those says which (`only`).
+    """
     found: dict[UUID, dict[Relation, datetime]] = {}
-    grants = Grant.objects.filter(item_id__in=ids, revoked_at__isnull=True, opens_at__lte=timezone.now())
+    grants = Grant.objects.filter(item_id__in=list(ids), opens_at__lte=timezone.now(), **only)
     for item, audience, since in grants.values_list("item_id", "audience", "opens_at"):
         if audience != Audience.INDIVIDUAL_THERAPIST:
             found.setdefault(item, {})[Relation(audience)] = since

@@ -28,13 +28,13 @@ class BothForm(forms.Form):
         label="To whom should it go?",
         max_length=200,
         error_messages={"required": "Say to whom."},
-        help_text="A person or an office by name. Your partner reads this before signing.",
+        help_text="A person or an office by name. Your partner reads this before signing; if you have parted, the clinic alone does.",
     )
     purpose = forms.CharField(
         label="What for?",
         max_length=300,
         error_messages={"required": "Say what for."},
-        help_text="In a sentence. Your partner reads this too.",
+        help_text="In a sentence. It is read by the same.",
     )
     signed_name = forms.CharField(
         label="Your name, to sign", max_length=120, error_messages={"required": "Type your name to sign."}
@@ -74,6 +74,8 @@ def joint_shown(who: Person, row: JointRequest) -> dict[str, Any]:
         "row": row,
         "mine": mine,
         "by_me": row.author_id == who.id,
+        # Somebody who left is not written to this way: the words are for the clinic, which tells them what they ask.
+        "words_shown": row.author_id == who.id or (row.couple is not None and row.couple.parted_at is None),
         "until": request_actions.stands_until(row),
         "has_lapsed": request_actions.has_lapsed(row),
     }
@@ -93,7 +95,7 @@ def copy_for_both(request: HttpRequest) -> HttpResponse:
         except Refused as no:
             told(form, no)
         else:
-            messages.success(request, "Signed. The other of you can read it and answer.")
+            messages.success(request, "Signed. The other of you can answer it.")
             return redirect("my_copy")
     return render(request, "records/both.html", {"form": form}, status=422 if form.errors else 200)
 

@@ -296,3 +296,19 @@ def test_what_was_given_closes_with_a_parting_and_can_be_given_to_who_comes_late
     for reader, seen in ((gil, 1), (cast.b, 0), (cast.couples_therapist, 0)):
         with door.opened(reader.id):
             assert InsightVersion.objects.filter(insight=insight).count() == seen, reader.name_used
+
+
+def test_newer_words_reach_ones_own_therapist_after_a_parting_too(cast: Cast) -> None:
+    with door.opened(cast.a.id):
+        insight = write(cast, Words("first"))
+        give(cast, insight, frozenset({Relation.INDIVIDUAL_THERAPIST}))
+    with loading():
+        Couple.objects.filter(id=cast.couple.id).update(parted_at=timezone.now())
+        Membership.objects.filter(couple=cast.couple).update(until=timezone.now())
+    with door.opened(cast.a.id):
+        newer = actions.rewrite(by=cast.a, insight_id=insight.id, words=Words("second"), after=1)
+        actions.give_newer(
+            by=cast.a, insight_id=insight.id, version_id=newer.id, audience=Relation.INDIVIDUAL_THERAPIST
+        )
+    with door.opened(cast.therapist_a.id):
+        assert list(InsightVersion.objects.values_list("text", flat=True)) == ["second"]

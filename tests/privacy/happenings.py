@@ -63,7 +63,24 @@ class Happenings:
         if thing is None or (couple is None and audience != Relation.INDIVIDUAL_THERAPIST):
             return "nothing to give"
         about = {"subject": who, "item_id": thing.id, "audience": audience, "revoked_at": None}
-        if given := tables.Grant.objects.filter(**about).first():
+        given = tables.Grant.objects.filter(**about).first()
+        other = getattr(tables, model).objects.filter(subject=who).exclude(id=thing.id).order_by("?").first()
+        if given and other and self.rng.random() < 0.5:
+            newer = about | {"item_id": other.id}
+            if tables.Grant.objects.filter(**newer).exists():
+                return "given already"
+            tables.Grant.objects.filter(id=given.id).update(revoked_at=now)
+            tables.Grant.objects.create(
+                **newer,
+                clinic_id=who.clinic_id,
+                author=who,
+                couple=given.couple,
+                item_kind=GIVEN[model],
+                opens_at=given.opens_at,
+                replaces=given,
+            )
+            return "given newer words"
+        if given:
             slept = given.opens_at > now and self.rng.random() < 0.5
             change = {"opens_at": now - MOMENT} if slept else {"revoked_at": now}
             tables.Grant.objects.filter(id=given.id).update(**change)

@@ -226,7 +226,8 @@ def _world(cursor: Any) -> World:
             Granted(item, kind, giver, Relation(audience), *rest)
             for item, kind, giver, audience, *rest in _rows(
                 cursor,
-                "select item_id, item_kind, subject_id, audience, couple_id, opens_at, revoked_at, recorded_at from bothwell_grant",
+                "select item_id, item_kind, subject_id, audience, couple_id, opens_at, revoked_at, recorded_at, id, replaces_id"
+                " from bothwell_grant",
             )
         ),
         released=tuple(

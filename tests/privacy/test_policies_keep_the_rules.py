@@ -12,6 +12,7 @@ from bothwell import models as tables
 from bothwell.privacy.circles import COUPLE_KINDS, READS, WITHIN_A_COUPLE, Relation
 from bothwell.privacy.rule import (
     Item,
+    given_to,
     may_see,
     may_share,
     may_write,
@@ -22,6 +23,7 @@ from tests.privacy.worlds import (
     COUPLE_ROWS,
     FULL,
     GIVEN,
+    NEWER,
     OUTCOME_ROWS,
     PATIENTS,
     PLANS,
@@ -171,6 +173,7 @@ CHANGED_IN = {
 @given(PLANS)
 @example(FULL)
 @example(BARE)
+@example(NEWER)
 @WALLS
 def test_whoever_looks_sees_what_the_rule_says_and_nothing_else(plan: Plan) -> None:
     with invented(plan) as world:
@@ -543,6 +546,17 @@ def test_every_cell_of_the_table_opens_something_in_the_two_fixed_worlds() -> No
         if cell[0] == "dosing.busy" or (cell[0] in COUPLE_KINDS and cell[1] == "partner: Y")
     }
     assert cells - opened - no_rows == set()
+
+
+def test_older_words_stand_for_newer_ones_in_a_fixed_world() -> None:
+    with invented(NEWER) as world:
+        stand_ins = {
+            grant.id
+            for person in world.people
+            for grant in given_to(world.world, person.id)
+            if grant.revoked_at is not None
+        }
+    assert stand_ins
 
 
 def test_every_table_is_in_the_drawn_worlds() -> None:

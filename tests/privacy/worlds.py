@@ -27,6 +27,7 @@ from bothwell.privacy.rule import (
     Released,
     Sheltered,
     World,
+    given_to,
     may_see,
     may_see_request,
     may_write,
@@ -64,6 +65,8 @@ RELEASES = tuple(
 )
 CARING = ("prescriber", "nurse", "individual_therapist", "safety", "couples_therapist")
 WHEN = ("always", "past", "future", "until later")
+REPLACED = {"replaced": 1, "replaced twice": 2, "replaced, later": 1, "replaced, revoked": 1}
+"""Gifts of which newer words took the place of older ones, and how often."""
 
 
 @dataclass(frozen=True)
@@ -86,6 +89,8 @@ class Plan:
     """Who of the staff is, or is close to, whom in care, and whether that still holds."""
     open_tasks: frozenset[int] = frozenset()
     """About whom a safety task was raised that nobody has closed."""
+    read_older: frozenset[int] = frozenset()
+    """Who opened the words their partner gave first, before any shelter."""
 
 
 FULL = Plan(
@@ -136,6 +141,21 @@ BARE = Plan(
 """A world in which everything given was taken back, and a couple has parted."""
 
 
+NEWER = Plan(
+    pairings=((0, 1), (2, 4)),
+    assigned=((6, "couples_therapist", 0, "always"), (5, "individual_therapist", 0, "always")),
+    grants=(
+        (0, "insight", Relation.PARTNER, "replaced twice"),
+        (0, "insight", Relation.COUPLES_THERAPIST, "replaced"),
+        (1, "insight", Relation.PARTNER, "replaced, revoked"),
+        (2, "insight", Relation.PARTNER, "replaced"),
+    ),
+    sheltered=((0, True), (1, True), (2, False), (2, True)),
+    read_older=frozenset({0, 1, 4}),
+)
+"""A world in which newer words took the place of older ones that were read, before or under a shelter."""
+
+
 def _listed(of: st.SearchStrategy[Any], most: int, least: int = 0) -> st.SearchStrategy[tuple[Any, ...]]:
     return st.lists(of, min_size=least, max_size=most, unique=True).map(tuple)
 
@@ -148,7 +168,7 @@ _GRANTS = st.tuples(
     _TOUCHED,
     st.sampled_from(GIVEN),
     st.sampled_from(AUDIENCES),
-    st.sampled_from(["open"] * 3 + ["revoked", "later"]),
+    st.sampled_from(["open"] * 3 + ["revoked", "later", *REPLACED, *REPLACED]),
 )
 _RELEASES = st.tuples(_TOUCHED, st.sampled_from(RELEASES), st.sampled_from([False, False, True]))
 _GLASS = st.tuples(
@@ -185,6 +205,7 @@ PLANS = st.builds(
         most=2,
     ),
     open_tasks=st.frozensets(st.sampled_from(PATIENTS), max_size=3),
+    read_older=st.frozensets(st.sampled_from((0, 1, 2)), max_size=3),
 )
 
 
@@ -687,6 +708,9 @@ def _about_person(b: Builder, person: Any) -> None:
             "RecordRequest",
         ):
             b.write()
+    older = filled(tables.InsightVersion, parents, **common, number=2)
+    b.add_item(older, "insight", subject=person.id, author=author.id)
+    built.made["older insight", person.id] = older
     for circle in ("message.care", "message.therapist"):
         for writer in (person, author):
             message = filled(tables.Message, parents, **(common | {"author": writer}), kind=circle)
@@ -900,36 +924,59 @@ def _grants(b: Builder) -> Iterator[Granted]:
         if (place, kind, audience) in taken or (couple is None and audience != Relation.INDIVIDUAL_THERAPIST):
             continue
         taken.add((place, kind, audience))
-        opens_at = built.now + DAY if state == "later" else built.now - HOUR
-        revoked_at = built.now - HOUR / 2 if state == "revoked" else None
-        thing = item_given(built, giver.id, kind)
-        grant = tables.Grant(
-            clinic=giver.clinic,
-            subject=giver,
-            author=giver,
-            couple=couple,
-            item_kind=kind,
-            item_id=thing.id,
-            audience=audience,
-            opens_at=opens_at,
-            revoked_at=revoked_at,
-            recorded_at=next(b.times),
-        )
-        item = Item(thing.id, kind, giver.clinic_id, subject=giver.id)
-        b.add(grant, lambda w, viewer, grant=grant, item=item: _sees_grant(w, viewer, grant, item), item)
-        within = couple.id if couple else None
-        at = grant.recorded_at
-        yield Granted(thing.id, kind, giver.id, audience, within, opens_at, revoked_at, at)
+        later, thing = state.endswith("later"), item_given(built, giver.id, kind)
+        things = [thing] * (1 + REPLACED.get(state, 0))
+        if kind == "insight":  # the words given first are others
+            things = [built.own("older insight", giver.id), *things[1:]] if len(things) > 1 else things
+        before: Any = None
+        for number, (at, given) in enumerate(
+            zip(sorted(next(b.times) for _ in things), things, strict=True), 1
+        ):
+            is_over = number < len(things) or state.endswith("revoked")
+            grant = tables.Grant(
+                clinic=giver.clinic,
+                subject=giver,
+                author=giver,
+                couple=couple,
+                item_kind=kind,
+                item_id=given.id,
+                audience=audience,
+                opens_at=built.now + DAY if later and number == len(things) else built.now - HOUR,
+                revoked_at=built.now - HOUR / 2 if is_over else None,
+                recorded_at=at,
+                replaces=before,
+            )
+            item = Item(given.id, kind, giver.clinic_id, subject=giver.id)
+            b.add(grant, lambda w, viewer, grant=grant, item=item: _sees_grant(w, viewer, grant, item), item)
+            yield _as_the_rules_see_it(grant)
+            before = grant
+
+
+def _as_the_rules_see_it(grant: Any) -> Granted:
+    return Granted(
+        grant.item_id,
+        grant.item_kind,
+        grant.subject_id,
+        grant.audience,
+        grant.couple_id,
+        grant.opens_at,
+        grant.revoked_at,
+        grant.recorded_at,
+        grant.id,
+        grant.replaces_id,
+    )
 
 
 def _sees_grant(built: Built, viewer: UUID, grant: Any, item: Item) -> bool:
-    """The giver; and, of an insight opened to them, its readers: a partner only that it is open to partners."""
+    """The giver; of an insight opened to them a partner the gift they have; its other readers that it stands."""
     if viewer == grant.subject_id:
         return True
-    is_open = grant.revoked_at is None and grant.opens_at <= built.now
-    if not (is_open and item.kind == "insight" and may_see(built.world, viewer, item)):
+    if item.kind != "insight" or grant.opens_at > built.now or not may_see(built.world, viewer, item):
         return False
-    return grant.audience == Relation.PARTNER or grant.subject_id not in built.world.intimates(viewer)
+    if grant.subject_id not in built.world.intimates(viewer):
+        return grant.revoked_at is None
+    has = {each.id for each in given_to(built.world, viewer) if each.audience == Relation.PARTNER}
+    return grant.id in has
 
 
 def _releases(b: Builder) -> Iterator[Released]:
@@ -1037,6 +1084,15 @@ def _close(b: Builder) -> Iterator[tuple[UUID, UUID]]:
 def _receipts(b: Builder) -> Iterator[tuple[tuple[UUID, UUID], datetime]]:
     """Members of a couple who have opened what is theirs in common, and what the other gave."""
     built = b.built
+    for place, (_, pair) in (
+        (p, each) for p in sorted(b.plan.read_older) for each in built.couples if p in each[1]
+    ):
+        (other,) = {*pair} - {place}
+        read = built.made.get(("older insight", built.people[other].id))
+        if read is not None and (built.people[place].id, read.id) not in built.made:
+            yield _receipt(
+                b, built.people[place], "insight", read.id, built.people[other].id, built.now - 11 * HOUR / 2
+            )
     shared = ("couple.shared", "message.couple", "insight")
     for place, which in b.plan.receipts:
         person = built.people[place]
@@ -1051,20 +1107,16 @@ def _receipts(b: Builder) -> Iterator[tuple[tuple[UUID, UUID], datetime]]:
                 and (row.item.couple == couple.id or row.item.subject == built.people[other].id)
             ]
             row = common[which % len(common)]
-            receipt = tables.Receipt(
-                clinic=person.clinic,
-                author=person,
-                item_kind=row.item.kind,
-                item_id=row.id,
-                subject_id=row.item.subject,
-                recorded_at=next(b.times),
-            )
-            if (person.id, row.id) in built.made:
-                continue
-            built.made[person.id, row.id] = receipt  # type: ignore[index]
-            b.add(
-                receipt,
-                lambda w, viewer, person=person: viewer == person.id,
-                Item(receipt.id, "receipt", receipt.clinic_id),
-            )
-            yield (person.id, row.id), receipt.recorded_at
+            if (person.id, row.id) not in built.made:
+                yield _receipt(b, person, row.item.kind, row.id, row.item.subject, next(b.times))
+
+
+def _receipt(
+    b: Builder, by: Any, kind: str, item: UUID, subject: UUID | None, at: datetime
+) -> tuple[tuple[UUID, UUID], datetime]:
+    receipt = tables.Receipt(
+        clinic=by.clinic, author=by, item_kind=kind, item_id=item, subject_id=subject, recorded_at=at
+    )
+    b.built.made[by.id, item] = receipt  # type: ignore[index]
+    b.add(receipt, lambda w, viewer: viewer == by.id, Item(receipt.id, "receipt", receipt.clinic_id))
+    return (by.id, item), at

@@ -29,6 +29,7 @@ from bothwell.models import (
 )
 from bothwell.privacy import door
 from bothwell.records import parting_actions, request_actions
+from bothwell.refusal import Refused
 from tests.cast import Cast, assign, client_for, make_cast, pair, person
 from tests.conftest import loading
 from tests.web.partners import gave, wrote
@@ -192,3 +193,65 @@ def test_a_note_in_the_record_for_both_names_nothing_that_was_done_under_shelter
     assert f"exercise:{known.id}" in file
     assert "moved:a:phq-9" in file
     assert str(hidden.id) not in file
+
+
+# ── whoever left is not written to by asking for the record ──
+
+
+def ask(cast: Cast, word: str, who: Person | None = None) -> JointRequest:
+    who = who or cast.b
+    with door.opened(who.id):
+        return request_actions.ask_for_both(
+            by=who, couple=cast.couple, recipient=f"{word} to", purpose=f"{word} what for", signed_name="B",
+            request_id=uuid4(),
+        )  # fmt: skip
+
+
+def test_after_a_parting_the_words_of_a_request_are_for_who_asked_and_the_office(cast: Cast) -> None:
+    row = ask(cast, "zq come back")
+    pages = ("/access/copy", f"/access/copy/both/{row.id}")
+    for page in pages:
+        assert "zq come back" in client_for(cast.a).get(page).content.decode()
+    part(cast)
+    later = ask(cast, "zq please")
+    for page in (*pages, f"/access/copy/both/{later.id}"):
+        shown = client_for(cast.a).get(page)
+        assert shown.status_code == 200
+        assert "zq come back" not in shown.content.decode()
+        assert "zq please" not in shown.content.decode()
+        assert "A copy of the record of you both was asked for" in shown.content.decode()
+        assert "A copy of the record" not in client_for(cast.b).get(page).content.decode()
+    assert "zq please" in client_for(cast.b).get("/access/copy").content.decode()
+    assert "zq please" in client_for(cast.lead).get("/requests").content.decode()
+    with door.opened(cast.a.id):  # and they can answer it
+        request_actions.sign_for_both(by=cast.a, joint_id=later.id, is_yes=False, signed_name="A")
+
+
+def test_three_requests_for_the_couples_record_are_open_at_most_whatever_the_other_answered(
+    cast: Cast,
+) -> None:
+    rows = [ask(cast, f"zq {number}") for number in range(request_actions.MOST_OPEN)]
+    with pytest.raises(Refused) as before:
+        ask(cast, "zq again")
+    with door.opened(cast.a.id):
+        request_actions.sign_for_both(by=cast.a, joint_id=rows[0].id, is_yes=False, signed_name="A")
+    with door.opened(cast.b.id):
+        request_actions.take_back_yes(by=cast.b, joint_id=rows[1].id)
+    with pytest.raises(Refused) as after:
+        ask(cast, "zq again")
+    assert before.value.reason == after.value.reason == request_actions.MANY_OPEN
+    ask(cast, "zq mine", cast.a)  # the other's own are counted apart
+    with loading():
+        JointRequest.objects.filter(id=rows[2].id).update(recorded_at=timezone.now() - timedelta(days=1000))
+    ask(cast, "zq one ran out")
+
+
+def test_a_request_posted_twice_is_one_also_when_it_was_the_last_that_may_be_open(cast: Cast) -> None:
+    asked = {"recipient": "zq", "purpose": "zq", "signed_name": "B", "request_id": uuid4()}
+    for number in range(request_actions.MOST_OPEN - 1):
+        ask(cast, f"zq {number}")
+    for _ in range(2):
+        with door.opened(cast.b.id):
+            request_actions.ask_for_both(by=cast.b, couple=cast.couple, **asked)
+    with loading():
+        assert JointRequest.objects.count() == request_actions.MOST_OPEN

@@ -131,6 +131,28 @@ def test_newer_words_wake_the_page_that_reads_them(port: int, bedside: Bedside) 
     page.close()
 
 
+def test_newer_words_under_shelter_wake_nobody_and_taking_them_back_ends_those_that_stayed(
+    port: int, bedside: Bedside
+) -> None:
+    cast, who, old = bedside.cast, bedside.cast.b, f"old {uuid4().hex}"
+    insight = given(bedside, old, Relation.PARTNER)
+    assert old in look(port, who, "/us")[0]
+    with door.opened(cast.a.id):
+        shelter_actions.keep_to_myself(by=cast.a)
+    page = own_page(port, who)
+    with door.opened(cast.a.id):
+        version = actions.rewrite(by=cast.a, insight_id=insight.id, words=Words("new"), after=1)
+        actions.give_newer(by=cast.a, insight_id=insight.id, version_id=version.id, audience=Relation.PARTNER)
+    assert page.is_silent(1)
+    assert old in look(port, who, "/us")[0]
+    taken_back(bedside, insight)
+    assert page.next(1) is not None
+    assert old not in look(port, who, "/us")[0]
+    page.close()
+    with door.opened(cast.safety.id):
+        shelter_actions.end_shelter(by=cast.safety, subject=cast.a, why="the test is over")
+
+
 @pytest.mark.parametrize("kind", ["planned", "begun", "held", "score", "both"])
 def test_every_page_of_the_couples_therapist_that_showed_the_words_loses_them(
     port: int, bedside: Bedside, kind: str
