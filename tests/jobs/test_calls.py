@@ -86,7 +86,7 @@ def test_a_missed_call_can_still_be_made_and_then_it_is_done() -> None:
     assert nurse.post(address, said).status_code == 302
     assert sorted(row.was_reached for row in rows(cast, session)) == [False, True]
     assert "This call is done." in nurse.get(address).content.decode()
-    assert nurse.post(address, said | {"request_id": str(uuid4())}).status_code == 422
+    assert nurse.post(address, said | {"request_id": str(uuid4())}).status_code == 409
 
 
 @pytest.mark.usefixtures("committing")

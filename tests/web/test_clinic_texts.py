@@ -124,7 +124,7 @@ def test_what_somebody_else_published_meanwhile_is_told_and_the_words_typed_stay
         ({"after": "-1"}, "open the page again"),
         ({"after": "7"}, "not there"),
         ({"title": "x" * 201}, "200"),
-        ({"body": "a\0b"}, "Null characters"),
+        ({"body": "a\0b"}, "A sign stands here that cannot be kept"),
     ],
 )
 def test_what_cannot_be_published_is_told_and_kept_on_the_page(
