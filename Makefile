@@ -28,10 +28,11 @@ prepare: .venv/.running node_modules/.built pango ## fetch and build what `make 
 test: install chromium pango ## run every test, those in a browser too
 ifeq ($(strip $(ARGS)),)
 	@# Side by side what shares nothing, file by file in order (else the three longest tests come last, and alone);
-	@# alone what measures seconds or drives a browser.
+	@# alone what measures seconds; then browsers, two side by side, each before a clinic of its own.
 	@failed=0; \
 	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder --ignore tests/browser --ignore tests/survival || failed=1; \
-	$(BIN)/python -m pytest tests/browser tests/survival || failed=1; \
+	$(BIN)/python -m pytest tests/survival || failed=1; \
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder tests/browser || failed=1; \
 	exit $$failed
 else
 	$(BIN)/python -m pytest $(ARGS)

@@ -21,7 +21,7 @@ from bothwell.dosing.session_actions import about, held, must_be_open, must_char
 from bothwell.instruments import safety_actions
 from bothwell.pathway import decision_actions, facts, rights_actions, steps
 from bothwell.privacy import audit
-from bothwell.privacy.actions import reaffirm
+from bothwell.privacy.signing_actions import reaffirm
 from bothwell.refusal import Refused, SentBefore
 
 CHECKED = {

@@ -12,7 +12,7 @@ from typing import Any
 from uuid import UUID, uuid5
 from zoneinfo import ZoneInfo
 
-from django.db import IntegrityError, connection, transaction
+from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from bothwell.couples.models import Person, StaffRole, open_at
@@ -27,6 +27,7 @@ from bothwell.dosing.models import (
 )
 from bothwell.privacy import audit
 from bothwell.refusal import Refused, Stale
+from bothwell.turns import one_after_another
 
 SENTENCES = {
     "never_less_than_nothing": "There is not that much in this vial by the ledger.",
@@ -112,8 +113,7 @@ def may_write(by: Person) -> frozenset[str]:
 
 def wait_for(what: str, key: UUID) -> None:
     """Two who write in one ledger at once wait for each other; `door.tally` waits for the same."""
-    with connection.cursor() as cursor:
-        cursor.execute("select pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"{what} {key}"])
+    one_after_another(f"{what} {key}")
 
 
 def held_vial(vial_id: UUID) -> Vial:

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db import IntegrityError, connection, transaction
+from django.db import IntegrityError, transaction
 from django.db.models import Max
 from django.utils import timezone
 
@@ -20,6 +20,7 @@ from bothwell.pathway import course_actions, rights_actions, steps
 from bothwell.pathway.models import Course
 from bothwell.privacy import audit
 from bothwell.refusal import Refused, SentBefore, Stale
+from bothwell.turns import one_after_another
 
 
 @transaction.atomic
@@ -99,18 +100,11 @@ def arrive(*, by: Person, session_id: UUID, room: Room) -> DosingSession:
     must_chart(by, session)
     if session.arrived_at is not None and session.ended_at is None and session.room_id == room.id:
         return session
-    _one_after_another(f"couple {session.couple_id}", f"room {room.id}")
+    one_after_another(f"couple {session.couple_id}", f"room {room.id}")
     change(session, {"arrived_at": None, "outcome": ""}, arrived_at=timezone.now(), room=room)
     audit.log("arrived", by=by, subject=session.subject_id, item_kind="dosing.time", item_id=session.id)
     tell_all(session)
     return session_of(session_id)
-
-
-def _one_after_another(*keys: str) -> None:
-    """Two who arrive at once wait for each other, so that the second reads a sentence and not a deadlock."""
-    with connection.cursor() as cursor:
-        for key in sorted(keys):
-            cursor.execute("select pg_advisory_xact_lock(hashtextextended(%s, 0))", [key])
 
 
 def _plan_questions(session: DosingSession) -> None:

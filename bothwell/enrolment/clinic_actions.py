@@ -10,9 +10,9 @@ from django.db import IntegrityError, models, transaction
 from django.utils import timezone
 
 from bothwell.couples.crisis import emergency_first
-from bothwell.couples.models import Clinic, Person, PersonKind, Role, Room, StaffRole
+from bothwell.couples.models import OFFICE, Clinic, Person, PersonKind, Role, Room, StaffRole
 from bothwell.enrolment.invitation_actions import has_login, new_invitation
-from bothwell.enrolment.roles_actions import OFFICE, need
+from bothwell.enrolment.roles_actions import need
 from bothwell.privacy import audit
 from bothwell.privacy.models import Invitation
 from bothwell.refusal import Refused

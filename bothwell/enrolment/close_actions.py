@@ -10,8 +10,8 @@ from django.db import IntegrityError, ProgrammingError, transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from bothwell.couples.models import Assignment, Membership, Person, Role, StaffRole, open_at
-from bothwell.enrolment.roles_actions import OFFICE, need
+from bothwell.couples.models import OFFICE, Assignment, Membership, Person, Role, StaffRole, open_at
+from bothwell.enrolment.roles_actions import need
 from bothwell.enrolment.team_actions import log_assignment
 from bothwell.later import tell
 from bothwell.privacy import audit

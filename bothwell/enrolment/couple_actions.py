@@ -10,10 +10,10 @@ from django.db import IntegrityError, models, transaction
 from django.utils import timezone
 
 from bothwell.couples import pairing
-from bothwell.couples.models import Assignment, Couple, Membership, Person, Role, Side, open_at
+from bothwell.couples.models import OFFICE, Assignment, Couple, Membership, Person, Role, Side, open_at
 from bothwell.enrolment.invitation_actions import newest_invitations, send_invitation
 from bothwell.enrolment.people_actions import NewPartner, keep_person, made_once
-from bothwell.enrolment.roles_actions import OFFICE, need, roles_held
+from bothwell.enrolment.roles_actions import need, roles_held
 from bothwell.enrolment.team_actions import partners_of
 from bothwell.later import later, tell
 from bothwell.pathway.course_actions import begin

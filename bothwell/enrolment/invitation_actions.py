@@ -13,9 +13,9 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from bothwell.couples import pairing
-from bothwell.couples.models import Contact, Person, Role, new_id
+from bothwell.couples.models import OFFICE, Contact, Person, Role, new_id
 from bothwell.enrolment import link
-from bothwell.enrolment.roles_actions import OFFICE, need
+from bothwell.enrolment.roles_actions import need
 from bothwell.later import later
 from bothwell.privacy import audit, door
 from bothwell.privacy.models import Invitation, User

@@ -11,11 +11,11 @@ from zoneinfo import ZoneInfo
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from bothwell.couples.models import Contact, Person, PersonKind, Role, new_id
+from bothwell.couples.models import OFFICE, Contact, Person, PersonKind, Role, new_id
 from bothwell.enrolment.age import may_enter_care
 from bothwell.enrolment.invitation_actions import replace_open_link, send_invitation
 from bothwell.enrolment.naming import can_be_called, can_be_read
-from bothwell.enrolment.roles_actions import OFFICE, need
+from bothwell.enrolment.roles_actions import need
 from bothwell.later import later
 from bothwell.privacy import audit
 from bothwell.refusal import Refused, Stale

@@ -14,7 +14,6 @@ from bothwell.later import tell
 from bothwell.privacy import audit
 from bothwell.refusal import Refused, Stale
 
-OFFICE = (Role.LEAD, Role.COORDINATOR)
 """Who runs the clinic: its people and their teams, its rooms, what is asked of it."""
 
 

@@ -11,8 +11,8 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from bothwell.couples import pairing
-from bothwell.couples.models import Assignment, Couple, Membership, Person, Role
-from bothwell.enrolment.roles_actions import OFFICE, need, roles_held
+from bothwell.couples.models import OFFICE, Assignment, Couple, Membership, Person, Role
+from bothwell.enrolment.roles_actions import need, roles_held
 from bothwell.later import tell
 from bothwell.privacy import audit
 from bothwell.privacy.closeness_actions import kept_from, with_their_mates

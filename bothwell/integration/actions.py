@@ -17,9 +17,9 @@ from bothwell.integration.finding import tags_refused
 from bothwell.integration.insights import Part, Version, Words, latest_own
 from bothwell.integration.models import CoupleSession, Insight, InsightVersion
 from bothwell.privacy import audit
-from bothwell.privacy.actions import revoke, share
 from bothwell.privacy.circles import Relation
 from bothwell.privacy.models import Audience, Grant
+from bothwell.privacy.sharing_actions import revoke, share
 from bothwell.refusal import Refused, Stale
 
 ITEM_KIND = "insight"

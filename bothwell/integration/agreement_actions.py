@@ -13,7 +13,8 @@ from bothwell.integration import agreements as rules
 from bothwell.integration.doing_actions import SHARED, own_couple
 from bothwell.integration.models import AgreementAnswer, CoupleAgreement
 from bothwell.privacy import audit
-from bothwell.privacy.actions import kept_first, sent_before, tell_couple
+from bothwell.privacy.keeping_actions import kept_first, sent_before
+from bothwell.privacy.together_actions import tell_couple
 from bothwell.refusal import Refused
 
 

@@ -15,7 +15,7 @@ from bothwell.couples.models import Couple, Membership, Person
 from bothwell.integration.models import IndividualContact
 from bothwell.integration.session_actions import check_length, must_be_theirs
 from bothwell.privacy import audit
-from bothwell.privacy.actions import kept_first, sent_before
+from bothwell.privacy.keeping_actions import kept_first, sent_before
 from bothwell.privacy.models import DisclosureAgreement
 from bothwell.refusal import Refused, Stale
 

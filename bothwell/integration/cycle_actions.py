@@ -14,7 +14,8 @@ from bothwell.integration.models import CoupleSession, CycleMap, CycleNode, Cycl
 from bothwell.integration.session_actions import PROGRESS, SHARED, must_be_theirs, must_go_on
 from bothwell.later import tell
 from bothwell.privacy import audit
-from bothwell.privacy.actions import sent_before, tell_couple
+from bothwell.privacy.keeping_actions import sent_before
+from bothwell.privacy.together_actions import tell_couple
 from bothwell.refusal import Refused, SentBefore, Stale
 
 NODE = "cycle.node"

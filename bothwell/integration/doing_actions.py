@@ -16,7 +16,8 @@ from bothwell.integration import checkins
 from bothwell.integration.library import exercise
 from bothwell.integration.models import CoupleCheckin, ExerciseDone, ExerciseGiven, LaidAside, WarningSign
 from bothwell.privacy import audit
-from bothwell.privacy.actions import couple_of, kept_first, sent_before, tell_couple
+from bothwell.privacy.keeping_actions import kept_first, sent_before
+from bothwell.privacy.together_actions import couple_of, tell_couple
 from bothwell.refusal import Refused, Stale
 
 SHARED = "couple.shared"

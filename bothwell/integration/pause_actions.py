@@ -11,7 +11,7 @@ from bothwell.integration.models import CouplePause
 from bothwell.integration.session_actions import SHARED, is_therapist_of
 from bothwell.later import later, tell
 from bothwell.privacy import audit
-from bothwell.privacy.actions import tell_couple
+from bothwell.privacy.together_actions import tell_couple
 from bothwell.refusal import Refused
 
 

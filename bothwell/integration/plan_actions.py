@@ -20,7 +20,8 @@ from bothwell.integration.models import CarePlanItem, PlanReview, SupportPlan, W
 from bothwell.integration.session_actions import PARTED, hold_on, is_therapist_of, plan_session
 from bothwell.later import tell
 from bothwell.privacy import audit
-from bothwell.privacy.actions import kept_first, sent_before, tell_couple
+from bothwell.privacy.keeping_actions import kept_first, sent_before
+from bothwell.privacy.together_actions import tell_couple
 from bothwell.refusal import Refused, Stale
 
 LONGEST_PART = 500

@@ -25,7 +25,7 @@ from bothwell.integration.process_notes import (
 )
 from bothwell.integration.session_actions import check_length, is_therapist_of
 from bothwell.privacy import audit
-from bothwell.privacy.actions import kept_first, sent_before
+from bothwell.privacy.keeping_actions import kept_first, sent_before
 from bothwell.refusal import Refused, SentBefore
 
 NO_KEY = (

@@ -30,8 +30,10 @@ from bothwell.integration.models import (
 )
 from bothwell.integration.standing import mark
 from bothwell.privacy import audit
-from bothwell.privacy.actions import kept_first, receive, sent_before, tell_couple
+from bothwell.privacy.keeping_actions import kept_first, sent_before
 from bothwell.privacy.models import Receipt
+from bothwell.privacy.sharing_actions import receive
+from bothwell.privacy.together_actions import tell_couple
 from bothwell.refusal import Refused, Stale
 
 PARTED = "This couple has parted; its chart takes no new entries. What each has of their own goes on."

@@ -10,17 +10,17 @@ from uuid import UUID, uuid5
 from django.db import IntegrityError, ProgrammingError, connection, transaction
 from django.utils import timezone
 
-from bothwell.couples.models import Assignment, Membership, Person, Role, StaffRole, open_at
+from bothwell.couples.models import OFFICE, Assignment, Membership, Person, StaffRole, open_at
 from bothwell.integration.standing import mark
 from bothwell.later import tell
 from bothwell.messaging import booking
 from bothwell.messaging.models import Appointment
 from bothwell.messaging.threads import CARE_ROLES
 from bothwell.privacy import audit
-from bothwell.privacy.actions import kept_first, sent_before
+from bothwell.privacy.keeping_actions import kept_first, sent_before
 from bothwell.refusal import Refused, Stale
+from bothwell.turns import one_after_another
 
-OFFICE = (Role.LEAD, Role.COORDINATOR)
 KIND = "appointment"
 VISIT: Final = timedelta(minutes=booking.VISIT_MINUTES)
 CHANGED = "Somebody changed it since you looked. See how it stands now; then say once more what you want."
@@ -92,15 +92,10 @@ def _must_fit(person: Person, staff: Person, at: datetime, minutes: int, but_not
     other.
     """
     Refused.unless(booking.check(at, minutes, timezone.now()))
+    one_after_another(f"appointments of {person.id}", f"appointments of {staff.id}")
+    if room:
+        one_after_another(f"the room {room.lower()}")
     with connection.cursor() as cursor:
-        for who in sorted({str(person.id), str(staff.id)}):
-            cursor.execute(
-                "select pg_advisory_xact_lock(hashtextextended('appointments of ' || %s, 0))", [who]
-            )
-        if room:
-            cursor.execute(
-                "select pg_advisory_xact_lock(hashtextextended('the room ' || lower(%s), 0))", [room]
-            )
         when = (at, at + timedelta(minutes=minutes), VISIT, but_not)
         taken = [
             words

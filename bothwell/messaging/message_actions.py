@@ -20,9 +20,11 @@ from bothwell.messaging import threads as rules
 from bothwell.messaging.models import Message
 from bothwell.messaging.threads import Circle, Thread
 from bothwell.privacy import audit
-from bothwell.privacy.actions import agreement_in_force, couple_of, kept_first, sent_before, tell_couple
 from bothwell.privacy.closeness_actions import intimates
+from bothwell.privacy.keeping_actions import kept_first, sent_before
 from bothwell.privacy.models import DisclosureAgreement, Receipt
+from bothwell.privacy.signing_actions import agreement_in_force
+from bothwell.privacy.together_actions import couple_of, tell_couple
 from bothwell.refusal import Refused, Stale
 
 MAILED_AT = time(17)

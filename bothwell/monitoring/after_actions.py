@@ -11,7 +11,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
-from django.db import IntegrityError, connection, transaction
+from django.db import IntegrityError, transaction
 from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
@@ -24,6 +24,7 @@ from bothwell.monitoring import adverse, next_day
 from bothwell.monitoring.models import AdverseEvent, NextDayCall, NextDayThoughts
 from bothwell.privacy import audit
 from bothwell.refusal import Refused, SentBefore, Stale
+from bothwell.turns import one_after_another
 
 KIND = "dosing.flowsheet"
 NOT_YOURS = "Only this person's prescriber or nurse can do this."
@@ -202,7 +203,7 @@ def call(*, by: Person, session_id: UUID, said: next_day.Said, request_id: UUID)
     session = _session(by, session_id)
     if session.ended_at is None or session.started_at is None or session.outcome not in DOSED:
         raise Refused("No call is due: no dose was given, or the session is not signed off.")
-    _one_at_a_time(session.id)
+    one_after_another(f"calls after {session.id}")
     calls = NextDayCall.objects.filter(session=session)
     said = replace(said, answers=_asked(said.answers, said.was_reached), note=_fits(said.note))
     if known := calls.select_related("thoughts").filter(request_id=request_id).first():
@@ -275,7 +276,7 @@ def close_missed(*, now: datetime) -> int:
 def _closed(session: DosingSession, now: datetime) -> bool:
     """Whether this call was closed as missed now."""
     assert session.ended_at is not None
-    _one_at_a_time(session.id)
+    one_after_another(f"calls after {session.id}")
     calls = NextDayCall.objects.filter(session_id=session.id).only("at", "next_at", "is_closed")
     due = next_day.due(session.ended_at, list(calls), zone=_zone(session), now=now)
     if not next_day.is_missed(due, now):
@@ -355,12 +356,6 @@ def _about(by: Person, session: DosingSession) -> dict[str, Any]:
 def _zone(session: DosingSession) -> ZoneInfo:
     clinic: Clinic = session.clinic
     return ZoneInfo(clinic.timezone)
-
-
-def _one_at_a_time(session_id: UUID) -> None:
-    """Two who rang for the same session wait for each other."""
-    with connection.cursor() as cursor:
-        cursor.execute("select pg_advisory_xact_lock(hashtextextended(%s, 1))", [str(session_id)])
 
 
 def _fits(text: str, longest: int | None = None) -> str:

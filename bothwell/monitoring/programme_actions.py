@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from django.db import connection, transaction
+from django.db import transaction
 from django.utils import timezone
 
 from bothwell.couples.models import Contact, Person
@@ -24,6 +24,7 @@ from bothwell.monitoring.vitals import format_number, pair_pressures
 from bothwell.pathway.models import MedicalFact
 from bothwell.privacy import audit
 from bothwell.refusal import Refused, Stale
+from bothwell.turns import one_after_another
 
 MEDICINES = ("lorazepam_equivalent_mg_per_day", "opioids_or_depressants", "psychostimulants", "maoi")
 State = ProgrammeForm.State
@@ -246,8 +247,7 @@ def _add(
 
 def _held(by: Person, session_id: UUID) -> DosingSession:
     """The session with its forms locked until the transaction ends; Refused for anyone not at this bed."""
-    with connection.cursor() as cursor:
-        cursor.execute("select pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"programme {session_id}"])
+    one_after_another(f"programme {session_id}")
     session = (
         DosingSession.objects.select_related("clinic", "course", "order__author")
         .filter(id=session_id)

@@ -8,6 +8,7 @@ from uuid import UUID
 from bothwell.later import tell
 from bothwell.monitoring.watch import SESSION, Watched, rows
 from bothwell.refusal import Refused
+from bothwell.turns import one_after_another
 
 KIND = "dosing.flowsheet"
 
@@ -35,7 +36,7 @@ def session_to_write(session_id: UUID) -> Watched:
 
 def once(request_id: UUID) -> None:
     """Two of the same post wait for each other."""
-    rows("select pg_advisory_xact_lock(hashtextextended(%s, 0)) is null", [str(request_id)])
+    one_after_another(str(request_id))
 
 
 def tell_room_and_board(session: Watched) -> None:

@@ -17,6 +17,7 @@ from bothwell.outcomes.asking import Question, problems
 from bothwell.outcomes.models import Analysis, AnalysisRun
 from bothwell.privacy import audit
 from bothwell.refusal import Refused
+from bothwell.turns import one_after_another
 
 ASKS: Final = frozenset({Role.LEAD, Role.RESEARCHER})
 KIND: Final = "outcomes"
@@ -46,8 +47,7 @@ def ask(*, by: Person, question: Question, request_id: UUID) -> Analysis:
 def ask_again(*, by: Person, analysis: Analysis) -> AnalysisRun:
     """The same question put to the answers as they are now. While one is under way, that one. Raises Refused."""
     _may_ask(by)
-    with connection.cursor() as cursor:
-        cursor.execute("select pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"analysis {analysis.id}"])
+    one_after_another(f"analysis {analysis.id}")
     last = AnalysisRun.objects.filter(analysis=analysis).order_by("-number").first()
     if last is not None and is_under_way(last):
         return last

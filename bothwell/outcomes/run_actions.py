@@ -37,6 +37,7 @@ from bothwell.outcomes.models import AnalysisRun, AnalysisUse
 from bothwell.outcomes.often import tellings
 from bothwell.outcomes.putting import NO_ANSWER, TOO_OFTEN
 from bothwell.privacy import audit
+from bothwell.turns import one_after_another
 
 CHANGED: Final = "Whose answers may be used changed while this was being reckoned. Ask again."
 SEEN = ("id", "subject_id", "instrument", "wave", "sent_at", "total", "scores")
@@ -87,10 +88,7 @@ def begin(run_id: UUID) -> Begun | None:
         run = AnalysisRun.objects.select_related("analysis").filter(id=run_id, state__in=OPEN).first()
         if run is None:
             return None
-        with connection.cursor() as cursor:
-            cursor.execute(
-                "select pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"outcomes {run.clinic_id}"]
-            )
+        one_after_another(f"outcomes {run.clinic_id}")
         AnalysisRun.objects.filter(id=run_id, state__in=OPEN).update(
             state=AnalysisRun.State.RUNNING, progress=5
         )

@@ -20,7 +20,8 @@ from bothwell.pathway.protocol_actions import protocol_in_use, protocol_of
 from bothwell.pathway.rights_actions import check_length, need_to_write, roles_towards, subject_of
 from bothwell.pathway.workup_actions import may_clear
 from bothwell.privacy import audit
-from bothwell.privacy.actions import agreement_in_force, couple_of
+from bothwell.privacy.signing_actions import agreement_in_force
+from bothwell.privacy.together_actions import couple_of
 from bothwell.refusal import Refused, Stale
 
 ATTESTED = frozenset(steps.GATES) - {

@@ -6,7 +6,7 @@ Nothing here decides what a protocol says; `protocol` reads it.
 from functools import cache
 from uuid import UUID
 
-from django.db import connection, transaction
+from django.db import transaction
 from django.utils import timezone
 
 from bothwell.couples.models import Person, StaffRole, open_at
@@ -15,6 +15,7 @@ from bothwell.pathway import protocol as protocols
 from bothwell.pathway.models import ProtocolVersion
 from bothwell.privacy import audit
 from bothwell.refusal import Refused
+from bothwell.turns import one_after_another
 
 
 @cache
@@ -79,8 +80,7 @@ def sign_protocol(*, by: Person, protocol_id: UUID, signed_name: str) -> Protoco
 
 def one_signature_at_a_time(clinic_id: UUID) -> None:
     """Two who sign protocols at once wait for each other: the second sees what the first put in force."""
-    with connection.cursor() as cursor:
-        cursor.execute("select pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"protocols of {clinic_id}"])
+    one_after_another(f"protocols of {clinic_id}")
 
 
 def is_lead(by: Person) -> bool:

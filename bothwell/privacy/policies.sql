@@ -509,6 +509,19 @@ begin
          and exists (select 1 from bothwell_membership m where m.couple_id = c.id and m.person_id = g.subject_id)));
 end $$;
 
+-- What the viewer has read and its author has since put into newer words that the viewer has now: nothing was taken back.
+create function door.renewed(wanted text) returns setof uuid language sql stable security definer set search_path = public as $$
+  with recursive newer as (
+    select g.replaces_id as older from bothwell_grant g
+    where g.replaces_id is not null and g.item_kind = wanted and g.revoked_at is null and g.opens_at <= now()
+      and (g.id in (select door.given_by_partners(wanted))
+           or (g.audience <> 'partner' and g.item_id in (select door.granted(wanted))))
+    union
+    select o.replaces_id from newer n join bothwell_grant o on o.id = n.older where o.replaces_id is not null)
+  select o.item_id from newer n join bothwell_grant o on o.id = n.older
+  where exists (select 1 from bothwell_receipt r where r.author_id = door.me() and r.item_id = o.item_id)
+$$;
+
 create function door.couples(wanted text) returns setof uuid language plpgsql stable security definer set search_path = public as $$
 declare
   viewer uuid := door.me();

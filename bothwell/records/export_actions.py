@@ -18,7 +18,8 @@ from django.utils import timezone
 from bothwell.couples.models import Contact, Couple, Membership, Person
 from bothwell.instruments.models import Kind
 from bothwell.privacy import audit
-from bothwell.privacy.actions import break_glass, kept_first
+from bothwell.privacy.glass_actions import break_glass
+from bothwell.privacy.keeping_actions import kept_first
 from bothwell.privacy.models import BreakGlass
 from bothwell.privacy.shelter_actions import withheld
 from bothwell.records import document, rights

@@ -7,21 +7,23 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from uuid import UUID, uuid5
 
-from django.db import IntegrityError, connection, transaction
+from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from bothwell.couples.models import Assignment, Couple, Membership, Person, Role, open_at
+from bothwell.couples.models import OFFICE, Assignment, Couple, Membership, Person, Role, open_at
 from bothwell.couples.pairing import SHORTEST_REASON
 from bothwell.enrolment import couple_actions
-from bothwell.enrolment.roles_actions import OFFICE, roles_held
+from bothwell.enrolment.roles_actions import roles_held
 from bothwell.integration.models import CoupleSession
 from bothwell.later import tell
 from bothwell.privacy import audit
-from bothwell.privacy.actions import couple_of, kept_first, sent_before
+from bothwell.privacy.keeping_actions import kept_first, sent_before
+from bothwell.privacy.together_actions import couple_of
 from bothwell.records import hold_actions
 from bothwell.records.models import PartingAnswer, PartingRequest
 from bothwell.refusal import Refused, Stale
+from bothwell.turns import one_after_another
 
 KIND = "parting.asked"
 
@@ -70,19 +72,13 @@ def take_back(*, by: Person) -> None:
     couple = couple_of(by)
     if couple is None:
         return
-    _one_after_another(couple.id)
+    one_after_another(f"parting {couple.id}")
     waits = list(waiting(by))
     for row in waits:
         PartingRequest.objects.filter(id=row.id, withdrawn_at__isnull=True).update(
             withdrawn_at=timezone.now()
         )
         audit.log("took back what was asked about parting", by=by, subject=by, item_kind=KIND, item_id=row.id)
-
-
-def _one_after_another(couple_id: UUID) -> None:
-    """Who takes it back and who answers it wait for each other; the second finds what the first did."""
-    with connection.cursor() as cursor:
-        cursor.execute("select pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"parting {couple_id}"])
 
 
 def waiting(person: Person | None = None) -> QuerySet[PartingRequest]:
@@ -130,7 +126,7 @@ def part(
     if couple is None:
         raise Refused("There is no such couple here.")
     _must_care(by, couple_id)
-    _one_after_another(couple_id)
+    one_after_another(f"parting {couple_id}")
     if asked_id is not None:
         _asked(asked_id)  # one that was answered meanwhile parts nobody
     # Before the parting: afterwards the couples therapist writes nothing of the two any more.
@@ -144,7 +140,7 @@ def part(
 def _asked(asked_id: UUID) -> PartingRequest:
     row = PartingRequest.objects.filter(id=asked_id).first()
     if row is not None and row.couple_id is not None:
-        _one_after_another(row.couple_id)
+        one_after_another(f"parting {row.couple_id}")
     found = waiting().filter(id=asked_id).first()
     if found is None:
         raise Stale("This has been answered already, or taken back. Open the list again.")

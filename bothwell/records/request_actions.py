@@ -8,18 +8,19 @@ from datetime import date, datetime
 from uuid import UUID, uuid5
 from zoneinfo import ZoneInfo
 
-from django.db import IntegrityError, connection, transaction
+from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from bothwell.couples.models import Clinic, Couple, Membership, Person
+from bothwell.couples.models import OFFICE, Clinic, Couple, Membership, Person
 from bothwell.couples.pairing import PARTNERS_IN_A_COUPLE
-from bothwell.enrolment.roles_actions import OFFICE, roles_held
+from bothwell.enrolment.roles_actions import roles_held
 from bothwell.later import tell
 from bothwell.privacy import audit
-from bothwell.privacy.actions import kept_first, sent_before
+from bothwell.privacy.keeping_actions import kept_first, sent_before
 from bothwell.records import rights
 from bothwell.records.models import JointRequest, JointSignature, RecordAnswer, RecordRequest
 from bothwell.refusal import Refused, Stale
+from bothwell.turns import one_after_another
 
 KIND = "record.request"
 JOINT_KIND = "couple.request"
@@ -81,7 +82,7 @@ def answer(
 ) -> RecordAnswer:
     """The clinic gives, prolongs or refuses, with its ground and reason; the person reads all of it."""
     _must_be_office(by)
-    _one_after_another(asked_id)
+    one_after_another(f"copy {asked_id}")
     asked = RecordRequest.objects.filter(id=asked_id).first()
     if asked is None:
         raise Refused("There is no such request here.")
@@ -103,12 +104,6 @@ def answer(
     if asked.subject_id:
         tell("person", asked.subject_id)
     return row
-
-
-def _one_after_another(what: UUID) -> None:
-    """Two who answer the same request, or ask as the same person, wait for each other; the second finds what the first did."""
-    with connection.cursor() as cursor:
-        cursor.execute("select pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"copy {what}"])
 
 
 def standings(rows: Iterable[RecordRequest]) -> list[tuple[RecordRequest, rights.Standing]]:
@@ -152,7 +147,7 @@ def ask_for_both(
     said = {"couple": couple, "recipient": recipient.strip()[:200], "purpose": purpose.strip()[:300]}
     if kept := sent_before(JointRequest, key, by, **said):
         return kept
-    _one_after_another(by.id)
+    one_after_another(f"copy {by.id}")
     # One's own alone, whatever became of them but for the days: the other's answer changes nothing here.
     if sum(not has_lapsed(one) for one in JointRequest.objects.filter(author=by, couple=couple)) >= MOST_OPEN:
         raise Refused(MANY_OPEN)

@@ -19,7 +19,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from bothwell.couples.models import Contact, Person, Role
 from bothwell.enrolment.people_actions import choose_reminders
 from bothwell.integration.models import InsightVersion
-from bothwell.privacy import actions, to_sign
+from bothwell.privacy import sharing_actions, signing_actions, to_sign
 from bothwell.privacy.models import Audience, AuditEntry, Consent, Grant
 from bothwell.refusal import Refused
 from bothwell.web import log_words
@@ -241,7 +241,7 @@ def _consents(who: Person) -> list[dict[str, object]]:
 def take_back(request: HttpRequest, grant_id: UUID) -> HttpResponse:
     """Close what one had opened; it is closed with the other's next page."""
     try:
-        actions.revoke(by=viewer(request), grant_id=grant_id)
+        sharing_actions.revoke(by=viewer(request), grant_id=grant_id)
     except Refused as no:
         raise Http404 from no
     messages.success(request, "Taken back. It is closed from now on.")
@@ -252,7 +252,7 @@ def take_back(request: HttpRequest, grant_id: UUID) -> HttpResponse:
 def withdraw(request: HttpRequest, consent_id: UUID) -> HttpResponse:
     """Withdraw what one had signed; it ends at once."""
     try:
-        actions.withdraw_consent(by=viewer(request), consent_id=consent_id)
+        signing_actions.withdraw_consent(by=viewer(request), consent_id=consent_id)
     except Refused as no:
         raise Http404 from no
     messages.success(request, "Withdrawn. It no longer holds from now on.")

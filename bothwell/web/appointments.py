@@ -17,7 +17,7 @@ from django.utils import timezone
 from django.utils.http import urlencode
 from django.views.decorators.http import require_http_methods, require_POST
 
-from bothwell.couples.models import Membership, Person, Role
+from bothwell.couples.models import OFFICE, Membership, Person, Role
 from bothwell.messaging import appointment_actions as actions
 from bothwell.messaging import booking, feed_actions
 from bothwell.messaging import coming_actions as coming
@@ -27,7 +27,7 @@ from bothwell.messaging.models import Appointment
 from bothwell.messaging.threads import CARE_ROLES
 from bothwell.refusal import Refused, Stale
 from bothwell.web.around import local_now, nearby, zone_of
-from bothwell.web.asking import require, require_partner, told, viewer
+from bothwell.web.asking import by_script, require, require_partner, told, viewer
 from bothwell.web.calendar import has_proved_again
 from bothwell.web.couple_asking import LOCAL, DayAndTime
 from bothwell.web.drafts import carry
@@ -36,7 +36,6 @@ from bothwell.web.people import frame_of
 
 AHEAD = timedelta(days=400)
 LATELY = timedelta(days=2)
-OFFICE = frozenset({Role.LEAD, Role.COORDINATOR})
 BOOKS = OFFICE | {Role.PRESCRIBER, Role.NURSE, Role.INDIVIDUAL_THERAPIST}
 HAS_A_DAY = BOOKS | {Role.COUPLES_THERAPIST}
 HERE = "appointments"
@@ -79,7 +78,7 @@ def _own(request: HttpRequest, who: Person, **more: Any) -> HttpResponse:
         "request_id": uuid4(),
         **more,
     }
-    if request.htmx:  # type: ignore[attr-defined]
+    if by_script(request):
         return render(request, "appointments/page.html#living", context)
     return render(request, "appointments/page.html", context)
 
@@ -150,7 +149,7 @@ def _day(request: HttpRequest, who: Person) -> HttpResponse:
         "lines": lines,
         "is_office": is_office,
     }
-    if request.htmx:  # type: ignore[attr-defined]
+    if by_script(request):
         return render(request, "appointments/day.html#living", context)
     return render(request, "appointments/day.html", context)
 

@@ -21,6 +21,11 @@ def viewer(request: HttpRequest) -> Person:
     return cast(Person, request.viewer)  # type: ignore[attr-defined]
 
 
+def by_script(request: HttpRequest) -> bool:
+    """Whether the page's own script asks, for a part of it or by a form, and not the browser for the whole."""
+    return bool(request.htmx)  # type: ignore[attr-defined]
+
+
 def require_partner(request: HttpRequest) -> Person:
     """The partner looking, or 404."""
     who = viewer(request)

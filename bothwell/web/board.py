@@ -10,6 +10,7 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from django import forms
 from django.conf import settings
 from django.db.models import Q
 from django.http import Http404, HttpRequest, HttpResponse
@@ -27,7 +28,6 @@ from bothwell.refusal import Refused
 from bothwell.web import bedside, bedside_values
 from bothwell.web.asking import require
 from bothwell.web.bedside import Bedside
-from bothwell.web.bedside_forms import Arrived
 from bothwell.web.spark import Spark, spark
 
 OPENED = "board_opened"
@@ -71,6 +71,16 @@ class Tile:
         name = self.room.name if self.room else ""
         figures = "".join(letter for letter in name if letter.isdigit())
         return figures or name[:2]
+
+
+class Arrived(forms.Form):
+    """Which room somebody is shown to."""
+
+    room = forms.ModelChoiceField(queryset=Room.objects.none(), label="Room", empty_label=None)
+
+    def __init__(self, *args: object, rooms: object, **kwargs: object) -> None:
+        super().__init__(*args, **kwargs)  # type: ignore[arg-type]
+        self.fields["room"].queryset = rooms  # type: ignore[attr-defined]
 
 
 @require_GET

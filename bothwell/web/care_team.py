@@ -16,7 +16,7 @@ from django.urls import path
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST
 
-from bothwell.couples.models import Assignment, Couple, Membership, Person, Role, StaffRole, open_at
+from bothwell.couples.models import OFFICE, Assignment, Couple, Membership, Person, Role, StaffRole, open_at
 from bothwell.couples.pairing import CareRole
 from bothwell.enrolment import couple_actions, team_actions
 from bothwell.records import parting_actions
@@ -24,7 +24,7 @@ from bothwell.records.hold_actions import holds_on
 from bothwell.refusal import Refused
 from bothwell.web.asking import not_ones_own, require
 from bothwell.web.nav import roles_of
-from bothwell.web.people import RUNS_THE_CLINIC, frame_of, looked
+from bothwell.web.people import frame_of, looked
 
 FOR_A_PERSON = (CareRole.PRESCRIBER, CareRole.NURSE, CareRole.INDIVIDUAL_THERAPIST)
 
@@ -68,7 +68,7 @@ def team(request: HttpRequest, person_id: UUID) -> HttpResponse:
         "sealed": [row for row in rows if row.role == Role.SAFETY] if Role.LEAD in roles else [],
         "names_circle": Role.LEAD in roles,
         "form": form,
-        "may_change": bool(roles & RUNS_THE_CLINIC),
+        "may_change": bool(roles & OFFICE),
     }
     return render(request, "people/team.html", context, status=422 if request.method == "POST" else 200)
 
@@ -94,7 +94,7 @@ def _assigned(
 @require_POST
 def end_assignment(request: HttpRequest, assignment_id: UUID) -> HttpResponse:
     """A colleague leaves a care team now."""
-    by = require(request, *RUNS_THE_CLINIC)
+    by = require(request, *OFFICE)
     row = get_object_or_404(Assignment, id=assignment_id)
     not_ones_own(by, person=row.subject_id, couple=row.couple_id)
     try:
@@ -123,7 +123,7 @@ class PartForm(forms.Form):
 @require_http_methods(["GET", "POST"])
 def couple(request: HttpRequest, couple_id: UUID) -> HttpResponse:
     """The couple as the clinic's office sees it: the two, who cares for both, parting."""
-    by = require(request, *RUNS_THE_CLINIC, Role.COUPLES_THERAPIST)
+    by = require(request, *OFFICE, Role.COUPLES_THERAPIST)
     row = get_object_or_404(Couple, id=couple_id)
     not_ones_own(by, couple=row.id)
     members = list(Membership.objects.filter(couple=row).select_related("person").order_by("side"))
@@ -143,7 +143,7 @@ def couple(request: HttpRequest, couple_id: UUID) -> HttpResponse:
         "team": _team_ever(Q(couple=row)),
         "form": form,
         "parting": parting,
-        "may_change": bool(roles & RUNS_THE_CLINIC),
+        "may_change": bool(roles & OFFICE),
         "asked": parting_actions.waiting().filter(couple=row).first(),
         "holds": list(holds_on([member.person_id for member in members]).values()),
         "again_id": uuid4(),
@@ -175,7 +175,7 @@ class AgainForm(forms.Form):
 @require_POST
 def again(request: HttpRequest, couple_id: UUID) -> HttpResponse:
     """Two who parted are a couple again: a new chart begins; the old one stays as it was."""
-    by = require(request, *RUNS_THE_CLINIC)
+    by = require(request, *OFFICE)
     get_object_or_404(Couple, id=couple_id)
     not_ones_own(by, couple=couple_id)
     members = Membership.objects.filter(couple_id=couple_id, couple__parted_at__isnull=False).select_related(

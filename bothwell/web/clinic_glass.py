@@ -17,7 +17,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
 from bothwell.couples.models import Couple, Membership, Person, PersonKind, Role
-from bothwell.privacy.actions import break_glass
+from bothwell.privacy.glass_actions import break_glass
 from bothwell.privacy.models import BreakGlass
 from bothwell.refusal import Refused
 from bothwell.web.asking import require

@@ -11,7 +11,7 @@ from django.shortcuts import redirect
 from django.urls import URLPattern, path
 from django.views.decorators.http import require_http_methods
 
-from bothwell.couples.models import Role, Room
+from bothwell.couples.models import OFFICE, Room
 from bothwell.enrolment import clinic_actions
 from bothwell.monitoring.models import Device
 from bothwell.refusal import Refused
@@ -50,7 +50,7 @@ class DeviceForm(forms.Form):
 @require_http_methods(["GET", "POST"])
 def rooms(request: HttpRequest) -> HttpResponse:
     """Where people are treated, and the monitors there."""
-    by = require(request, Role.LEAD, Role.COORDINATOR)
+    by = require(request, *OFFICE)
     known = list(Room.objects.order_by("name"))
     what = request.POST.get("do", "") if request.method == "POST" else ""
     room = RoomForm(request.POST if what == "room" else None, auto_id="id_room_%s")

@@ -19,8 +19,8 @@ from django.views.decorators.http import require_GET, require_http_methods
 from bothwell.couples.models import Role
 from bothwell.pathway.models import ProtocolVersion
 from bothwell.privacy import to_sign
-from bothwell.privacy.actions import PUBLISHED_MEANWHILE, publish_text
 from bothwell.privacy.models import AuditEntry, Consent, ConsentText, DisclosureAgreement
+from bothwell.privacy.signing_actions import PUBLISHED_MEANWHILE, publish_text
 from bothwell.privacy.to_sign import Key, ToSign
 from bothwell.refusal import Refused, Stale
 from bothwell.web.asking import require

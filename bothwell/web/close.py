@@ -13,13 +13,13 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import URLPattern, path
 from django.views.decorators.http import require_http_methods, require_POST
 
-from bothwell.couples.models import Person, PersonKind, Role
+from bothwell.couples.models import OFFICE, Person, PersonKind, Role
 from bothwell.enrolment import close_actions as actions
 from bothwell.privacy import audit
 from bothwell.privacy.models import CloseTo
 from bothwell.refusal import Refused
 from bothwell.web.asking import require
-from bothwell.web.people import RUNS_THE_CLINIC, frame_of
+from bothwell.web.people import frame_of
 
 NO_LEAD = (
     "No other clinic lead is left for them: a task about them that is passed on would reach nobody. "
@@ -88,7 +88,7 @@ def of_colleague(request: HttpRequest, person_id: UUID) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 def of_person(request: HttpRequest, person_id: UUID) -> HttpResponse:
     """From which colleagues one person's record is kept; and one more."""
-    require(request, *RUNS_THE_CLINIC)
+    require(request, *OFFICE)
     by, frame = frame_of(request, person_id, "care team")
     form = CloseForm(
         request.POST if request.method == "POST" else None, among=_people(PersonKind.STAFF, frame.person)
@@ -107,7 +107,7 @@ def of_person(request: HttpRequest, person_id: UUID) -> HttpResponse:
 @require_POST
 def end(request: HttpRequest, said_id: UUID) -> HttpResponse:
     """It holds no more."""
-    by = require(request, *RUNS_THE_CLINIC)
+    by = require(request, *OFFICE)
     row = CloseTo.objects.filter(id=said_id).first()
     if row is None:
         raise Http404

@@ -18,9 +18,9 @@ from bothwell.couples.models import Person, Role
 from bothwell.pathway.models import Course
 from bothwell.pathway.steps import State
 from bothwell.privacy import to_sign
-from bothwell.privacy.actions import sign_agreement, sign_consent, withdraw_consent
 from bothwell.privacy.circles import READS, Relation
 from bothwell.privacy.models import Consent, ConsentText, DisclosureAgreement, DisclosureSignature
+from bothwell.privacy.signing_actions import sign_agreement, sign_consent, withdraw_consent
 from bothwell.refusal import Refused
 from bothwell.web.around import Nearby, nearby
 from bothwell.web.asking import require_partner

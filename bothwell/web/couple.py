@@ -24,11 +24,11 @@ from bothwell.integration.models import CoupleSession, ExerciseDone, SharedSumma
 from bothwell.integration.story import MEANS
 from bothwell.pathway.assessment_actions import not_assessed
 from bothwell.privacy import audit
-from bothwell.privacy.actions import propose_agreement
 from bothwell.privacy.models import Audience, ConsentText, DisclosureAgreement, Grant
 from bothwell.privacy.shelter_actions import withheld
+from bothwell.privacy.signing_actions import propose_agreement
 from bothwell.refusal import Refused
-from bothwell.web.asking import post_or_back, require
+from bothwell.web.asking import by_script, post_or_back, require
 from bothwell.web.couple_asking import attempt, status_of, therapist_and_couple
 from bothwell.web.couple_chart import Chart, local, members_of, read
 from bothwell.web.couple_session import PlanForm, say_if_too_soon
@@ -116,7 +116,7 @@ def couple(request: HttpRequest, couple_id: UUID) -> HttpResponse:
 def _desk(request: HttpRequest, who: Person, pair: Couple, plan: PlanForm | None = None) -> HttpResponse:
     chart = read(pair, request.GET.get("a", ""), request.GET.get("b", ""))
     mirrored = request.GET.get("flat") != "1"
-    is_living = bool(request.htmx)  # type: ignore[attr-defined]
+    is_living = by_script(request)
     if not is_living:  # a look that goes on is one look
         _log_view(who, chart)
     actions.receive_all(by=who, versions=[word.row for word in chart.words])
@@ -157,7 +157,7 @@ def for_both(request: HttpRequest, couple_id: UUID) -> HttpResponse:
     """One sheet for the couple: what is shared, and nothing that only one of them may see."""
     who, pair = therapist_and_couple(request, couple_id)
     chart = read(pair).without(withheld(pair.id))
-    is_living = bool(request.htmx)  # type: ignore[attr-defined]
+    is_living = by_script(request)
     if not is_living:  # a look that goes on is one look
         for voice in chart.voices:
             audit.viewed(who, subject=voice.person, couple=pair, what="couple.shared")

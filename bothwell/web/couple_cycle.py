@@ -24,7 +24,7 @@ from bothwell.integration import cycle_actions as actions
 from bothwell.integration.cycle import PARTS, Cycle, CycleType, Node, Part, changes, faults, read, read_node
 from bothwell.integration.models import CycleMap, CycleNode, CycleShown
 from bothwell.privacy import audit
-from bothwell.privacy.actions import receive
+from bothwell.privacy.sharing_actions import receive
 from bothwell.refusal import Refused
 from bothwell.web.couple_asking import attempt, frame, names_of, status_of, therapist_and_couple
 

@@ -31,11 +31,13 @@ from bothwell.integration.note_draft_actions import Sheet
 from bothwell.integration.session_actions import as_seen
 from bothwell.privacy import audit
 from bothwell.refusal import Refused, Stale
+from bothwell.web.asking import by_script
 from bothwell.web.couple_asking import DayAndTime, attempt, session_of, status_of, therapist_and_couple
 from bothwell.web.couple_chart import Chart, read
 from bothwell.web.couple_drafts import drafts_in, keep_by_hand, on_the_page, recorded
 from bothwell.web.couple_note_form import CorrectionForm, RecordForm, as_it_stands, begun_from, from_draft
 from bothwell.web.drafts import carry
+from bothwell.web.given import renewed
 
 RECORD = "couple.progress"
 MOVED = "Moved. Both see the new time."
@@ -77,7 +79,7 @@ def session(request: HttpRequest, couple_id: UUID, session_id: UUID) -> HttpResp
     who, pair = therapist_and_couple(request, couple_id)
     one, chart = session_of(pair, session_id), read(pair)
     if request.method == "GET":
-        if request.htmx and (part := request.GET.get("words", "")):  # type: ignore[attr-defined]
+        if by_script(request) and (part := request.GET.get("words", "")):
             return _words_now(request, who, chart, one, part)
         return _page(request, who, chart, one)
     form = RecordForm(request.POST, chart=chart)
@@ -203,7 +205,7 @@ def _written(chart: Chart, one: CoupleSession) -> dict[str, Any]:
         "notes": [row for row in told if row[0].id not in corrected],
         "earlier": [row for row in told if row[0].id in corrected],
         "taken": visible,
-        "taken_back": len(taken) - len(visible),
+        "taken_back": len(taken - {word.brought.id for word in visible} - renewed()),
         "spoken_of": [point for point in chart.points if point.key in spoken_of],
         "summaries": SharedSummary.objects.filter(session=one).order_by("recorded_at"),
         "exercises": [

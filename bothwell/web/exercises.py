@@ -21,7 +21,7 @@ from bothwell.instruments.instrument import Gain
 from bothwell.integration import doing_actions as actions
 from bothwell.integration.library import Exercise, With, exercise, exercises, title_of
 from bothwell.integration.models import ExerciseDone, ExerciseGiven
-from bothwell.privacy.actions import receive
+from bothwell.privacy.sharing_actions import receive
 from bothwell.refusal import Refused
 from bothwell.web.around import Nearby, local_now, nearby
 from bothwell.web.asking import require_partner, told

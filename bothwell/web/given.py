@@ -8,15 +8,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from django.db import connection
 from django.utils import timezone
 
 from bothwell.couples.models import Person
 from bothwell.integration.actions import ITEM_KIND
 from bothwell.integration.insights import Words, badge
 from bothwell.integration.models import InsightVersion
-from bothwell.privacy.actions import receive
 from bothwell.privacy.circles import Relation
 from bothwell.privacy.models import Audience, Grant, Receipt
+from bothwell.privacy.sharing_actions import receive
 from bothwell.web.around import Nearby
 
 
@@ -65,7 +66,14 @@ def theirs(who: Person, surroundings: Nearby) -> tuple[list[Shared], bool]:
         for version in versions
         if version.id in given
     ]
-    return shared, bool(read - {version.id for version in versions})
+    return shared, bool(read - {version.id for version in versions} - renewed())
+
+
+def renewed() -> set[UUID]:
+    """Versions that the viewer had read and whose author has given them newer words instead: none was taken back."""
+    with connection.cursor() as cursor:
+        cursor.execute("select door.renewed(%s)", [ITEM_KIND])
+        return {version for (version,) in cursor.fetchall()}
 
 
 def mine(surroundings: Nearby) -> list[Shared]:

@@ -28,8 +28,8 @@ from bothwell.integration.insights import (
     wakes_at,
 )
 from bothwell.integration.models import CoupleSession
-from bothwell.privacy.actions import agreement_in_force
 from bothwell.privacy.circles import Relation
+from bothwell.privacy.signing_actions import agreement_in_force
 from bothwell.refusal import Refused, Stale
 from bothwell.web.around import Nearby
 from bothwell.web.given import preview

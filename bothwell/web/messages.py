@@ -24,7 +24,7 @@ from bothwell.privacy.closeness_actions import intimates
 from bothwell.privacy.models import DisclosureAgreement
 from bothwell.refusal import Refused
 from bothwell.web.around import Nearby, nearby
-from bothwell.web.asking import told, viewer
+from bothwell.web.asking import by_script, told, viewer
 
 ON_A_PAGE = 40
 CIRCLES = {Circle.CARE: "care", Circle.THERAPIST: "therapist", Circle.ALONE: "alone", Circle.COUPLE: "couple"}
@@ -181,7 +181,7 @@ def threads(request: HttpRequest) -> HttpResponse:
     else:
         begun, rest = rows, []
     context = {"rows": begun, "rest": rest}
-    if request.htmx:  # type: ignore[attr-defined]
+    if by_script(request):
         return render(request, "messages/page.html#living", context)
     return render(request, "messages/page.html", context)
 
@@ -233,7 +233,7 @@ def _thread(request: HttpRequest, thread: Thread) -> HttpResponse:
         said.success(request, "Sent.")
         return redirect(f"{address(thread)}#newest")
     context = _context(request, who, thread)
-    if request.htmx:  # type: ignore[attr-defined]
+    if by_script(request):
         return render(request, "messages/thread.html#living", context)
     # Only a page that was opened counts as read: one that renews itself may lie on a table.
     actions.mark_read(by=who, thread=thread, shown=[row for row, _ in context["rows"]])

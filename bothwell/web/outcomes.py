@@ -35,7 +35,7 @@ from bothwell.pathway.steps import Phase
 from bothwell.privacy import audit
 from bothwell.refusal import Refused
 from bothwell.web import outcomes_ahead, outcomes_files, outcomes_gains, outcomes_shapes
-from bothwell.web.asking import require
+from bothwell.web.asking import by_script, require
 from bothwell.web.nav import roles_of
 
 SHOWN: Final = 20
@@ -160,7 +160,7 @@ def one(request: HttpRequest, analysis_id: UUID) -> HttpResponse:
     run = _chosen(runs, request.GET.get("run", ""))
     context = _shown(row, run) | {"runs": runs, "again": not any(map(actions.is_under_way, runs))}
     context |= _beside(run, runs)
-    is_part = bool(request.htmx)  # type: ignore[attr-defined]
+    is_part = by_script(request)
     # A page that waits shows nothing yet, and fetches its part every two seconds until there is something to be seen.
     if not context["under_way"]:
         audit.log("viewed", by=by, item_kind=KIND, item_id=row.id)

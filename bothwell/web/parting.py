@@ -14,7 +14,7 @@ from django.shortcuts import redirect, render
 from django.urls import URLPattern, path
 from django.views.decorators.http import require_http_methods
 
-from bothwell.couples.models import Membership, Person, Role
+from bothwell.couples.models import OFFICE, Membership, Person, Role
 from bothwell.privacy import audit
 from bothwell.records import parting_actions
 from bothwell.records.hold_actions import holds_on
@@ -24,7 +24,7 @@ from bothwell.web.around import nearby
 from bothwell.web.asking import not_ones_own, require, require_partner, told
 from bothwell.web.nav import roles_of
 
-ANSWERS: Final = (Role.LEAD, Role.COORDINATOR, Role.COUPLES_THERAPIST)
+ANSWERS: Final = (*OFFICE, Role.COUPLES_THERAPIST)
 PARTED: Final = "part"
 
 

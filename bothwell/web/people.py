@@ -16,15 +16,7 @@ from django.urls import path
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 
-from bothwell.couples.models import (
-    Assignment,
-    Couple,
-    Membership,
-    Person,
-    PersonKind,
-    Role,
-    open_at,
-)
+from bothwell.couples.models import OFFICE, Assignment, Couple, Membership, Person, PersonKind, Role, open_at
 from bothwell.dosing.models import DosingSession
 from bothwell.enrolment import invitation_actions
 from bothwell.integration.session_actions import is_therapist_of
@@ -41,7 +33,6 @@ from bothwell.web.caring import WORKUP_ROLES
 from bothwell.web.nav import roles_of
 
 ON_A_PAGE = 40
-RUNS_THE_CLINIC = frozenset({Role.LEAD, Role.COORDINATOR})
 SEES_PEOPLE = tuple(frozenset(Role) - {Role.RESEARCHER, Role.SAFETY})
 
 
@@ -86,7 +77,7 @@ def people(request: HttpRequest) -> HttpResponse:
         "q": asked,
         "after": after,
         "more": more,
-        "may_enrol": bool(roles_of(by) & RUNS_THE_CLINIC),
+        "may_enrol": bool(roles_of(by) & OFFICE),
     }
     return render(request, "people/page.html", context)
 
@@ -160,7 +151,7 @@ def looked(by: Person, person: Person, couple: Couple | None, what: str, *, at_b
     """
     about = Q(subject=person) | Q(couple=couple) if couple else Q(subject=person)
     held = Assignment.objects.filter(open_at(timezone.now()), about, staff=by).values_list("role", flat=True)
-    is_circle_alone = {*held, *(roles_of(by) & RUNS_THE_CLINIC)} <= {Role.SAFETY}
+    is_circle_alone = {*held, *(roles_of(by) & OFFICE)} <= {Role.SAFETY}
     audit.viewed(by, subject=person, couple=couple if at_both else None, what=what, sealed=is_circle_alone)
 
 
@@ -184,7 +175,7 @@ def _tabs(by: Person, person: Person, couple: Couple | None, here: str) -> list[
         tabs.append(("appointments", f"{root}/appointments"))
     if couple and is_therapist_of(by, couple):
         tabs.append(("couple", f"/couples/{couple.id}"))
-    if roles_of(by) & RUNS_THE_CLINIC:
+    if roles_of(by) & OFFICE:
         tabs.append(("what was given", f"{root}/given"))
     return [(words.capitalize(), href, words == here) for words, href in tabs]
 
@@ -197,7 +188,7 @@ def person(request: HttpRequest, person_id: UUID) -> HttpResponse:
     visits = DosingSession.objects.filter(
         subject=frame.person, scheduled_at__gte=timezone.now(), arrived_at__isnull=True
     ).exclude(outcome="cancelled")
-    runs = bool(roles_of(by) & RUNS_THE_CLINIC)
+    runs = bool(roles_of(by) & OFFICE)
     context = {
         "frame": frame,
         "phase": phase_words(course),
@@ -234,7 +225,7 @@ def _team(person: Person, couple: Couple | None) -> QuerySet[Assignment]:
 @require_POST
 def invite(request: HttpRequest, person_id: UUID) -> HttpResponse:
     """A new link for this person; the one before stops working."""
-    by = require(request, *RUNS_THE_CLINIC)
+    by = require(request, *OFFICE)
     person = get_object_or_404(Person, id=person_id, kind=PersonKind.PARTNER)
     not_ones_own(by, person=person.id)
     try:

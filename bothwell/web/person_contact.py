@@ -14,13 +14,13 @@ from django.shortcuts import redirect, render
 from django.urls import path
 from django.views.decorators.http import require_http_methods
 
-from bothwell.couples.models import Contact, Person
+from bothwell.couples.models import OFFICE, Contact, Person
 from bothwell.enrolment import invitation_actions, people_actions
 from bothwell.refusal import Refused
 from bothwell.web.around import local_now
 from bothwell.web.enrol import ReachForm
 from bothwell.web.nav import roles_of
-from bothwell.web.people import RUNS_THE_CLINIC, frame_of
+from bothwell.web.people import frame_of
 
 
 class ContactForm(ReachForm):
@@ -70,7 +70,7 @@ def contact(request: HttpRequest, person_id: UUID) -> HttpResponse:
     """How this person may safely be reached; coordinators and leads may change it."""
     by, frame = frame_of(request, person_id, "contact")
     known = Contact.objects.filter(subject=frame.person).first()
-    may_change = bool(roles_of(by) & RUNS_THE_CLINIC)
+    may_change = bool(roles_of(by) & OFFICE)
     form = contact_form(frame.person, known, request.POST if request.method == "POST" else None)
     if request.method == "POST" and may_change and save_contact(by, frame.person, form):
         reached_before = known.safe_email if known else ""

@@ -15,7 +15,7 @@ from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.template.loader import render_to_string
-from django.urls import URLPattern, path
+from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_http_methods
 
@@ -25,6 +25,7 @@ from bothwell.monitoring.programme import Field, Form, Type
 from bothwell.monitoring.programme_prefill import Prefilled
 from bothwell.privacy import audit
 from bothwell.refusal import Refused, Stale
+from bothwell.web import on_paper
 from bothwell.web.room_bed import Bed, bed_of
 
 KIND = "dosing.flowsheet"
@@ -359,16 +360,12 @@ def _history(bed: Bed) -> Iterator[str]:
 
 def paper(request: HttpRequest, bed: Bed, page: str, name: str, back: str) -> HttpResponse:
     """The page as a file, logged as printed; or back with a word where this machine cannot make one."""
-    try:
-        # Only who asks for paper waits for the library that makes it.
-        from bothwell.web import printed
-    except OSError:  # a library of the system is missing: docs/running.md
-        messages.error(request, "No PDF can be made here yet. The page itself can be printed.")
-        return redirect(back, bed.session.id)
-    answer = HttpResponse(printed.pdf(page), content_type="application/pdf")
-    answer["Content-Disposition"] = f'attachment; filename="{name}"'
-    audit.viewed(bed.who, subject=bed.session.subject_id, what=KIND)
-    audit.log("printed", by=bed.who, subject=bed.session.subject_id, item_kind=KIND, item_id=bed.session.id)
+    answer = on_paper.hand_out(request, name, reverse(back, args=[bed.session.id]), lambda _: page)
+    if answer.status_code == OK:
+        audit.viewed(bed.who, subject=bed.session.subject_id, what=KIND)
+        audit.log(
+            "printed", by=bed.who, subject=bed.session.subject_id, item_kind=KIND, item_id=bed.session.id
+        )
     return answer
 
 

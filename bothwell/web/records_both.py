@@ -14,7 +14,7 @@ from django.urls import URLPattern, path
 from django.views.decorators.http import require_http_methods
 
 from bothwell.couples.models import Couple, Membership, Person
-from bothwell.privacy.actions import couple_of
+from bothwell.privacy.together_actions import couple_of
 from bothwell.records import request_actions
 from bothwell.records.models import JointRequest
 from bothwell.refusal import Refused

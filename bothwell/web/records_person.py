@@ -13,13 +13,13 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import URLPattern, path
 from django.views.decorators.http import require_http_methods
 
-from bothwell.couples.models import Person, PersonKind, Role
+from bothwell.couples.models import OFFICE, Person, PersonKind, Role
 from bothwell.records import export_actions, hold_actions, rights
 from bothwell.records.models import LegalHold
 from bothwell.refusal import Refused, Stale
 from bothwell.web.asking import require, told
 from bothwell.web.nav import roles_of
-from bothwell.web.people import RUNS_THE_CLINIC, frame_of
+from bothwell.web.people import frame_of
 from bothwell.web.records_standing import given_of
 
 HERE: Final = "what was given"
@@ -59,7 +59,7 @@ class GivenForm(forms.Form):
 @require_http_methods(["GET", "POST"])
 def person_given(request: HttpRequest, person_id: UUID) -> HttpResponse:
     """What was given out of one person's record to whom, and whether it must be kept for a court."""
-    by = require(request, *RUNS_THE_CLINIC)
+    by = require(request, *OFFICE)
     get_object_or_404(Person, id=person_id, kind=PersonKind.PARTNER)
     by, frame = frame_of(request, person_id, HERE)
     is_lead = Role.LEAD in roles_of(by)

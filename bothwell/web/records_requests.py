@@ -14,14 +14,13 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import URLPattern, path
 from django.views.decorators.http import require_GET, require_http_methods
 
-from bothwell.couples.models import Membership, Person, Role
+from bothwell.couples.models import OFFICE, Membership, Person, Role
 from bothwell.privacy import audit
 from bothwell.records import export_actions, hold_actions, parting_actions, request_actions, rights
 from bothwell.records.models import JointRequest, PartingRequest, RecordRequest
 from bothwell.refusal import Refused
 from bothwell.web.asking import not_ones_own, require, told
 from bothwell.web.nav import roles_of
-from bothwell.web.people import RUNS_THE_CLINIC
 from bothwell.web.records_file import FORMS, hand_out
 from bothwell.web.records_standing import THEIRS, as_it_stands
 
@@ -29,8 +28,8 @@ from bothwell.web.records_standing import THEIRS, as_it_stands
 @require_GET
 def requests(request: HttpRequest) -> HttpResponse:
     """Everything asked of the clinic that waits for an answer, the most urgent first."""
-    who = require(request, *RUNS_THE_CLINIC, Role.COUPLES_THERAPIST)
-    runs = bool(roles_of(who) & RUNS_THE_CLINIC)
+    who = require(request, *OFFICE, Role.COUPLES_THERAPIST)
+    runs = bool(roles_of(who) & OFFICE)
     partings = _open_partings(who).select_related("subject", "couple")
     context = {
         "runs": runs,
@@ -84,9 +83,9 @@ def _open_joint(who: Person) -> list[dict[str, Any]]:
 def waiting_for(who: Person) -> int:
     """How many requests wait for whoever runs the clinic or treats the couple."""
     roles = roles_of(who)
-    if not roles & {*RUNS_THE_CLINIC, Role.COUPLES_THERAPIST}:
+    if not roles & {*OFFICE, Role.COUPLES_THERAPIST}:
         return 0
-    return _open_partings(who).count() + (len(_open_copies(who)) if roles & RUNS_THE_CLINIC else 0)
+    return _open_partings(who).count() + (len(_open_copies(who)) if roles & OFFICE else 0)
 
 
 class AnswerForm(forms.Form):
@@ -121,7 +120,7 @@ class AnswerForm(forms.Form):
 @require_http_methods(["GET", "POST"])
 def copy_answer(request: HttpRequest, asked_id: UUID) -> HttpResponse:
     """One request for a copy, and the clinic's answer."""
-    who = require(request, *RUNS_THE_CLINIC)
+    who = require(request, *OFFICE)
     asked = get_object_or_404(RecordRequest.objects.select_related("subject", "clinic"), id=asked_id)
     not_ones_own(who, person=asked.subject_id)
     form = AnswerForm(request.POST if request.method == "POST" else None)

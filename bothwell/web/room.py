@@ -15,7 +15,7 @@ from bothwell.dosing.models import Discharge, SessionSummary
 from bothwell.monitoring import quieting_actions
 from bothwell.monitoring.models import Alarm
 from bothwell.refusal import Refused
-from bothwell.web import bedside_forms, room_keys, room_shown
+from bothwell.web import leaving_forms, room_keys, room_shown
 from bothwell.web.room_bed import ADDRESS, Bed, bed_of, log_opened, show
 
 
@@ -49,7 +49,7 @@ def room_page(
             "summaries": SessionSummary.objects.select_related("author")
             .filter(session=bed.session)
             .order_by("recorded_at"),
-            "summary_form": bedside_forms.Summary(zone=bed.zone),
+            "summary_form": leaving_forms.Summary(zone=bed.zone),
         }
     return show(request, bed, "room/page.html", context, status)
 

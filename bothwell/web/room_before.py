@@ -16,7 +16,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from bothwell.dosing import checklist_actions, giving_actions
 from bothwell.refusal import Refused
-from bothwell.web import bedside_forms, bedside_values, room_checklist
+from bothwell.web import bedside_values, checklist_forms, entry_forms, room_checklist
 from bothwell.web.asking import numbered_anew, refusal_status
 from bothwell.web.room import room_page
 from bothwell.web.room_bed import ADDRESS, bed_of, show_or_keep
@@ -54,10 +54,10 @@ VALUE_OF: dict[str, Callable[[Any], Any]] = {
 @require_http_methods(["GET", "POST"])
 def check(request: HttpRequest, session_id: UUID, name: str) -> HttpResponse:
     """One item of the checklist."""
-    if name not in bedside_forms.CHECKS:
+    if name not in checklist_forms.CHECKS:
         raise Http404
     bed = bed_of(request, session_id)
-    title, _ = bedside_forms.CHECKS[name]
+    title, _ = checklist_forms.CHECKS[name]
     form = room_checklist.check_form(bed, name, request.POST or None)
 
     def keep() -> None:
@@ -76,7 +76,7 @@ def check(request: HttpRequest, session_id: UUID, name: str) -> HttpResponse:
 def start(request: HttpRequest, session_id: UUID) -> HttpResponse:
     """The first dose, when every gate is passed."""
     bed = bed_of(request, session_id)
-    form = bedside_forms.Began(request.POST, zone=bed.zone, since=bed.session.arrived_at)
+    form = entry_forms.Began(request.POST, zone=bed.zone, since=bed.session.arrived_at)
     if not form.is_valid():
         trouble = " ".join(str(one) for one in form.errors.get("at", ["Please press Start again."]))
         return room_page(request, bed, trouble=trouble, status=422, began=form)

@@ -18,7 +18,7 @@ from bothwell.dosing.gates import Gate, GateResult
 from bothwell.dosing.models import GateCheck
 from bothwell.pathway import preparation_actions, protocol_actions
 from bothwell.pathway.steps import Role as Towards
-from bothwell.web import bedside_forms, bedside_values
+from bothwell.web import bedside_forms, bedside_values, checklist_forms, entry_forms
 from bothwell.web.room_bed import Bed
 from bothwell.web.room_dose import as_ordered, began_form
 
@@ -182,17 +182,17 @@ def _who_decides(bed: Bed) -> str:
 
 def check_form(bed: Bed, name: str, data: Any = None, auto_id: str = "id_%s") -> bedside_forms.Bedside:
     """The form of one item of the checklist, with what is known already filled in."""
-    _, kind = bedside_forms.CHECKS[name]
+    _, kind = checklist_forms.CHECKS[name]
     if name == "suicide_rescreened" and bed.session.started_at is not None:
-        kind = bedside_forms.RescreenedAfter
+        kind = checklist_forms.RescreenedAfter
     form = kind(data, zone=bed.zone, auto_id=auto_id)
-    if isinstance(form, bedside_forms.Staffed):
+    if isinstance(form, checklist_forms.Staffed):
         form.fill(
             checklist_actions.staff_who_are(Role.PRESCRIBER), checklist_actions.staff_who_are(Role.NURSE)
         )
         if Towards.NURSE in bed.roles:
             form.initial["nurse"] = str(bed.who.id)
-    if isinstance(form, bedside_forms.Escorted) and (
+    if isinstance(form, checklist_forms.Escorted) and (
         kept := preparation_actions.preparation_of(bed.session.course)
     ):
         form.initial.update(escort=kept.escort_name, phone=kept.escort_phone)
@@ -207,12 +207,12 @@ def _gate_row(bed: Bed, result: GateResult, answers: Mapping[str, GateCheck]) ->
         answer = answers.get(check) if is_asked else None
         return GateRow(TITLES[result.name], result, form, check, "", answer, _value_words(answer, bed.zone))
     if result.name is Gate.BLOOD_PRESSURE:
-        title, parts = bedside_forms.ENTRIES["pressure"]
-        readings = bedside_forms.Readings(zone=bed.zone, parts=parts, auto_id="gate_pressure_%s")
+        title, parts = entry_forms.ENTRIES["pressure"]
+        readings = entry_forms.Readings(zone=bed.zone, parts=parts, auto_id="gate_pressure_%s")
         return GateRow(title, result, readings, "pressure", "", answers.get("pressure_override"))
     if result.name is Gate.OXYGEN_SATURATION:
-        _, parts = bedside_forms.ENTRIES["vitals"]
-        readings = bedside_forms.Readings(zone=bed.zone, parts=parts, auto_id="gate_vitals_%s")
+        _, parts = entry_forms.ENTRIES["vitals"]
+        readings = entry_forms.Readings(zone=bed.zone, parts=parts, auto_id="gate_vitals_%s")
         return GateRow(TITLES[result.name], result, readings, "vitals")
     if result.name is Gate.DAYS_BETWEEN:
         return GateRow(TITLES[result.name], result, answered=answers.get("interval_override"))
@@ -257,7 +257,7 @@ def _decisions(bed: Bed, known: gating.Before, results: Sequence[GateResult]) ->
 
 
 def _decision(bed: Bed, check: str) -> ToDecide:
-    kind = bedside_forms.CHECKS[check][1]
+    kind = checklist_forms.CHECKS[check][1]
     if check == "suicide_rescreened":
-        kind = bedside_forms.Decided
+        kind = checklist_forms.Decided
     return ToDecide(check, *DECIDES[check], kind(zone=bed.zone, auto_id=f"decide_{check}_%s"))

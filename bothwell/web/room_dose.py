@@ -10,7 +10,7 @@ from bothwell.dosing import order as ordering
 from bothwell.dosing import order_actions, under_way
 from bothwell.dosing.models import DosingSession, Order
 from bothwell.pathway.protocol import Protocol, Route
-from bothwell.web import bedside_forms
+from bothwell.web import entry_forms
 from bothwell.web.room_bed import Bed
 
 
@@ -84,12 +84,12 @@ def as_ordered(bed: Bed) -> dict[str, str]:
     return {"as_ordered": ordering.rate_words(volume, order.minutes)} if volume else {}
 
 
-def began_form(bed: Bed) -> bedside_forms.Began:
+def began_form(bed: Bed) -> entry_forms.Began:
     """The form of the first dose, with the rate of the ordered bag."""
     order = order_actions.order_for(bed.session)
     made_up = order_actions.bag_of(order) if order else None
     known = {"rate_ml_per_h": plain_number(made_up.rate_ml_per_h)} if made_up else {}
-    return bedside_forms.Began(zone=bed.zone, auto_id="start_%s", initial=known)
+    return entry_forms.Began(zone=bed.zone, auto_id="start_%s", initial=known)
 
 
 def _of_parts(bed: Bed, parts: under_way.Parts) -> list[DoseKey]:

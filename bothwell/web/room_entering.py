@@ -18,18 +18,18 @@ from bothwell.monitoring.artefact_actions import mark_artefact
 from bothwell.monitoring.models import Sample
 from bothwell.monitoring.vitals import format_value
 from bothwell.refusal import Refused
-from bothwell.web import bedside_forms, room_dose
+from bothwell.web import entry_forms, room_dose
 from bothwell.web.room_bed import ADDRESS, bed_of, show_or_keep
 
 
 @require_http_methods(["GET", "POST"])
 def enter(request: HttpRequest, session_id: UUID, what: str) -> HttpResponse:
     """What was measured or seen."""
-    if what not in bedside_forms.ENTRIES:
+    if what not in entry_forms.ENTRIES:
         raise Http404
     bed = bed_of(request, session_id)
-    title, parts = bedside_forms.ENTRIES[what]
-    form = bedside_forms.Readings(
+    title, parts = entry_forms.ENTRIES[what]
+    form = entry_forms.Readings(
         request.POST or None, zone=bed.zone, since=bed.session.arrived_at, parts=parts
     )
 
@@ -47,7 +47,7 @@ def enter(request: HttpRequest, session_id: UUID, what: str) -> HttpResponse:
 def medicine(request: HttpRequest, session_id: UUID) -> HttpResponse:
     """Something given beside the dose."""
     bed = bed_of(request, session_id)
-    form = bedside_forms.Medicine(request.POST or None, zone=bed.zone, since=bed.session.arrived_at)
+    form = entry_forms.Medicine(request.POST or None, zone=bed.zone, since=bed.session.arrived_at)
 
     def keep() -> None:
         said = form.cleaned_data
@@ -67,7 +67,7 @@ def effect(request: HttpRequest, session_id: UUID, given_id: UUID) -> HttpRespon
     bed = bed_of(request, session_id)
     medicines = Administration.objects.filter(session_id=session_id, event=Administration.Event.GIVEN)
     given = get_object_or_404(medicines, id=given_id)
-    form = bedside_forms.Effect(request.POST or None, zone=bed.zone, since=bed.session.arrived_at)
+    form = entry_forms.Effect(request.POST or None, zone=bed.zone, since=bed.session.arrived_at)
 
     def keep() -> None:
         said = form.cleaned_data
@@ -83,7 +83,7 @@ def effect(request: HttpRequest, session_id: UUID, given_id: UUID) -> HttpRespon
 def infusion(request: HttpRequest, session_id: UUID) -> HttpResponse:
     """What happens to the dose while it is given: its rate, a pause, its end, the next device."""
     bed = bed_of(request, session_id)
-    form = bedside_forms.Infused(request.POST or None, zone=bed.zone, since=bed.session.arrived_at)
+    form = entry_forms.Infused(request.POST or None, zone=bed.zone, since=bed.session.arrived_at)
     choices = room_dose.dose_keys(bed)
 
     def keep() -> None:
@@ -112,7 +112,7 @@ def correct(request: HttpRequest, session_id: UUID, sample_id: UUID) -> HttpResp
     """A right value in the place of a wrong one."""
     bed = bed_of(request, session_id)
     wrong = get_object_or_404(Sample, id=sample_id, session_id=session_id)
-    form = bedside_forms.Correction(request.POST or None, zone=bed.zone)
+    form = entry_forms.Correction(request.POST or None, zone=bed.zone)
 
     def keep() -> None:
         said = form.cleaned_data

@@ -5,7 +5,7 @@ None of them gives anything: a form keeps what was measured, seen or given.
 
 from dataclasses import dataclass
 
-from bothwell.web import bedside_forms
+from bothwell.web import bedside_forms, entry_forms
 from bothwell.web.room_bed import Bed
 from bothwell.web.room_vitals import vitals_of
 
@@ -34,11 +34,11 @@ def sheets(bed: Bed) -> list[Sheet]:
     sheets = [
         Sheet(
             key, SHORT[key], title, bed.address(f"enter/{key}"),
-            bedside_forms.Readings(zone=bed.zone, parts=parts, auto_id=f"{key}_%s"), small[key],
+            entry_forms.Readings(zone=bed.zone, parts=parts, auto_id=f"{key}_%s"), small[key],
         )
-        for key, (title, parts) in bedside_forms.ENTRIES.items()
+        for key, (title, parts) in entry_forms.ENTRIES.items()
     ]  # fmt: skip
-    medicine_form = bedside_forms.Medicine(zone=bed.zone, auto_id="medicine_%s")
+    medicine_form = entry_forms.Medicine(zone=bed.zone, auto_id="medicine_%s")
     sheets.append(
         Sheet(
             "medicine",

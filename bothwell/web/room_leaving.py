@@ -21,7 +21,7 @@ from bothwell.monitoring.vitals import format_number
 from bothwell.pathway import preparation_actions
 from bothwell.pathway.eligibility import Pressure
 from bothwell.pathway.protocol import Route
-from bothwell.web import bedside_forms, bedside_values
+from bothwell.web import bedside_values, leaving_forms
 from bothwell.web.room_bed import ADDRESS, Bed, bed_of, show_or_keep
 
 
@@ -50,7 +50,7 @@ def _seen(bed: Bed) -> Seen:
     )
 
 
-def _condition(bed: Bed, seen: Seen, form: bedside_forms.Going | None = None) -> discharging.Condition:
+def _condition(bed: Bed, seen: Seen, form: leaving_forms.Going | None = None) -> discharging.Condition:
     """How the person is since the last of the dose: pressures, SpO2, sedation and dissociation from the chart, the rest as ticked."""
     before, after = seen.before, seen.after
     apart = after.get("dissociation")
@@ -140,7 +140,7 @@ def discharge(request: HttpRequest, session_id: UUID) -> HttpResponse:
     seen = _seen(bed)
     charted = _condition(bed, seen)
     prefilled = _prefilled(bed, seen)
-    form = bedside_forms.Going(
+    form = leaving_forms.Going(
         request.POST or None, zone=bed.zone, scale=scale, required=required, initial=prefilled
     )
     for code, words in _from_the_chart(bed, seen, prefilled).items():
@@ -175,7 +175,7 @@ def discharge(request: HttpRequest, session_id: UUID) -> HttpResponse:
 
 def _signed(request: HttpRequest, session_id: UUID, title: str, end: Callable[..., Any]) -> HttpResponse:
     bed = bed_of(request, session_id)
-    form = bedside_forms.Signed(request.POST or None, zone=bed.zone)
+    form = leaving_forms.Signed(request.POST or None, zone=bed.zone)
 
     def keep() -> None:
         said = form.cleaned_data
@@ -201,7 +201,7 @@ def turn_back(request: HttpRequest, session_id: UUID) -> HttpResponse:
 def summary(request: HttpRequest, session_id: UUID) -> HttpResponse:
     """How it went, in a few sentences."""
     bed = bed_of(request, session_id)
-    form = bedside_forms.Summary(request.POST or None, zone=bed.zone)
+    form = leaving_forms.Summary(request.POST or None, zone=bed.zone)
 
     def keep() -> None:
         leaving_actions.summarise(

@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
+from types import ModuleType
 from typing import Any, Final
 from urllib.parse import urlencode
 from uuid import UUID
 
-from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.template.loader import render_to_string
@@ -23,9 +23,9 @@ from bothwell.couples.models import Couple, Person
 from bothwell.integration.session_actions import receive_all
 from bothwell.integration.story import ZOOMS, Window
 from bothwell.privacy import audit
-from bothwell.web import score_told, score_upright, score_wide
+from bothwell.web import on_paper, score_told, score_upright, score_wide
 from bothwell.web.around import Nearby, local_now, nearby, zone_of
-from bothwell.web.asking import require_partner
+from bothwell.web.asking import by_script, require_partner
 from bothwell.web.couple_asking import therapist_and_couple
 from bothwell.web.couple_chart import Chart, read
 from bothwell.web.given import opened
@@ -117,7 +117,7 @@ def ours(request: HttpRequest) -> HttpResponse:
     who, asked = require_partner(request), _asked(request)
     around = nearby(who)
     context = _of_partner(request, who, around, asked)
-    if request.htmx and request.GET.get("living"):  # type: ignore[attr-defined]
+    if by_script(request) and request.GET.get("living"):
         return render(request, "score/page.html#living", context)
     if around.couple:
         audit.viewed(who, couple=around.couple, what=SHARED)
@@ -180,7 +180,7 @@ def theirs(request: HttpRequest, couple_id: UUID) -> HttpResponse:
     who, pair = therapist_and_couple(request, couple_id)
     chart, context = _of_couple(who, pair, _asked(request))
     receive_all(by=who, versions=[word.row for word in chart.words])
-    if request.htmx and request.GET.get("living"):  # type: ignore[attr-defined]
+    if by_script(request) and request.GET.get("living"):
         return render(request, "score/theirs.html#living", context)
     _log(who, chart, "viewed")
     return render(request, "score/theirs.html", context)
@@ -238,18 +238,11 @@ def theirs_pdf(request: HttpRequest, couple_id: UUID) -> HttpResponse:
 
 
 def _pdf(request: HttpRequest, words: dict[str, Any], page: str, name: str) -> HttpResponse:
-    """The file, or back to the page with a word where this machine cannot make one."""
-    try:
-        # Only who asks for paper waits for the library that makes it.
-        from bothwell.web import printed
-    except OSError:  # a library of the system is missing: docs/running.md
-        messages.error(request, "No PDF can be made here yet. The page itself can be printed.")
-        return redirect(page)
-    style = printed.picture_style("bothwell/score.css", ON_PAPER)
-    sheet = render_to_string("score/paper.html", words | {"paper": style})
-    answer = HttpResponse(printed.pdf(sheet), content_type="application/pdf")
-    answer["Content-Disposition"] = f'attachment; filename="{name}"'
-    return answer
+    def html(printed: ModuleType) -> str:
+        style = printed.picture_style("bothwell/score.css", ON_PAPER)
+        return render_to_string("score/paper.html", words | {"paper": style})
+
+    return on_paper.hand_out(request, name, page, html)
 
 
 urlpatterns: list[URLPattern] = [

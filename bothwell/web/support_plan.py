@@ -24,10 +24,10 @@ from bothwell.integration.doing_actions import SHARED, own_couple
 from bothwell.integration.models import CoupleSession, PlanReview, SupportPlan, WarningSign
 from bothwell.integration.session_actions import hold_on, is_therapist_of
 from bothwell.privacy import audit
-from bothwell.privacy.actions import receive
+from bothwell.privacy.sharing_actions import receive
 from bothwell.refusal import Refused
 from bothwell.web.around import Nearby, local_now, nearby
-from bothwell.web.asking import not_ones_own, post_or_back, require, require_partner, told
+from bothwell.web.asking import by_script, not_ones_own, post_or_back, require, require_partner, told
 
 MOST_SHOWN = 12
 
@@ -135,7 +135,7 @@ def ours(request: HttpRequest) -> HttpResponse:
     if seen:
         _receive(who, seen)
     context = {"nearby": surroundings, "form": form, **seen}
-    if request.htmx:  # type: ignore[attr-defined]
+    if by_script(request):
         return render(request, "support/ours.html#living", context)
     return render(request, "support/ours.html", context, status=422 if form.is_bound else 200)
 

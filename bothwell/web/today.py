@@ -18,9 +18,9 @@ from bothwell.integration.insights import seen_by
 from bothwell.integration.models import Insight, InsightVersion
 from bothwell.integration.prompts import Prompt, When, in_turn, is_day_after, shown
 from bothwell.messaging.message_actions import has_new
-from bothwell.privacy.actions import receive
+from bothwell.privacy.sharing_actions import receive
 from bothwell.web.around import Nearby, greeting, local_now, nearby
-from bothwell.web.asking import viewer
+from bothwell.web.asking import by_script, viewer
 from bothwell.web.checkin import released_by
 from bothwell.web.clinic import send_to_set_up
 from bothwell.web.given import label_of
@@ -40,7 +40,7 @@ def today(request: HttpRequest) -> HttpResponse:
     who = viewer(request)
     if not who.is_staff_member:
         return _partner(request, who)
-    is_living = bool(request.htmx)  # type: ignore[attr-defined]
+    is_living = by_script(request)
     if not is_living and send_to_set_up(request, who):
         return redirect("clinic")
     return staff_day(request, who)
@@ -50,7 +50,7 @@ def _partner(request: HttpRequest, who: Person) -> HttpResponse:
     surroundings = nearby(who)
     sessions = sessions_ahead(who)
     given = _given(surroundings)
-    is_living = bool(request.htmx)  # type: ignore[attr-defined]
+    is_living = by_script(request)
     # Read here or on the page of both: it was opened, and stands in the giver's log. So it is where an open page renewed
     # itself: what stands on a screen must leave it when it is taken back.
     if given:

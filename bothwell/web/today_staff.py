@@ -12,13 +12,14 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 
-from bothwell.couples.models import Assignment, Membership, Person, Role, open_at
+from bothwell.couples.models import OFFICE, Assignment, Membership, Person, Role, open_at
 from bothwell.dosing.models import DosingSession
 from bothwell.integration.models import CoupleSession
 from bothwell.messaging.message_actions import has_new
 from bothwell.pathway.models import DecisionSignature, JointDecision
 from bothwell.web.appointments import HAS_A_DAY
 from bothwell.web.around import greeting, local_now
+from bothwell.web.asking import by_script
 from bothwell.web.nav import CARES, roles_of
 from bothwell.web.records_requests import waiting_for
 from bothwell.web.tasks import SEE_TASKS, waiting
@@ -36,9 +37,7 @@ def staff_day(request: HttpRequest, who: Person) -> HttpResponse:
         "roles": roles,
         "is_bedside": bool(roles & {Role.PRESCRIBER, Role.NURSE}),
         "at_bed": _at_bed(who),
-        "sessions": _schedule(who)
-        if roles & {Role.PRESCRIBER, Role.NURSE, Role.LEAD, Role.COORDINATOR}
-        else None,
+        "sessions": _schedule(who) if roles & {*OFFICE, Role.PRESCRIBER, Role.NURSE} else None,
         "together": _together(who) if Role.COUPLES_THERAPIST in roles else None,
         "decisions": _to_sign(who) if roles & {Role.PRESCRIBER, Role.COUPLES_THERAPIST} else None,
         "evaluating": evaluating(who) if roles & CARES else [],
@@ -47,7 +46,7 @@ def staff_day(request: HttpRequest, who: Person) -> HttpResponse:
         "has_new_messages": has_new(who) if roles & CARES else None,
         "has_a_day": bool(roles & HAS_A_DAY),
     }
-    if request.htmx:  # type: ignore[attr-defined]
+    if by_script(request):
         part = "sessions" if "sessions" in request.GET and context["sessions"] is not None else "living"
         return render(request, f"today/staff.html#{part}", context)
     return render(request, "today/staff.html", context)

@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from types import ModuleType
 from typing import Any, Final
 from uuid import UUID
 
-from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import get_object_or_404, render
 from django.template.loader import render_to_string
 from django.urls import URLPattern, path, reverse
 from django.views.decorators.http import require_GET
@@ -28,6 +28,7 @@ from bothwell.integration.insights import Seen, seen_by
 from bothwell.integration.story import release_needed
 from bothwell.privacy import audit
 from bothwell.privacy.models import ReleaseClass
+from bothwell.web import on_paper
 from bothwell.web.around import local_now, nearby, zone_of
 from bothwell.web.asking import not_ones_own, require, require_partner
 from bothwell.web.caring import cared_for
@@ -407,17 +408,10 @@ def _printed(who: Person) -> str:
 
 
 def _pdf(request: HttpRequest, context: dict[str, Any], name: str) -> HttpResponse:
-    """The file, or back to the page with a word where this machine cannot make one."""
-    try:
-        # Only who asks for paper waits for the library that makes it.
-        from bothwell.web import printed
-    except OSError:  # a library of the system is missing: docs/running.md
-        messages.error(request, "No PDF can be made here yet. The page itself can be printed.")
-        return redirect(request.path.removesuffix(".pdf"))
-    page = render_to_string("trajectories/paper.html", context | {"paper": printed.chart_style()})
-    answer = HttpResponse(printed.pdf(page), content_type="application/pdf")
-    answer["Content-Disposition"] = f'attachment; filename="{name}"'
-    return answer
+    def html(printed: ModuleType) -> str:
+        return render_to_string("trajectories/paper.html", context | {"paper": printed.chart_style()})
+
+    return on_paper.hand_out(request, name, request.path.removesuffix(".pdf"), html)
 
 
 urlpatterns: list[URLPattern] = [

@@ -19,10 +19,10 @@ from bothwell.integration.pause_actions import pause_of
 from bothwell.integration.warmth import DONE, warm_word
 from bothwell.messaging.message_actions import has_new
 from bothwell.privacy import audit
-from bothwell.privacy.actions import receive
 from bothwell.privacy.models import DisclosureAgreement, Receipt
+from bothwell.privacy.sharing_actions import receive
 from bothwell.web.around import Nearby, nearby
-from bothwell.web.asking import require_partner
+from bothwell.web.asking import by_script, require_partner
 from bothwell.web.couple_cycle import CycleSeen, cycle_for
 from bothwell.web.exercises import Running, running
 from bothwell.web.given import Shared, mine, theirs
@@ -45,7 +45,7 @@ def us(request: HttpRequest) -> HttpResponse:
     who = require_partner(request)
     surroundings = nearby(who)
     context = _context(who, surroundings, hides_own_line=request.GET.get("hide") == "1")
-    if request.htmx:  # type: ignore[attr-defined]
+    if by_script(request):
         return render(request, "us/page.html#living", context)
     if surroundings.couple:
         audit.viewed(who, couple=surroundings.couple, what="couple.shared")

@@ -23,7 +23,7 @@ from bothwell.integration import agreements as rules
 from bothwell.integration.models import CoupleAgreement
 from bothwell.refusal import Refused
 from bothwell.web.around import Nearby, nearby
-from bothwell.web.asking import require_partner, told
+from bothwell.web.asking import by_script, require_partner, told
 
 
 @dataclass(frozen=True)
@@ -132,7 +132,7 @@ def agreed(request: HttpRequest) -> HttpResponse:
             messages.success(request, "Proposed, with your yes. It holds once both of you have said yes.")
             return redirect("us-agreed")
     context = {"nearby": surroundings, "quiet_form": quiet, "own_form": own, **_listed(surroundings)}
-    if request.htmx:  # type: ignore[attr-defined]
+    if by_script(request):
         return render(request, "us/agreed.html#living", context)
     return render(request, "us/agreed.html", context, status=422 if bound else 200)
 

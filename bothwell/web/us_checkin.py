@@ -21,7 +21,7 @@ from bothwell.integration.models import CoupleCheckin
 from bothwell.integration.warmth import WRITTEN, monday_of, warm_word
 from bothwell.refusal import Refused
 from bothwell.web.around import Nearby, local_now, nearby
-from bothwell.web.asking import require_partner
+from bothwell.web.asking import by_script, require_partner
 
 ON_A_PAGE = 26
 """Check-ins, of both: a quarter of a year."""
@@ -128,7 +128,7 @@ def week(request: HttpRequest) -> HttpResponse:
         "is_newest": before is None,
         "warm": warm_words(weeks) if before is None else "",
     }
-    if request.htmx:  # type: ignore[attr-defined]
+    if by_script(request):
         return render(request, "us/week.html#living", context)
     return render(request, "us/week.html", context, status=422 if form.is_bound else 200)
 

@@ -20,7 +20,8 @@ from bothwell.integration.models import InsightVersion
 from bothwell.integration.session_actions import receive_all
 from bothwell.pathway.rights_actions import roles_towards
 from bothwell.privacy.models import Audience, Grant, Receipt
-from bothwell.web.asking import not_ones_own, require
+from bothwell.web.asking import by_script, not_ones_own, require
+from bothwell.web.given import renewed
 from bothwell.web.people import frame_of
 
 
@@ -43,7 +44,7 @@ def words_given(request: HttpRequest, person_id: UUID) -> HttpResponse:
     shown, taken_back = _given(by, person)
     receive_all(by=by, versions=[each.version for each in shown])
     context: dict[str, Any] = {"person": person, "shown": shown, "taken_back": taken_back}
-    if request.htmx:  # type: ignore[attr-defined]
+    if by_script(request):
         return render(request, "people/words.html#living", context)
     _, frame = frame_of(request, person_id, "words given")
     return render(request, "people/words.html", context | {"frame": frame})
@@ -60,7 +61,7 @@ def _given(by: Person, person: Person) -> tuple[list[Given], bool]:
     )
     shown = [Given(versions[grant.item_id], grant.opens_at) for grant in grants.order_by("-opens_at", "-id")]
     read = Receipt.objects.filter(author=by, subject=person, item_kind=ITEM_KIND)
-    return shown, bool(set(read.values_list("item_id", flat=True)) - set(versions))
+    return shown, bool(set(read.values_list("item_id", flat=True)) - set(versions) - renewed())
 
 
 urlpatterns: list[URLPattern] = [

@@ -47,7 +47,7 @@ def test_a_refused_pressure_stays_in_its_sheet_with_what_was_typed(visitor: Call
     for _ in range(2):  # and once more as it is
         with page.expect_response("**/enter/pressure"):
             sheet.get_by_role("button", name="Save").tap()
-        expect(sheet.get_by_role("alert")).to_contain_text("swapped")
+        expect(sheet.locator("form").get_by_role("alert")).to_contain_text("swapped")
         expect(sheet).to_be_visible()
         expect(sheet.locator("[name=systolic]")).to_have_value("50")
         expect(sheet.locator("[name=diastolic]")).to_have_value("200")
@@ -56,7 +56,7 @@ def test_a_refused_pressure_stays_in_its_sheet_with_what_was_typed(visitor: Call
     # Closed, it is forgotten: the next entry begins empty.
     sheet.get_by_role("button", name="Close").tap()
     page.locator("[data-sheet=sheet-pressure]").tap()
-    expect(sheet.get_by_role("alert")).to_have_count(0)
+    expect(sheet.locator("form").get_by_role("alert")).to_have_count(0)
     expect(sheet.locator("[name=systolic]")).to_have_value("")
     sheet.locator("[name=systolic]").fill("131")
     sheet.locator("[name=diastolic]").fill("78")
@@ -70,6 +70,31 @@ def test_a_refused_pressure_stays_in_its_sheet_with_what_was_typed(visitor: Call
     sheet.get_by_role("button", name="Save").tap()
     expect(page.locator("[data-part=log]")).to_contain_text("131 mmHg")
     expect(page).to_have_url(address)
+
+
+def test_an_open_sheet_says_what_calls_beneath_it(visitor: Callable[..., Visitor]) -> None:
+    page = room(visitor, PHONE, "Daniel")
+    calling = page.locator("[data-part=alarms] > .alarm:not(.acknowledged)")
+    words = calling.first.locator("> span").inner_text()
+    sheet = page.locator("#sheet-pressure")
+    over = sheet.locator("> .alarms > .alarm")
+    expect(over).to_have_count(0)
+    page.locator("[data-sheet=sheet-pressure]").tap()
+    expect(over).to_have_count(calling.count())
+    expect(over.first).to_have_text(words, use_inner_text=True)
+    expect(over.first).to_be_in_viewport(ratio=1)
+    expect(over.get_by_role("button")).to_have_count(0)
+    # What comes while it is open, comes there too; what somebody acknowledges elsewhere goes.
+    page.evaluate(
+        """() => { const first = document.querySelector("[data-part=alarms] > .alarm");
+          const next = first.cloneNode(true); next.querySelector("span").textContent = "Another one"; first.after(next); }"""
+    )
+    expect(over.filter(has_text="Another one")).to_be_visible()
+    page.evaluate(
+        """() => { for (const one of document.querySelectorAll("[data-part=alarms] > .alarm")) one.remove(); }"""
+    )
+    expect(sheet.locator("> .alarms")).to_have_count(0)
+    sheet.get_by_role("button", name="Close").tap()
 
 
 def test_a_refused_answer_of_the_checklist_stays_in_its_row(visitor: Callable[..., Visitor]) -> None:

@@ -44,7 +44,7 @@ from bothwell.pathway.eligibility import Pressure
 from bothwell.pathway.protocol import Route
 from bothwell.privacy import door
 from bothwell.refusal import Refused, Stale
-from bothwell.web import bedside_forms
+from bothwell.web import checklist_forms
 from bothwell.web.access import in_words
 from tests.cast import make_cast, pair
 from tests.conftest import loading
@@ -799,7 +799,7 @@ def test_what_the_monitor_said_is_not_counted_by_the_tests_helper_as_the_persons
 
 
 def test_the_log_names_what_was_checked_in_words(ready: Ready) -> None:
-    from_the_form = set(bedside_forms.CHECKS)
+    from_the_form = set(checklist_forms.CHECKS)
     assert from_the_form <= set(checklist_actions.CHECKED)
     assert not [words for words in checklist_actions.CHECKED.values() if "_" in words]
     older = AuditEntry(action="checked consent_reaffirmed", item_kind="dosing.flowsheet")

@@ -17,7 +17,7 @@ from bothwell.models import (
     Person,
     User,
 )
-from bothwell.privacy import actions, door
+from bothwell.privacy import door, signing_actions
 from bothwell.refusal import Refused, Stale
 from tests.cast import make_cast
 from tests.conftest import loading
@@ -76,8 +76,8 @@ def test_what_is_signed_by_two_presses_at_once_stands_once(committing: None) -> 
     def sign(number: int) -> Consent | DisclosureSignature:
         with door.opened(cast.a.id):
             if number % 2:
-                return actions.sign_consent(by=cast.a, text_id=texts[0].id, signed_name="Amara")
-            return actions.sign_agreement(by=cast.a, agreement_id=agreement.id, signed_name="Amara")
+                return signing_actions.sign_consent(by=cast.a, text_id=texts[0].id, signed_name="Amara")
+            return signing_actions.sign_agreement(by=cast.a, agreement_id=agreement.id, signed_name="Amara")
 
     outcomes = at_once(6, sign)
     assert len({outcome.id for outcome in outcomes}) == 2, outcomes

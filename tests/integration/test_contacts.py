@@ -131,7 +131,9 @@ def test_neither_partner_finds_it_nor_a_trace_of_it(cast: Cast) -> None:
 
 def test_it_wakes_no_partners_page(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
     woken: list[object] = []
-    monkeypatch.setattr("bothwell.privacy.actions.tell", lambda topic, about, **_: woken.append(about))
+    monkeypatch.setattr(
+        "bothwell.privacy.together_actions.tell", lambda topic, about, **_: woken.append(about)
+    )
     keep(cast)
     assert woken == []
 

@@ -21,7 +21,9 @@ from bothwell.models import (
     WarningSign,
 )
 from bothwell.privacy import door
-from bothwell.privacy.actions import break_glass, kept_first, sign_consent
+from bothwell.privacy.glass_actions import break_glass
+from bothwell.privacy.keeping_actions import kept_first
+from bothwell.privacy.signing_actions import sign_consent
 from bothwell.refusal import Refused, Stale
 from tests.cast import Cast, make_cast
 from tests.conftest import loading

@@ -384,7 +384,7 @@ def test_opening_is_noted_once_and_then_costs_one_query(
 def test_both_partners_pages_are_woken_by_what_is_common(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
     woken: list[object] = []
     monkeypatch.setattr(
-        "bothwell.privacy.actions.tell", lambda topic, about, **of: woken.append((topic, about))
+        "bothwell.privacy.together_actions.tell", lambda topic, about, **of: woken.append((topic, about))
     )
     plan(cast)
     assert {("person", cast.a.id), ("person", cast.b.id), ("person", cast.couples_therapist.id)} == set(woken)

@@ -41,7 +41,7 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture
 def cast() -> Cast:
     cast = make_cast()
-    session_of(cast, cast.a, timezone.now() + timedelta(hours=2))
+    session_of(cast, cast.a, timezone.now())
     with loading():
         about = {"clinic": cast.clinic, "author": cast.a}
         Message.objects.create(**about, subject=cast.a, kind="message.care", text="zqword")

@@ -10,6 +10,7 @@ from bothwell.models import Grant, Person
 from bothwell.privacy import door
 from bothwell.privacy.circles import Relation
 from bothwell.privacy.models import Audience
+from bothwell.web.given import renewed
 from tests.cast import Cast, client_for
 from tests.conftest import loading
 from tests.privacy.oracle import look
@@ -20,13 +21,14 @@ OLD, NEW, NEWEST = "zqolder words", "zqnewer words", "zqnewest words"
 SHARED = ("/today", "/us", "/score")
 
 
-def newer(who: Person, insight: Insight, text: str, audience: Relation = Relation.PARTNER) -> None:
-    """`who` writes these words and gives them in the place of those the audience has."""
+def newer(who: Person, insight: Insight, text: str, *to: Relation) -> None:
+    """`who` writes these words and gives them in the place of those these have; the partner, if nobody is named."""
     with door.opened(who.id):
         before = actions.current_version(insight)
         actions.rewrite(by=who, insight_id=insight.id, words=Words(text), after=before.number)
         version = actions.current_version(insight)
-        actions.give_newer(by=who, insight_id=insight.id, version_id=version.id, audience=audience)
+        for audience in to or (Relation.PARTNER,):
+            actions.give_newer(by=who, insight_id=insight.id, version_id=version.id, audience=audience)
 
 
 def told(who: Person) -> bytes:
@@ -125,6 +127,34 @@ def test_without_a_shelter_the_older_words_go_at_once(cast: Cast) -> None:  # no
     page = told(cast.b)
     assert (OLD.encode() in page, NEW.encode() in page) == (False, True)
     agree(cast)
+
+
+def test_words_put_anew_were_not_taken_back_until_they_are(cast: Cast) -> None:  # noqa: F811
+    insight, everybody = wrote(cast.a, OLD), {Relation.PARTNER, Relation.INDIVIDUAL_THERAPIST}
+    gave(cast.a, insight, everybody)
+
+    def said() -> tuple[bytes, bytes]:
+        to_the_therapist = client_for(cast.therapist_a).get(f"/people/{cast.a.id}/words").content
+        return client_for(cast.b).get("/us").content, to_the_therapist
+
+    assert all(OLD.encode() in page for page in said())
+    for text in (NEW, NEWEST):
+        newer(cast.a, insight, text, *everybody)
+        assert all(text.encode() in page and b"has been taken back" not in page for page in said())
+    gave(cast.a, insight, audiences=())
+    assert all(NEWEST.encode() not in page and b"has been taken back" in page for page in said())
+    with door.opened(cast.b.id):
+        assert not renewed()
+
+
+def test_whoever_never_read_the_older_words_does_not_learn_that_there_were_any(cast: Cast) -> None:  # noqa: F811
+    insight = wrote(cast.a, OLD)
+    gave(cast.a, insight)
+    newer(cast.a, insight, NEW)
+    assert NEW.encode() in told(cast.b)
+    for who in (cast.b, cast.a, cast.couples_therapist, cast.stranger_b):
+        with door.opened(who.id):
+            assert not renewed(), who.name_used
 
 
 def test_the_givers_rows_and_pages_are_alike_with_a_shelter_and_without(cast: Cast) -> None:  # noqa: F811

@@ -3,7 +3,7 @@
 import pytest
 
 from bothwell.models import Consent, ConsentText, Person, Response
-from bothwell.privacy import actions, door
+from bothwell.privacy import door, signing_actions
 from tests.cast import Cast, client_for, make_cast
 from tests.conftest import loading
 from tests.outcomes.many_couples import CHANGE, asked, many, uses
@@ -20,7 +20,7 @@ def cast() -> Cast:
 
 def published(by: Person, kind: str, code: str, version: int = 1) -> ConsentText:
     with door.opened(by.id):
-        return actions.publish_text(
+        return signing_actions.publish_text(
             by=by,
             kind=ConsentText.Kind(kind),
             code=code,
@@ -32,12 +32,12 @@ def published(by: Person, kind: str, code: str, version: int = 1) -> ConsentText
 
 def signed(who: Person, text: ConsentText, to: str = "") -> Consent:
     with door.opened(who.id):
-        return actions.sign_consent(by=who, text_id=text.id, signed_name="A", release_to=to)
+        return signing_actions.sign_consent(by=who, text_id=text.id, signed_name="A", release_to=to)
 
 
 def withdraw(who: Person, consent: Consent) -> None:
     with door.opened(who.id):
-        actions.withdraw_consent(by=who, consent_id=consent.id)
+        signing_actions.withdraw_consent(by=who, consent_id=consent.id)
 
 
 def standing(who: Person) -> set[Consent]:

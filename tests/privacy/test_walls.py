@@ -23,8 +23,8 @@ from bothwell.models import (
     Response,
 )
 from bothwell.privacy import door
-from bothwell.privacy.actions import receive, revoke, share
 from bothwell.privacy.models import Audience
+from bothwell.privacy.sharing_actions import receive, revoke, share
 from tests.cast import Cast, assign, make_cast, pair
 from tests.conftest import LOGINS, loading
 from tests.privacy.looking import eyes_of, our_tables, visible

@@ -8,7 +8,7 @@ import pytest
 from django.utils import timezone
 
 from bothwell.models import DosingSession, Note, Sample
-from bothwell.web import bedside_forms
+from bothwell.web import bedside_forms, entry_forms
 from bothwell.web.bedside_forms import Bedside
 from bothwell.web.templatetags.words import on_day_of
 from tests.cast import client_for, make_cast
@@ -35,7 +35,7 @@ def asked(
     return form
 
 
-FORMS = [bedside_forms.Medicine, bedside_forms.Effect, bedside_forms.Infused, bedside_forms.Began]
+FORMS = [entry_forms.Medicine, entry_forms.Effect, entry_forms.Infused, entry_forms.Began]
 
 
 @pytest.mark.parametrize("kind", FORMS)
@@ -67,18 +67,18 @@ def test_a_time_before_the_arrival_is_refused(kind: type[Bedside]) -> None:
 def test_a_time_is_taken_on_the_day_it_was(
     typed: str, now: datetime, since: datetime, taken: datetime
 ) -> None:
-    form = asked(bedside_forms.Effect, typed, now=now, since=since)
+    form = asked(entry_forms.Effect, typed, now=now, since=since)
     assert not form.errors
     assert form.taken == taken  # type: ignore[attr-defined]
 
 
 def test_past_midnight_too_a_time_before_the_arrival_is_refused() -> None:
-    form = asked(bedside_forms.Effect, "21:30", now=at(24, 0, 10), since=at(23, 22, 0))
+    form = asked(entry_forms.Effect, "21:30", now=at(24, 0, 10), since=at(23, 22, 0))
     assert form.errors["at"][0].startswith("21:30 is later than now (00:10).")
 
 
 def test_when_the_prescriber_was_told_keeps_the_same_rule() -> None:
-    form = asked(bedside_forms.Medicine, "23:59", now=at(23, 20, 32), since=at(23, 19, 40), name="told_at")
+    form = asked(entry_forms.Medicine, "23:59", now=at(23, 20, 32), since=at(23, 19, 40), name="told_at")
     assert form.errors["told_at"] == [
         "23:59 is later than now (20:32). Type the time at which the prescriber was told, or leave it empty."
     ]

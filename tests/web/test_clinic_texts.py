@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from bothwell.models import AuditEntry, Clinic, Consent, ConsentText, Course, ProtocolVersion
 from bothwell.pathway import protocol as protocols
-from bothwell.privacy import actions, door, to_sign
+from bothwell.privacy import door, models, signing_actions, to_sign
 from bothwell.refusal import Refused
 from tests.cast import Cast, client_for, make_cast
 from tests.conftest import loading
@@ -36,7 +36,7 @@ def versions(cast: Cast, kind: str = "treatment", code: str = "iv") -> list[tupl
 
 def published(cast: Cast, kind: str, code: str, version: int = 1, body: str = "") -> ConsentText:
     with door.opened(cast.lead.id):
-        return actions.publish_text(
+        return signing_actions.publish_text(
             by=cast.lead, kind=ConsentText.Kind(kind), code=code, version=version,
             title=f"{kind} {code}", body=body or f"Words {version}",
         )  # fmt: skip
@@ -164,10 +164,10 @@ def test_signatures_are_counted_and_stand_through_a_new_version(cast: Cast) -> N
     first = published(cast, "treatment", "iv")
     for who in (cast.a, cast.b):
         with door.opened(who.id):
-            actions.sign_consent(by=who, text_id=first.id, signed_name="Secret Hand")
+            signing_actions.sign_consent(by=who, text_id=first.id, signed_name="Secret Hand")
     second = published(cast, "treatment", "iv", 2)
     with door.opened(cast.b.id):
-        actions.sign_consent(by=cast.b, text_id=second.id, signed_name="Secret Hand")
+        signing_actions.sign_consent(by=cast.b, text_id=second.id, signed_name="Secret Hand")
     client = client_for(cast.lead)
     for page in (text(client.get("/clinic/texts")), text(client.get(IV))):
         assert "Signed by 2 people, 1 of them in an earlier version." in page
@@ -185,13 +185,13 @@ def test_a_release_says_to_whom_it_can_open(cast: Cast) -> None:
 def test_an_agreement_is_counted_once_both_have_signed(cast: Cast) -> None:
     published(cast, "disclosure", "confidential")
     with door.opened(cast.couples_therapist.id):
-        row = actions.propose_agreement(
-            by=cast.couples_therapist, couple=cast.couple, mode=actions.DisclosureAgreement.Mode.CONFIDENTIAL
+        row = signing_actions.propose_agreement(
+            by=cast.couples_therapist, couple=cast.couple, mode=models.DisclosureAgreement.Mode.CONFIDENTIAL
         )
     client, path = client_for(cast.lead), "/clinic/texts/disclosure/confidential"
     for who, said in ((cast.a, "Nobody has signed"), (cast.b, "Signed by 1 couple.")):
         with door.opened(who.id):
-            actions.sign_agreement(by=who, agreement_id=row.id, signed_name="N")
+            signing_actions.sign_agreement(by=who, agreement_id=row.id, signed_name="N")
         assert said in text(client.get(path))
 
 
@@ -228,7 +228,7 @@ def test_nobody_but_the_lead_publishes(cast: Cast) -> None:
         assert client.get("/clinic/texts").status_code == 404
         assert client.post(IV, PUBLISH).status_code == 404
         with door.opened(who.id), pytest.raises(Refused):
-            actions.publish_text(
+            signing_actions.publish_text(
                 by=who, kind=ConsentText.Kind.TREATMENT, code="iv", version=1, title="T", body="B"
             )
     for path in ("/clinic/texts/treatment/po", "/clinic/texts/iv/treatment", "/clinic/texts/x/y"):

@@ -21,8 +21,8 @@ from bothwell.models import (
     Person,
 )
 from bothwell.privacy import door, shelter_actions
-from bothwell.privacy.actions import sign_consent, withdraw_consent
 from bothwell.privacy.circles import Relation
+from bothwell.privacy.signing_actions import sign_consent, withdraw_consent
 from tests.conftest import loading
 from tests.room import Bedside
 from tests.web.test_live import Page, _database, _once, bedside, cookie_of, follow, port

@@ -35,7 +35,7 @@ from bothwell.models import (
 from bothwell.monitoring import binding_actions, entry_actions
 from bothwell.privacy import door
 from bothwell.web import room_checklist
-from bothwell.web.bedside_forms import Staffed
+from bothwell.web.checklist_forms import Staffed
 from tests.cast import assign, client_for, make_cast, person
 from tests.conftest import loading
 from tests.dosing.ready import Ready, answer_all, calm, chart, make_ready, started_ago

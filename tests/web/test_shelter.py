@@ -31,8 +31,9 @@ from bothwell.models import (
     WarningSign,
 )
 from bothwell.privacy import door, shelter_actions
-from bothwell.privacy.actions import receive, share, tell_couple
 from bothwell.privacy.models import Audience
+from bothwell.privacy.sharing_actions import receive, share
+from bothwell.privacy.together_actions import tell_couple
 from bothwell.records import request_actions
 from bothwell.refusal import Refused
 from bothwell.web.following import may_be_told

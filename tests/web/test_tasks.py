@@ -14,7 +14,7 @@ from bothwell.instruments.actions import enter_on_behalf, send
 from bothwell.instruments.catalogue import load
 from bothwell.models import AuditEntry, Contact, Response, SafetyFlag
 from bothwell.privacy import door
-from bothwell.privacy.actions import break_glass
+from bothwell.privacy.glass_actions import break_glass
 from bothwell.refusal import Refused, Stale
 from tests.cast import Cast, client_for, make_cast
 from tests.conftest import loading

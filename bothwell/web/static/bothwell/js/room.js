@@ -150,6 +150,7 @@ function watch() {
   });
   setInterval(() => { if (line.isLive() && !document.hidden) line.refresh(); }, 60_000);
   sheets();
+  overTheAlarms();
 }
 
 /** When what has this key was kept: its first 48 bits are milliseconds. */
@@ -194,6 +195,32 @@ function sheets() {
     });
     key.addEventListener("keydown", (event) => { if (event.key === " ") { event.preventDefault(); key.click(); } });
   }
+}
+
+/** An open sheet lies over the alarms: its first line says those that call, as they come and go. */
+function overTheAlarms() {
+  const show = () => {
+    const sheet = main.querySelector("dialog[open]");
+    for (const lines of main.querySelectorAll(".sheet > .alarms")) if (lines.parentElement !== sheet) lines.remove();
+    if (!sheet) return;
+    const calling = [...main.querySelectorAll("[data-part=alarms] > .alarm:not(.acknowledged):not([data-quiet])")];
+    const said = calling.map((each) => each.querySelector(":scope > span").textContent).join("\n");
+    const before = sheet.querySelector(":scope > .alarms");
+    if ((before?.dataset.said ?? "") === said) return;
+    before?.remove();
+    if (!said) return;
+    const lines = document.createElement("div");
+    lines.className = "alarms";
+    lines.dataset.said = said;
+    lines.setAttribute("role", "alert");
+    lines.append(...calling.map((each) => {
+      const line = each.cloneNode(true);
+      line.querySelector(".acts")?.remove(); // acknowledged where it stands, once the sheet is closed
+      return line;
+    }));
+    sheet.prepend(lines);
+  };
+  new MutationObserver(show).observe(main, { subtree: true, childList: true, attributeFilter: ["open"] });
 }
 
 /** Large number keys for whichever number is being typed. */

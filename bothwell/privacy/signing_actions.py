@@ -1,218 +1,33 @@
-"""Sharing and taking back, consenting and withdrawing, breaking the glass: the only writers of these rows.
-
-None of these decides who may see; they record what a person chose, and the policies do the rest at the next request.
-"""
+"""Texts to sign: published, signed, reaffirmed on the day, withdrawn; and the agreement that both partners sign."""
 
 import hashlib
-from datetime import datetime, timedelta
-from typing import Any, Protocol, TypeVar
+from datetime import datetime
+from typing import TypeVar
 from uuid import UUID
 
-from django.db import IntegrityError, ProgrammingError, connection, transaction
+from django.db import IntegrityError, ProgrammingError, transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from bothwell.couples.models import Assignment, Couple, Membership, Person, Role, open_at
+from bothwell.couples.models import Assignment, Couple, Person, Role, open_at
 from bothwell.later import tell
 from bothwell.privacy import audit
-from bothwell.privacy.circles import READS, Relation
 from bothwell.privacy.models import (
-    Audience,
-    BreakGlass,
     Consent,
     ConsentReaffirmation,
     ConsentText,
     DisclosureAgreement,
     DisclosureSignature,
-    Grant,
-    Private,
-    Receipt,
     ReleaseClass,
 )
-from bothwell.refusal import Refused, SentBefore, Stale
+from bothwell.privacy.together_actions import couple_of, tell_couple
+from bothwell.refusal import Refused, Stale
 
-GLASS_STAYS_BROKEN = timedelta(hours=1)
 PUBLISHED_MEANWHILE = (
     "Somebody has published a version since you began. Yours is not published and stands below: read the one in force "
     "now, and go on with yours if it should still replace it."
 )
-GIVEN_MEANWHILE = "You gave or took back words in another window. Look once more, then choose."
-IN_COMMON = "couple.shared"
-Kept = TypeVar("Kept", bound=Private)
 Signature = TypeVar("Signature", Consent, DisclosureSignature)
-
-
-class Item(Protocol):
-    """Any private row."""
-
-    id: UUID
-    clinic_id: UUID
-    subject_id: UUID | None
-    couple_id: UUID | None
-
-
-def couple_of(person: Person) -> Couple | None:
-    """The couple this person is in now, as the viewer may see it."""
-    membership = (
-        Membership.objects.select_related("couple")
-        .filter(person=person, until__isnull=True, couple__parted_at__isnull=True)
-        .first()
-    )
-    return membership.couple if membership else None
-
-
-@transaction.atomic
-def share(
-    *,
-    by: Person,
-    item_kind: str,
-    item: Item,
-    to: Audience,
-    opens_at: datetime | None = None,
-    instead_of: Grant | None = None,
-) -> Grant:
-    """Open one item of one's own to one further audience, now or from `opens_at` on. Sharing twice changes nothing.
-
-    `instead_of`: a grant of theirs to the same audience that ends with this; whoever may not have the new one keeps
-    the old, as if nothing had happened. Raises Refused when the item is not theirs, is not of a kind that can be shared
-    this way, or there is nobody.
-    """
-    if item.subject_id != by.id:
-        raise Refused("Only the person it belongs to can share this.")
-    if "G" not in READS.get(item_kind, {}).get(Relation(to), ()):
-        raise Refused("This cannot be shared this way.")
-    if getattr(item, "status", "sent") == "draft":
-        raise Refused("Send or save it first; a draft stays with you.")
-    couple = couple_of(by)
-    if couple is None and to != Audience.INDIVIDUAL_THERAPIST:
-        raise Refused("You are not in a couple in care here, so there is nobody to share it with.")
-    already = Grant.objects.filter(subject=by, item_id=item.id, audience=to, revoked_at__isnull=True).first()
-    if already:
-        if opens_at is None and already.opens_at > _database_now():
-            Grant.objects.filter(id=already.id, revoked_at__isnull=True).update(opens_at=_database_now())
-            already.refresh_from_db()
-            _tell_audience(already)
-        return already
-    grant = Grant(
-        clinic_id=by.clinic_id,
-        subject=by,
-        author=by,
-        couple=couple,
-        item_kind=item_kind,
-        item_id=item.id,
-        audience=to,
-        opens_at=opens_at or _database_now(),
-        replaces=instead_of,
-    )
-    try:
-        with transaction.atomic():
-            grant.save(force_insert=True)
-    except (IntegrityError, ProgrammingError) as error:
-        kept = Grant.objects.filter(subject=by, item_id=item.id, audience=to, revoked_at__isnull=True).first()
-        if kept:
-            return kept
-        if instead_of:  # it ended meanwhile, or something else took its place
-            raise Stale(GIVEN_MEANWHILE) from error
-        raise
-    if instead_of:
-        # Nobody is told that it ended: this one tells whom it reaches, and to anybody else nothing has changed.
-        _end(by, instead_of)
-    audit.log(
-        "shared", by=by, subject=by, item_kind=item_kind, item_id=item.id, why=f"with {Audience(to).label}"
-    )
-    _tell_audience(grant)
-    return grant
-
-
-@transaction.atomic
-def revoke(*, by: Person, grant_id: UUID) -> None:
-    """Take one grant back; its audience loses the item with the next request. Taking back twice changes nothing."""
-    grant = Grant.objects.select_related("couple").filter(id=grant_id, subject=by).first()
-    if grant is None:
-        raise Refused("There is no such share of yours.")
-    if _end(by, grant):
-        _tell_audience(grant, only_who_opened=True)
-
-
-def _end(by: Person, grant: Grant) -> bool:
-    """Whether it stood until now."""
-    if not Grant.objects.filter(id=grant.id, subject=by, revoked_at__isnull=True).update(
-        revoked_at=timezone.now()
-    ):
-        return False
-    audit.log(
-        "took back",
-        by=by,
-        subject=by,
-        item_kind=grant.item_kind,
-        item_id=grant.item_id,
-        why=f"from {Audience(grant.audience).label}",
-    )
-    return True
-
-
-def _database_now() -> datetime:
-    """When this transaction began, by the clock the policies read: what opens now is open, and told, in it already."""
-    with connection.cursor() as cursor:
-        cursor.execute("select now()")
-        began_at: datetime = cursor.fetchone()[0]
-        return began_at
-
-
-def _tell_audience(grant: Grant, *, only_who_opened: bool = False) -> None:
-    """Wake the open pages of the grant's receivers, and of nobody else: timing would tell."""
-    with connection.cursor() as cursor:
-        cursor.execute("select door.tell_audience(%s, %s)", [grant.id, only_who_opened])
-
-
-def tell_couple(couple: Couple) -> None:
-    """Wake the pages of both partners and of their couples therapists, for what is theirs in common.
-
-    Each page is told who did it, and keeps still where that person is sheltered from whoever looks.
-    """
-    by = _who_acts()
-    for person in Membership.objects.filter(couple=couple).values_list("person", flat=True):
-        tell("person", person, of=by)
-    now = timezone.now()
-    for staff in Assignment.objects.filter(open_at(now), couple=couple).values_list("staff", flat=True):
-        tell("person", staff, of=by)
-
-
-def _who_acts() -> UUID | None:
-    """Whom the open door names; None where nobody acts. It decides nothing but who is woken."""
-    with connection.cursor() as cursor:
-        cursor.execute("select split_part(current_setting('bothwell.viewer', true), '.', 1)")
-        (named,) = cursor.fetchone()
-    return UUID(named) if named else None
-
-
-@transaction.atomic
-def receive(*, by: Person, item_kind: str, item: Item) -> None:
-    """Note that `by` has opened somebody else's item. The first time counts."""
-    if item.subject_id == by.id or Receipt.objects.filter(author=by, item_id=item.id).exists():
-        return
-    try:
-        with transaction.atomic():
-            Receipt(
-                clinic_id=by.clinic_id,
-                subject_id=item.subject_id,
-                author=by,
-                item_kind=item_kind,
-                item_id=item.id,
-            ).save(force_insert=True)
-    except IntegrityError:
-        return
-    # What one of the two opens of what is theirs in common is not the other's to know, whoever wrote it: a line that names
-    # the couple alone is kept from the other.
-    is_ours = item_kind == IN_COMMON and not by.is_staff_member
-    audit.log(
-        "opened",
-        by=by,
-        subject=None if is_ours else item.subject_id,
-        couple=item.couple_id if is_ours else None,
-        item_kind=item_kind,
-        item_id=item.id,
-    )
 
 
 @transaction.atomic
@@ -429,64 +244,3 @@ def agreement_in_force(couple: Couple) -> DisclosureAgreement | None:
         if len({signature.author_id for signature in agreement.signatures.all()}) == 2:
             return agreement
     return None
-
-
-@transaction.atomic
-def break_glass(
-    *, by: Person, reason: str, subject: Person | None = None, couple: Couple | None = None
-) -> BreakGlass:
-    """One hour of access for a written reason. It never opens insights, safety or process notes.
-
-    The subject's log shows it, and the lead's; nobody is asked first.
-    """
-    if len(reason.strip()) < 10:
-        raise Refused("Write why, in a sentence: it will stand in the person's own log.")
-    glass = BreakGlass(
-        clinic_id=by.clinic_id,
-        subject=subject,
-        couple=couple,
-        author=by,
-        reason=reason.strip(),
-        expires_at=timezone.now() + GLASS_STAYS_BROKEN - timedelta(seconds=5),
-    )
-    try:
-        with transaction.atomic():
-            glass.save(force_insert=True)
-    except ProgrammingError as error:  # row-level security refused the insert
-        raise Refused("You may not open this record this way.") from error
-    for who in [subject] if subject else _members(couple):
-        audit.log("broke the glass", by=by, subject=who, couple=couple, why=reason.strip())
-    return glass
-
-
-def _members(couple: Couple | None) -> list[Person]:
-    return (
-        [m.person for m in Membership.objects.select_related("person").filter(couple=couple)]
-        if couple
-        else []
-    )
-
-
-def sent_before(model: type[Kept], key: UUID, by: Person, **said: Any) -> Kept | None:
-    """The row that a form left when it was sent before, so that a second press is answered like the first; None when it
-    was not. `said`: what it says now, by column. Raises SentBefore where it said something else then.
-    """
-    kept = model._default_manager.filter(pk=key, author=by).first()
-    if kept is not None and any(getattr(kept, column) != value for column, value in said.items()):
-        raise SentBefore
-    return kept
-
-
-def kept_first(row: Private, **said: Any) -> bool:
-    """Insert a row that its form named; false if a second press of the same form came first, and its row stands. Raises
-    SentBefore where that one said something else (`said`, by column).
-    """
-    try:
-        with transaction.atomic():
-            row.save(force_insert=True)
-    except IntegrityError:
-        assert row.author is not None
-        if sent_before(type(row), row.pk, row.author, **said) is None:
-            raise
-        return False
-    return True
