@@ -61,7 +61,9 @@ def enter(
     """
     watched = session_to_write(session.id)
     at, now = observed_at or timezone.now(), timezone.now()
-    _check(watched, readings, at, now, note)
+    # What is entered as of now is taken, even should our own clock have been set back behind the arrival.
+    Refused.unless(vitals.plausible_time(at, now, session.arrived_at if observed_at else None))
+    _check(watched, readings, at, note)
     once(request_id)
     known = Sample.objects.filter(session_id=watched.id, request_id=request_id)
     notes = Note.objects.filter(session_id=watched.id, request_id=request_id)
@@ -112,12 +114,11 @@ def _must_be_as_entered(
         raise SentBefore
 
 
-def _check(session: Watched, readings: Mapping[str, Decimal], at: datetime, now: datetime, note: str) -> None:
+def _check(session: Watched, readings: Mapping[str, Decimal], at: datetime, note: str) -> None:
     if not readings and not note.strip():
         raise Refused("There is nothing to enter yet.")
     if len(note) > settings.LONGEST_TEXT:
         raise Refused(f"A note holds up to {settings.LONGEST_TEXT} characters. Shorten it, or write two.")
-    Refused.unless(vitals.plausible_time(at, now))
     if session.ended_at is not None and at > session.ended_at:
         raise Refused("This session was signed off before that time.")
     for code, value in readings.items():

@@ -68,11 +68,15 @@ def plausible_pressures(systolic: Decimal, diastolic: Decimal, mean: Decimal | N
     return Decision.yes("The pressures fit together.")
 
 
-def plausible_time(observed_at: datetime, now: datetime) -> Decision:
-    """Whether a value can have been observed then: at most two minutes ahead, to allow for clocks."""
+def plausible_time(observed_at: datetime, now: datetime, arrived_at: datetime | None = None) -> Decision:
+    """Whether a value can have been observed then: at most two minutes ahead, to allow for clocks, and not before the
+    minute of the arrival.
+    """
     if observed_at > now + MAX_AHEAD:
         return Decision.no("This time has not come yet. Check the date and the clock.")
-    return Decision.yes("The time is not in the future.")
+    if arrived_at is not None and observed_at < arrived_at.replace(second=0, microsecond=0):
+        return Decision.no("This time is before the arrival. Check the date and the clock.")
+    return Decision.yes("The time lies between the arrival and now.")
 
 
 def _range(quantity: Quantity, low: int, high: int) -> str:

@@ -60,6 +60,12 @@ def test_a_time_may_be_ahead_by_a_clock_but_not_by_more() -> None:
     assert not vitals.plausible_time(NOON + timedelta(minutes=2, seconds=1), NOON).allowed
 
 
+def test_nothing_was_observed_before_the_arrival() -> None:
+    arrived = NOON - timedelta(minutes=50, seconds=-40)  # 11:10:40; what is typed as 11:10 may be that
+    assert vitals.plausible_time(arrived.replace(second=0), NOON, arrived).allowed
+    assert not vitals.plausible_time(arrived.replace(second=0) - timedelta(seconds=1), NOON, arrived).allowed
+
+
 @pytest.mark.parametrize(
     ("code", "value", "shown"),
     [("systolic", "164.00", "164 mmHg"), ("spo2", "97", "97 %"), ("etco2", "38.25", "38.3 mmHg"),
