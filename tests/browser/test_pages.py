@@ -17,10 +17,7 @@ pytestmark = pytest.mark.browser
 
 NARROW, TABLET_UPRIGHT = {"width": 360, "height": 740}, {"width": 820, "height": 1180}
 WIDTHS = (NARROW, TABLET_UPRIGHT, DESK)
-LIGHTS = (
-    (PHONE, False), (DESK, True), (TABLET_UPRIGHT, False), (NARROW, True),
-    (DESK, False), (TABLET_UPRIGHT, True), (NARROW, False), (PHONE, True),
-)  # fmt: skip
+LIGHTS = ((PHONE, False), (DESK, True), (TABLET_UPRIGHT, False), (NARROW, True))
 SAME = re.compile(
     r"[0-9a-f]{8}-[0-9a-f-]{27}|(?<=/)\d+(?=/|$)|(?<=enter/)\w+|(?<=check/)\w+"
     r"|(?<=/instruments/)(?!gains|new)[\w-]+|(?<=/paper/)[\w-]+"
@@ -33,7 +30,7 @@ PUBLIC = ("/", "/account/login/", "/account/password/reset/", "/invitation/no-su
 FILES = re.compile(r"\.(pdf|csv|svg|ipynb|R)$|/(fhir|blank)$|/room/[^/]+/(paper|programme/pdf)$")
 """Links to what a browser keeps as a file instead of showing it."""
 
-ENOUGH = 6
+ENOUGH = len(LIGHTS)
 """So often one kind of page is examined; whoever opens it after that sees that it opens and fits."""
 
 opened: Counter[str] = Counter()
@@ -44,7 +41,7 @@ def look(visitor: Visitor, kind: str) -> None:
     """Accessible in the light whose turn it is (the first time in two of them), and no wider than any screen."""
     turns = 2 if not opened[kind] else 1
     for _ in range(min(turns, ENOUGH - opened[kind])):
-        size, dark = LIGHTS[opened[kind] % len(LIGHTS)]
+        size, dark = LIGHTS[opened[kind]]
         opened[kind] += 1
         visitor.page.set_viewport_size(size)  # type: ignore[arg-type]
         visitor.page.emulate_media(color_scheme="dark" if dark else "light")

@@ -47,6 +47,7 @@ class Ready:
 def make_ready(cast: Cast) -> Ready:
     """Lay it all out; nobody has arrived."""
     with loading():
+        _where_it_is_noon(cast)
         path = protocols.shipped()[0]
         rules = protocols.load(path)
         version = ProtocolVersion.objects.create(
@@ -65,6 +66,13 @@ def make_ready(cast: Cast) -> Ready:
             clinic=cast.clinic, identifier=f"MON-{uuid4().hex[:6]}", name="Monitor 2", room=room
         )
     return Ready(cast, course, order, session, partners, room, other, device)
+
+
+def _where_it_is_noon(cast: Cast) -> None:
+    """The clinic lies where it is about noon now: what must be of today is, at whatever hour this runs."""
+    ahead = 12 - timezone.now().hour  # "Etc/GMT-3" is three hours ahead
+    cast.clinic.timezone = f"Etc/GMT{-ahead:+d}"
+    cast.clinic.save(update_fields=["timezone"])
 
 
 def _way(
