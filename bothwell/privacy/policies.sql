@@ -513,9 +513,10 @@ end $$;
 create function door.renewed(wanted text) returns setof uuid language sql stable security definer set search_path = public as $$
   with recursive newer as (
     select g.replaces_id as older from bothwell_grant g
-    where g.replaces_id is not null and g.item_kind = wanted and g.revoked_at is null and g.opens_at <= now()
+    where g.replaces_id is not null and g.item_kind = wanted and g.opens_at <= now()
+      -- A partner's may have ended for the giver: what shelter keeps back stands in its place.
       and (g.id in (select door.given_by_partners(wanted))
-           or (g.audience <> 'partner' and g.item_id in (select door.granted(wanted))))
+           or (g.audience <> 'partner' and g.revoked_at is null and g.item_id in (select door.granted(wanted))))
     union
     select o.replaces_id from newer n join bothwell_grant o on o.id = n.older where o.replaces_id is not null)
   select o.item_id from newer n join bothwell_grant o on o.id = n.older

@@ -75,6 +75,21 @@ def test_newer_words_under_shelter_change_no_byte_of_the_partners_pages(
     agree(cast)
 
 
+def test_newer_words_under_shelter_do_not_make_those_put_anew_before_it_look_taken_back(cast: Cast) -> None:  # noqa: F811
+    insight, client = wrote(cast.a, OLD), client_for(cast.b)
+    gave(cast.a, insight)
+    client.get("/us")  # read, and put anew while nothing was kept back
+    newer(cast.a, insight, NEW)
+    before = seen(client)
+    assert NEW.encode() in before["/us"][1]
+    assert b"has been taken back" not in before["/us"][1]
+    keep(cast.a)
+    newer(cast.a, insight, NEWEST)
+    assert seen(client) == before
+    end(cast, cast.a)
+    assert seen(client) == before
+
+
 def test_words_the_other_goes_back_to_under_shelter_bear_the_day_they_were_first_given(cast: Cast) -> None:  # noqa: F811
     insight, client = wrote(cast.a, OLD), client_for(cast.b)
     gave(cast.a, insight)
