@@ -2,9 +2,10 @@
 
 import hashlib
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from uuid import uuid4
+from zoneinfo import ZoneInfo
 
 from django.utils import timezone
 
@@ -42,6 +43,10 @@ class Ready:
     room: Room
     other_room: Room
     device: Device
+
+    def clock(self, at: datetime, written: str = "%H:%M") -> str:
+        """As the clinic's clock has it, which is what its people type."""
+        return at.astimezone(ZoneInfo(self.cast.clinic.timezone)).strftime(written)
 
 
 def make_ready(cast: Cast) -> Ready:

@@ -343,12 +343,12 @@ def test_under_the_key_of_something_else_a_post_is_not_taken_for_kept(ready: Rea
 
 def test_a_corrected_time_is_the_time_of_the_value(ready: Ready, nurse: Client) -> None:
     session = started_ago(ready, 30)
-    then = (timezone.now() - timedelta(minutes=12)).strftime("%H:%M")
+    then = ready.clock(timezone.now() - timedelta(minutes=12))
     post(nurse, at(ready, "enter/nausea"), nausea="3", at=then)
     with loading():
         kept = Sample.objects.get(code="nausea")
     assert session.started_at
-    assert kept.observed_at.strftime("%H:%M") == then
+    assert ready.clock(kept.observed_at) == then
     assert kept.recorded_at - kept.observed_at > timedelta(minutes=11)
 
 
@@ -576,10 +576,10 @@ def test_minutes_that_have_run_are_no_end(ready: Ready, nurse: Client) -> None:
     assert "Chart the stop" in page.content.decode()
     shown = nurse.get(at(ready, "discharge")).content.decode()
     assert "A dose is still being given, or its end is not charted." in shown
-    early = (timezone.now() - timedelta(minutes=150)).strftime("%H:%M")
+    early = ready.clock(timezone.now() - timedelta(minutes=150))
     refused = post(nurse, at(ready, "infusion"), event="stop", at=early)
     assert refused.status_code == 422  # type: ignore[attr-defined]
-    then = (timezone.now() - timedelta(minutes=89)).strftime("%H:%M")
+    then = ready.clock(timezone.now() - timedelta(minutes=89))
     assert post(nurse, at(ready, "infusion"), event="stop", at=then).status_code == 302  # type: ignore[attr-defined]
     assert nurse.get(at(ready)).context["stage"] == "recovery"
     assert "No dose is being given." in nurse.get(at(ready, "discharge")).content.decode()
@@ -603,7 +603,7 @@ def test_going_home_is_judged_by_what_was_seen_after_the_last_of_the_dose(
     begin(ready, 130)
     chart(ready, -5, systolic=120, diastolic=76, spo2=98)
     chart(ready, 1, systolic=122, diastolic=78, spo2=98, sedation=5)
-    then = (timezone.now() - timedelta(minutes=89)).strftime("%H:%M")
+    then = ready.clock(timezone.now() - timedelta(minutes=89))
     post(nurse, at(ready, "infusion"), event="stop", at=then)
     page = nurse.get(at(ready, "discharge"))
     assert page.context["spo2"] is None
@@ -617,7 +617,7 @@ def test_going_home_is_judged_by_what_was_seen_after_the_last_of_the_dose(
 def test_a_medicine_is_told_whole_and_asks_what_it_did(ready: Ready, nurse: Client) -> None:
     started_ago(ready, 30)
     now = timezone.now()
-    given, told = ((now - timedelta(minutes=each)).strftime("%H:%M") for each in (12, 11))
+    given, told = (ready.clock(now - timedelta(minutes=each)) for each in (12, 11))
     post(
         nurse, at(ready, "medicine"), substance="Labetalol", dose_mg="10", route="iv", at=given,
         indication="Pressure 192/110", ordered_how="verbal", told_at=told, note="Second line in.",
@@ -629,7 +629,7 @@ def test_a_medicine_is_told_whole_and_asks_what_it_did(ready: Ready, nurse: Clie
         row = Administration.objects.get(substance="Labetalol")
     address = at(ready, f"effect/{row.id}")
     assert address in page
-    before = (now - timedelta(minutes=20)).strftime("%H:%M")
+    before = ready.clock(now - timedelta(minutes=20))
     refused = post(nurse, address, note="Fell to 150/90.", at=before)
     assert refused.status_code == 422  # type: ignore[attr-defined]
     assert "Fell to 150/90." in refused.content.decode()  # type: ignore[attr-defined]

@@ -7,7 +7,6 @@ import re
 from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
-from zoneinfo import ZoneInfo
 
 import pytest
 from allauth.account.models import EmailAddress
@@ -44,7 +43,6 @@ from tests.dosing.ready import Ready, make_ready, started_ago
 pytestmark = pytest.mark.django_db
 PASSWORD = "correct-horse-battery"
 HASHED = make_password(PASSWORD)
-ZONE = ZoneInfo("UTC")
 TODAY = timezone.now().date()
 
 
@@ -620,7 +618,7 @@ def test_a_dose_drawn_to_the_hundredth_of_a_millilitre_agrees_with_the_dose_orde
 def late(ready: Ready, drawn_from: Vial, **other: Any) -> dict[str, Any]:
     """A draw written afterwards, as the form sends it: a minute before the charted dose, signed by the prescriber."""
     at = _dose(ready).at - timedelta(minutes=1)
-    said = {"do": "late", "vial": str(drawn_from.id), "volume_ml": "", "at": f"{at.astimezone(ZONE):%Y-%m-%dT%H:%M}",
+    said = {"do": "late", "vial": str(drawn_from.id), "volume_ml": "", "at": ready.clock(at, "%Y-%m-%dT%H:%M"),
             "reason": "The cupboard was read out loud", **sign(ready.cast.prescriber)}  # fmt: skip
     return said | other
 
