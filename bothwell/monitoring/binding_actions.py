@@ -58,7 +58,9 @@ def bind_device(
         with transaction.atomic():
             bound.save(force_insert=True)
     except IntegrityError as error:
-        raise Refused("This monitor is bound to another session. End that first.") from error
+        raise Refused(
+            "This monitor is on somebody else. Take it off there first, then put it on here."
+        ) from error
     arm_all(by, watched, now)
     audit.log("bound a monitor", by=by, subject=watched.subject_id, item_kind=KIND, item_id=bound.id)
     tell_room_and_board(watched)

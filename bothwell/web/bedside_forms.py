@@ -30,6 +30,16 @@ class Bedside(forms.Form):
         self.initial.setdefault("request_id", uuid.uuid4())
 
     @property
+    def pad_after(self) -> str:
+        """The field below which the number pad stands, so that what it types is in sight; empty for the form's end."""
+        names = list(self.fields)
+        measured = [at for at, name in enumerate(names) if getattr(self.fields[name], "unit", "")]
+        if not measured:
+            return ""
+        last = measured[-1]
+        return "at" if names[last + 1 : last + 2] == ["at"] else names[last]
+
+    @property
     def made(self) -> dict[str, str]:
         """Of an entry made without a network: when, by our clock and by the tablet's. Empty for all others."""
         return handed_in.times_of(self.data)
@@ -107,7 +117,12 @@ def number(
     least: Decimal | None = None,
 ) -> forms.DecimalField:
     """A number typed on large keys, as wide as its column; the unit stands beside it."""
-    attributes = {"inputmode": "numeric" if whole else "decimal", "autocomplete": "off"}
+    attributes = {
+        "inputmode": "numeric" if whole else "decimal",
+        "autocomplete": "off",
+        "pattern": r"\s*\d+\s*" if whole else r"\s*\d*[.]?\d+\s*",
+        "title": "A number, in digits.",
+    }
     field = forms.DecimalField(
         label=label,
         required=required,
@@ -128,5 +143,13 @@ def clock_time(label: str = "Time, if not now") -> forms.TimeField:
         required=False,
         input_formats=["%H:%M", "%H.%M", "%H%M"],
         error_messages={"invalid": "Write the time as hours and minutes, for example 14:05."},
-        widget=forms.TextInput(attrs={"inputmode": "numeric", "autocomplete": "off", "placeholder": "14:05"}),
+        widget=forms.TextInput(
+            attrs={
+                "inputmode": "numeric",
+                "autocomplete": "off",
+                "placeholder": "14:05",
+                "pattern": r"\s*([01]?\d|2[0-3])[:.]?[0-5]\d\s*",
+                "title": "Hours and minutes, for example 14:05.",
+            }
+        ),
     )

@@ -31,7 +31,8 @@ def room(request: HttpRequest, session_id: UUID) -> HttpResponse:
 def live(request: HttpRequest, session_id: UUID) -> HttpResponse:
     """The parts of the room that change, for a page that stands open."""
     bed = bed_of(request, session_id)
-    return show(request, bed, "room/page.html#live", room_shown.now(bed))
+    context = room_shown.now(bed) | {"last_charted": room_keys.last_charted(bed)}
+    return show(request, bed, "room/page.html#live", context)
 
 
 def room_page(

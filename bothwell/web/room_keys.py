@@ -22,14 +22,20 @@ class Sheet:
     small: str = ""
 
 
+CHARTED = ("pressure", "sedation", "dissociation", "nausea", "anxiety")
+
+
+def last_charted(bed: Bed) -> dict[str, str]:
+    """What was charted last of each quantity whose key says it; a page that stands open asks for it again."""
+    vitals = vitals_of(bed)
+    return {key: vitals[key].shown for key in CHARTED}
+
+
 def sheets(bed: Bed) -> list[Sheet]:
     """The large keys in their order; before a dose only what can be entered then."""
-    vitals = vitals_of(bed)
-    small = {
-        "pressure": vitals["pressure"].shown, "sedation": vitals["sedation"].shown,
-        "dissociation": vitals["dissociation"].shown, "nausea": vitals["nausea"].shown, "vitals": "by hand",
-        "anxiety": vitals["anxiety"].shown, "vomiting": "how often",
-        "note": "on the chart", "check": "all of it" if bed.session.started_at else "before the dose",
+    small = last_charted(bed) | {
+        "vitals": "by hand", "vomiting": "how often", "note": "on the chart",
+        "check": "all of it" if bed.session.started_at else "before the dose",
     }  # fmt: skip
     sheets = [
         Sheet(

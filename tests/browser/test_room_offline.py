@@ -184,6 +184,40 @@ def test_entered_without_a_network_it_is_charted_once_in_order_at_its_own_time(
     assert one.page.evaluate(ON_DEVICE)["entries"] == []
 
 
+def test_a_second_press_without_a_network_keeps_nothing_twice(
+    clinic: Clinic, tablet: Callable[..., Tablet], room: str
+) -> None:
+    one, began = tablet(), time.time()
+    one.online(False)
+    one.is_offline()
+    sheet = one.sheet("pressure")
+    sheet.locator("[name=systolic]").fill("137")
+    sheet.locator("[name=diastolic]").fill("84")
+    sheet.get_by_role("button", name="Save").dblclick()
+    expect(sheet).to_be_hidden()
+    one.waits(1)
+    # What cannot be a number or a time is said at once, while whoever typed it is here.
+    sheet = one.sheet("pressure")
+    sheet.locator("[name=systolic]").fill("abc")
+    sheet.locator("[name=diastolic]").fill("84")
+    sheet.get_by_role("button", name="Save").tap()
+    expect(sheet).to_be_visible()
+    sheet.locator("[name=systolic]").fill("139")
+    sheet.locator("[name=at]").fill("99:99")
+    sheet.get_by_role("button", name="Save").tap()
+    expect(sheet).to_be_visible()
+    one.waits(1)
+    sheet.get_by_role("button", name="Close").tap()
+    # What cannot be done now says so where it can be read, and no more once the line is back.
+    one.page.locator(".room-keys a", has_text="Vials").tap()
+    told = one.page.locator("[data-told]")
+    expect(told).to_be_in_viewport(ratio=1)
+    one.online(True)
+    one.waits(0)
+    expect(told).to_have_count(0)
+    assert [value for value, _ in charted(clinic, room, "systolic", began)] == [137]
+
+
 def test_the_server_is_stopped_and_the_room_goes_on_and_opens_again(
     clinic: Clinic, tablet: Callable[..., Tablet], room: str
 ) -> None:

@@ -72,29 +72,82 @@ def test_a_refused_pressure_stays_in_its_sheet_with_what_was_typed(visitor: Call
     expect(page).to_have_url(address)
 
 
-def test_an_open_sheet_says_what_calls_beneath_it(visitor: Callable[..., Visitor]) -> None:
-    page = room(visitor, PHONE, "Daniel")
+WHERE = """(sheet) => { const top = (one) => Math.round(sheet.querySelector(one).getBoundingClientRect().top);
+  return [top("form"), top("[data-pad]"), top(".actions")]; }"""
+ANOTHER = """(words) => { const first = document.querySelector("[data-part=alarms] > .alarm");
+  const next = first.cloneNode(true); next.className = "alarm high"; next.querySelector("span").textContent = words; first.after(next); }"""
+DATABASE_AWAY = """() => { const strip = document.createElement("div"); strip.dataset.standby = "alarms"; strip.className = "alarms";
+  const one = document.querySelector("[data-part=alarms] > .alarm").cloneNode(true); one.className = "alarm high";
+  one.querySelector("span").textContent = "Straight from the feed"; strip.append(one);
+  document.querySelector("[data-part=alarms]").after(strip); }"""
+
+
+@pytest.mark.parametrize("size", [PHONE, TABLET])
+def test_an_open_sheet_says_what_calls_beneath_it(
+    visitor: Callable[..., Visitor], size: dict[str, int]
+) -> None:
+    page = room(visitor, size, "Daniel")
     calling = page.locator("[data-part=alarms] > .alarm:not(.acknowledged)")
-    words = calling.first.locator("> span").inner_text()
+    words = calling.first.locator("> span").evaluate("(one) => one.firstChild.textContent")
     sheet = page.locator("#sheet-pressure")
     over = sheet.locator("> .alarms > .alarm")
     expect(over).to_have_count(0)
     page.locator("[data-sheet=sheet-pressure]").tap()
     expect(over).to_have_count(calling.count())
-    expect(over.first).to_have_text(words, use_inner_text=True)
+    expect(over.first).to_contain_text(words)
     expect(over.first).to_be_in_viewport(ratio=1)
     expect(over.get_by_role("button")).to_have_count(0)
-    # What comes while it is open, comes there too; what somebody acknowledges elsewhere goes.
+    assert sheet.evaluate("(one) => one.scrollWidth - one.clientWidth") == 0
+    # What comes while it is open, comes there too, the gravest first; no key moves beneath the finger.
+    stood = sheet.evaluate(WHERE)
+    page.evaluate(ANOTHER, "Another one")
+    expect(over.first).to_contain_text("Another one")
+    assert sheet.evaluate(WHERE) == stood
+    # Straight from the feed while the database is away: also said there. Of many, three, and how many more.
+    page.evaluate(DATABASE_AWAY)
+    expect(over.filter(has_text="Straight from the feed")).to_be_visible()
+    page.evaluate(ANOTHER, "And another")
+    expect(over).to_have_count(3)
+    expect(sheet.locator("> .alarms > p")).to_have_text(f"and {calling.count() - 2} more beneath this sheet")
+    assert sheet.evaluate(WHERE) == stood
+    half = sheet.locator("> .alarms").evaluate("(one) => one.offsetHeight < innerHeight / 2.5")
+    assert half, "the alarms leave no place for what is being written"
+    # What somebody acknowledges elsewhere goes.
     page.evaluate(
-        """() => { const first = document.querySelector("[data-part=alarms] > .alarm");
-          const next = first.cloneNode(true); next.querySelector("span").textContent = "Another one"; first.after(next); }"""
+        """() => { for (const one of document.querySelectorAll("[data-standby], [data-part=alarms] > .alarm")) one.remove(); }"""
     )
-    expect(over.filter(has_text="Another one")).to_be_visible()
-    page.evaluate(
-        """() => { for (const one of document.querySelectorAll("[data-part=alarms] > .alarm")) one.remove(); }"""
+    expect(over).to_have_count(0)
+    assert sheet.evaluate(WHERE) == stood
+    sheet.get_by_role("button", name="Close").evaluate("(one) => one.click()")
+
+
+@pytest.mark.parametrize("size", [PHONE, TABLET])
+def test_what_the_number_keys_type_is_in_sight(visitor: Callable[..., Visitor], size: dict[str, int]) -> None:
+    page = room(visitor, size, "Daniel")
+    for key, first in (("pressure", "systolic"), ("check", "systolic"), ("medicine", "dose_mg")):
+        page.locator(f"[data-sheet=sheet-{key}]").tap()
+        sheet = page.locator(f"#sheet-{key}")
+        field = sheet.locator(f"[name={first}]")
+        for digit in "128":
+            sheet.locator(f"[data-digit='{digit}']").tap()
+        expect(field).to_have_value("128")
+        expect(field).to_be_in_viewport(ratio=1)
+        sheet.get_by_role("button", name="Close").evaluate("(one) => one.click()")
+
+
+@pytest.mark.parametrize("size", [PHONE, TABLET, DESK])
+def test_three_digits_beside_each_other_never_run_together(
+    visitor: Callable[..., Visitor], size: dict[str, int]
+) -> None:
+    page = room(visitor, size, "Daniel")
+    assert (
+        page.evaluate("""() => { const trio = document.querySelector(".trio");
+      while (trio.children.length < 4) trio.append(trio.lastElementChild.cloneNode(true));
+      return [...trio.children].filter((one) => { const value = one.querySelector(".v"); value.textContent = "188";
+        const range = document.createRange(); range.selectNodeContents(value);
+        return range.getBoundingClientRect().right > one.getBoundingClientRect().right; }).length; }""")
+        == 0
     )
-    expect(sheet.locator("> .alarms")).to_have_count(0)
-    sheet.get_by_role("button", name="Close").tap()
 
 
 def test_a_refused_answer_of_the_checklist_stays_in_its_row(visitor: Callable[..., Visitor]) -> None:

@@ -535,7 +535,7 @@ def test_a_monitor_is_put_on_by_a_person_and_replaces_the_one_before(bedside: Be
 def test_a_monitor_on_somebody_else_is_refused_also_to_one_who_cannot_see_whom(bedside: Bedside) -> None:
     with loading():
         others = open_session(bedside.cast, bedside.cast.stranger_a)
-    with pytest.raises(Refused, match="another session"):
+    with pytest.raises(Refused, match="Take it off there first"):
         bound(bedside, others, bedside.device, bedside.cast.stranger_prescriber)
     assert heard(said(bedside.device.identifier, now(), systolic=120)).kept == 1
 

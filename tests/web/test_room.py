@@ -440,6 +440,16 @@ def test_a_pressure_says_where_it_was_taken(ready: Ready, nurse: Client) -> None
     assert "Systolic 131 mmHg (right arm, sitting)" in nurse.get(at(ready)).content.decode()
 
 
+def test_a_page_that_stands_open_is_told_what_its_keys_say(ready: Ready, nurse: Client) -> None:
+    started_ago(ready, 20)
+    post(nurse, at(ready, "enter/pressure"), systolic="131", diastolic="82")
+    post(nurse, at(ready, "enter/anxiety"), anxiety="7")
+    for page in (nurse.get(at(ready)), nurse.get(at(ready, "live"))):
+        said = page.content.decode()
+        assert '<small data-part="key-pressure">131/82</small>' in said
+        assert '<small data-part="key-anxiety">7 of 10</small>' in said
+
+
 def test_anxiety_vomiting_and_carbon_dioxide_are_entered_by_hand(ready: Ready, nurse: Client) -> None:
     started_ago(ready, 20)
     assert "EtCO₂" not in [vital.title for vital in nurse.get(at(ready)).context["trio"]]

@@ -43,6 +43,7 @@ export async function keepGoing(session, { main, line = null, onAnswer = () => {
   const opening = RoomQueue.open(session, heard);
   let queue = null;
   const refusedIn = new WeakSet(); // forms that show what was refused in them
+  const beingKept = new WeakSet(); // forms whose press is being kept: a second press of it is none
   let inFront = null; // {form, seq}: the post whose answer somebody waits for
   document.addEventListener("submit", (event) => { caught(event).catch(() => {}); });
   document.addEventListener("vanished", () => { inFront = null; sayWhatWaits(session); });
@@ -53,7 +54,12 @@ export async function keepGoing(session, { main, line = null, onAnswer = () => {
   queue.flush();
   hold();
   takePictures();
-  return { flush: () => queue.flush(), hold, changed };
+  return { flush, hold, changed };
+
+  function flush() {
+    main.querySelectorAll("[data-told]").forEach((each) => each.remove()); // the line is back: what it said is no more
+    queue.flush();
+  }
 
   // ── entering ──
 
@@ -66,12 +72,18 @@ export async function keepGoing(session, { main, line = null, onAnswer = () => {
     if (of !== session) { await asksServer(event, form); return; }
     event.preventDefault();
     const data = [...new FormData(form, event.submitter)].filter(([name]) => name !== "csrfmiddlewaretoken");
+    if (beingKept.has(form)) return;
     if (line && !line.isLive() && !form.checkValidity()) { delete form.dataset.sent; form.reportValidity(); return; }
+    beingKept.add(form);
+    try { await keep(form, { path: address.pathname, kind, data, submitter: event.submitter }); } finally { beingKept.delete(form); }
+  }
+
+  async function keep(form, { path, kind, data, submitter }) {
     queue ??= await opening;
-    if (!queue) { await answeredHere(form, event.submitter, data); return; }
-    const entry = await queue.add({ path: address.pathname, fields: data, said: said(form, data, event.submitter) });
+    if (!queue) { await answeredHere(form, submitter, data); return; }
+    const entry = await queue.add({ path, fields: data, said: said(form, data, submitter) });
     if (line && !line.isLive()) { await waits(form, kind); queue.flush(); return; }
-    inFront = { form, seq: entry.seq, submitter: event.submitter, data };
+    inFront = { form, seq: entry.seq, submitter, data };
     const isDone = await queue.flush();
     if (inFront?.seq === entry.seq) { inFront = null; if (!isDone) await waits(form, kind); }
   }
@@ -161,6 +173,7 @@ export async function keepGoing(session, { main, line = null, onAnswer = () => {
     const line = element("p", { className: "notice", role: "alert", textContent: words });
     line.dataset.told = "";
     (beside.closest("form, nav, section, .advice") ?? beside).after(line);
+    line.scrollIntoView({ block: "nearest" }); // below the keys that stay in sight it would be said to nobody
   }
 
   // ── what the server says ──
@@ -352,7 +365,7 @@ function choosesTerm(form) {
 /** The page's own markup without what scripts add to it. */
 function pictureOf(main) {
   const copy = main.cloneNode(true);
-  copy.querySelectorAll("[data-queue], [data-told], input[name=csrfmiddlewaretoken]").forEach((each) => each.remove());
+  copy.querySelectorAll("[data-queue], [data-told], .sheet > .alarms, input[name=csrfmiddlewaretoken]").forEach((each) => each.remove());
   copy.querySelectorAll("[data-chart], #conflicts").forEach((each) => each.replaceChildren());
   copy.querySelectorAll("dialog[open], details[open]").forEach((each) => each.removeAttribute("open"));
   copy.querySelectorAll("[data-sent]").forEach((each) => each.removeAttribute("data-sent"));

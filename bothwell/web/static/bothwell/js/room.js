@@ -8,6 +8,8 @@ import { keepFrame, reopen, restored } from "./room-shell.js";
 const RING = 308; // once around, in the units of its drawing
 const SAME_MS = 500; // between a reading's key and the moment it was kept
 const STALE_MS = 12_000; // as on the server: a monitor silent for so long is not heard now
+const MOST_OVER_A_SHEET = 3; // the rest is counted: what is being written needs its place too
+const CALLING = "[data-part=alarms] > .alarm:not(.acknowledged):not([data-quiet]), [data-standby=alarms] > .alarm";
 const EXPECTED = "bothwell-expected-course";
 const CONTINUOUS = new Set(["spo2", "heart_rate", "respiratory_rate"]);
 
@@ -197,30 +199,53 @@ function sheets() {
   }
 }
 
-/** An open sheet lies over the alarms: its first line says those that call, as they come and go. */
+/** An open sheet lies over the alarms: its first lines say those that call, the gravest first, as they come and go. What
+ *  stands below stays where the finger found it: a key that moves while it is pressed writes another number. */
 function overTheAlarms() {
+  let shownIn = null;
   const show = () => {
     const sheet = main.querySelector("dialog[open]");
     for (const lines of main.querySelectorAll(".sheet > .alarms")) if (lines.parentElement !== sheet) lines.remove();
+    const isOpening = sheet !== shownIn;
+    shownIn = sheet;
     if (!sheet) return;
-    const calling = [...main.querySelectorAll("[data-part=alarms] > .alarm:not(.acknowledged):not([data-quiet])")];
+    const calling = [...main.querySelectorAll(CALLING)].sort((one, other) => graveness(other) - graveness(one));
     const said = calling.map((each) => each.querySelector(":scope > span").textContent).join("\n");
     const before = sheet.querySelector(":scope > .alarms");
     if ((before?.dataset.said ?? "") === said) return;
+    const form = sheet.querySelector("form");
+    const was = { form: form?.getBoundingClientRect().top, lines: before?.offsetHeight ?? 0, scrolled: sheet.scrollTop };
     before?.remove();
-    if (!said) return;
     const lines = document.createElement("div");
     lines.className = "alarms";
     lines.dataset.said = said;
     lines.setAttribute("role", "alert");
-    lines.append(...calling.map((each) => {
+    lines.append(...calling.slice(0, MOST_OVER_A_SHEET).map((each) => {
       const line = each.cloneNode(true);
       line.querySelector(".acts")?.remove(); // acknowledged where it stands, once the sheet is closed
+      delete line.dataset.alarm;
       return line;
     }));
+    const more = calling.length - MOST_OVER_A_SHEET;
+    if (more > 0) lines.append(Object.assign(document.createElement("p"), { textContent: `and ${more} more beneath this sheet` }));
     sheet.prepend(lines);
+    if (!isOpening && form) stay(sheet, lines, form, was);
+    sheet.style.scrollPaddingTop = `${lines.childElementCount ? lines.offsetHeight : 0}px`; // what gets the focus is not behind them
   };
   new MutationObserver(show).observe(main, { subtree: true, childList: true, attributeFilter: ["open"] });
+}
+
+function graveness(alarm) {
+  return ["low", "medium", "high"].findIndex((look) => alarm.classList.contains(look));
+}
+
+/** The form of a sheet stands where it stood before its first lines changed; `was`: as they were then. */
+function stay(sheet, lines, form, was) {
+  const moved = () => form.getBoundingClientRect().top - was.form;
+  sheet.scrollTop += moved();
+  if (moved() > -1) return;
+  lines.style.minHeight = `${was.lines}px`; // nothing left to scroll back: their place stays free until the sheet is closed
+  sheet.scrollTop = was.scrolled;
 }
 
 /** Large number keys for whichever number is being typed. */
