@@ -30,6 +30,7 @@ from bothwell.dosing.session_actions import (
     session_of,
     tell_all,
 )
+from bothwell.later import later
 from bothwell.pathway import course_actions, protocol_actions, steps
 from bothwell.pathway.eligibility import Pressure
 from bothwell.pathway.schema import Route
@@ -99,6 +100,8 @@ def start(
             to=steps.Phase.DOSING_SERIES,
             also_met=("preparation_recorded", "first_dose_given"),
         )
+    # What was asked before this session ends now, not at the next full hour: nobody answers it under the medicine.
+    later("measures.plan", clinic=session.clinic_id, person=session.subject_id)
     tell_all(session)
     return session_of(session_id)
 

@@ -112,6 +112,22 @@ def add_room(*, by: Person, name: str) -> Room:
 
 
 @transaction.atomic
+def rename_room(*, by: Person, room_id: UUID, name: str) -> None:
+    """Another name for the same room; what was planned there stays there."""
+    need(by, *OFFICE)
+    name = name.strip()[:40]
+    if not name:
+        raise Refused("Give the room a name.")
+    try:
+        with transaction.atomic():
+            changed = Room.objects.filter(id=room_id).exclude(name=name).update(name=name)
+    except IntegrityError as error:
+        raise Refused("There is a room of this name already.") from error
+    if changed:
+        audit.log("renamed a room", by=by, item_kind="room", item_id=room_id)
+
+
+@transaction.atomic
 def add_device(*, by: Person, identifier: str, name: str, room: Room | None = None) -> models.Model:
     """A monitor, known by the identifier it sends. The table belongs to a later slice, so by name."""
     need(by, *OFFICE)
@@ -127,9 +143,41 @@ def add_device(*, by: Person, identifier: str, name: str, room: Room | None = No
         with transaction.atomic():
             device.save(force_insert=True)
     except IntegrityError as error:
+        if type(device)._default_manager.filter(identifier=device.identifier, is_retired=True).exists():
+            raise Refused(
+                "A monitor with this identifier was retired here. It stands in the list: use it again there."
+            ) from error
         raise Refused("A monitor with this identifier is in use already. Check the identifier.") from error
     audit.log("added a monitor", by=by, item_kind="device", item_id=device.id)
     return device
+
+
+@transaction.atomic
+def change_device(*, by: Person, device_id: UUID, name: str, room: Room | None) -> None:
+    """What a monitor is called, and where it stands. Its identifier is the monitor's own and stays."""
+    need(by, *OFFICE)
+    devices = apps.get_model("bothwell", "Device").objects
+    found = devices.filter(id=device_id).first()
+    if found is None:
+        raise Refused("There is no such monitor.")
+    name = name.strip()[:80] or found.identifier
+    if (found.name, found.room_id) != (name, room.id if room else None):
+        devices.filter(id=device_id).update(name=name, room=room)
+        audit.log("changed a monitor", by=by, item_kind="device", item_id=device_id)
+
+
+@transaction.atomic
+def take_up_device(*, by: Person, device_id: UUID) -> None:
+    """A retired monitor is used again: readings under its identifier are taken as before."""
+    need(by, *OFFICE)
+    devices = apps.get_model("bothwell", "Device").objects
+    try:
+        with transaction.atomic():
+            changed = devices.filter(id=device_id, is_retired=True).update(is_retired=False)
+    except IntegrityError as error:
+        raise Refused("A monitor with this identifier is in use elsewhere.") from error
+    if changed:
+        audit.log("took up a monitor again", by=by, item_kind="device", item_id=device_id)
 
 
 @transaction.atomic

@@ -322,8 +322,10 @@ def seen_by(
     released_only = not any("Y" in READS[kind][relation] for relation in WHO)
     if not people:
         until = "you release them to somebody" if released_only else "your care team is named"
+        # A release is one's own to sign; that a care team is named happens without one, so the label says it too.
+        label = "Only you" if released_only else f"Only you, until {until}"
         return Seen(
-            "mine", "Only you", f"Only you can see these answers, until {until}. Sent, they stay as they are."
+            "mine", label, f"Only you can see these answers, until {until}. Sent, they stay as they are."
         )
     label = "You + those you released it to" if released_only else "Your care team"
     return Seen("care", label, f"You and {listed(people)} can see these answers. Nobody else.")

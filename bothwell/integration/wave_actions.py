@@ -28,7 +28,7 @@ from bothwell.later import later_all
 from bothwell.pathway import protocol as protocols
 from bothwell.pathway.models import Course, ProtocolVersion
 from bothwell.pathway.protocol_actions import protocol_of
-from bothwell.pathway.schema import Protocol, Reminding
+from bothwell.pathway.schema import Anchor, Protocol, Reminding, Wave
 from bothwell.pathway.steps import Phase, State
 from bothwell.privacy import audit
 
@@ -163,8 +163,8 @@ def _by_subject(rows: Any, key: str, *columns: str) -> Mapping[UUID, list[dict[s
 def _with_answers(
     rules: Plan, everybody: Iterable[Anchors], new: Iterable[Asking], now: datetime
 ) -> list[Anchors]:
-    """Those who would be asked anew in a wave that yields, with what they answered lately."""
-    stems = tuple(f"{wave.stem} " for wave in rules.waves if wave.yields_to)
+    """Those who would be asked anew in a wave that yields, or at a beginning, with what they answered lately."""
+    stems = tuple(f"{wave.stem} " for wave in rules.waves if wave.yields_to or _is_first(wave))
     people = {asking.person for asking in new if asking.wave.startswith(stems)} if stems else set()
     if not people:
         return []
@@ -176,8 +176,15 @@ def _with_answers(
     ]
 
 
+def _is_first(wave: Wave) -> bool:
+    return wave.anchor is Anchor.BEGINNING and wave.due_after_days is not None
+
+
 def _lately_sent(rules: Plan, people: Collection[UUID], now: datetime) -> Any:
-    """What was answered so lately that a lighter wave may leave it out; found by person, never by time alone."""
+    """What was answered so lately that a lighter wave may leave it out, or who parted is not asked it a second time at a
+    beginning that goes on; found by person, never by time alone.
+    """
+    first = [wave for wave in rules.waves if _is_first(wave)]
     yielding = [wave for wave in rules.waves if wave.yields_within_days]
     days = max((int(w.yields_within_days.value) for w in yielding if w.yields_within_days), default=0)
     open_for = max((float(wave.lapses_after_hours.value) for wave in yielding), default=0.0)
@@ -187,12 +194,21 @@ def _lately_sent(rules: Plan, people: Collection[UUID], now: datetime) -> Any:
         for each in wave.instruments
         if each.id in rules.usable
         for id in rules.covering[each.id]
-    }
+    } | {each.id for wave in first for each in wave.instruments}
+    going_on = max(
+        (
+            float(w.due_after_days.value) * 24 + float(w.lapses_after_hours.value)
+            for w in first
+            if w.due_after_days
+        ),
+        default=0.0,
+    )
+    since = max(timedelta(days=days, hours=open_for + 24), timedelta(hours=going_on + 24))
     return Response.objects.filter(
         subject__in=people,
         instrument__in=sorted(covering),
         status=Response.Status.SENT,
-        sent_at__gt=now - timedelta(days=days, hours=open_for + 24),
+        sent_at__gt=now - since,
     )
 
 

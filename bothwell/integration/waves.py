@@ -173,8 +173,20 @@ def _asked(plan: Plan, about: Anchors, occasion: Occasion) -> Iterator[Asking]:
 def _ids(plan: Plan, about: Anchors, occasion: Occasion) -> tuple[str, ...]:
     """What this occasion asks, once what a heavier one asks near it is taken away."""
     ids = battery.asked(occasion.wave, is_treated=about.is_treated)
-    heavier = _asked_near(plan, about, occasion)
-    return tuple(id for id in ids if id in plan.usable and not plan.covering[id] & heavier)
+    left_out = _asked_near(plan, about, occasion) | _answered_as_a_couple(about, occasion)
+    return tuple(id for id in ids if id in plan.usable and not plan.covering[id] & left_out)
+
+
+def _answered_as_a_couple(about: Anchors, occasion: Occasion) -> frozenset[str]:
+    """What who is in no couple answered of this wave while they were in one: a parting begins nothing anew."""
+    if about.couple or occasion.wave.anchor is not Anchor.BEGINNING or occasion.wave.every_weeks:
+        return frozenset()
+    stem = f"{occasion.wave.stem} "
+    return frozenset(
+        sent.instrument
+        for sent in about.sent
+        if sent.wave.startswith(stem) and sent.wave != occasion.name and sent.sent_at >= about.began_at
+    )
 
 
 def _asked_near(plan: Plan, about: Anchors, occasion: Occasion) -> frozenset[str]:

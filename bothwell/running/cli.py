@@ -274,7 +274,9 @@ def _parser() -> argparse.ArgumentParser:
     trying.add_argument("file", type=Path)
     trying.add_argument("--now", action="store_true", help="as if measured now, whatever times it names")
     trying.add_argument(
-        "--send", action="store_true", help="hand it to the listener too, and show the answer"
+        "--send",
+        action="store_true",
+        help="hand it to the listener too, and show the answer; never while this monitor is on somebody: it is charted",
     )
     # For the list of words only: it is passed on with its options.
     commands.add_parser("migrate", help="bring the database's tables up to date")

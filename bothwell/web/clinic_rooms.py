@@ -1,17 +1,18 @@
 """Where people are treated, and the monitors there.
 
-It binds no monitor to a person, and removes none: one that leaves is retired.
+It binds no monitor to a person, and removes none: one that leaves is retired, and can be used again.
 """
 
+from dataclasses import dataclass
 from typing import Any
 
 from django import forms
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import URLPattern, path
 from django.views.decorators.http import require_http_methods
 
-from bothwell.couples.models import OFFICE, Room
+from bothwell.couples.models import OFFICE, Person, Room
 from bothwell.enrolment import clinic_actions
 from bothwell.monitoring.models import Device
 from bothwell.refusal import Refused
@@ -47,31 +48,85 @@ class DeviceForm(forms.Form):
         return self.rooms.get(self.cleaned_data["room"])
 
 
+class KnownDeviceForm(DeviceForm):
+    """One that is here already: what it is called and where it stands. Its identifier stays."""
+
+    def __init__(self, data: Any = None, *, known: Device, rooms: list[Room]) -> None:
+        super().__init__(data, rooms=rooms)
+        del self.fields["identifier"]
+        self.auto_id = f"id_{known.id}_%s"
+        self.initial = {"name": known.name, "room": str(known.room_id or "")}
+
+
+@dataclass(frozen=True)
+class Known:
+    """A row that stands in a list, with the form that changes it; `is_open` where that was refused."""
+
+    row: Any
+    form: forms.Form
+    is_open: bool
+
+
 @require_http_methods(["GET", "POST"])
 def rooms(request: HttpRequest) -> HttpResponse:
     """Where people are treated, and the monitors there."""
     by = require(request, *OFFICE)
+    what, about = (request.POST.get(name, "") if request.method == "POST" else "" for name in ("do", "about"))
     known = list(Room.objects.order_by("name"))
-    what = request.POST.get("do", "") if request.method == "POST" else ""
+    devices = list(Device.objects.select_related("room").order_by("is_retired", "name"))
     room = RoomForm(request.POST if what == "room" else None, auto_id="id_room_%s")
     device = DeviceForm(request.POST if what == "device" else None, rooms=known)
-    form = {"room": room, "device": device}.get(what)
+    known_rooms = [
+        _known_room(each, request.POST if (what, about) == ("rename", str(each.id)) else None)
+        for each in known
+    ]
+    known_devices = [
+        _known_device(each, known, request.POST if (what, about) == ("change", str(each.id)) else None)
+        for each in devices
+    ]
+    meant = next((each.form for each in (*known_rooms, *known_devices) if each.is_open), None)
+    form = {"room": room, "device": device}.get(what, meant)
+    if what in ("rename", "change") and meant is None:
+        raise Http404
     try:
-        if what == "retire":
-            clinic_actions.retire_device(by=by, device_id=uuid_or_404(request.POST.get("device", "")))
-        elif what == "room" and room.is_valid():
-            clinic_actions.add_room(by=by, name=room.cleaned_data["name"])
-        elif what == "device" and device.is_valid():
-            given = device.cleaned_data
-            clinic_actions.add_device(
-                by=by, identifier=given["identifier"], name=given["name"], room=device.chosen()
-            )
-        if what and (form is None or form.is_valid()):
-            return redirect("clinic_rooms")
+        if form is None or form.is_valid():
+            _keep(by, what, about, form)
+            if what:
+                return redirect("clinic_rooms")
     except Refused as no:
         (form or room).add_error(None, no.reason)
-    devices = Device.objects.select_related("room").order_by("is_retired", "name")
-    return clinic_page(request, "rooms", {"rooms": known, "devices": devices, "room": room, "device": device})
+    shown = {"rooms": known_rooms, "devices": known_devices, "room": room, "device": device}
+    return clinic_page(request, "rooms", shown)
+
+
+def _known_room(row: Room, data: Any) -> Known:
+    form = RoomForm(data, auto_id=f"id_{row.id}_%s", initial={"name": row.name})
+    return Known(row, form, data is not None)
+
+
+def _known_device(row: Device, rooms: list[Room], data: Any) -> Known:
+    return Known(row, KnownDeviceForm(data, known=row, rooms=rooms), data is not None)
+
+
+def _keep(by: Person, what: str, about: str, form: forms.Form | None) -> None:
+    given = form.cleaned_data if form else {}
+    match what, form:
+        case "room", _:
+            clinic_actions.add_room(by=by, name=given["name"])
+        case "rename", _:
+            clinic_actions.rename_room(by=by, room_id=uuid_or_404(about), name=given["name"])
+        case "device", DeviceForm():
+            clinic_actions.add_device(
+                by=by, identifier=given["identifier"], name=given["name"], room=form.chosen()
+            )
+        case "change", KnownDeviceForm():
+            clinic_actions.change_device(
+                by=by, device_id=uuid_or_404(about), name=given["name"], room=form.chosen()
+            )
+        case "retire", _:
+            clinic_actions.retire_device(by=by, device_id=uuid_or_404(about))
+        case "again", _:
+            clinic_actions.take_up_device(by=by, device_id=uuid_or_404(about))
 
 
 urlpatterns: list[URLPattern] = [

@@ -189,6 +189,17 @@ def test_only_the_prescriber_goes_on_above_the_hold_limit_and_with_a_reason(read
         assert start(ready, pressures=high).started_at
 
 
+def test_what_is_asked_before_a_session_is_looked_at_again_as_soon_as_its_dose_begins(
+    nurse: Ready, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arrive(nurse)
+    answer_all(nurse)
+    deferred: list[tuple[str, dict[str, object]]] = []
+    monkeypatch.setattr(giving_actions, "later", lambda task, **ids: deferred.append((task, ids)))
+    begun = start(nurse)
+    assert deferred == [("measures.plan", {"clinic": begun.clinic_id, "person": begun.subject_id})]
+
+
 def test_the_dose_starts_once_however_often_it_is_posted(nurse: Ready) -> None:
     arrive(nurse)
     answer_all(nurse)

@@ -263,6 +263,10 @@ def test_who_sees_answers_about_oneself() -> None:
     )
 
 
+def test_before_a_care_team_is_named_the_label_says_that_it_will_see_them() -> None:
+    assert seen_by("measure.individual", {}, ()).label == "Only you, until your care team is named"
+
+
 def test_answers_about_the_relationship_are_ones_own_until_released() -> None:
     assert seen_by("measure.relationship", TEAM, ()).label == "Only you"
     released = seen_by("measure.relationship", TEAM, [("relationship_scores", Relation.COUPLES_THERAPIST)])

@@ -97,6 +97,27 @@ def test_what_one_is_asked_by_hand_in_the_same_wave_is_not_asked_twice(cast: Cas
         assert Request.objects.filter(subject=cast.a, wave="weekly 2030-W47", instrument="csi-4").count() == 1
 
 
+def test_who_parted_is_not_asked_again_what_they_answered_at_the_beginning(cast: Cast) -> None:
+    planned(cast, BEGAN + DAY)
+    with loading():
+        waits = Request.objects.filter(subject=cast.a, wave__startswith="intake").exclude(
+            kind="measure.relationship"
+        )
+        answered = set(waits.values_list("instrument", flat=True))
+        assert "audit-c" in answered
+        for each in waits:
+            Response.objects.create(
+                clinic=cast.clinic, subject=cast.a, author=cast.a, request=each, instrument=each.instrument,
+                instrument_version=each.instrument_version, kind=each.kind, status="sent", answers={},
+                wave=each.wave, sent_at=BEGAN + DAY,
+            )  # fmt: skip
+        Couple.objects.filter(id=cast.couple.id).update(parted_at=BEGAN + 2 * DAY)
+        Membership.objects.filter(couple=cast.couple).update(until=BEGAN + 2 * DAY)
+    before = asked(cast.a, "intake")
+    planned(cast, BEGAN + 20 * DAY)
+    assert asked(cast.a, "intake") == before
+
+
 def test_a_skeleton_is_asked_once_the_clinic_has_loaded_its_words(cast: Cast) -> None:
     planned(cast, BEGAN + DAY)
     assert "ecr-s" not in {instrument for _, instrument in asked(cast.a, "intake")}

@@ -235,6 +235,17 @@ def test_two_who_begin_again_the_same_day_are_asked_anew() -> None:
 
 # ------------------------------------------------------------------------------------------------------ laws
 
+
+def test_who_parts_is_not_asked_again_what_they_answered_at_the_beginning() -> None:
+    now = BEGAN + timedelta(days=1)
+    together = should_ask(PLAN, about(), now)
+    answered = next(each for each in together if each.instrument == "phq-9")
+    sent = (Sent("phq-9", answered.wave, BEGAN + timedelta(hours=2)),)
+    alone = {each.instrument for each in should_ask(PLAN, about(couple=None, sent=sent), now)}
+    assert "phq-9" not in alone
+    assert "gad-7" in alone, "what was not answered yet still waits"
+
+
 ZONES = st.sampled_from(
     [NEW_YORK, BERLIN, ZoneInfo("Australia/Lord_Howe"), ZoneInfo("Pacific/Apia"), ZoneInfo("UTC")]
 )

@@ -196,9 +196,40 @@ def test_rooms_and_monitors(cast: Cast) -> None:
     assert (again.status_code, "By the window" in text(again)) == (422, True)
     with loading():
         device = Device.objects.get(identifier="MON-1")
-    client.post("/clinic/rooms", {"do": "retire", "device": str(device.id)})
+    client.post("/clinic/rooms", {"do": "retire", "about": str(device.id)})
     with loading():
         assert Device.objects.get(id=device.id).is_retired
+
+
+def test_a_retired_monitor_is_used_again_and_what_was_misspelt_is_put_right(cast: Cast) -> None:
+    client = client_for(cast.lead)
+    for name in ("Gardn", "Attic"):
+        client.post("/clinic/rooms", {"do": "room", "name": name})
+    client.post("/clinic/rooms", {"do": "device", "identifier": "MON-1", "name": "By the widow"})
+    with loading():
+        device = Device.objects.get(identifier="MON-1")
+        room = Room.objects.get(name="Gardn", clinic=cast.clinic)
+    about = {"about": str(device.id)}
+    client.post("/clinic/rooms", {"do": "retire"} | about)
+    again = client.post("/clinic/rooms", {"do": "device", "identifier": "MON-1"})
+    assert (again.status_code, "use it again there" in text(again)) == (422, True)
+    assert client.post("/clinic/rooms", {"do": "again"} | about).status_code == 302
+
+    asked = {"do": "rename", "about": str(room.id)}
+    refused = client.post("/clinic/rooms", asked | {"name": "Attic"})
+    assert (refused.status_code, "of this name already" in text(refused)) == (422, True)
+    assert client.post("/clinic/rooms", asked | {"name": "Garden"}).status_code == 302
+    changed = {"do": "change", "name": "By the window", "room": str(room.id)} | about
+    assert client.post("/clinic/rooms", changed).status_code == 302
+    page = text(client.get("/clinic/rooms"))
+    assert "widow" not in page
+    assert "Gardn" not in page
+    with loading():
+        device.refresh_from_db()
+        assert (device.is_retired, device.name, device.room_id) == (False, "By the window", room.id)
+        said = AuditEntry.objects.filter(item_kind__in=("device", "room")).values_list("action", flat=True)
+        assert {"renamed a room", "changed a monitor", "took up a monitor again"} <= set(said)
+    assert client.post("/clinic/rooms", changed | {"about": str(uuid4())}).status_code == 404
 
 
 LEADS = ("/clinic", "/clinic/details", "/clinic/staff", "/clinic/protocols", "/clinic/log")

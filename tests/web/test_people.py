@@ -5,8 +5,9 @@ from uuid import uuid4
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
-from bothwell.models import Assignment, AuditEntry, Contact, Couple, Person, StaffRole
+from bothwell.models import Assignment, AuditEntry, Clinic, Contact, Couple, Person, StaffRole
 from tests.cast import Cast, client_for, make_cast, pair, person
 from tests.conftest import loading
 
@@ -44,6 +45,16 @@ def test_the_list_shows_those_in_ones_care_and_nobody_else(cast: Cast) -> None:
     for name in ("Amara", "Ben", "Carl", "Dora"):
         assert name in everyone
     assert "Eve" not in everyone
+
+
+def test_in_a_clinic_without_anybody_the_office_is_led_to_the_first_couple(cast: Cast) -> None:
+    with loading():
+        clinic = Clinic.objects.create(name="New", is_demo=True, set_up_at=timezone.now())
+        lead, nurse = (person(clinic, role, "staff", role) for role in ("lead", "nurse"))
+    assert "It begins with the first couple" in text(client_for(lead).get("/people"))
+    assert "as soon as the coordinator has put you on their care team" in text(
+        client_for(nurse).get("/people")
+    )
 
 
 def test_the_list_is_searched_by_name_and_shows_the_couple(cast: Cast) -> None:
