@@ -34,3 +34,8 @@ class SentBefore(Stale):
             "This was sent a moment ago with other words, and those were kept. What you see here now is not kept. "
             "Look at what stands; if this should stand beside it, press once more."
         )
+
+
+def constraint_of(error: Exception) -> str:
+    """The name of what in the database forbade it, for an IntegrityError; empty where it bears none."""
+    return getattr(getattr(error.__cause__, "diag", None), "constraint_name", "") or ""

@@ -15,7 +15,7 @@ from bothwell.couples.models import Person
 from bothwell.dosing.models import DosingSession
 from bothwell.later import tell
 from bothwell.pathway import rights_actions, steps
-from bothwell.refusal import Refused, Stale
+from bothwell.refusal import Refused, Stale, constraint_of
 
 SENTENCES = {
     "never_both_partners_at_once": (
@@ -44,8 +44,9 @@ def change(session: DosingSession, still: Mapping[str, Any], **changes: Any) -> 
         with transaction.atomic():
             changed = DosingSession.objects.filter(id=session.id, **expected).update(**changes)
     except IntegrityError as error:
-        name = getattr(getattr(error.__cause__, "diag", None), "constraint_name", "") or ""
-        raise Refused(SENTENCES.get(name, "This session cannot be changed that way now.")) from error
+        raise Refused(
+            SENTENCES.get(constraint_of(error), "This session cannot be changed that way now.")
+        ) from error
     if not changed:
         raise Stale("Somebody else has just changed this session. Look at it again.")
 

@@ -26,7 +26,7 @@ from bothwell.dosing.models import (
     VialEvent,
 )
 from bothwell.privacy import audit
-from bothwell.refusal import Refused, Stale
+from bothwell.refusal import Refused, Stale, constraint_of
 from bothwell.turns import one_after_another
 
 SENTENCES = {
@@ -136,9 +136,8 @@ def _in_words() -> Iterator[None]:
         with transaction.atomic():
             yield
     except IntegrityError as error:
-        name = getattr(getattr(error.__cause__, "diag", None), "constraint_name", "") or ""
         raise Refused(
-            SENTENCES.get(name, "The ledger does not allow this. Look at the vial again.")
+            SENTENCES.get(constraint_of(error), "The ledger does not allow this. Look at the vial again.")
         ) from error
 
 

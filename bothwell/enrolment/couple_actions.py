@@ -19,7 +19,7 @@ from bothwell.later import later, tell
 from bothwell.pathway.course_actions import begin
 from bothwell.privacy import audit
 from bothwell.privacy.models import Invitation
-from bothwell.refusal import Refused, Stale
+from bothwell.refusal import Refused, Stale, constraint_of
 
 BOTH_IN_SESSION = "never_both_partners_at_once"
 """By this name the database refuses two partners in dosing sessions at once."""
@@ -105,7 +105,7 @@ def pair(*, by: Person, one: Person, other: Person, request_id: UUID) -> Couple:
             couple.save(force_insert=True)
             _join(by, couple, one, other)
     except IntegrityError as error:
-        if getattr(getattr(error.__cause__, "diag", None), "constraint_name", "") == BOTH_IN_SESSION:
+        if constraint_of(error) == BOTH_IN_SESSION:
             raise Refused(
                 "Each of the two is in a dosing session now. One must be signed off before they become a couple here."
             ) from error

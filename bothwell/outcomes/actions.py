@@ -37,8 +37,12 @@ def ask(*, by: Person, question: Question, request_id: UUID) -> Analysis:
     try:
         with transaction.atomic():
             row.save(force_insert=True)
-    except IntegrityError:
-        return Analysis.objects.get(id=request_id)
+    except IntegrityError as error:
+        if (
+            same := Analysis.objects.filter(id=request_id).first()
+        ) is None:  # of a clinic that this one does not see
+            raise Refused("Open this page anew and ask once more.") from error
+        return same
     _run(by, row, 1)
     return row
 

@@ -9,7 +9,7 @@ from bothwell.couples.models import Person
 from bothwell.privacy.models import (
     Private,
 )
-from bothwell.refusal import SentBefore
+from bothwell.refusal import SentBefore, constraint_of
 
 Kept = TypeVar("Kept", bound=Private)
 
@@ -31,9 +31,11 @@ def kept_first(row: Private, **said: Any) -> bool:
     try:
         with transaction.atomic():
             row.save(force_insert=True)
-    except IntegrityError:
+    except IntegrityError as error:
         assert row.author is not None
         if sent_before(type(row), row.pk, row.author, **said) is None:
+            if constraint_of(error).endswith("_pkey"):  # somebody else's form, unseen from here
+                raise SentBefore from error
             raise
         return False
     return True
