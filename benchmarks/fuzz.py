@@ -9,11 +9,13 @@ releases signed and withdrawn, couples part and come together, shelters begin an
 (`rule.may_see`) is asked anew; then no answer may hold a planted word that its reader may not read, and what is
 hidden must look like what never was: status, bytes, headers, cookies, and time. The same seed does the same again.
 
-Last, a gift is taken back twenty times from a partner and from a therapist whose page is open, beside a server as it
-is run: how soon that page was told, and how soon the next page had come without the words.
+Then hidden things are asked for beside what never was, over the wire, from a server as it is run, which says that nothing
+is there on a beat of its own. Last, a gift is taken back twenty times from a partner and from a therapist whose page is
+open, beside the same server: how soon that page was told, and how soon the next page had come without the words.
 """
 
 import argparse
+import http.client
 import os
 import statistics
 import time
@@ -21,6 +23,7 @@ from collections import defaultdict
 from random import Random
 from typing import Any
 from unittest import mock
+from uuid import uuid4
 
 import psycopg
 from django.conf import settings
@@ -35,9 +38,17 @@ from tests.privacy.monkey import Found, Monkey
 from tests.room import as_login
 from tests.web.matrix_world import make_world
 from tests.web.taking_back import served, take_back
+from tests.web.test_live import cookie_of
 
 A_CHANGE_EACH = 40
 """Requests between two happenings."""
+REFUSED_EACH = 200
+"""Pairs asked for over the wire, of each address."""
+SLOWEST_TO_REFUSE = (
+    "/people/{person}", "/people/{person}/paper/phq-9", "/couples/{couple}", "/couples/{couple}/cycle",
+    "/couples/{couple}/for-both",
+)  # fmt: skip
+"""Where the database takes longest to refuse what is there."""
 WORLD_LIVES = 8_000
 """Requests until another clinic begins anew: rows grow, and with them the pages."""
 
@@ -137,6 +148,41 @@ def report(found: list[Found], happened: dict[str, int], seconds: float) -> None
     print(f"load {os.getloadavg()[0]:.1f}")
 
 
+def refused_over_the_wire() -> None:
+    """Print what somebody can tell who was in a care team, knows an identifier, and has a stop-watch."""
+    with transaction.atomic():
+        clinic = make_world()
+    cast, cookie = clinic.cast, cookie_of(clinic.viewers["past_nurse"])
+    pairs: list[tuple[float, float]] = []
+
+    def seconds(port: int, path: str) -> float:
+        begun = time.perf_counter()
+        call = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+        call.request("GET", path, headers={"Cookie": f"{settings.SESSION_COOKIE_NAME}={cookie}"})
+        answer = call.getresponse()
+        answer.read()
+        call.close()
+        assert answer.status == 404, (path, answer.status)
+        return time.perf_counter() - begun
+
+    with served() as port:
+        for number in range(REFUSED_EACH):
+            for shape in SLOWEST_TO_REFUSE:
+                hidden = shape.format(person=cast.a.id, couple=cast.couple.id)
+                never = shape.format(person=uuid4(), couple=uuid4())
+                if number % 2:
+                    one, two = seconds(port, hidden), seconds(port, never)
+                else:
+                    two, one = seconds(port, never), seconds(port, hidden)
+                pairs.append((one, two))
+    apart = statistics.median(hidden - never for hidden, never in pairs) * 1e3
+    hidden_ms, never_ms = (statistics.median(each) * 1e3 for each in zip(*pairs, strict=True))
+    print(
+        f"refused over the wire, {len(pairs)} pairs           {hidden_ms:.2f} ms hidden, {never_ms:.2f} ms never was; of"
+        f" differences {apart:+.3f} ms, z = {sign_test(pairs):+.2f}"
+    )
+
+
 def taken_back(times: int) -> None:
     """Print the worst of so many gifts taken back, for a partner and for a therapist."""
     with transaction.atomic():
@@ -176,6 +222,7 @@ def main() -> None:
             found.append(run(seed, min(left, WORLD_LIVES), happened))
             seed += 1
         report(found, happened, time.monotonic() - begun)
+        refused_over_the_wire()
         taken_back(given.takes_back)
 
 

@@ -1,6 +1,7 @@
 """The one process that serves pages and streams: nobody holds a page thread by sending slowly."""
 
 import asyncio
+import time
 from collections.abc import MutableMapping
 from typing import Any
 
@@ -18,15 +19,23 @@ UPLOAD = {**PAGE, "headers": [(b"content-type", b"multipart/form-data; boundary=
 
 
 def answer_to(
-    messages: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch, scope: dict[str, Any] = PAGE
+    messages: list[dict[str, Any]],
+    monkeypatch: pytest.MonkeyPatch,
+    scope: dict[str, Any] = PAGE,
+    *,
+    status: int = 200,
+    takes_s: float = 0.0,
 ) -> tuple[list[bytes], list[int]]:
-    """What the pages were handed, and the status said, when these messages come and then nothing more."""
+    """What the pages were handed, and the status said, when these messages come and then nothing more; the page takes
+    `takes_s` seconds to say `status`.
+    """
     handed: list[bytes] = []
     said: list[int] = []
 
     async def pages(scope: Any, receive: Any, send: Any) -> None:
         handed.append((await receive())["body"])
-        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await asyncio.sleep(takes_s)
+        await send({"type": "http.response.start", "status": status, "headers": []})
 
     async def receive() -> MutableMapping[str, Any]:
         if messages:
@@ -53,6 +62,19 @@ def test_a_body_in_pieces_reaches_the_page_whole(monkeypatch: pytest.MonkeyPatch
 
 def test_a_body_that_never_ends_takes_no_page_thread(monkeypatch: pytest.MonkeyPatch) -> None:
     assert answer_to([part(b"a=", True)], monkeypatch) == ([], [408])
+
+
+@pytest.mark.parametrize(
+    ("status", "takes_s", "said_s"), [(404, 0.0, 0.2), (404, 0.1, 0.2), (404, 0.25, 0.4), (200, 0.0, 0.0)]
+)
+def test_that_nothing_is_there_is_said_on_the_beat_however_long_it_took(
+    status: int, takes_s: float, said_s: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(asgi, "NOT_FOUND_EVERY_S", 0.2)
+    begun = time.monotonic()
+    assert answer_to([part(b"", False)], monkeypatch, status=status, takes_s=takes_s) == ([b""], [status])
+    assert said_s <= time.monotonic() - begun + 0.01
+    assert time.monotonic() - begun < said_s + 0.15
 
 
 @pytest.mark.parametrize("ends", [True, False])
