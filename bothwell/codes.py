@@ -65,7 +65,6 @@ class Quantity:
 
 
 PRESSURE_SET = Term(150020, "MDC_PRESS_BLD_NONINV")
-PRESSURE_PANEL_LOINC = "85354-9"
 
 # 1 kPa in mmHg, to the six digits a monitor could ever show.
 MMHG_PER_KPA = Decimal("7.50062")
@@ -168,11 +167,6 @@ def quantity_of(code: str, name: str, system: str) -> Quantity | CodeTrouble:
         return CodeTrouble.UNKNOWN
     quantity, term = _BY_TERM[number]
     return quantity if name in ("", term.name) else CodeTrouble.NAME_DISAGREES
-
-
-def unit_of(quantity: Quantity, code: str, name: str, system: str) -> Unit | CodeTrouble:
-    """The unit a coded field means for this quantity, or why its values cannot be read."""
-    return _unit_among(quantity.units, code, name, system)
 
 
 def _unit_among(units: tuple[Unit, ...], code: str, name: str, system: str) -> Unit | CodeTrouble:

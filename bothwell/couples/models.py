@@ -103,8 +103,6 @@ class Role(models.TextChoices):
     RESEARCHER = "researcher", "researcher"
 
 
-CLINIC_ROLES = (Role.LEAD, Role.COORDINATOR, Role.RESEARCHER)
-"""Roles held in the clinic as a whole. The others mean something only through an assignment."""
 OFFICE = frozenset({Role.LEAD, Role.COORDINATOR})
 """Who runs the clinic: enrols people, keeps its contacts, appointments and rooms."""
 

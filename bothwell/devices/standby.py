@@ -50,6 +50,9 @@ ANY_AIR_MMHG = 760
 # way refuses everything, and is over by then. Technical, ours.
 TRIES = 3
 SETTLES_S = 30.0
+# Neither the database nor the journal took a message: so long after the last of these it is taken that they still do
+# not. Monitors say again within a few seconds what nobody acknowledged. Technical, ours.
+STILL_FULL_S = 10.0
 
 
 def is_outage(error: Exception) -> bool:
@@ -108,6 +111,7 @@ class Standby:
         self._is_open = threading.Event()
         self._is_open.set()
         self._is_away = False
+        self._refused_at_s: float | None = None
         if journal.is_torn:
             calm.say("the journal ended in the middle of a message, which was never acknowledged")
         if not journal.is_empty:
@@ -149,6 +153,7 @@ class Standby:
 
     def seen(self, message: feed.Report, received_at: datetime) -> None:
         """Remember what was taken down, for the case that the database goes away. Never raises."""
+        self._refused_at_s = None
         with suppress(Exception), self._lock:
             self._ward.remember(message.readings, received_at)
 
@@ -165,6 +170,8 @@ class Standby:
         is kept too, encrypted, if it is of a monitor of this clinic and came after the last look; who was on it then
         is decided when it is taken down, and of a monitor on nobody nothing is. What came before a look that saw the
         monitor on nobody is kept nowhere. A message of monitors on nobody alone is not acknowledged, and comes again.
+
+        What the journal cannot take is not acknowledged either, but it is heard: a full disk silences no alarm.
         """
         ward = self._ward
         if not any(ward.bed_of(reading.device_id) for reading in readings):
@@ -174,12 +181,14 @@ class Standby:
             self._journal.append(_written(kept, received_at))
         except (CannotKeep, OSError) as error:
             self._calm.say(f"the journal takes no message, monitors send again: {kind_of(error)}")
-            return False
-        self._go_away()
-        # The message is kept: whatever goes wrong with showing it must not make the monitor say it again.
+            is_kept, self._refused_at_s = False, time.monotonic()
+        else:
+            is_kept = True
+            self._go_away()
+        # Whatever goes wrong with showing it must not make the monitor say again what is kept.
         with suppress(Exception):
             self._follow(kept, received_at)
-        return True
+        return is_kept
 
     def _read(self, message: bytes, received_at: datetime) -> hl7v2.Message | None:
         """The message as it is to be understood where its first bound monitor stands."""
@@ -219,7 +228,7 @@ class Standby:
     def look(self, now: datetime) -> bool:
         """Whether the database is well and has everything: what waits is taken down first."""
         try:
-            if self.waits and not self._replay():
+            if (self.waits and not self._replay()) or self._takes_nothing():
                 self._stand_in(now)
                 return False
             ward = self._ward.looked(time.monotonic(), now)
@@ -252,6 +261,11 @@ class Standby:
             self._is_away = False
             self._teller.tell({"is_back": True})
             self._calm.say("the database is back, and has everything")
+
+    def _takes_nothing(self) -> bool:
+        """Whether a database that can be read seems to take no word, and the journal none either: their disk is full."""
+        at_s = self._refused_at_s
+        return at_s is not None and time.monotonic() - at_s < STILL_FULL_S
 
     def _stand_in(self, now: datetime) -> None:
         self._is_away = True
@@ -303,7 +317,7 @@ class Standby:
         except Exception:
             connection.close()
             return all(self._take_one(record, place) for record, place in batch)
-        self._place = batch[-1][1]
+        self._place, self._refused_at_s = batch[-1][1], None
         return True
 
     def _take_one(self, record: bytes, place: Place) -> bool:

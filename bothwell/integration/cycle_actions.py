@@ -6,7 +6,6 @@ Every drawing is a version of its own and every showing a row of its own: nothin
 from uuid import UUID, uuid5
 
 from django.db import IntegrityError, transaction
-from django.db.models import Max
 
 from bothwell.couples.models import Couple, Membership, Person
 from bothwell.integration.cycle import Cycle, Node, faults, read, read_node, written
@@ -130,11 +129,6 @@ def unseen_sides(couple: Couple, cycle: Cycle) -> list[str]:
     """The sides whose words, as they stand in `cycle`, their own partner was not shown."""
     shown = sides_shown(couple)
     return [side for side in ("a", "b") if side not in shown or shown[side][1] != cycle.side(side)]
-
-
-def newest_number(couple: Couple) -> int:
-    """The number of the newest version; 0 before the first."""
-    return int(CycleMap.objects.filter(couple=couple).aggregate(last=Max("number"))["last"] or 0)
 
 
 def _map(by: Person, couple: Couple, map_id: UUID) -> CycleMap:

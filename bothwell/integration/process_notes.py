@@ -22,9 +22,8 @@ NOBODY: Final = UUID(int=0)
 """What is sealed with every key, as a note of nobody's: by it a key is known before a note is written or read."""
 
 KIND: Final = "process_note"
-IN_NO_EXPORT: Final = frozenset({KIND})
-"""Kinds that no export, print, request for a record or feed ever holds: 45 CFR 164.524(a)(1)(i) leaves psychotherapy
-notes out of what may be asked for. Everything that gathers a record leaves these out, its author's own request included."""
+"""Of no kind that an export, print, request for a record or feed ever holds, its author's own request included: 45 CFR
+164.524(a)(1)(i) leaves psychotherapy notes out of what may be asked for (`records/contents.toml`)."""
 
 
 class CannotOpen(Exception):

@@ -102,11 +102,6 @@ def sites_of(identifiers: Collection[str]) -> dict[str, Site]:
     return {identifier: Site(ZoneInfo(name), ambient) for identifier, name, ambient in found}
 
 
-def zones_of(identifiers: Collection[str]) -> dict[str, tzinfo]:
-    """The time zone of the clinic each of these devices stands in; a device not known here is left out."""
-    return {identifier: site.zone for identifier, site in sites_of(identifiers).items()}
-
-
 def known_among(providers: Collection[str]) -> set[str]:
     """Which of these devices are this database's, by themselves or by a part (`device#part`)."""
     found = rows(

@@ -117,9 +117,6 @@ class Chart:
     def voices(self) -> tuple[Voice, Voice]:
         return (self.a, self.b)
 
-    def voice_of(self, person_id: UUID | None) -> Voice | None:
-        return next((voice for voice in self.voices if voice.person.id == person_id), None)
-
     @cached_property
     def held(self) -> list[CoupleSession]:
         return [one for one in self.sessions if one.state == State.HELD]

@@ -32,7 +32,6 @@ from bothwell.web.checkin_form import Shown, shown
 from bothwell.web.people import Frame, frame_of
 
 LOCAL: Final = "%Y-%m-%dT%H:%M"
-LONGEST_WAVE: Final = 60
 HERE: Final = "answers on paper"
 NOTHING: Final = "Nothing is filled in."
 COPIED: Final = "copied"

@@ -3,7 +3,6 @@
 It names what the clinic cannot ask yet; it changes nothing.
 """
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
@@ -78,11 +77,6 @@ def _first_due(wave: Wave) -> tuple[int, Decimal | int]:
         -1: wave.due_before_hours, 24: wave.due_after_days, 7 * 24: wave.every_weeks, 30 * 24: wave.due_after_months,
     }  # fmt: skip
     return place, next((length * number.value for length, number in hours.items() if number), 0)
-
-
-def named_wave(rules: Protocol, field: str) -> str:
-    """The name of a field with its wave's own name in the place of its number in the file."""
-    return re.sub(r"^waves\[(\d+)\]", lambda found: f"questions.{rules.waves[int(found[1])].stem}", field)
 
 
 def _when(wave: Wave) -> str:

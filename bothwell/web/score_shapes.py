@@ -326,11 +326,6 @@ class Days:
         """Whether the day is in the picture."""
         return self.begins <= on <= self.ends
 
-    @property
-    def pixels_a_day(self) -> float:
-        """How much room one day has."""
-        return (LAST_DAY_X - FIRST_DAY_X) / max((self.ends - self.begins).days, 1)
-
 
 @dataclass(frozen=True, slots=True)
 class Totals:

@@ -208,16 +208,6 @@ class Shown:
     corrects_number: int | None
 
     @property
-    def into_vial_ul(self) -> int | None:
-        """What came into the vial, in µL."""
-        return self.posting.volume_ul if self.posting and self.posting.target is Account.VIAL else None
-
-    @property
-    def out_of_vial_ul(self) -> int | None:
-        """What went out of the vial."""
-        return self.posting.volume_ul if self.posting and self.posting.source is Account.VIAL else None
-
-    @property
     def is_count_off(self) -> bool:
         return self.row.kind == Kind.COUNT and self.row.observed_ul != self.row.on_hand_ul
 

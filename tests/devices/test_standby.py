@@ -228,6 +228,47 @@ def test_a_disk_that_is_full_is_not_acknowledged(
     assert say(desk, bedside, timezone.now(), heart_rate=72)
 
 
+def no_room(*given: Any, **named: Any) -> Any:
+    raise OperationalError("could not extend file: No space left on device")
+
+
+def test_a_full_disk_silences_no_alarm(
+    desk: Desk, bedside: Bedside, outage: Outage, heard: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The database is away and the journal takes nothing: what is not acknowledged is heard all the same."""
+    assert desk.standby is not None and look(desk)
+    outage.begin()
+    monkeypatch.setattr(desk.standby._journal, "_most_bytes", 0)
+    now = timezone.now()
+    assert not say(desk, bedside, now, spo2=78)
+    assert alarms_of(bedside, heard) == ["high"]
+    assert not say(desk, bedside, now, spo2=78)  # said again: it is one alarm
+    assert not look(desk)
+    assert alarms_of(bedside, heard) == ["high"]
+    outage.end()
+    assert say(desk, bedside, now, spo2=78) and look(desk)
+    assert rows_of(bedside) == [("spo2", 78)]
+
+
+def test_a_database_that_can_be_read_and_takes_nothing_silences_no_alarm(
+    desk: Desk, bedside: Bedside, heard: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One full disk holds both: only the writing fails, and the look around finds everything well."""
+    assert desk.standby is not None and look(desk)
+    with monkeypatch.context() as full:
+        full.setattr(feed, "record_all", no_room)
+        full.setattr(desk.standby._journal, "_most_bytes", 0)
+        assert not say(desk, bedside, timezone.now(), spo2=78)
+        assert alarms_of(bedside, heard) == ["high"]
+        assert not look(desk), "no signal is taken for lost by a watch that cannot write"
+        assert alarms_of(bedside, heard) == ["high"], "it is told again each second"
+        # A monitor that says the same again until it is acknowledged says nothing new: that is missed too.
+        assert not desk.standby.look(timezone.now() + timedelta(seconds=10))
+        assert sorted(alarms_of(bedside, heard)) == ["high", "technical"]
+    assert say(desk, bedside, timezone.now(), spo2=77) and look(desk)
+    assert [each for each in told(heard) if each.get("is_back")], "the pages are told when it is over"
+
+
 def test_an_alarm_meanwhile_is_told_at_once_and_stored_after(
     desk: Desk, bedside: Bedside, outage: Outage, heard: socket.socket
 ) -> None:

@@ -238,6 +238,19 @@ def test_a_job_cut_short_goes_on_with_what_it_had_chosen() -> None:
     assert first.gathered == second.gathered and first.data_hash == second.data_hash
 
 
+def test_nothing_is_kept_where_somebody_took_it_back_while_it_was_reckoned() -> None:
+    made = many(7)
+    with door.opened(made.lead.id):
+        run = actions.ask(by=made.lead, question=CHANGE, request_id=tables.Couple().id).runs.get()
+    begun = run_actions.begin(run.id)
+    assert begun and begun.gathered.parts
+    withdraw(made, 2)
+    run_actions.keep(begun, {"n_couples": 5}, "1")
+    with door.opened(made.lead.id):
+        kept = AnalysisRun.objects.get(id=run.id)
+    assert (kept.state, kept.result, kept.reason) == ("unfit", None, run_actions.CHANGED)
+
+
 def test_the_same_form_sent_twice_is_one_question() -> None:
     made, key = many(1), tables.Couple().id
     with door.opened(made.lead.id):

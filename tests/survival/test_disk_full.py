@@ -5,12 +5,16 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
+from bothwell.demo.monitor import Answer, Connection, oru
+from bothwell.demo.signals import Shown
 from bothwell.devices.journal import CannotKeep, Journal, Place, key_from
-from tests.survival.running import Clinic, Monitor, until
+from tests.survival.running import Clinic, Monitor, Page, until
 
 
 @pytest.fixture
@@ -50,7 +54,21 @@ def test_a_journal_on_a_full_disk_holds_exactly_what_it_took(small_disk: Path) -
     assert [record for record, _ in again.records(Place())] == [b"room again"]
 
 
-def test_monitors_keep_what_the_journal_cannot(clinic: Clinic, monitors: tuple[Monitor, ...]) -> None:
+def was_acknowledged(clinic: Clinic, device: str, **values: int) -> bool:
+    """Whether one message of this monitor, said on a line of its own, was taken."""
+    line = Connection("127.0.0.1", clinic.device_port, timeout_seconds=2)
+    shown = [Shown(code, 0, Decimal(value)) for code, value in values.items()]
+    message = oru(control_id="full", device_id=device, at=datetime.now(UTC), shown=shown)
+    answer = line.exchange(message, "full")
+    line.close()
+    return answer is not Answer.NONE
+
+
+def test_monitors_keep_what_the_journal_cannot_and_alarms_go_on(
+    clinic: Clinic, monitors: tuple[Monitor, ...], cookie: str
+) -> None:
+    room = Page(clinic, cookie, f"/live/room/{clinic.session_of(monitors[0].device)}")
+    room.hear("readings", 10)
     listener = clinic.pid_of("listen")
     journal = clinic.home / "run" / "standby.journal"
 
@@ -67,6 +85,23 @@ def test_monitors_keep_what_the_journal_cannot(clinic: Clinic, monitors: tuple[M
             "nothing is acknowledged",
         )
         assert journal.stat().st_size < 20_000
+        said_s = time.monotonic()
+        # Longer than what the monitors say, of which not one more fits.
+        assert not was_acknowledged(
+            clinic,
+            monitors[0].device,
+            heart_rate=74,
+            spo2=79,
+            respiratory_rate=14,
+            systolic=124,
+            diastolic=78,
+        )
+        low = room.hear(
+            "standby",
+            8,
+            lambda data: any(a["code"] == "spo2" and not a["is_in_record"] for a in data["alarms"]),
+        )
+        assert low.at_s - said_s < 5, "told while nothing can be kept"
         may_write("unlimited")
         there_s = time.monotonic()
         until(
@@ -78,3 +113,4 @@ def test_monitors_keep_what_the_journal_cannot(clinic: Clinic, monitors: tuple[M
     until(clinic.database_answers, 60, "the database is back")
     until(lambda: all(each.is_all_kept_once() for each in monitors), 30, "everything is in the record")
     until(lambda: journal.stat().st_size == 8, 20, "the journal is empty")
+    room.close()

@@ -1,6 +1,7 @@
 """Pausing alarms and turning them off, as it stands on the pages of the room and the board."""
 
 from datetime import timedelta
+from decimal import Decimal
 from uuid import uuid4
 
 import pytest
@@ -8,6 +9,7 @@ from django.test import Client
 from django.utils import timezone
 
 from bothwell.models import AlarmSetting
+from bothwell.monitoring import entry_actions
 from bothwell.privacy import door
 from bothwell.web import board, room_alarms
 from tests.cast import client_for, make_cast
@@ -140,3 +142,22 @@ def test_the_board_is_told_what_is_quiet(ready: Ready, nurse: Client) -> None:
         assert room_alarms.off_or_paused([ready.session.id], now - timedelta(days=1)) != {}
     with door.opened(ready.cast.therapist_a.id):
         assert room_alarms.off_or_paused([ready.session.id], timezone.now()) == {}
+
+
+def test_every_screen_that_shows_an_alarm_says_that_the_bedside_monitor_is_primary(
+    ready: Ready, nurse: Client
+) -> None:
+    with door.opened(ready.cast.nurse.id):
+        entry_actions.enter(
+            by=ready.cast.nurse, session=ready.session, request_id=uuid4(),
+            readings={"systolic": Decimal(186), "diastolic": Decimal(90)},
+        )  # fmt: skip
+    ends = (
+        *("", "/enter/pressure", "/enter/note", "/medicine", "/infusion", "/discharge", "/leave-early"),
+        *("/alarms", "/events"),
+    )
+    pages = {end: nurse.get(at(ready, end)).content.decode() for end in ends}
+    pages["board"] = nurse.get("/board").content.decode()
+    shown = {end for end, page in pages.items() if "186 mmHg" in page}
+    assert {"", "/enter/pressure", "/infusion", "/discharge", "/leave-early", "board"} <= shown
+    assert [end for end in shown if "Bothwell’s alarms are advisory" not in pages[end]] == []

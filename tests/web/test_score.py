@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from bothwell.instruments import catalogue
 from bothwell.instruments.instrument import Better, Instrument
-from bothwell.web import score_shapes, score_upright, score_wide, spark
+from bothwell.web import score_page, score_shapes, score_upright, score_wide, spark
 from bothwell.web.score import (
     CouplesSession,
     Dose,
@@ -249,6 +249,15 @@ def test_a_story_of_which_nothing_has_happened_is_empty_and_any_mark_ends_that()
     assert not score_wide.draw(replace(bare, sessions=(held,))).is_empty
     assert not score_wide.draw(replace(bare, a=story().a)).is_empty
     assert not score_wide.draw(story()).is_empty
+
+
+@pytest.mark.parametrize("own", Side)
+def test_what_the_other_has_not_given_is_not_in_the_wide_picture_whatever_was_handed_in(own: Side) -> None:
+    """A partner's wide picture keeps the rule of the upright one by itself."""
+    shown = score_page._one_side(story(), own)
+    mine, theirs = (shown.a, shown.b) if own is Side.A else (shown.b, shown.a)
+    assert mine.line is not None and mine.doses
+    assert (theirs.line, theirs.doses) == (None, ())
 
 
 def test_words_never_lie_on_one_another() -> None:
