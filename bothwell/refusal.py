@@ -1,6 +1,7 @@
 """What an action raises when something may not be done: a sentence for the person who asked.
 
 Refused            the rule says no; the sentence helps
+├── Unsure         it may be a slip: pressed once more as it stands, it is taken
 └── Stale          somebody else was first; look again
     └── SentBefore the same form came before and said something else; sent once more, it is another
 """
@@ -20,6 +21,10 @@ class Refused(Exception):
         """Raise with the decision's own reason when it is a no."""
         if not decision:
             raise cls(decision.reason)
+
+
+class Unsure(Refused):
+    """What was typed may be a slip. Nothing was written; said once more just so, it is."""
 
 
 class Stale(Refused):

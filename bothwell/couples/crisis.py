@@ -15,6 +15,10 @@ NUMBER: Final = re.compile(r"[0-9+*#][0-9 ()+*#./-]*")
 """What a telephone number may look like."""
 
 
+UNVERIFIED: Final = "[K]"
+"""Marks a number from general knowledge, which nobody here has called."""
+
+
 @dataclass(frozen=True, slots=True)
 class CrisisLine:
     """Who answers, under which number, and where that number is published."""
@@ -27,6 +31,11 @@ class CrisisLine:
     def href(self) -> str:
         """The link that dials it."""
         return f"tel:{''.join(sign for sign in self.number if sign in '0123456789+*#')}"
+
+    @property
+    def published(self) -> str:
+        """Where its number is published, for a page: the mark of what was not verified is explained there in words."""
+        return self.source.removeprefix(UNVERIFIED).strip()
 
     def shown(self) -> dict[str, str]:
         """`{label, number, href}`, as a clinic keeps it."""

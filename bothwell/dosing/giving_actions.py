@@ -19,7 +19,14 @@ from bothwell.dosing import order as ordering
 from bothwell.dosing import under_way
 from bothwell.dosing.gate_actions import gates_of
 from bothwell.dosing.models import Administration, DosingSession, Order
-from bothwell.dosing.order_actions import bag_of, is_of_the_order, order_for, volume_in_bag_ml
+from bothwell.dosing.order_actions import (
+    as_corrected,
+    bag_of,
+    is_of_the_order,
+    order_for,
+    rate_to_expect,
+    volume_in_bag_ml,
+)
 from bothwell.dosing.session_actions import (
     about,
     arrival_of,
@@ -35,7 +42,7 @@ from bothwell.pathway import course_actions, protocol_actions, steps
 from bothwell.pathway.eligibility import Pressure
 from bothwell.pathway.schema import Route
 from bothwell.privacy import audit
-from bothwell.refusal import Refused, SentBefore
+from bothwell.refusal import Refused, SentBefore, Stale, Unsure
 
 
 @transaction.atomic
@@ -50,13 +57,15 @@ def start(
     at: datetime | None = None,
     rate_ml_per_h: Decimal | None = None,
     rate_reason: str = "",
+    sure_of_ml_per_h: Decimal | None = None,
 ) -> DosingSession:
     """The first dose of the order is given, every gate passed. A repeated post changes nothing; SentBefore is raised where
     the same post said something else before.
 
     `order_id`: the order that was shown; where another was signed meanwhile, nothing starts before that one was read.
     `at`: when, if not now; every gate must have been passed by then. `rate_ml_per_h`: what the pump shows, at
-    which the ordered minutes give the whole dose. `rate_reason`: why it is not what the bag of the order comes to.
+    which the ordered minutes give the whole dose. `rate_reason`: why it is not what the bag of the order comes to. Where it
+    names no bag, Unsure is raised of a rate that would take a huge one, unless it is the one they are `sure_of_ml_per_h`.
     """
     session = held(session_id)
     if begun := Administration.objects.filter(session=session, request_id=request_id).first():
@@ -66,8 +75,8 @@ def start(
     must_chart(by, session)
     if session.started_at is not None:
         raise Refused("The dose has been started already.")
-    if rate_ml_per_h is not None and rate_ml_per_h <= 0:
-        raise Refused("The rate is a number of mL/h above 0.")
+    if rate_ml_per_h is not None:
+        Refused.unless(ordering.possible_rate(rate_ml_per_h))
     at = _when(session, at, timezone.now())
     Refused.unless(gating.may_start(gates_of(session, pressures, saturation_at, at)))
     ordered = order_for(session)
@@ -76,6 +85,8 @@ def start(
     if ordered.id != order_id:
         raise Refused("The prescriber signed another order meanwhile. Read it, then press Start again.")
     why = _must_agree(ordered, rate_ml_per_h, rate_reason.strip())
+    if rate_ml_per_h is not None and ordered.bag_ml is None and ordered.minutes:
+        _must_be_meant(ordered, (), rate_ml_per_h, sure_of_ml_per_h)
     change(session, {"started_at": None, "ended_at": None}, started_at=at, order=ordered)
     event, dose_mg = _first(session, ordered)
     Administration(
@@ -182,6 +193,7 @@ def administer(
     at: datetime | None = None,
     note: str = "",
     rate_ml_per_h: Decimal | None = None,
+    sure_of_ml_per_h: Decimal | None = None,
     indication: str = "",
     ordered_how: str = "",
     prescriber_told_at: datetime | None = None,
@@ -189,7 +201,7 @@ def administer(
 ) -> Administration:
     """Something given, paused, resumed, stopped or run at another rate (mL/h); a further part of the dose; what a
     medicine did. A repeated post changes nothing. Raises Refused with what is wrong; SentBefore where the same post said
-    something else before.
+    something else before; Unsure of a rate far from the ordered one, unless it is the one they are `sure_of_ml_per_h`.
     """
     session = held(session_id)
     said: dict[str, Any] = {
@@ -217,6 +229,8 @@ def administer(
             said |= {"substance": cause.substance, "dose_mg": dose_mg, "route": route}
         case _:
             at = _must_fit(session, event, at, rate_ml_per_h)
+            if event == Administration.Event.RATE and rate_ml_per_h is not None:
+                _must_be_meant(session.order, given_in(session), rate_ml_per_h, sure_of_ml_per_h)
             said |= _of_the_dose(session, event)
     row = Administration(
         **about(by, session), **said, request_id=request_id, at=at, prescriber_told_at=prescriber_told_at
@@ -227,6 +241,72 @@ def administer(
     )
     tell_all(session)
     return row
+
+
+@transaction.atomic
+def correct_rate(
+    *,
+    by: Person,
+    session_id: UUID,
+    of: UUID,
+    stood_ml_per_h: Decimal | None,
+    rate_ml_per_h: Decimal,
+    reason: str,
+    request_id: UUID,
+    sure_of_ml_per_h: Decimal | None = None,
+) -> Administration:
+    """Put the right rate (mL/h) in the place of one that was charted wrong; both stay on record, and what ran in is
+    reckoned by the right one. `of`: the start or the change of rate; `stood_ml_per_h`: what stood there as it was read.
+
+    A repeated post changes nothing. Raises Refused; Stale where it was corrected meanwhile; SentBefore and Unsure as
+    `administer` does.
+    """
+    session = held(session_id)
+    said: dict[str, Any] = {
+        "event": Administration.Event.CORRECT, "corrects_id": of, "rate_ml_per_h": rate_ml_per_h,
+        "note": reason.strip()[:300],
+    }  # fmt: skip
+    if earlier := _sent_before(session, request_id, said):
+        return earlier
+    must_be_open(session)
+    must_chart(by, session)
+    rated = (Administration.Event.START, Administration.Event.RATE)
+    wrong = next((row for row in given_in(session) if row.id == of and row.event in rated), None)
+    if wrong is None:
+        raise Refused("There is no such rate in this session.")
+    if wrong.rate_ml_per_h != stood_ml_per_h:
+        raise Stale("This rate was corrected already. Look at it again.")
+    if not reason.strip():
+        raise Refused("Say why the rate was wrong.")
+    if rate_ml_per_h == wrong.rate_ml_per_h:
+        raise Refused("This is the rate that stands there. Write the one the pump showed.")
+    # What is wrong tells nothing of what is right.
+    before = [row for row in given_in(session) if row.at <= wrong.at and row.id != wrong.id]
+    _must_be_meant(session.order, before, rate_ml_per_h, sure_of_ml_per_h)
+    row = Administration(
+        **about(by, session), **said, request_id=request_id, at=wrong.at, substance=wrong.substance, route=wrong.route,
+    )  # fmt: skip
+    row.save(force_insert=True)
+    audit.log(
+        _log_words(Administration.Event.CORRECT),
+        by=by,
+        subject=session.subject_id,
+        item_kind="dosing.flowsheet",
+        item_id=row.id,
+    )
+    tell_all(session)
+    return row
+
+
+def _must_be_meant(
+    ordered: Order | None, given: Sequence[Administration], rate_ml_per_h: Decimal, sure_of: Decimal | None
+) -> None:
+    """Raise Refused for a rate no pump shows; Unsure for one far from what is expected by these rows, unless they are sure."""
+    Refused.unless(ordering.possible_rate(rate_ml_per_h))
+    if ordered is None or sure_of == rate_ml_per_h:
+        return
+    if question := ordering.ask_about_rate(rate_to_expect(given, ordered), rate_ml_per_h, ordered.minutes):
+        raise Unsure(question)
 
 
 def _sent_before(
@@ -355,10 +435,9 @@ def _must_fit_parts(
 
 
 def given_in(session: DosingSession) -> list[Administration]:
-    """Everything given in a session, in order."""
-    return list(
-        Administration.objects.select_related("author").filter(session=session).order_by("at", "recorded_at")
-    )
+    """Everything given in a session, in order; each rate as it was corrected last."""
+    rows = Administration.objects.select_related("author").filter(session=session)
+    return as_corrected(rows.order_by("at", "recorded_at"))
 
 
 def last_of_the_dose_at(

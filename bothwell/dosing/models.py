@@ -1,5 +1,7 @@
 """Orders, dosing sessions, what was given and how a session ended. The database refuses two partners at once."""
 
+from decimal import Decimal
+
 from django.contrib.postgres.constraints import ExclusionConstraint
 from django.contrib.postgres.fields import DateTimeRangeField, RangeOperators
 from django.db import models
@@ -139,11 +141,13 @@ class Administration(SessionRow):
         SWALLOWED = "swallow", "swallowed"
         GIVEN = "given", "given"
         EFFECT = "effect", "effect of what was given"
+        CORRECT = "correct", "rate corrected"
 
     class Ordered(models.TextChoices):
         STANDING = "standing", "standing order"
         VERBAL = "verbal", "by word of mouth"
         WRITTEN = "written", "written order"
+        UNKNOWN = "unknown", "on whose order is not known"
 
     event = models.CharField(max_length=8, choices=Event)
     substance = models.CharField(max_length=120)
@@ -156,6 +160,18 @@ class Administration(SessionRow):
     ordered_how = models.CharField(max_length=8, blank=True, choices=Ordered)
     prescriber_told_at = models.DateTimeField(null=True)
     effect_of = models.ForeignKey("self", null=True, on_delete=models.PROTECT, related_name="effects")
+    corrects = models.ForeignKey(
+        "self",
+        null=True,
+        on_delete=models.PROTECT,
+        related_name="+",
+        help_text="whose rate was charted wrong",
+    )
+
+    correction: "Administration | None" = None
+    """Where the rate is shown as it was corrected: the row that says so, and why (`order_actions.as_corrected`)."""
+    charted_ml_per_h: Decimal | None = None
+    """And the rate as it was charted first."""
 
     class Meta:
         constraints = [
@@ -169,6 +185,11 @@ class Administration(SessionRow):
             ),
             models.CheckConstraint(
                 name="a_changed_rate_is_a_rate", condition=~Q(event="rate") | Q(rate_ml_per_h__gt=0)
+            ),
+            models.CheckConstraint(
+                name="a_corrected_rate_says_of_what_and_why",
+                condition=(Q(event="correct", corrects__isnull=False, rate_ml_per_h__gt=0) & ~Q(note=""))
+                | (~Q(event="correct") & Q(corrects__isnull=True)),
             ),
         ]
 

@@ -7,7 +7,8 @@ for a second signature.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from decimal import ROUND_HALF_UP, Decimal
 
 from bothwell.decision import Decision
@@ -30,6 +31,8 @@ class Bound:
     source: str
     status: Status
     allowed: tuple[Decimal, ...] = ()
+    is_held_by_the_other: bool = False
+    """Below this range, and inside another published one for the same route."""
 
     @property
     def words(self) -> str:
@@ -39,6 +42,11 @@ class Bound:
             listed = ", ".join(_shown(one) for one in self.allowed)
             value = f"{_shown(self.value)} {self.unit}"
             return f"{self.what} {value} is {place} {listed} {self.unit} ({self.source})."
+        if self.is_held_by_the_other:
+            return (
+                f"{self.what} {_shown(self.value)} {self.unit} is below {_shown(self.low)} to {_shown(self.high)} "
+                f"{self.unit} ({self.source}), and not below the other range given for this route."
+            )
         place = "inside" if self.is_inside else "outside"
         return (
             f"{self.what} {_shown(self.value)} {self.unit} is {place} "
@@ -145,6 +153,63 @@ def is_rate_of(made_up: Bag, rate_ml_per_h: Decimal) -> bool:
     return abs(rate_ml_per_h - made_up.rate_ml_per_h) < within
 
 
+# Field knowledge, to confirm: bedside infusion pumps end at 999 or 1,200 mL/h. What is above is a slip of the keys.
+MOST_ML_PER_H = Decimal(1200)
+# Ours, technical: a slip of a digit or a point changes a rate more than this, a change of pace seldom does.
+FAR_TIMES = Decimal(2)
+TENTH = Decimal("0.1")
+# Field knowledge, to confirm: an infusion of ketamine is made up to no more than this.
+MOST_BAG_ML = Decimal(500)
+PRESS_ONCE_MORE = "If the pump shows it, press once more; else write what it shows."
+
+
+def possible_rate(rate_ml_per_h: Decimal) -> Decision:
+    """Whether a pump can show this rate (mL/h); no, with what would be taken."""
+    if not _is_positive(rate_ml_per_h):
+        return Decision.no("The rate is a number of mL/h above 0.")
+    if rate_ml_per_h > MOST_ML_PER_H:
+        return Decision.no(
+            f"No pump at a bed runs at {_shown(rate_ml_per_h)} mL/h; up to {_shown(MOST_ML_PER_H)} mL/h is taken. "
+            "Read the rate from the pump again."
+        )
+    return Decision.yes("A pump can show this rate.")
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """The rate a pump is expected near (mL/h), and what it is called."""
+
+    ml_per_h: Decimal
+    words: str = "the ordered rate"
+
+
+def ask_about_rate(expected: Expected | None, rate_ml_per_h: Decimal, minutes: int | None = None) -> str:
+    """The question to whoever charts a rate far from the expected one; empty where it is near.
+
+    Where none is expected, a rate at which the ordered `minutes` run in more than a bag holds is asked about.
+    """
+    if expected is None:
+        return _ask_about_bag(rate_ml_per_h, minutes)
+    times = rate_ml_per_h / expected.ml_per_h
+    if 1 / FAR_TIMES <= times <= FAR_TIMES:
+        return ""
+    if times > 1:
+        shown = f"{_shown(times.quantize(TENTH, ROUND_HALF_UP))} times"
+    else:
+        shown = f"1/{_shown((1 / times).quantize(TENTH, ROUND_HALF_UP))} of"
+    return f"{_shown(rate_ml_per_h)} mL/h is {shown} {expected.words} of {_shown(expected.ml_per_h)} mL/h. {PRESS_ONCE_MORE}"
+
+
+def _ask_about_bag(rate_ml_per_h: Decimal, minutes: int | None) -> str:
+    ml = rate_ml_per_h * minutes / 60 if minutes else Decimal(0)
+    if ml <= MOST_BAG_ML:
+        return ""
+    return (
+        f"At {_shown(rate_ml_per_h)} mL/h the ordered {minutes} min run in {_shown(ml.quantize(TENTH))} mL, more than a bag "
+        f"of {_shown(MOST_BAG_ML)} mL. {PRESS_ONCE_MORE}"
+    )
+
+
 def names_the_same(substance: str, product: str) -> bool:
     """Whether two names are of one drug, however much stands beside it: by the word that ends in ketamine, else by the first.
 
@@ -209,7 +274,25 @@ def _bounds(
         for what, value, unit, low, high in ranges
         if value is not None and high is not None
     ]
-    return (*found, *_allowed(dose, dose_mg))
+    return (*_either_low_end(found), *_allowed(dose, dose_mg))
+
+
+DOSE_UNITS = ("mg/kg", "mg")
+
+
+def _either_low_end(found: Sequence[Bound]) -> list[Bound]:
+    """A dose given by weight and in milligrams is low only where it is below both: each is a published range by itself.
+
+    Above, the lower of the two holds.
+    """
+    doses = [one for one in found if one.unit in DOSE_UNITS]
+    is_low = len(doses) > 1 and all(one.value < one.low for one in doses)
+    return [
+        replace(one, is_inside=True, is_held_by_the_other=True)
+        if one in doses and one.value < one.low and len(doses) > 1 and not is_low
+        else one
+        for one in found
+    ]
 
 
 def _bound(what: str, value: Decimal, unit: str, low: Number | None, high: Number) -> Bound:
@@ -226,11 +309,19 @@ def _allowed(dose: DoseRange, dose_mg: Decimal) -> list[Bound]:
     return [Bound("Dose", dose_mg, "mg", low, high, inside, rule.source, rule.status, values)]
 
 
+NO_SECOND = (
+    "If nobody else prescribes here: order a dose inside the range, or ask the lead, who takes in a second prescriber under "
+    "Clinic, Staff, or begins a next version of the protocol under Clinic, Protocols, for the medical director to sign."
+)
+
+
 def _outside(words: str, ordered_by: str, second_by: str, reason: str) -> Decision:
     if not reason.strip():
-        return Decision.no(f"{words} A written reason and a second prescriber's signature are needed.")
+        return Decision.no(
+            f"{words} A written reason and a second prescriber's signature are needed. {NO_SECOND}"
+        )
     if not second_by or not ordered_by:
-        return Decision.no(f"{words} A second prescriber's signature is needed.")
+        return Decision.no(f"{words} A second prescriber's signature is needed. {NO_SECOND}")
     if second_by == ordered_by:
         return Decision.no(f"{words} The second signature must be another person's.")
     return Decision.yes(f"{words} Ordered with a reason and a second signature.")

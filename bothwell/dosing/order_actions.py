@@ -5,6 +5,7 @@ it is withdrawn.
 """
 
 from collections.abc import Iterable, Sequence
+from copy import copy
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -144,6 +145,44 @@ def bag_of(ordered: Order) -> ordering.Bag | None:
     if ordered.bag_ml is None or not ordered.minutes:
         return None
     return ordering.bag(ordered.dose_mg, ordered.bag_ml, ordered.minutes)
+
+
+def as_corrected(rows: Iterable[Administration]) -> list[Administration]:
+    """The rows with each rate as it was corrected last; the corrections themselves are in what they correct."""
+    listed = list(rows)
+    newest = {
+        row.corrects_id: row
+        for row in sorted(listed, key=lambda one: one.recorded_at)
+        if row.event == Administration.Event.CORRECT
+    }
+    return [
+        _in_place(row, newest[row.id]) if row.id in newest else row
+        for row in listed
+        if row.event != Administration.Event.CORRECT
+    ]
+
+
+def _in_place(row: Administration, correction: Administration) -> Administration:
+    """A row as it reads with its rate put right; a copy, so that nothing is written over."""
+    right = copy(row)
+    right.charted_ml_per_h, right.rate_ml_per_h = row.rate_ml_per_h, correction.rate_ml_per_h
+    right.correction = correction
+    return right
+
+
+def rate_to_expect(given: Sequence[Administration], ordered: Order) -> ordering.Expected | None:
+    """The rate the pump is expected near: of the ordered bag, where it runs that one; else as it was begun, or charted last.
+
+    None where the order names no bag and no rate was charted yet. `given`: as corrected.
+    """
+    begun = next((row.rate_ml_per_h for row in given if row.event == Administration.Event.START), None)
+    made_up = bag_of(ordered)
+    if made_up and (begun is None or ordering.is_rate_of(made_up, begun)):
+        return ordering.Expected(made_up.rate_ml_per_h)
+    if begun:
+        return ordering.Expected(begun, "the rate at the start")
+    rates = [row.rate_ml_per_h for row in given if row.event == Administration.Event.RATE]
+    return ordering.Expected(rates[-1], "the rate charted before") if rates and rates[-1] else None
 
 
 def volume_in_bag_ml(given: Iterable[Administration], ordered: Order) -> Decimal | None:

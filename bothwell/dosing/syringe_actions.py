@@ -252,13 +252,14 @@ def charted_since_the_first_vial() -> list[Charted]:
 
 def _charted(**which: object) -> list[Charted]:
     given = Q(event__in=["start", "given"], dose_mg__gt=0)
-    flowed = Q(event__in=["rate", "pause", "resume", "stop"])
+    flowed = Q(event__in=["rate", "pause", "resume", "stop", "correct"])
     found = Administration.objects.filter(
         given | flowed, session__started_at__isnull=False, route__in=late_draws.DRAWN_ROUTES, **which
     ).select_related("author", "subject", "session", "session__order")
     rows: dict[UUID, list[Administration]] = {}
     for row in found.order_by("at", "recorded_at"):
         rows.setdefault(row.session_id, []).append(row)
+    rows = {key: order_actions.as_corrected(of) for key, of in rows.items()}
     moved = _moved_in(rows)
     return [
         Charted(

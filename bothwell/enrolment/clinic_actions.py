@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from bothwell.couples.crisis import emergency_first
 from bothwell.couples.models import OFFICE, Clinic, Person, PersonKind, Role, Room, StaffRole
+from bothwell.enrolment import monitor_names
 from bothwell.enrolment.invitation_actions import has_login, new_invitation
 from bothwell.enrolment.roles_actions import need
 from bothwell.privacy import audit
@@ -131,12 +132,12 @@ def rename_room(*, by: Person, room_id: UUID, name: str) -> None:
 def add_device(*, by: Person, identifier: str, name: str, room: Room | None = None) -> models.Model:
     """A monitor, known by the identifier it sends. The table belongs to a later slice, so by name."""
     need(by, *OFFICE)
-    if not identifier.strip():
-        raise Refused("Write the identifier that the monitor sends.")
+    identifier = monitor_names.as_sent(identifier)
+    Refused.unless(monitor_names.can_be_sent(identifier))
     device = apps.get_model("bothwell", "Device")(
         clinic_id=by.clinic_id,
-        identifier=identifier.strip()[:80],
-        name=name.strip()[:80] or identifier.strip()[:80],
+        identifier=identifier,
+        name=name.strip()[:80] or identifier,
         room=room,
     )
     try:

@@ -78,6 +78,11 @@ def unbind(*, by: Person, session: DosingSession) -> bool:
     return True
 
 
+def in_use() -> frozenset[UUID]:
+    """The clinic's monitors that are on somebody now, whoever that is; for who may put one on somebody."""
+    return frozenset(device_id for (device_id,) in rows("select door.monitors_in_use()", []))
+
+
 def _end_bindings(session: Watched, at: datetime) -> bool:
     """End what is bound to a session, and the alarms about its silence: nobody is waiting for it any more."""
     if not Binding.objects.filter(session_id=session.id, until__isnull=True).update(until=at):

@@ -1114,6 +1114,12 @@ create function door.at_odds() returns bigint language sql stable security defin
     select dose.id, sum(a.dose_mg) * 1000 as ug from dose join bothwell_administration a on a.session_id = dose.id
     where a.event in ('start', 'given') and a.dose_mg > 0 and a.route in ('iv', 'im') and lower(a.substance) = dose.substance
     group by dose.id
+  ), rated as (
+    -- What happened to the dose, each rate as it was corrected last (`order_actions.as_corrected`).
+    select a.session_id, a.at, a.recorded_at, a.event, a.route, a.dose_mg, coalesce(
+      (select k.rate_ml_per_h from bothwell_administration k where k.corrects_id = a.id order by k.recorded_at desc limit 1),
+      a.rate_ml_per_h) as rate_ml_per_h
+    from dose join bothwell_administration a on a.session_id = dose.id where a.event <> 'correct'
   ), began as (
     -- What the pump began with: how much, at which rate, and the rate (mL/h) at which the ordered minutes run in all of it; none where
     -- the pump did not begin at the rate of the ordered bag (`order.is_rate_of`), or no rate is charted.
@@ -1123,7 +1129,7 @@ create function door.at_odds() returns bigint language sql stable security defin
            when abs(a.rate_ml_per_h - round(o.bag_ml * 60 / o.minutes, 2)) < least(1, round(o.bag_ml * 60 / o.minutes, 2) * 0.05)
            then o.bag_ml * 60 / o.minutes end as ml_per_h
     from dose join bothwell_dosingsession s on s.id = dose.id join bothwell_order o on o.id = s.order_id
-    join bothwell_administration a on a.session_id = dose.id and a.event = 'start' and a.route in ('iv', 'im') and a.dose_mg > 0
+    join rated a on a.session_id = dose.id and a.event = 'start' and a.route in ('iv', 'im') and a.dose_mg > 0
     where o.minutes > 0
     order by dose.id, a.at, a.recorded_at
   ), flow as (
@@ -1132,7 +1138,7 @@ create function door.at_odds() returns bigint language sql stable security defin
       lead(a.at) over turn as until,
       count(*) filter (where a.event = 'stop') over (partition by b.id order by a.at, a.recorded_at rows between unbounded preceding and 1 preceding) as stopped,
       count(*) filter (where a.event <> 'rate') over turn as turns, count(*) filter (where a.event = 'rate') over turn as rates
-    from began b join bothwell_administration a on a.session_id = b.id
+    from began b join rated a on a.session_id = b.id
     where a.event in ('start', 'rate', 'pause', 'resume', 'stop') and a.route in ('iv', 'im')
     window turn as (partition by b.id order by a.at, a.recorded_at)
   ), spans as (
@@ -1158,6 +1164,14 @@ create function door.at_odds() returns bigint language sql stable security defin
     when not c.is_known then m.given - c.ug >= m.step
     when c.ug - c.ran_ug < m.step then abs(m.given - c.ug) >= m.step
     else abs(m.given - c.ran_ug) > m.step + div(c.ug, 20) end
+$$;
+
+-- Which monitors of this clinic are on somebody now: for whoever puts one on somebody, who is refused such a one anyhow. On whom, it
+-- does not say.
+create function door.monitors_in_use() returns setof uuid language sql stable security definer set search_path = public as $$
+  select b.device_id from bothwell_binding b join bothwell_dosingsession s on s.id = b.session_id
+  where b.clinic_id = (select door.clinic()) and b.until is null and s.ended_at is null
+    and array(select door.staff_roles()) && array['nurse', 'prescriber']
 $$;
 
 -- Vials and their ledger: the clinic's stock, which names no patient; for whom a syringe was, `bothwell_vialuse` says.
@@ -1480,7 +1494,9 @@ end $$;
 grant select (recorded_at) on bothwell_safetyflag to bothwell_rules;
 -- That a dose was charted, and that something was drawn up for it; not for whom.
 create policy for_the_rules on bothwell_administration for select to bothwell_rules using (true);
-grant select (session_id, at, recorded_at, event, substance, dose_mg, route, rate_ml_per_h) on bothwell_administration to bothwell_rules;
+grant select (id, session_id, at, recorded_at, event, substance, dose_mg, route, rate_ml_per_h, corrects_id) on bothwell_administration to bothwell_rules;
+create policy for_the_rules on bothwell_binding for select to bothwell_rules using (true);
+grant select (clinic_id, device_id, session_id, until) on bothwell_binding to bothwell_rules;
 create policy for_the_rules on bothwell_order for select to bothwell_rules using (true);
 grant select (id, minutes, product, bag_ml) on bothwell_order to bothwell_rules;
 create policy for_the_rules on bothwell_orderwithdrawn for select to bothwell_rules using (true);

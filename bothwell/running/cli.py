@@ -219,7 +219,20 @@ def _try_message(file: Path, wish: Wish, *, is_now: bool, send: bool) -> None:
         print(line)
     if send:
         host, port = whereabouts.last(wish.home)[whereabouts.MONITORS]
+        _must_be_on_nobody(said, now, is_zoned=is_now)
         print(f"\nanswer of {host}:{port}", *message.answer_of(said, host, port), sep="\n")
+
+
+def _must_be_on_nobody(said: bytes, now: datetime, *, is_zoned: bool) -> None:
+    """Raise CannotRun where what a trial says would stand in somebody's chart. A demonstration's people may be tried on."""
+    with told(Role.WORK):
+        found = message.on_somebody(said, now, os.environ["BOTHWELL_DSN"], is_zoned=is_zoned)
+    if found:
+        raise CannotRun(
+            f"Not sent: the monitor {', '.join(found)} is on somebody, or was at the time the message names, and these "
+            "values would stand in that person's chart. Take the monitor off them first (Room → monitor), or change the "
+            "identifier in the file to a monitor that is on nobody."
+        )
 
 
 def _status(wish: Wish) -> int:

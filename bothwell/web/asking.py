@@ -73,9 +73,14 @@ def refusal_status(refused: Refused) -> int:
 def numbered_anew(form: Form, refused: Refused) -> None:
     """Where the same form came before with other words, it is shown with a new number."""
     if isinstance(refused, SentBefore):
-        typed: Any = form.data
-        form.data = typed.copy()
-        form.data[form.add_prefix("request_id")] = str(uuid4())  # type: ignore[index]
+        filled_in(form, "request_id", str(uuid4()))
+
+
+def filled_in(form: Form, name: str, value: str) -> None:
+    """Show a form that was sent with this in one of its hidden fields, and all else as it was typed."""
+    typed: Any = form.data
+    form.data = typed.copy()
+    form.data[form.add_prefix(name)] = value  # type: ignore[index]
 
 
 def post_or_back(page: str) -> Callable[[Callable[..., HttpResponse]], Callable[..., HttpResponse]]:

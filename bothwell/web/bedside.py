@@ -12,6 +12,7 @@ from uuid import UUID
 from bothwell.couples.models import Membership
 from bothwell.dosing import flowsheet, giving_actions, under_way
 from bothwell.dosing.models import Administration, DosingSession
+from bothwell.dosing.order_actions import as_corrected
 from bothwell.monitoring import clocks
 from bothwell.monitoring.models import Binding
 from bothwell.monitoring.months import Within, around, looked_for
@@ -152,7 +153,7 @@ def gather(sessions: Sequence[DosingSession], now: datetime) -> dict[UUID, Bedsi
             alarms.get(session.id, []),
             quiet.get(session.id, []),
             bindings.get(session.id),
-            given.get(session.id, []),
+            as_corrected(given.get(session.id, [])),
         )
         for session in sessions
     }

@@ -3,11 +3,14 @@
 It raises none, quiets none, and acknowledges none.
 """
 
+import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
+
+from django.utils import timezone
 
 from bothwell.couples.models import Person
 from bothwell.dosing import flowsheet
@@ -15,6 +18,24 @@ from bothwell.monitoring import calling
 from bothwell.monitoring.limits import RANK, Priority
 from bothwell.monitoring.models import Alarm, AlarmEvent, Channel
 from bothwell.web.quieted import Quiet
+
+SILENT = re.compile(r"(.*: no reading for )(\d+) seconds(.*)", re.DOTALL)
+"""What `monitoring.silence` says when a signal is lost: after so many seconds, which is when it was raised."""
+
+
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """What is said of a lost signal around how long it lasts, and since when it does."""
+
+    before: str
+    after: str
+    since: datetime
+
+    @property
+    def lasted(self) -> str:
+        """By now, as the page counts on (room.js)."""
+        seconds = max(0, int((timezone.now() - self.since).total_seconds()))
+        return f"{seconds} seconds" if seconds < 90 else f"{seconds // 60} minutes"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +67,15 @@ class Standing:
     @property
     def icon(self) -> str:
         return "info" if self.look == "low" else "warn"
+
+    @property
+    def silence(self) -> "Silence | None":
+        """Of a signal that is gone, and is still: how long it has been so, for a page that counts on."""
+        found = SILENT.fullmatch(self.text) if self.is_signal and not self.is_over else None
+        if found is None:
+            return None
+        before, seconds, after = found.groups()
+        return Silence(before, after, self.raised_at - timedelta(seconds=int(seconds)))
 
     @property
     def rank(self) -> tuple[bool, int]:

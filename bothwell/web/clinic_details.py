@@ -168,7 +168,16 @@ def details(request: HttpRequest) -> HttpResponse:
             return redirect("clinic" if known.set_up_at else "clinic_staff")
     if data is not None:
         country = _chosen(data.get("country", ""))
-    return clinic_page(request, "details", _context(form, lines, country, are_offered=bool(offered)))
+    are_offered = bool(offered) if data is None else _are_offered(data, known, country)
+    shown_now = _context(form, lines, country, are_offered=are_offered)
+    return clinic_page(request, "details", shown_now | {"is_confirmed": bool(data and data.get("confirmed"))})
+
+
+def _are_offered(data: QueryDict, known: Clinic, country: str) -> bool:
+    """Whether a line that was sent is one on file for this country, and none the clinic confirmed before."""
+    kept = {_digits(line["number"]) for line in known.crisis_lines}
+    sent = {_digits(data.get(f"line-{n}-number", "")) for n in range(MOST_LINES)}
+    return any(_digits(line.number) in sent - kept for line in lines_for(country))
 
 
 def _context(form: ClinicForm, lines: Any, country: str, *, are_offered: bool) -> dict[str, Any]:

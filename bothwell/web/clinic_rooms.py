@@ -13,7 +13,7 @@ from django.urls import URLPattern, path
 from django.views.decorators.http import require_http_methods
 
 from bothwell.couples.models import OFFICE, Person, Room
-from bothwell.enrolment import clinic_actions
+from bothwell.enrolment import clinic_actions, monitor_names
 from bothwell.monitoring.models import Device
 from bothwell.refusal import Refused
 from bothwell.web.asking import require, uuid_or_404
@@ -32,10 +32,17 @@ class DeviceForm(forms.Form):
     identifier = forms.CharField(
         label="Identifier the monitor sends",
         max_length=80,
+        error_messages={"max_length": "An identifier has up to 80 characters. Copy it from the monitor."},
         help_text="In HL7 v2 the EUI-64 of OBX-18; in SDC urn:uuid:…, as bothwell listen-sdc --find names it.",
     )
     name = forms.CharField(label="What you call it", max_length=80, required=False)
     room = forms.ChoiceField(label="Room", required=False)
+
+    def clean_identifier(self) -> str:
+        identifier = monitor_names.as_sent(self.cleaned_data["identifier"])
+        if not (answer := monitor_names.can_be_sent(identifier)):
+            raise forms.ValidationError(answer.reason)
+        return identifier
 
     def __init__(self, data: Any = None, *, rooms: list[Room]) -> None:
         super().__init__(data)

@@ -1,6 +1,7 @@
 """What a nurse enters while a session runs: readings, notes, medicines, what happened to the dose, corrections."""
 
 from decimal import Decimal
+from typing import Any
 
 from django import forms
 from django.conf import settings
@@ -129,28 +130,59 @@ ENTRIES: dict[str, tuple[str, tuple[str, ...]]] = {
 """What can be entered: the title, and the questions asked."""
 
 
+NOT_KNOWN = "unknown"
+"""Said of how a medicine went in, and of who ordered it."""
+
+
 class Medicine(Bedside):
-    """Something given beside the dose: an antiemetic, a rescue."""
+    """Something given beside the dose: an antiemetic, a rescue. Dose, route, purpose and order are said, or that they are not
+    known (clinical reference 2.5).
+
+    One that waited on a tablet is taken as it is: what was given must stand in the chart.
+    """
 
     substance = forms.CharField(label="What was given", max_length=120)
     dose_mg = number("Dose", "mg", required=False, whole=False, places=2, least=LEAST)
+    has_no_dose = forms.BooleanField(
+        label="The dose is not known, or not in mg: the note says what is", required=False
+    )
     route = forms.ChoiceField(
         label="How",
-        required=False,
-        choices=[("", "not said"), ("iv", "into a vein"), ("im", "into a muscle"), ("sl", "under the tongue"),
-                 ("po", "by mouth"), ("in", "into the nose"), ("inh", "inhaled")],
+        choices=[("", "Choose"), ("iv", "into a vein"), ("im", "into a muscle"), ("sl", "under the tongue"),
+                 ("po", "by mouth"), ("in", "into the nose"), ("inh", "inhaled"), (NOT_KNOWN, "not known")],
+        error_messages={"required": "Choose how it was given, or that it is not known."},
     )  # fmt: skip
-    indication = forms.CharField(label="What for", required=False, max_length=120)
+    indication = forms.CharField(
+        label="What for",
+        max_length=120,
+        error_messages={"required": "Write what it was given for, or “not known”."},
+    )
     ordered_how = forms.ChoiceField(
         label="On whose order",
-        required=False,
-        choices=[("", "not said"), *Administration.Ordered.choices],
+        choices=[("", "Choose"), *Administration.Ordered.choices],
+        error_messages={"required": "Choose how it was ordered, or that it is not known."},
     )
     at = clock_time()
     told_at = clock_time("Prescriber told, at")
     note = forms.CharField(
         label="Note", required=False, max_length=300, widget=forms.Textarea(attrs={"rows": 2})
     )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.waited = bool(self.made)
+        if self.waited:
+            for name in ("route", "indication", "ordered_how"):
+                self.fields[name].required = False
+
+    def clean(self) -> dict[str, object]:
+        cleaned = super().clean()
+        has_dose, has_none = cleaned.get("dose_mg") is not None, bool(cleaned.get("has_no_dose"))
+        if "dose_mg" not in self.errors and has_dose and has_none:
+            self.add_error("has_no_dose", "A dose is written above. Take it out, or the tick.")
+        elif "dose_mg" not in self.errors and not (has_dose or has_none or self.waited):
+            self.add_error("dose_mg", "Write the dose, or tick that it is not known.")
+        return cleaned
 
 
 class Effect(Bedside):
@@ -165,11 +197,26 @@ class Effect(Bedside):
     )
 
 
+def sure_of() -> forms.DecimalField:
+    """The rate that was asked about, so that pressed once more just so it is taken. The page fills it in, nobody types it."""
+    return forms.DecimalField(required=False, max_digits=7, decimal_places=2, widget=forms.HiddenInput)
+
+
+class RightRate(Bedside):
+    """The right rate in the place of a wrong one; both stay on record."""
+
+    stood = forms.DecimalField(required=False, max_digits=7, decimal_places=2, widget=forms.HiddenInput)
+    rate_ml_per_h = number(*RATE, whole=False, places=2, least=LEAST)
+    reason = forms.CharField(label="Why was it wrong?", max_length=300)
+    sure_of = sure_of()
+
+
 class Infused(Bedside):
     """What happened to the dose; which of it, the button says."""
 
     rate_ml_per_h = number(*RATE, required=False, whole=False, places=2, least=LEAST)
     at = clock_time()
+    sure_of = sure_of()
 
 
 class Began(Bedside):
@@ -184,6 +231,7 @@ class Began(Bedside):
         label="Why, if the pump runs at another rate", required=False, max_length=200
     )
     at = clock_time()
+    sure_of = sure_of()
 
 
 class Correction(Bedside):

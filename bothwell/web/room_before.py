@@ -15,9 +15,9 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST
 
 from bothwell.dosing import checklist_actions, giving_actions
-from bothwell.refusal import Refused
+from bothwell.refusal import Refused, Unsure
 from bothwell.web import bedside_values, checklist_forms, entry_forms, room_checklist
-from bothwell.web.asking import numbered_anew, refusal_status
+from bothwell.web.asking import filled_in, numbered_anew, refusal_status
 from bothwell.web.room import room_page
 from bothwell.web.room_bed import ADDRESS, bed_of, show_or_keep
 
@@ -87,10 +87,12 @@ def start(request: HttpRequest, session_id: UUID) -> HttpResponse:
             order_id=form.cleaned_data["order"],
             pressures=bedside_values.pressures(charted), saturation_at=_newest_by(charted, "spo2", form.when()),
             at=form.when(), rate_ml_per_h=form.cleaned_data["rate_ml_per_h"],
-            rate_reason=form.cleaned_data["rate_reason"],
+            rate_reason=form.cleaned_data["rate_reason"], sure_of_ml_per_h=form.cleaned_data["sure_of"],
         )  # fmt: skip
     except Refused as refused:
         numbered_anew(form, refused)
+        if isinstance(refused, Unsure):
+            filled_in(form, "sure_of", str(form.cleaned_data["rate_ml_per_h"]))
         again, status = bed_of(request, session_id), refusal_status(refused)
         return room_page(request, again, trouble=refused.reason, status=status, began=form)
     return redirect("room", session_id)

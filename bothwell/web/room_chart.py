@@ -27,7 +27,7 @@ EVENTS = {
     "swallow": "Swallowed",
 }
 ROUTES = {"iv": "into a vein", "im": "into a muscle", "sl": "under the tongue", "po": "by mouth",
-          "in": "into the nose", "inh": "inhaled"}  # fmt: skip
+          "in": "into the nose", "inh": "inhaled", "unknown": "how is not known"}  # fmt: skip
 
 
 def given_words(row: Administration, ran_in: under_way.RanIn | None = None) -> str:
@@ -36,9 +36,10 @@ def given_words(row: Administration, ran_in: under_way.RanIn | None = None) -> s
     match row.event:
         case "start":
             rate = f" at {plain_number(row.rate_ml_per_h)} mL/h" if row.rate_ml_per_h else ""
-            return f"Infusion started: {row.substance}{dose}{rate}" + (f" ({row.note})" if row.note else "")
+            why = f" ({row.note})" if row.note else ""
+            return f"Infusion started: {row.substance}{dose}{rate}{why}{_corrected(row)}"
         case "rate":
-            return f"Rate changed to {plain_number(row.rate_ml_per_h)} mL/h"
+            return f"Rate changed to {plain_number(row.rate_ml_per_h)} mL/h{_corrected(row)}"
         case "stop" if row.route == "in":
             return "No further device"
         case "stop" if ran_in:
@@ -48,8 +49,18 @@ def given_words(row: Administration, ran_in: under_way.RanIn | None = None) -> s
         case "effect":
             return f"{row.substance} did: {row.note}"
         case "given":
-            return ", ".join([f"{row.substance}{dose}", *_beside(row)])
+            # Told of a medicine alone: the dose itself says what it is by its order.
+            unknown = ", dose not in mg or not known" if row.ordered_how and not row.dose_mg else ""
+            return ", ".join([f"{row.substance}{dose}{unknown}", *_beside(row)])
     return EVENTS[row.event]
+
+
+def _corrected(row: Administration) -> str:
+    """What was charted before the rate was put right, and why; empty where it was not."""
+    if row.correction is None:
+        return ""
+    first = f"{plain_number(row.charted_ml_per_h)} mL/h" if row.charted_ml_per_h else "no rate"
+    return f" (charted first: {first}; corrected: {row.correction.note})"
 
 
 def _beside(row: Administration) -> list[str]:

@@ -3,6 +3,8 @@
 Nothing is written over: what was wrong stays in the record beside what is right.
 """
 
+from collections.abc import Callable
+from typing import Any
 from uuid import UUID
 
 from django.http import Http404, HttpRequest, HttpResponse
@@ -17,8 +19,9 @@ from bothwell.monitoring import entry_actions
 from bothwell.monitoring.artefact_actions import mark_artefact
 from bothwell.monitoring.models import Sample
 from bothwell.monitoring.vitals import format_value
-from bothwell.refusal import Refused
+from bothwell.refusal import Refused, Unsure
 from bothwell.web import entry_forms, room_dose
+from bothwell.web.asking import filled_in
 from bothwell.web.room_bed import ADDRESS, bed_of, show_or_keep
 
 
@@ -93,7 +96,7 @@ def infusion(request: HttpRequest, session_id: UUID) -> HttpResponse:
         giving_actions.administer(
             by=bed.who, session_id=session_id, event=Administration.Event(event), substance="",
             request_id=form.cleaned_data["request_id"], at=form.when(),
-            rate_ml_per_h=form.cleaned_data["rate_ml_per_h"],
+            rate_ml_per_h=form.cleaned_data["rate_ml_per_h"], sure_of_ml_per_h=form.cleaned_data["sure_of"],
         )  # fmt: skip
 
     return show_or_keep(
@@ -101,10 +104,43 @@ def infusion(request: HttpRequest, session_id: UUID) -> HttpResponse:
         bed,
         form,
         "The dose",
-        keep,
+        lambda: asked_about(form, keep),
         template="room/infusion.html",
         context=lambda: {"choices": choices, **room_dose.as_ordered(bed)},
     )
+
+
+def asked_about(form: entry_forms.Infused | entry_forms.RightRate, keep: Callable[[], Any]) -> None:
+    """Keep it; where the rate is asked about, the form comes back with it, so that pressed once more it is taken."""
+    try:
+        keep()
+    except Unsure:
+        filled_in(form, "sure_of", str(form.cleaned_data["rate_ml_per_h"]))
+        raise
+
+
+@require_http_methods(["GET", "POST"])
+def right_rate(request: HttpRequest, session_id: UUID, given_id: UUID) -> HttpResponse:
+    """The right rate in the place of one that was charted wrong."""
+    bed = bed_of(request, session_id)
+    wrong = next((row for row in giving_actions.given_in(bed.session) if row.id == given_id), None)
+    if wrong is None or wrong.event not in (Administration.Event.START, Administration.Event.RATE):
+        raise Http404
+    form = entry_forms.RightRate(
+        request.POST or None, zone=bed.zone, initial={"stood": wrong.rate_ml_per_h or ""}
+    )
+
+    def keep() -> None:
+        said = form.cleaned_data
+        giving_actions.correct_rate(
+            by=bed.who, session_id=session_id, of=wrong.id, stood_ml_per_h=said["stood"],
+            rate_ml_per_h=said["rate_ml_per_h"], reason=said["reason"], request_id=said["request_id"],
+            sure_of_ml_per_h=said["sure_of"],
+        )  # fmt: skip
+
+    stood = f"{room_dose.plain_number(wrong.rate_ml_per_h)} mL/h" if wrong.rate_ml_per_h else "No rate"
+    title = f"{stood}, charted at {wrong.at.astimezone(bed.zone):%H:%M}, was wrong"
+    return show_or_keep(request, bed, form, title, lambda: asked_about(form, keep))
 
 
 @require_http_methods(["GET", "POST"])
@@ -139,4 +175,5 @@ urlpatterns: list[URLPattern] = [
     path(f"{ADDRESS}/effect/<uuid:given_id>", effect, name="room-effect"),
     path(f"{ADDRESS}/infusion", infusion, name="room-infusion"),
     path(f"{ADDRESS}/correct/<uuid:sample_id>", correct, name="room-correct"),
+    path(f"{ADDRESS}/correct/rate/<uuid:given_id>", right_rate, name="room-right-rate"),
 ]

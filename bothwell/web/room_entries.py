@@ -43,6 +43,8 @@ class Entry:
     samples: tuple[tuple[Sample, str], ...] = ()
     wants_effect_of: UUID | None = None
     """The medicine of which nobody has said yet what it did."""
+    has_rate_of: UUID | None = None
+    """The start or the change of rate whose rate can be corrected."""
 
 
 def _is_beside(row: Administration, bed: Bed) -> bool:
@@ -79,6 +81,7 @@ def entries_of(
         Entry(
             row.at, given_words(row, ran_in), _name(row),
             wants_effect_of=row.id if _is_beside(row, bed) and row.id not in told else None,
+            has_rate_of=row.id if row.event in ("start", "rate") else None,
         )
         for row in given
     ]  # fmt: skip

@@ -40,7 +40,7 @@ def device(request: HttpRequest, session_id: UUID) -> HttpResponse:
 
     return show_or_keep(
         request, bed, form, "Which monitor stands at this bed?", keep, template="room/device.html",
-        context=lambda: {"devices": list(devices), "chosen": chosen},
+        context=lambda: {"devices": list(devices), "chosen": chosen, "in_use": binding_actions.in_use()},
     )  # fmt: skip
 
 

@@ -45,6 +45,7 @@ QUEUED: Final = frozenset(
         "room-effect",
         "room-infusion",
         "room-correct",
+        "room-right-rate",
         "room-acknowledge",
         "room-events",
     }

@@ -308,6 +308,10 @@ class Said:
 def _given(row: Administration) -> Said:
     dose = f" {plain_number(row.dose_mg)} mg" if row.dose_mg else ""
     rate = f" at {plain_number(row.rate_ml_per_h)} mL/h" if row.rate_ml_per_h else ""
+    if row.correction is not None:
+        rate += (
+            f" (first {plain_number(row.charted_ml_per_h)})" if row.charted_ml_per_h else " (first no rate)"
+        )
     name = "" if row.event in ("pause", "resume", "stop") else f" {row.substance}"
     event = "" if row.event == "given" else str(row.get_event_display()).capitalize() + (":" if name else "")
     why = f", {row.indication or row.note}" if row.indication or row.note else ""

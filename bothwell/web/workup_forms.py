@@ -5,7 +5,7 @@ They read what was typed and say what is not an answer; they decide nothing and 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -291,13 +291,24 @@ class OrderForm(forms.Form):
     )
     request_id = forms.UUIDField(widget=forms.HiddenInput, initial=uuid4)
 
-    def __init__(self, *given: Any, proof: Proof | None = None, **kept: Any) -> None:
+    def __init__(
+        self, *given: Any, proof: Proof | None = None, lacks: Collection[str] = (), **kept: Any
+    ) -> None:
+        """`lacks`: what the route of this order has not, and is not asked for."""
         super().__init__(*given, **kept)
-        self.proof = proof
+        self.proof, self.lacks = proof, lacks
+        for name in lacks:
+            del self.fields[name]
 
     def clean(self) -> dict[str, Any]:
         """With `second_signature`: who proved to be there, or none."""
         cleaned = super().clean() or self.cleaned_data
+        # From a page that was opened for another route: what was meant may be another order.
+        if any(self.data.get(self.add_prefix(name)) for name in self.lacks):
+            self.add_error(
+                None, "This order was written for another route. Look at the route above, and write it anew."
+            )
+        cleaned |= dict.fromkeys(self.lacks)
         email, password = cleaned.pop("second_email", ""), cleaned.pop("second_password", "")
         cleaned["second_signature"] = self._second() if self.proof else None
         if bool(email) != bool(password):

@@ -11,10 +11,12 @@ from django.shortcuts import render
 from bothwell.dosing import order_actions
 from bothwell.dosing.gate_actions import suicide_decision
 from bothwell.dosing.models import DosingSession
+from bothwell.dosing.order import NO_SECOND
 from bothwell.instruments.models import SafetyFlag
 from bothwell.pathway import assessment_actions, preparation_actions, protocol_actions, steps
 from bothwell.pathway.facts import SPECS
 from bothwell.pathway.models import Course, MedicalFact, Verdict
+from bothwell.pathway.schema import Route
 from bothwell.privacy import audit
 from bothwell.web.texts_lacking import routes_lacking
 from bothwell.web.workup_desk import MEDICAL_ROLES, Desk
@@ -85,6 +87,7 @@ def _course_context(desk: Desk, course: Course) -> dict[str, Any]:
         or SignForm(initial={"decision": desk.decision.id if desk.decision else None}),
         "verdicts": [(verdict, *words) for verdict, words in VERDICT_WORDS.items()],
         "order_form": bound.get("order") or order_form(desk),
+        "no_second": NO_SECOND,
         "orders": _orders(desk, course) if desk.sees_medical else [],
         "schedule_form": bound.get("schedule") or ScheduleForm(),
         "sessions": [
@@ -187,5 +190,20 @@ def order_form(desk: Desk, data: Any = None) -> OrderForm:
     weight = newest.order_by("-observed_at").values_list("value", flat=True).first() if data is None else None
     # Ids of its own: the questions of the work-up stand on the same page and ask for the weight too.
     return OrderForm(
-        data, proof=desk.cosigned.get("second"), initial={"weight_kg": weight}, auto_id="id_order_%s"
+        data,
+        proof=desk.cosigned.get("second"),
+        lacks=_lacks(desk.course),
+        initial={"weight_kg": weight},
+        auto_id="id_order_%s",
     )
+
+
+def _lacks(course: Course | None) -> tuple[str, ...]:
+    """What an order by this course's route does not name: nothing runs in but an infusion, nothing is drawn up but for a needle."""
+    if course is None or not course.route:
+        return ()
+    plan = protocol_actions.protocol_of(course.protocol).routes.get(Route(course.route))
+    if plan is None or plan.dose.infusion_minutes_maximum:
+        return ()
+    drawn = course.route in (Route.IV, Route.IM)
+    return ("minutes", "bag_ml") if drawn else ("minutes", "bag_ml", "concentration_mg_per_ml")

@@ -197,3 +197,14 @@ def test_no_word_of_the_gravest_alarm_is_cut_and_free_rooms_can_be_read(
     made.fits()
     for free in page.locator(".cell.free").all():
         assert free.evaluate(CONTRAST) >= 4.5
+
+
+def test_a_pause_is_in_sight_as_soon_as_the_infusion_is_opened(visitor: Callable[..., Visitor]) -> None:
+    page = room(visitor, PHONE, "Amara")
+    page.locator("a[href$='/infusion']").tap()
+    expect(page.get_by_role("button", name="Infusion paused")).to_be_in_viewport(ratio=1)
+    page.locator("[name=rate_ml_per_h]").fill("9999")
+    page.get_by_role("button", name="Rate changed").tap()
+    expect(page.get_by_role("alert").filter(has_text="No pump at a bed runs at 9999 mL/h")).to_be_visible()
+    expect(page.locator("[name=rate_ml_per_h]")).to_have_value("9999")
+    expect(page.get_by_role("button", name="Infusion paused")).to_be_in_viewport(ratio=1)

@@ -9,7 +9,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bothwell.dosing.order import RangeCheck, bag, check_dose, devices, is_rate_of, rate_words, volume
+from bothwell.dosing.order import (
+    Expected,
+    RangeCheck,
+    ask_about_rate,
+    bag,
+    check_dose,
+    devices,
+    is_rate_of,
+    possible_rate,
+    rate_words,
+    volume,
+)
 from bothwell.pathway.protocol import SHIPPED, Route, load
 
 PROTOCOL = load(SHIPPED / "couples-kat-1.toml")
@@ -89,7 +100,11 @@ def test_an_infusion_is_inside_exactly_when_its_dose_by_weight_is(dose: Decimal,
         (Route.IV, "34", "68", "101", False),
         (Route.IV, "34", "68", "1", False),
         (Route.IM, "80", "68", None, True),
-        (Route.IM, "49", "68", None, False),
+        (Route.IM, "49", "68", None, True),  # under 50 mg, but 0.72 mg/kg
+        (Route.IM, "34", "68", None, True),  # the least by weight
+        (Route.IM, "33.9", "68", None, False),  # below both
+        (Route.IM, "60", "130", None, True),  # 0.46 mg/kg, but above 50 mg
+        (Route.IM, "131", "100", None, False),  # 1.31 mg/kg, but above 130 mg
         (Route.IM, "100", "50", None, False),  # under 130 mg, but 2 mg/kg
         (Route.SL, "400", None, None, True),
         (Route.SL, "401", None, None, False),
@@ -103,6 +118,44 @@ def test_published_ranges(
 ) -> None:
     check = _check(route, dose, weight, minutes)
     assert (bool(check.decision), check.needs_second_signature) == (inside, not inside)
+
+
+def test_below_one_published_range_and_inside_the_other_is_said_in_words() -> None:
+    check = _check(Route.IM, "34", "68")
+    assert check.decision and not check.needs_second_signature
+    assert "Dose 34 mg is below 50 to 130 mg" in check.decision.reason
+    assert "not below the other range given for this route" in check.decision.reason
+
+
+def test_who_prescribes_alone_reads_what_can_be_done_and_by_whom() -> None:
+    refused = _check(Route.IM, "30", "68").decision
+    assert not refused
+    for words in ("a dose inside the range", "second prescriber under Clinic, Staff", "Clinic, Protocols"):
+        assert words in refused.reason
+
+
+@pytest.mark.parametrize(
+    ("ordered", "rate", "asked"),
+    [
+        ("75", "150", ""),
+        ("75", "37.5", ""),
+        ("75", "151", "2 times"),
+        ("75", "750", "10 times"),
+        ("75", "7.5", "1/10 of"),
+        (None, "750", ""),
+        (None, "900", "the ordered 40 min run in 600 mL, more than a bag of 500 mL"),
+    ],
+)
+def test_a_rate_far_from_the_ordered_one_is_a_question(ordered: str | None, rate: str, asked: str) -> None:
+    said = ask_about_rate(Expected(Decimal(ordered)) if ordered else None, Decimal(rate), 40)
+    assert asked in said if asked else said == ""
+
+
+@pytest.mark.parametrize(
+    ("rate", "can_be"), [("1200", True), ("1200.01", False), ("0", False), ("0.01", True)]
+)
+def test_a_pump_shows_what_a_pump_can(rate: str, can_be: bool) -> None:
+    assert bool(possible_rate(Decimal(rate))) is can_be
 
 
 def test_outside_needs_a_reason_and_another_persons_signature() -> None:

@@ -7,16 +7,22 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from threading import Thread
+from typing import Any
 
+import psycopg
 import pytest
+from django.db import connection
 
 from bothwell.codes import QUANTITIES, Quantity
 from bothwell.devices import hl7v2
 from bothwell.devices.mllp import Framer, frame
-from bothwell.running import cli, whereabouts
-from bothwell.running.message import answer_of, as_if_measured, text_of, what_is_read
+from bothwell.monitoring import feed
+from bothwell.running import cli, message, whereabouts
+from bothwell.running.message import answer_of, as_if_measured, on_somebody, text_of, what_is_read
 from bothwell.running.secrets import prepare_home
 from bothwell.running.trouble import CannotRun
+from tests.conftest import LOGINS
+from tests.room import Bedside, open_bedside
 
 NOW = datetime(2026, 11, 22, 18, 0, tzinfo=UTC)
 PAPER = (Path(__file__).parents[2] / "docs" / "room.md").read_text(encoding="utf-8")
@@ -110,12 +116,90 @@ def test_it_is_sent_to_where_the_listener_was_last_opened(
 ) -> None:
     monkeypatch.setenv("BOTHWELL_HOME", str(tmp_path / "home"))
     prepare_home(tmp_path / "home")
+    monkeypatch.setattr(cli, "_must_be_on_nobody", lambda *said, **more: None)
     with listener(frame(b"MSH|x\rMSA|AA|1\r")) as port:
         whereabouts.note(tmp_path / "home", {whereabouts.MONITORS: ("127.0.0.1", port)})
         with pytest.raises(SystemExit) as end:
             cli.main(("try-message", str(example), "--now", "--send"))
     assert end.value.code == 0
     assert capsys.readouterr().out.endswith(f"answer of 127.0.0.1:{port}\nMSH|x\nMSA|AA|1\n")
+
+
+@pytest.fixture
+def bedside(django_db_setup: None, django_db_blocker: Any) -> Iterator[Bedside]:
+    """A monitor on somebody, committed; in a clinic in earnest."""
+    with django_db_blocker.unblock():
+        made = open_bedside()
+        demonstrates(made, is_demo=False)
+        yield made
+        demonstrates(made, is_demo=True)
+        connection.close()
+
+
+def demonstrates(bedside: Bedside, *, is_demo: bool) -> None:
+    with psycopg.connect(LOGINS.admin, autocommit=True) as admin:
+        admin.execute(
+            "update bothwell_clinic set is_demo = %s where id = %s", [is_demo, bedside.cast.clinic.id]
+        )
+
+
+def of(bedside: Bedside, example: Path) -> Path:
+    """The message, said by this monitor."""
+    said = example.read_bytes().replace(b"00A0B0FFFEC0D001", bedside.device.identifier.encode())
+    example.write_bytes(said)
+    return example
+
+
+def test_a_trial_is_not_sent_while_its_monitor_is_on_somebody_but_in_a_demonstration(
+    bedside: Bedside, example: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    file = of(bedside, example)
+    monkeypatch.setenv("BOTHWELL_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("BOTHWELL_DSN", LOGINS.work)
+    prepare_home(tmp_path / "home")
+    with listener(frame(b"MSH|x\rMSA|AA|1\r")) as port:
+        whereabouts.note(tmp_path / "home", {whereabouts.MONITORS: ("127.0.0.1", port)})
+
+        def tried() -> tuple[object, str]:
+            with pytest.raises(SystemExit) as end:
+                cli.main(("try-message", str(file), "--now", "--send"))
+            said = capsys.readouterr()
+            return end.value.code, said.out + said.err
+
+        code, said = tried()
+        assert code == 1
+        assert f"Not sent: the monitor {bedside.device.identifier} is on somebody" in said
+        assert "answer of" not in said
+        demonstrates(bedside, is_demo=True)
+        code, said = tried()
+        assert (code, "MSA|AA|1" in said) == (0, True)
+
+
+def test_taken_off_meanwhile_it_is_what_the_message_names_that_counts(
+    bedside: Bedside, example: Path
+) -> None:
+    now, device = datetime.now(UTC), bedside.device.identifier
+    with psycopg.connect(LOGINS.admin, autocommit=True) as admin:
+        admin.execute(
+            "update bothwell_binding set until = %s where device_id = %s",
+            [now - timedelta(minutes=20), bedside.device.id],
+        )
+    said = text_of(of(bedside, example))
+    told = [
+        on_somebody(as_if_measured(said, now - timedelta(minutes=ago)), now, LOGINS.work, is_zoned=zoned)
+        for ago, zoned in ((0, True), (15, True), (0, False))
+    ]
+    assert told == [[], [device], [device]]
+    # By the clock of a clinic in the east, without its zone: later than now in UTC, and on time there.
+    eastern = as_if_measured(said, now + timedelta(hours=9)).replace(b"+0000", b"")
+    with psycopg.connect(LOGINS.admin, autocommit=True) as admin:
+        admin.execute("update bothwell_binding set until = null where device_id = %s", [bedside.device.id])
+    assert on_somebody(eastern, now, LOGINS.work, is_zoned=False) == [device]
+
+
+def test_what_is_ahead_is_reckoned_as_the_feed_does() -> None:
+    assert message.AHEAD_AT_MOST == feed.AHEAD_AT_MOST
 
 
 def test_a_listener_that_is_away_or_hangs_up_is_told(example: Path) -> None:

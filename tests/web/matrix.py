@@ -274,6 +274,8 @@ TABLE: tuple[Row, ...] = (
         _for_nobody("over", "partners"), BOTH),
     Row("room-correct", BESIDE, {"session_id": "session running", "sample_id": "sample {}"}, ("running",),
         _for_nobody("over", "partners"), BOTH),
+    Row("room-right-rate", BESIDE, {"session_id": "session running", "given_id": "begun {}"}, ("running",),
+        _for_nobody("over", "partners"), BOTH),
     Row("room-acknowledge", BESIDE, {"session_id": "session running", "alarm_id": "alarm"}, methods=POST),
     _room("-device", BOTH),
     _room("-take-off", POST),

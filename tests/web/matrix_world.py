@@ -423,6 +423,9 @@ class _Layer:
         medicine = self.own("Administration", self.cast.nurse, of=self.chart.partner, session=visit, event="given",
                             substance="Water", at=now - 30 * DAY)  # fmt: skip
         self.keep("given partners", medicine)
+        begun = self.own("Administration", self.cast.nurse, of=self.chart.partner, session=visit, event="start",
+                         substance="Water", at=now - 30 * DAY)  # fmt: skip
+        self.keep("begun partners", begun)
         device = tables.Device.objects.create(
             clinic=self.cast.clinic, identifier=uuid4().hex, name="Monitor", room=room
         )
@@ -467,7 +470,7 @@ class _Layer:
             value="Ruth",
             note=word(f"check {name}", *readers),
         )
-        self.own(
+        begun = self.own(
             "Administration",
             nurse,
             session=session,
@@ -475,6 +478,7 @@ class _Layer:
             substance=word(f"given {name}", *readers),
             at=at,
         )
+        self.keep(f"begun {name}", begun)
         medicine = self.own(
             "Administration",
             nurse,

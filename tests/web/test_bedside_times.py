@@ -96,7 +96,13 @@ ENDS = {
     "enter/pressure": {"systolic": "124", "diastolic": "78"},
     "enter/check": {"systolic": "124", "diastolic": "78", "sedation": "5"},
     "enter/note": {"note": "At ease."},
-    "medicine": {"substance": "Ondansetron"},
+    "medicine": {
+        "substance": "Ondansetron",
+        "dose_mg": "4",
+        "route": "iv",
+        "indication": "Nausea",
+        "ordered_how": "standing",
+    },
     "infusion": {"event": "pause"},
 }
 

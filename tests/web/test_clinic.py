@@ -9,6 +9,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from bothwell.couples import crisis
 from bothwell.enrolment.naming import FOUNDERS_NAME
 from bothwell.models import (
     AuditEntry,
@@ -201,6 +202,46 @@ def test_rooms_and_monitors(cast: Cast) -> None:
         assert Device.objects.get(id=device.id).is_retired
 
 
+@pytest.mark.parametrize(
+    ("typed", "words"),
+    [
+        ("my monitor", "one word"),
+        ("00A0B0FFFEC0D001|2", "one word"),
+        ("00A0B0FFFE\tC0D001", "one word"),
+        ("00A0B0FFFEC0D0012", "has 16 digits, and this has 17"),
+        ("00:A0:B0:C0:D0:01", "has 16 digits, and this has 12"),
+        ("sender:GATE|WARD", "one word"),
+        ("M" * 81, "up to 80 characters"),
+    ],
+)
+def test_an_identifier_no_monitor_sends_is_refused_and_kept_on_the_page(
+    cast: Cast, typed: str, words: str
+) -> None:
+    answer = client_for(cast.lead).post("/clinic/rooms", {"do": "device", "identifier": typed, "name": "Bed"})
+    assert (answer.status_code, words in text(answer)) == (422, True)
+    assert 'value="Bed"' in text(answer)
+    with loading():
+        assert not Device.objects.filter(name="Bed").exists()
+
+
+@pytest.mark.parametrize(
+    ("typed", "kept"),
+    [
+        (" 00-a0-b0-ff-fe-c0-d0-01 ", "00A0B0FFFEC0D001"),
+        ("sender:GE Gateway/WARD 2", "sender:GE Gateway/WARD 2"),
+        (
+            "urn:uuid:6f1e3c9a-0000-4000-8000-000000000001#mds0",
+            "urn:uuid:6f1e3c9a-0000-4000-8000-000000000001#mds0",
+        ),
+    ],
+)
+def test_an_identifier_is_kept_as_the_listener_reads_it(cast: Cast, typed: str, kept: str) -> None:
+    asked = {"do": "device", "identifier": typed, "name": "Bed"}
+    assert client_for(cast.lead).post("/clinic/rooms", asked).status_code == 302
+    with loading():
+        assert Device.objects.get(name="Bed").identifier == kept
+
+
 def test_a_retired_monitor_is_used_again_and_what_was_misspelt_is_put_right(cast: Cast) -> None:
     client = client_for(cast.lead)
     for name in ("Gardn", "Attic"):
@@ -356,6 +397,35 @@ def test_a_new_clinic_is_offered_its_countrys_lines_and_must_confirm_them(cast: 
     assert "Call or look up each new line first" in text(refused)
     assert client.post("/clinic/details", DETAILS).status_code == 302
     assert client.post("/clinic/details", {**DETAILS, "confirmed": ""}).status_code == 302, "no line is new"
+
+
+def test_lines_on_file_say_in_words_where_they_are_from(cast: Cast) -> None:
+    page = text(client_for(cast.lead).get("/clinic/details"))
+    assert "988lifeline.org, run for SAMHSA" in text(
+        client_for(cast.lead).post("/clinic/details", {"offer": "US"})
+    )
+    assert "[K]" not in page
+    assert all(line.source.startswith("[K]") and line.published for line in crisis.lines_for("US")), (
+        "the file keeps its mark"
+    )
+
+
+def test_a_refusal_takes_neither_the_word_that_lines_are_only_offered_nor_the_tick(cast: Cast) -> None:
+    client, offered = client_for(cast.lead), "offered for you to confirm"
+    assert offered in text(client.post("/clinic/details", {**DETAILS, "offer": "US"}))
+    refused = client.post("/clinic/details", {**DETAILS, "name": ""})
+    assert (refused.status_code, offered in text(refused)) == (422, True)
+    assert re.search(r'<input[^>]*name="confirmed"[^>]* checked', text(refused))
+    refused = client.post("/clinic/details", {**DETAILS, "confirmed": ""})
+    assert (refused.status_code, offered in text(refused)) == (422, True)
+    assert not re.search(r'<input[^>]*name="confirmed"[^>]* checked', text(refused))
+    assert client.post("/clinic/details", DETAILS).status_code == 302
+    # What was confirmed is offered no more.
+    assert offered not in text(client.post("/clinic/details", {**DETAILS, "name": ""}))
+    # Another country's line beside it is offered anew, and says so after a refusal too.
+    british = {"country": "GB", "line-1-label": "Samaritans", "line-1-number": "116 123", "confirmed": ""}
+    refused = client.post("/clinic/details", {**DETAILS, **british})
+    assert (refused.status_code, offered in text(refused)) == (422, True)
 
 
 def test_the_emergency_number_is_kept_first_wherever_it_was_typed(cast: Cast) -> None:

@@ -66,6 +66,10 @@ def post(client: Client, address: str, **given: object) -> object:
     return client.post(address, {"request_id": str(uuid4()), **given})
 
 
+MEDICINE = {"dose_mg": "4", "route": "iv", "indication": "Nausea 6", "ordered_how": "standing"}
+"""All that is asked of a medicine, but its name."""
+
+
 def plain(content: bytes) -> str:
     """A page without what is drawn anew each time: the token that guards its forms."""
     return re.sub(r"[A-Za-z0-9]{64}", "", content.decode())
@@ -310,7 +314,7 @@ def test_the_same_post_twice_is_one_entry(ready: Ready, nurse: Client) -> None:
     posts = (
         ("enter/check", {"systolic": "131", "diastolic": "82", "sedation": "4", "dissociation": "2",
                          "wanted": "yes", "nausea": "1", "note": "Quiet."}),
-        ("medicine", {"substance": "Ondansetron", "dose_mg": "4", "route": "iv"}),
+        ("medicine", {"substance": "Ondansetron", **MEDICINE}),
         ("device", {"device": str(ready.device.id)}),
     )  # fmt: skip
     for end, given in posts:
@@ -328,7 +332,7 @@ def test_the_same_post_twice_is_one_entry(ready: Ready, nurse: Client) -> None:
 
 def test_under_the_key_of_something_else_a_post_is_not_taken_for_kept(ready: Ready, nurse: Client) -> None:
     started_ago(ready, 20)
-    said = {"request_id": str(uuid4()), "dose_mg": "4", "route": "iv"}
+    said = {"request_id": str(uuid4()), **MEDICINE}
     assert nurse.post(at(ready, "medicine"), said | {"substance": "Ondansetron"}).status_code == 302
     refused = nurse.post(at(ready, "medicine"), said | {"substance": "Labetalol"})
     assert (refused.status_code, "Labetalol" in refused.content.decode()) == (409, True)
@@ -650,6 +654,34 @@ def test_a_medicine_is_told_whole_and_asks_what_it_did(ready: Ready, nurse: Clie
     assert nurse.get(at(ready, f"effect/{uuid4()}")).status_code == 404
 
 
+@pytest.mark.parametrize("left_out", ["dose_mg", "route", "indication", "ordered_how"])
+def test_a_medicine_says_dose_route_purpose_and_order_or_that_it_is_not_known(
+    ready: Ready, nurse: Client, left_out: str
+) -> None:
+    started_ago(ready, 30)
+    said = {"substance": "Ondansetron", **MEDICINE} | {left_out: ""}
+    refused = post(nurse, at(ready, "medicine"), **said)
+    assert refused.status_code == 422  # type: ignore[attr-defined]
+    assert list(refused.context["form"].errors) == [left_out]  # type: ignore[attr-defined]
+    page = refused.content.decode()  # type: ignore[attr-defined]
+    assert 'value="Ondansetron"' in page
+    assert "known" in str(refused.context["form"].errors)  # type: ignore[attr-defined]
+    unknown = {"dose_mg": {"has_no_dose": "on"}, "indication": {"indication": "not known"}}
+    kept = post(nurse, at(ready, "medicine"), **said | unknown.get(left_out, {left_out: "unknown"}))
+    assert kept.status_code == 302  # type: ignore[attr-defined]
+    page = nurse.get(at(ready)).content.decode()
+    words = {"dose_mg": "Ondansetron, dose not in mg or not known, into a vein", "route": "4 mg, how is not known, for",
+             "indication": "for not known", "ordered_how": "on whose order is not known"}  # fmt: skip
+    assert words[left_out] in page
+
+
+def test_a_dose_and_that_there_is_none_are_not_both_taken(ready: Ready, nurse: Client) -> None:
+    started_ago(ready, 30)
+    both = post(nurse, at(ready, "medicine"), substance="Ondansetron", has_no_dose="on", **MEDICINE)
+    assert both.status_code == 422  # type: ignore[attr-defined]
+    assert "Take it out, or the tick." in both.content.decode()  # type: ignore[attr-defined]
+
+
 def test_a_change_of_medicines_waits_for_the_prescriber(ready: Ready, nurse: Client) -> None:
     arrive(ready)
     post(nurse, at(ready, "check/medications"), answer="yes", what="Sertraline stopped")
@@ -854,7 +886,7 @@ def test_a_longer_session_asks_no_more_often(ready: Ready, nurse: Client, end: s
             nausea="1",
             note="Calm.",
         )
-        post(nurse, at(ready, "medicine"), substance="Ondansetron", dose_mg="4")
+        post(nurse, at(ready, "medicine"), substance="Ondansetron", **MEDICINE)
     assert statements(nurse, at(ready, end)) == few
 
 

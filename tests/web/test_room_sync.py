@@ -235,7 +235,8 @@ def test_signed_off_meanwhile_what_was_before_counts_and_the_rest_becomes_a_note
 def test_a_medicine_of_which_the_answer_was_lost_is_handed_in_again_and_stays_one(
     ready: Ready, nurse: Client, minutes_ago: float
 ) -> None:
-    given = {"substance": "Ondansetron", "dose_mg": "4", "route": "iv", "note": "Slowly."}
+    given = {"substance": "Ondansetron", "dose_mg": "4", "route": "iv", "note": "Slowly.", "indication": "Nausea",
+             "ordered_how": "verbal"}  # fmt: skip
     later = entry(ready, "medicine", minutes_ago, **given)
     page = f"/room/{ready.session.id}/medicine"
     assert nurse.post(page, given | {"request_id": later["request_id"]}).status_code == 302
@@ -246,6 +247,39 @@ def test_a_medicine_of_which_the_answer_was_lost_is_handed_in_again_and_stays_on
     assert nurse.post(page, given | {"request_id": again["request_id"]}).status_code == 302
     with door.opened(ready.cast.nurse.id):
         assert Administration.objects.filter(session=ready.session).count() == 2
+
+
+def test_a_medicine_that_waited_since_less_was_asked_is_taken_as_it_is(ready: Ready, nurse: Client) -> None:
+    for given in ({"substance": "Oxygen"}, {"substance": "Ondansetron", "dose_mg": "4", "route": ""}):
+        assert outcomes(hand_in(nurse, ready, entry(ready, "medicine", 5, **given))) == ["kept"]
+    assert outcomes(hand_in(nurse, ready, entry(ready, "medicine", 5, dose_mg="4"))) == ["refused"]
+    # A page that is live hands in at once, and asks for all of it.
+    (said,) = hand_in(nurse, ready, entry(ready, "medicine", 0, substance="Naloxone", dose_mg="4"))
+    assert said["outcome"] == "refused"
+    assert "On whose order: Choose how it was ordered" in said["reason"]
+    with door.opened(ready.cast.nurse.id):
+        rows = Administration.objects.filter(session=ready.session).order_by("recorded_at")
+        assert [(row.substance, row.dose_mg, row.route) for row in rows] == [
+            ("Oxygen", None, ""), ("Ondansetron", 4, "")
+        ]  # fmt: skip
+
+
+def test_a_rate_handed_in_later_that_is_far_from_the_ordered_one_goes_back_to_whoever_typed_it(
+    ready: Ready, nurse: Client
+) -> None:
+    with loading():
+        session = DosingSession.objects.get(id=ready.session.id)
+        Administration.objects.create(
+            clinic=ready.cast.clinic, subject=ready.cast.a, couple=ready.cast.couple, author=ready.cast.nurse,
+            session=session, event="start", substance="Ketamine", dose_mg=34, route="iv", at=session.started_at,
+            rate_ml_per_h=60,
+        )  # fmt: skip
+    said = hand_in(nurse, ready, entry(ready, "infusion", 5, event="rate", rate_ml_per_h="600"))
+    assert outcomes(said) == ["refused"]
+    assert "10 times the rate at the start of 60 mL/h" in said[0]["reason"]
+    assert outcomes(hand_in(nurse, ready, entry(ready, "infusion", 5, event="rate", rate_ml_per_h="30"))) == [
+        "kept"
+    ]
 
 
 def test_two_people_wrote_down_the_same_and_somebody_is_to_look(ready: Ready, nurse: Client) -> None:

@@ -943,10 +943,15 @@ def test_the_number_for_the_clinic_counts_what_is_shown_to_whoever_cares(ready: 
             )
             Order.objects.filter(id=ready.order.id).update(bag_ml=told["bag_ml"], minutes=told["minutes"])
             for at, event, rate in told["events"]:
-                Administration.objects.create(
-                    clinic=cast.clinic, subject=cast.a, couple=cast.couple, author=cast.nurse, session=ready.session,
-                    event=event, substance="Ketamine", route="iv", rate_ml_per_h=rate, at=start.at + timedelta(minutes=at),
-                )  # fmt: skip
+                about: dict[str, Any] = {
+                    "clinic": cast.clinic, "subject": cast.a, "couple": cast.couple, "author": cast.nurse,
+                    "session": ready.session, "substance": "Ketamine", "route": "iv", "at": start.at + timedelta(minutes=at),
+                }  # fmt: skip
+                row = Administration.objects.create(**about, event=event, rate_ml_per_h=rate)
+                for right in told["corrected"] if event == "rate" else ():
+                    Administration.objects.create(
+                        **about, event="correct", rate_ml_per_h=right, corrects=row, note="A slip."
+                    )
         with door.opened(cast.nurse.id):
             charted = syringe_actions.charted_in(ready.session.id)
             assert charted
@@ -972,6 +977,7 @@ def _an_infusion(chance: random.Random) -> dict[str, Any]:
             (at, event, ordered * chance.choice((0.5, 1, 2)) if event == "rate" else None)
             for at, event in zip(times, kinds, strict=False)
         ],
+        "corrected": [ordered * chance.choice((0.5, 1, 2)) for _ in range(chance.choice((0, 0, 1, 2)))],
     }
 
 

@@ -586,6 +586,44 @@ def test_a_bag_is_checked_with_its_working_and_signed_with_the_order(ready: Desk
         assert Order.objects.get().bag_ml == 100
 
 
+@pytest.mark.parametrize(
+    ("route", "asked"),
+    [
+        ("iv", {"minutes", "bag_ml", "concentration_mg_per_ml"}),
+        ("im", {"concentration_mg_per_ml"}),
+        ("sl", set()),
+        ("in", set()),
+    ],
+)
+def test_an_order_is_asked_only_for_what_its_route_has(route: str, asked: set[str]) -> None:
+    made = desk()
+    made.course(made.cast.b, phase="preparation", route=route)
+    page = look(made)
+    assert 'name="product"' in page
+    shown = {
+        name for name in ("minutes", "bag_ml", "concentration_mg_per_ml") if f'id="id_order_{name}"' in page
+    }
+    assert shown == asked
+
+
+def test_an_order_by_a_needle_is_signed_without_minutes_and_one_written_for_an_infusion_is_not() -> None:
+    made = desk()
+    made.course(made.cast.b, phase="preparation", route="im")
+    made.facts(made.cast.b)
+    given = {**ORDER, "act": "sign", "request_id": str(uuid4())}
+    status, text = post(made, "order", **given)
+    assert (status, "written for another route" in text) == (422, True)
+    assert post(made, "order", **{**given, "minutes": ""})[0] == 302
+    with door.opened(made.cast.prescriber.id):
+        row = Order.objects.get()
+    assert (row.route, row.minutes, row.bag_ml, row.concentration_mg_per_ml) == ("im", None, None, 50)
+
+
+def test_who_prescribes_alone_reads_under_the_check_what_can_be_done(ready: Desk) -> None:
+    _, text = post(ready, "order", **{**ORDER, "dose_mg": "70"}, act="check", request_id=str(uuid4()))
+    assert "If nobody else prescribes here" in text
+
+
 def test_an_order_is_signed_once(ready: Desk) -> None:
     given = {**ORDER, "act": "sign", "request_id": str(uuid4())}
     for _ in range(2):

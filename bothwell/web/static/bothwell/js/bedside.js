@@ -17,6 +17,12 @@ export function left(due, now) {
   return `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
 }
 
+/** How long a signal has been gone, as the server says it first (bedside_alarms.py). */
+function lasted(ms) {
+  const seconds = Math.max(0, Math.floor(ms / 1000));
+  return seconds < 90 ? `${seconds} seconds` : `${Math.floor(seconds / 60)} minutes`;
+}
+
 /** Whether somebody types or chooses in it. A key that only has the focus is no use: alarms must not wait for it. */
 function isInUse(part) {
   const at = document.activeElement;
@@ -239,6 +245,7 @@ export function tick(main, each = () => {}) {
   function beat() {
     const now = Date.now();
     for (const shown of main.querySelectorAll("[data-clock]")) shown.textContent = clock(now, zone);
+    for (const shown of main.querySelectorAll("[data-silent-since]")) shown.textContent = lasted(now - Date.parse(shown.dataset.silentSince));
     each(now);
   }
   beat();
