@@ -40,6 +40,12 @@ def django_db_setup(django_db_blocker: object) -> None:
         FROM_THE_START[:] = laid_out.filled(admin)
 
 
+@pytest.fixture(autouse=True)
+def _a_slow_test_asks_the_database_no_more_than_a_quick_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A session is renewed every few seconds, in three statements. Tests that count statements may take longer."""
+    monkeypatch.setattr("bothwell.web.guard.RENEW_AFTER_S", 300)
+
+
 @pytest.fixture(scope="module", autouse=True)
 def _what_a_module_commits_goes_with_it() -> Iterator[None]:
     """Some tests must commit. None depends on what another module left, in whatever order they run."""

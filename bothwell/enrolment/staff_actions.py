@@ -7,7 +7,7 @@ from collections.abc import Collection
 from datetime import date
 from uuid import UUID
 
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
 from bothwell.couples.models import Contact, Credential, Person, PersonKind, Role
@@ -36,6 +36,7 @@ def add_staff(
     new = NewPartner(name_used=name_used, reach=Reach(safe_email=email.strip()))
     person, is_new = keep_once(by, new, request_id, PersonKind.STAFF, title)
     if is_new:
+        _need_free(email.strip(), person)
         for role in roles:
             add_staff_role(by=by, person=person, role=role)
         send_invitation(by, person, send_mail)
@@ -57,6 +58,7 @@ def correct_address(*, by: Person, person: Person, email: str) -> None:
             "They have a login: only they change the address they sign in with, under “How I sign in”."
         )
     email = email.strip()
+    _need_free(email, person)
     found = Contact.objects.filter(subject=person)
     before = found.values_list("safe_email", flat=True).first()
     if before is None:
@@ -66,6 +68,27 @@ def correct_address(*, by: Person, person: Person, email: str) -> None:
     audit.log("changed contact details", by=by, subject=person, item_kind="contact")
     if before:
         replace_open_link(by, person)
+
+
+def _need_free(email: str, person: Person) -> None:
+    """Raises Refused for an address that is another's already: one address signs in one person.
+
+    Only the lead gets this answer. Whoever chooses an address to sign in with learns no more than that it cannot be used.
+    """
+    if not email:
+        return
+    others = Contact.objects.filter(safe_email__iexact=email, subject__kind=PersonKind.STAFF)
+    if others.exclude(subject=person).exists() or _signs_in_here(email):
+        raise Refused(
+            "This e-mail address belongs to somebody here already, and one address signs in one person. "
+            "Enter another, or leave it empty and hand the link over yourself."
+        )
+
+
+def _signs_in_here(email: str) -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute("select door.signs_in_here(%s)", [email])
+        return bool(cursor.fetchone()[0])
 
 
 @transaction.atomic

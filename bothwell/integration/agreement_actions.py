@@ -32,6 +32,11 @@ def agreements_of(couple: Couple) -> list[rules.Agreement]:
     ]
 
 
+def said_about(couple: Couple) -> list[CoupleAgreement | AgreementAnswer]:
+    """Every proposal and answer that the viewer can see, as they are kept."""
+    return [*CoupleAgreement.objects.filter(couple=couple), *AgreementAnswer.objects.filter(couple=couple)]
+
+
 @transaction.atomic
 def propose(
     *, by: Person, kind: rules.Kind, days: int | None, words: str, request_id: UUID

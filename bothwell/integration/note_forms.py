@@ -23,6 +23,13 @@ SIDES: Final = ("a", "b")
 LONGEST_LINE: Final = 200
 LONGEST_TEXT: Final = 20_000
 """Characters."""
+MODE: Final = "mode"
+PRESENCE: Final = "attendance"
+LENGTH: Final = "minutes"
+ALONE: Final = "one"
+NOBODY: Final = "none"
+AWAY: Final = "away"
+"""Answers that say something about other answers: who met, who was there."""
 
 
 class Ask(StrEnum):
@@ -214,6 +221,38 @@ def checked(code: str, given: Mapping[str, Any], today: date | None = None) -> A
     return Answers(kept, faults)
 
 
+def was_held(kept: Mapping[str, Any]) -> bool:
+    """Whether the session that this note is of took place."""
+    return answers_of(kept).get(MODE) != NOBODY
+
+
+def at_odds(code: str, kept: Mapping[str, Any]) -> dict[str, str]:
+    """What cannot be true beside another answer: of who was not there nothing was seen that day."""
+    away = [side for side in SIDES if kept.get(f"{PRESENCE}.{side}") == AWAY]
+    mode, faults = kept.get(MODE), dict[str, str]()
+    if mode == NOBODY:
+        there = [side for side in SIDES if kept.get(f"{PRESENCE}.{side}", AWAY) != AWAY]
+        faults = {f"{PRESENCE}.{side}": "It was not held: this cannot be so." for side in there}
+        if LENGTH in kept:
+            faults[LENGTH] = "It was not held: leave this open."
+        away = list(SIDES)
+    elif mode == ALONE and len(away) != 1:
+        faults[MODE] = "One alone: say below which of the two was not there."
+    elif mode and mode != ALONE and len(away) == 1:
+        faults[MODE] = "One of the two was not there: then one met alone."
+    elif len(away) == len(SIDES):
+        faults[MODE] = "Neither was there: then it was not held."
+    seen = [each for each in form(code).questions if each.each and not each.carry and each.code != PRESENCE]
+    why = "It was not held" if mode == NOBODY else "Not there"
+    for question in seen:
+        faults |= {
+            f"{question.code}.{side}": f"{why}: leave this open."
+            for side in away
+            if f"{question.code}.{side}" in kept
+        }
+    return faults
+
+
 def _is_empty(value: Any) -> bool:
     return value is None or value == [] or (isinstance(value, str) and not value.strip())
 
@@ -282,7 +321,10 @@ def carried(kept: Mapping[str, Any]) -> dict[str, Any]:
     """Of the last note's answers those that are likely to hold again, to begin the next from."""
     answers = answers_of(kept)
     asked = [one for one in form(str(kept.get("form", ""))).questions if one.carry] if answers else []
-    return {key: answers[key] for one in asked for key in one.keys if key in answers}
+    found = {key: answers[key] for one in asked for key in one.keys if key in answers}
+    if found.get(MODE) in (ALONE, NOBODY):  # the next is planned for both again
+        del found[MODE]
+    return found
 
 
 def place(code: str, answers: Mapping[str, Any]) -> str:

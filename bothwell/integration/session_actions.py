@@ -38,6 +38,10 @@ from bothwell.refusal import Refused, Stale
 
 PARTED = "This couple has parted; its chart takes no new entries. What each has of their own goes on."
 SHARED, PROGRESS = "couple.shared", "couple.progress"
+LONGEST = 300
+"""Minutes of a session."""
+AHEAD = timedelta(days=730)
+TOO_FAR = "This is more than two years ahead. Look at the year again."
 PLANNED_BACK = timedelta(hours=12)
 """How far back a session may be planned: one held today can be written down. What was held earlier is moved there."""
 IN_THE_PAST = (
@@ -83,10 +87,14 @@ def _leads_for(couple: Couple) -> list[UUID]:
         return [key for (key,) in cursor.fetchall()]
 
 
-def must_go_on(by: Person, couple: Couple) -> None:
-    """Raises Refused while couple work is on hold."""
+def must_go_on(by: Person, couple: Couple, began: datetime | None = None) -> None:
+    """Raises Refused while couple work is on hold. What `began` no later than on its day can still be written down:
+    a hold rests what is to come, and takes nothing out of the record of what was.
+    """
     if told := hold_on(by, couple):
-        raise Refused(told)
+        day = timezone.localtime(began).date() if began else None
+        if day is None or any(day > hold.placed_on for hold in open_holds(couple.id)):
+            raise Refused(told)
 
 
 def check_length(*texts: str) -> None:
@@ -106,7 +114,7 @@ def plan_session(
 ) -> CoupleSession:
     """Put a couples session on the calendar; posted twice with one `request_id`, it is planned once.
 
-    Raises Refused for a time that lies further back than `PLANNED_BACK`.
+    Raises Refused for a time that lies further back than `PLANNED_BACK`, or further ahead than `AHEAD`.
     """
     said: dict[str, Any] = {"couple": couple, "at": at, "minutes": minutes, "place": place.strip()[:80]}
     if kept := sent_before(CoupleSession, request_id, by, **said):
@@ -114,6 +122,7 @@ def plan_session(
     must_be_theirs(by, couple)
     must_go_on(by, couple)
     _check_time(minutes)
+    _check_day(at)
     if at < timezone.now() - PLANNED_BACK:
         raise Refused(IN_THE_PAST)
     last = CoupleSession.objects.filter(couple=couple).aggregate(last=Max("number"))["last"] or 0
@@ -135,8 +144,13 @@ def plan_session(
 
 
 def _check_time(minutes: int) -> None:
-    if not 10 <= minutes <= 300:
+    if not 10 <= minutes <= LONGEST:
         raise Refused("A session lasts between 10 and 300 minutes.")
+
+
+def _check_day(at: datetime) -> None:
+    if at > timezone.now() + AHEAD:
+        raise Refused(TOO_FAR)
 
 
 def _session(session_id: UUID) -> CoupleSession:
@@ -173,11 +187,28 @@ def move_session(
     _check_time(minutes)
     if (session.at, session.minutes, session.place) == (at, minutes, place.strip()[:80]):
         return session
+    _check_day(at)
     _must_be_as_seen(session, was)
     _set(session, at=at, minutes=minutes, place=place.strip()[:80])
     audit.log("moved a couples session", by=by, couple=couple, item_kind=SHARED, item_id=session.id)
     tell_couple(couple)
     return _session(session_id)
+
+
+def met_then(by: Person, session: CoupleSession) -> list[CoupleSession]:
+    """The sessions of other couples that `by` has planned in these very minutes."""
+    mine = Assignment.objects.filter(
+        open_at(timezone.now()), staff=by, role=Role.COUPLES_THERAPIST, couple__isnull=False
+    )
+    ends = session.at + timedelta(minutes=session.minutes)
+    near = CoupleSession.objects.select_related("couple").filter(
+        couple__in=mine.values("couple"),
+        state=CoupleSession.State.PLANNED,
+        at__lt=ends,
+        at__gt=session.at - timedelta(minutes=LONGEST),
+    )
+    others = near.exclude(couple=session.couple).order_by("at")
+    return [one for one in others if one.at + timedelta(minutes=one.minutes) > session.at]
 
 
 @transaction.atomic
@@ -218,7 +249,8 @@ def record_session(
     answers: Mapping[str, Any] | None = None,
     taken_up: Collection[str] = (),
 ) -> CoupleSession:
-    """The session was held: its progress note, the insights taken up, and what both partners may read of it.
+    """The session was held: its progress note, the insights taken up, and what both partners may read of it. Or it was
+    not, and the note says so: then it is off the calendar.
 
     `answers`: what the note's form asks, by the keys of `note_forms`; `taken_up`: keys of the agenda's other items.
 
@@ -228,15 +260,20 @@ def record_session(
     """
     session = _session(session_id)
     couple = must_be_theirs(by, session.couple)
-    must_go_on(by, couple)
+    must_go_on(by, couple, session.at)
     _check_note(stage, focus, text, summary)
     kept = _form_of(modality, answers, taken_up)
+    is_held = note_forms.was_held(kept)
+    if not is_held and (summary.strip() or discussed or taken_up):
+        raise Refused(
+            "It was not held: then nothing was taken up, and there is nothing for both to read of it."
+        )
     if session.at > timezone.now():
         raise Refused("This session has not begun yet. If it was held earlier, move it to that time first.")
-    if session.state == CoupleSession.State.HELD and session.progress_notes.filter(author=by).exists():
+    if session.state != CoupleSession.State.PLANNED and session.progress_notes.filter(author=by).exists():
         return session
     versions = _visible(couple, discussed)
-    _set(session, state=CoupleSession.State.HELD)
+    _set(session, state=CoupleSession.State.HELD if is_held else CoupleSession.State.CANCELLED)
     common = {"clinic_id": by.clinic_id, "couple": couple, "author": by, "session": session}
     ProgressNote(
         **common,
@@ -262,7 +299,7 @@ def _form_of(
     if answers is None and not taken_up:
         return {}
     read = note_forms.checked(modality, answers or {}, timezone.localdate())
-    for key, fault in read.faults.items():
+    for key, fault in (read.faults or note_forms.at_odds(modality, read.kept)).items():
         question = note_forms.form(modality).question(key.partition(".")[0])
         raise Refused(f"{question.label if question else key}: {fault}")
     return note_forms.detail(modality, read.kept, [one[:120] for one in taken_up][:60])
@@ -318,6 +355,10 @@ def correct_note(
     if not reason.strip() or len(reason.strip()) > 300:
         raise Refused("Say in a sentence why the earlier note was wrong: it stays beside this one.")
     kept = _form_of(modality, answers, note_forms.taken_up_in(wrong.detail))
+    if note_forms.was_held(kept) != note_forms.was_held(wrong.detail):
+        raise Refused(
+            "Whether a session was held is not changed by a correction. Say it in the note, and plan the other one anew."
+        )
     note = ProgressNote(
         clinic_id=by.clinic_id,
         couple=couple,

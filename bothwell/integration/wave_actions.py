@@ -61,11 +61,18 @@ def plan(*, clinic: Clinic, now: datetime, people: Collection[UUID] | None = Non
     everybody = anchors(clinic, people)
     wanted = {about.person: waves.should_ask(rules, about, now) for about in everybody}
     standing = _standing(list(wanted), now)
-    known = {(row["subject_id"], row["instrument"], row["wave"]) for row in standing}
+    open_now: defaultdict[UUID, set[tuple[str, str]]] = defaultdict(set)
+    for row in standing:
+        open_now[row["subject_id"]].add((row["instrument"], row["wave"]))
 
     def missing() -> list[Asking]:
-        askings = (asking for person in wanted for asking in wanted[person])
-        return [each for each in askings if (each.person, each.instrument, each.wave) not in known]
+        return [
+            each
+            for about in everybody
+            for each in wanted[about.person]
+            if (each.instrument, each.wave) not in open_now[about.person]
+            and not waves.asked_as_a_couple(rules, about, each, open_now[about.person])
+        ]
 
     # What was answered lately matters only to what would be asked anew.
     for about in _with_answers(rules, everybody, missing(), now):
@@ -98,10 +105,10 @@ def in_force(clinic_id: UUID) -> Protocol:
 @lru_cache(maxsize=64)
 def _completed(version: UUID) -> Protocol:
     """A signed text never changes, so it is read once."""
-    own, shipped = protocol_of(ProtocolVersion.objects.get(id=version)), _shipped()
+    own = protocol_of(ProtocolVersion.objects.get(id=version))
     if not own.waves:
-        own = replace(own, waves=shipped.waves, covers=shipped.covers)
-    return own if own.reminding else replace(own, reminding=shipped.reminding)
+        own = replace(own, waves=_shipped().waves, covers=_shipped().covers)
+    return own if own.reminding else replace(own, reminding=_shipped().reminding)
 
 
 @cache

@@ -189,6 +189,22 @@ def _answered_as_a_couple(about: Anchors, occasion: Occasion) -> frozenset[str]:
     )
 
 
+def asked_as_a_couple(
+    plan: Plan, about: Anchors, asking: Asking, standing: Collection[tuple[str, str]]
+) -> bool:
+    """Whether the same still waits, under another name, since they were in a couple: (instrument, wave) of what is open.
+
+    It stays the one that waits: what is asked at a beginning is asked of nobody twice because they parted.
+    """
+    wave = battery.wave_of(plan.waves, asking.wave)
+    if about.couple or wave is None or wave.anchor is not Anchor.BEGINNING or wave.every_weeks:
+        return False
+    return any(
+        instrument == asking.instrument and name != asking.wave and battery.wave_of(plan.waves, name) is wave
+        for instrument, name in standing
+    )
+
+
 def _asked_near(plan: Plan, about: Anchors, occasion: Occasion) -> frozenset[str]:
     """What the waves it yields to ask near its day, and what was answered in one of them just before it opens."""
     within = occasion.wave.yields_within_days

@@ -22,7 +22,7 @@ from bothwell.outcomes.gathering import model
 from bothwell.outcomes.notebook import notebook
 from bothwell.outcomes.precedence import turned
 from bothwell.outcomes.putting import NO_ANSWER, Asked
-from bothwell.outcomes.sentences import column, direction, label_ahead, told_ahead
+from bothwell.outcomes.sentences import beside_a_notebook, column, direction, in_r, label_ahead, told_ahead
 from bothwell.outcomes.side_by_side import SideBySide, side_by_side
 from bothwell.outcomes.spec import Method, Model, Spec
 from bothwell.outcomes.unfit import Unfit
@@ -57,8 +57,9 @@ def reckoned(put: Asked) -> dict[str, Any]:
     }
     sentences = told_ahead(question, found)
     found["notebook"] = notebook(
-        spec, both.forward.names, title=words(question), sentence=" ".join(sentences[:2]), r=found["r"]
-    )
+        spec, both.forward.names, title=words(question), r=found["r"],
+        sentence=beside_a_notebook(question, found, sentences),
+    )  # fmt: skip
     return found | {"sentences": sentences}
 
 
@@ -140,7 +141,9 @@ def _in_r(question: Question, fits: Mapping[str, Fit]) -> str:
         f"# {direction(question, way)}\n{equivalent(fitted.spec, fitted.names)}"
         for way, fitted in fits.items()
     ]
-    return "\n".join([OTHER_ERRORS, *(each.replace(f"{OTHER_ERRORS}\n", "") for each in scripts)])
+    return in_r(
+        question, "\n".join([OTHER_ERRORS, *(each.replace(f"{OTHER_ERRORS}\n", "") for each in scripts)])
+    )
 
 
 def spread(fitted: Fit) -> list[dict[str, Any]]:

@@ -20,6 +20,7 @@ from bothwell.outcomes.choosing import Why
 from bothwell.outcomes.coarse import at_least, chance, effect
 from bothwell.outcomes.code_version import code_version as code_version
 from bothwell.outcomes.courses import SURE, counts, course
+from bothwell.outcomes.degrees import Df
 from bothwell.outcomes.equivalent import equivalent
 from bothwell.outcomes.fit import Fit, fit
 from bothwell.outcomes.frame import frame
@@ -27,7 +28,7 @@ from bothwell.outcomes.gathering import model
 from bothwell.outcomes.notebook import notebook
 from bothwell.outcomes.putting import NO_ANSWER, Asked
 from bothwell.outcomes.putting import asked as asked
-from bothwell.outcomes.sentences import column, label, told
+from bothwell.outcomes.sentences import beside_a_notebook, in_r, label, named, told
 from bothwell.outcomes.spec import Method, Model, Spec
 from bothwell.outcomes.unfit import Unfit
 
@@ -70,26 +71,40 @@ def _reckoned(put: Asked) -> dict[str, Any]:
         "paths": {who: _path(put.question, names, lines, who) for who in ("actor", "partner")},
         "spread": spread(fitted),
         "notes": [str(note) for note in fitted.notes if note not in unsaid and "couples:" not in note],
-        "r": equivalent(spec, names),
-        "model": {"name": spec.model.value, "method": spec.method.value},
+        "r": in_r(put.question, equivalent(spec, names)),
+        "model": {
+            "name": spec.model.value,
+            "method": spec.method.value,
+            "weeks_held_even": bool(spec.covariates),
+        },
     }
     sentences = told(put.question, found)
     title = words(put.question)
     return found | {
         "sentences": sentences,
-        "notebook": notebook(spec, names, title=title, sentence=sentences[0]),
+        "notebook": notebook(
+            spec,
+            names,
+            title=title,
+            sentence=beside_a_notebook(put.question, found, sentences),
+            r=found["r"],
+            how={"df": Df.COUPLES.value},
+        ),
     }
 
 
 def _table(put: Asked) -> tuple[Spec, dict[str, list[Any]]]:
     question = put.question
-    y, x = column(question.outcome), column(question.predictor)
+    y, x = named(question, question.outcome), named(question, question.predictor)
     if question.way is Way.CHANGE:
         rows = _changes(put, y, x)
         spec = Spec(Model.APIM, y, (x,), distinguished=False, method=Method.REML)
     else:
+        # Whoever is in care gets better over the weeks: without them, any two scores that do would be linked.
         rows = _moments(put, y, x)
-        spec = Spec(Model.DIARY, y, (x,), wave="week", distinguished=False, method=Method.REML)
+        spec = Spec(
+            Model.DIARY, y, (x,), wave="week", covariates=("week",), distinguished=False, method=Method.REML
+        )
     if not rows:
         raise Unfit(NO_ANSWER)
     names = ("couple", "partner", *(("week",) if spec.wave else ()), y, x)
@@ -172,4 +187,4 @@ def _path(
     question: Question, names: tuple[str, ...], lines: list[dict[str, float | None]], who: str
 ) -> dict[str, float | None]:
     within = "" if question.way is Way.CHANGE else " within"
-    return lines[names.index(f"{who} {column(question.predictor)}{within}")]
+    return lines[names.index(f"{who} {named(question, question.predictor)}{within}")]

@@ -18,6 +18,17 @@ NOT_BECAUSE: Final = (
     f"{NEVER_CAUSAL} Earlier is not because: something else may move both, and one of them sooner. A step is {STEP} weeks; "
     "what follows faster is not seen."
 )
+EACH_BESIDE_THE_OTHER: Final = "Each of the two links is told with the other held even."
+ALL_HELD_EVEN: Final = (
+    "Each link is told with the other, and with the levels both scores began at, held even."
+)
+WEEKS_HELD_EVEN: Final = (
+    f"{EACH_BESIDE_THE_OTHER} So is the course of the weeks: that the scores of all move alike in care is not counted as "
+    "a link."
+)
+OTHER_DEGREES: Final = (
+    "# Bothwell's own degrees of freedom here are couples less effects; nlme counts answers."
+)
 OPEN: Final = "The interval includes no link at all, so these answers leave open whether there is one, and in which direction."
 CAUTION: Final = (
     f"Fewer than {FEW_COUPLES} couples: estimates and intervals are shown, and no p. A handful of couples can move such "
@@ -62,6 +73,7 @@ def told(question: Question, result: Mapping[str, Any]) -> list[str]:
     ]
     if is_open(paths["partner"]):
         lines.append(f"Between partners: {OPEN[:1].lower()}{OPEN[1:]}")
+    lines.append(EACH_BESIDE_THE_OTHER if question.way is Way.CHANGE else WEEKS_HELD_EVEN)
     return [*lines, NEITHER_CAUSE_NOR_ORDER]
 
 
@@ -76,6 +88,7 @@ def told_ahead(question: Question, result: Mapping[str, Any]) -> list[str]:
         f"The other way round: {between[1]}.",
         f"Within the same person: {within[0]}; and the other way round, {within[1]}.",
         *_left_open([is_open(links["partner"]) for _, _, links in ways], one, other),
+        ALL_HELD_EVEN,
         NOT_BECAUSE,
     ]
 
@@ -153,8 +166,9 @@ def _hoped(path: Mapping[str, float], *scores: Score) -> tuple[float, float, flo
 def label(question: Question, name: str) -> str:
     """What one line of the table is, in words; `name` is the model's own."""
     one, other = scores()[question.predictor], scores()[question.outcome]
-    x = column(question.predictor)
+    x = named(question, question.predictor)
     known = {
+        "week": f"{other.words}, with each week that goes by",
         "intercept": f"mean {'change in' if question.way is Way.CHANGE else 'level of'} {other.words}, the rest at 0",
         f"actor {x}": f"own change in {one.words}",
         f"partner {x}": f"the partner’s change in {one.words}",
@@ -191,6 +205,33 @@ def label_ahead(question: Question, way: str, name: str) -> str:
 def _of_way(question: Question, way: str) -> tuple[Score, Score]:
     one, other = scores()[question.predictor], scores()[question.outcome]
     return (one, other) if way == "forward" else (other, one)
+
+
+def named(question: Question, score: str) -> str:
+    """The name of a score's column in the table of this question: of a change, that it is one."""
+    return f"{column(score)}_change" if question.way is Way.CHANGE else column(score)
+
+
+def rows_are(question: Question) -> str:
+    """What a table of one's own must hold, so that it is asked the same."""
+    if question.way is Way.CHANGE:
+        first, last = week_words(question.first_week), week_words(question.last_week)
+        return f"a row a person; each column that ends in _change is the score at {last} less the score at {first}"
+    return (
+        f"a row a person and time, from {week_words(question.first_week)} to {week_words(question.last_week)}"
+    )
+
+
+def in_r(question: Question, script: str) -> str:
+    """The script with what its data file holds, ahead of it."""
+    return f"# data.csv: {rows_are(question)}.\n{OTHER_DEGREES}\n{script}"
+
+
+def beside_a_notebook(question: Question, result: Mapping[str, Any], sentences: Sequence[str]) -> str:
+    """All that a notebook says ahead of its cells: a result taken away keeps every word of caution."""
+    few = [CAUTION] if result["n_couples"] < FEW_COUPLES else []
+    data = f"The data: data.csv, {rows_are(question)}. It is not part of this notebook."
+    return "\n\n".join([*sentences, *few, data])
 
 
 def column(score: str) -> str:

@@ -3,9 +3,9 @@
 Nothing here decides: `steps` says which step may be taken and by whom.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 from uuid import UUID, uuid5
 
 from django.db import IntegrityError, ProgrammingError, connection, transaction
@@ -99,12 +99,16 @@ def state_of(course: Course) -> steps.CourseState:
     return steps.CourseState(steps.Phase(course.phase), steps.State(course.state))
 
 
-def met_gates(course: Course) -> frozenset[str]:
+VISIT_GATES: Final = frozenset({"first_dose_given", "no_dose_given", "discharge_signed"})
+"""What the newest visit decides."""
+
+
+def met_gates(course: Course, among: Collection[str] | None = None) -> frozenset[str]:
     """The gates that rows prove true now: those the viewer sees, and for a couples session those there are.
 
-    Of the others, what the viewer may not see counts as not met.
+    Of the others, what the viewer may not see counts as not met. Only those `among` are looked at, where that is given.
     """
-    visit = latest_visit(course)
+    visit = latest_visit(course) if among is None or not VISIT_GATES.isdisjoint(among) else None
     found: dict[str, Callable[[], bool]] = {
         "workup_clear": lambda: bool(may_clear(course)),
         "couple_assessment_recorded": lambda: course.steps.filter(event=steps.ASSESSED).exists(),
@@ -120,7 +124,7 @@ def met_gates(course: Course) -> frozenset[str]:
         "couples_session_held": lambda: _couples_session_held(course),
         "sessions_remain": lambda: 0 < given_in_block(course) < (course.sessions_planned or 0),
     }
-    return frozenset(name for name, is_met in found.items() if is_met())
+    return frozenset(name for name, is_met in found.items() if (among is None or name in among) and is_met())
 
 
 def latest_visit(course: Course) -> Any:

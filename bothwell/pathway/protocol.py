@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 from types import NoneType
@@ -86,6 +87,12 @@ class Reading:
 
     protocol: Protocol | None
     problems: tuple[Problem, ...]
+
+
+@cache
+def _hints(kind: Any) -> Mapping[str, Any]:
+    """The fields of a dataclass and what belongs in each: the same however many tables are read into it."""
+    return get_type_hints(kind)
 
 
 class ProtocolInvalid(ValueError):
@@ -177,7 +184,7 @@ class _Reader:
         if not isinstance(raw, dict):
             return self.fault(field, "a table belongs here")
         before = len(self.problems)
-        hints = get_type_hints(kind)
+        hints = _hints(kind)
         names = [one.name for one in dataclasses.fields(kind)]
         for unknown in raw.keys() - set(names):
             self.fault(_join(field, unknown), "this field is not known")

@@ -30,12 +30,11 @@ COLUMNS: Final = tuple(Relation)
 
 # Cells.  Y sees · G only by the subject's grant · R:class only under that signed, current release
 # B by break-glass · D on a day with a dosing session · L while a call after a session is still to be made
-# T while a safety task about them is open · A what they wrote themselves
-# C what they had opened before they parted, and their own · - never
+# A what they wrote themselves · C what they had opened before they parted, and their own · - never
 _READS: Final = """
 kind                 self partner ex prescriber            nurse individual              couples                 lead safety coord study
 person.name          Y    Y       Y  Y                     Y     Y                       Y                       Y    Y      Y     -
-person.contact       Y    -       -  Y                     Y     T                       Y                       Y    Y      Y     -
+person.contact       Y    -       -  Y                     Y     Y                       Y                       Y    Y      Y     -
 care_team            Y    -       -  Y                     Y     Y                       Y                       Y    Y      Y     -
 care_team.sealed     -    -       -  -                     -     -                       -                       Y    Y      -     -
 medical              Y    -       -  Y                     Y     R:medical_summary       R:medical_summary       B    -      -     -

@@ -77,7 +77,7 @@ create function door.reads() returns table (kind text, relation text, way text, 
   ('person.name','couples_therapist','Y',''), ('person.name','lead','Y',''), ('person.name','safety','Y',''),
   ('person.name','coordinator','Y',''),
   ('person.contact','self','Y',''), ('person.contact','prescriber','Y',''), ('person.contact','nurse','Y',''),
-  ('person.contact','individual_therapist','T',''),
+  ('person.contact','individual_therapist','Y',''),
   ('person.contact','couples_therapist','Y',''), ('person.contact','lead','Y',''), ('person.contact','safety','Y',''),
   ('person.contact','coordinator','Y',''),
   ('care_team','self','Y',''), ('care_team','prescriber','Y',''), ('care_team','nurse','Y',''),
@@ -340,6 +340,14 @@ create function door.held_couples() returns table (role text, couple uuid) langu
                     and n.person_id in (select door.intimates()))
 $$;
 
+-- The two of a couple that has parted, to who is its couples therapist still: its notes and plans are theirs to read, and are
+-- read by name. Nothing else about either is opened by it.
+create function door.parted_in_care() returns setof uuid language sql stable security definer set search_path = public as $$
+  select m.person_id from door.held_couples() h join bothwell_couple c on c.id = h.couple and c.parted_at is not null
+  join bothwell_membership m on m.couple_id = c.id
+  where h.role = 'couples_therapist'
+$$;
+
 -- Of a couple in the viewer's care: what stays off a sheet that both will read. Never to be shown to anybody.
 create function door.withheld(of_couple uuid) returns setof uuid language plpgsql stable security definer set search_path = public as $$
 begin
@@ -407,13 +415,6 @@ begin
                            on r.kind = wanted and r.way = 'L' and r.relation = h.role)
       and s.started_at is not null and s.ended_at is not null and s.outcome in ('discharged', 'left_early')
       and not exists (select 1 from bothwell_nextdaycall c where c.session_id = s.id and c.is_closed);
-  end if;
-  if exists (select 1 from door.reads() r where r.kind = wanted and r.way = 'T') then
-    return query
-    select distinct f.subject_id from bothwell_safetyflag f
-    where f.subject_id in (select h.subject from door.held() h join door.reads() r
-                           on r.kind = wanted and r.way = 'T' and r.relation = h.role)
-      and not exists (select 1 from bothwell_safetyflagclosed c where c.flag_id = f.id);
   end if;
 end $$;
 
@@ -1022,6 +1023,7 @@ create policy seen on bothwell_person for select to bothwell_viewer using (
   clinic_id = (select door.clinic()) and (
     kind = 'staff'
     or id = any(array(select door.subjects('person.name')))
+    or id = any(array(select door.parted_in_care()))
     or ((select door.everywhere('person.name')) and id <> all(array(select door.intimates())))));
 create policy added on bothwell_person for insert to bothwell_viewer with check (
   clinic_id = (select door.clinic()) and (select door.writes_everywhere('person.name')));
@@ -1464,6 +1466,13 @@ grant select, update (used_at) on bothwell_invitation to bothwell_web;
 -- Logins: made and read before the door. Behind it, one learns only whether somebody has a login.
 create policy before_the_door on bothwell_user for all to bothwell_web using (true) with check (true);
 grant select, insert, update on bothwell_user to bothwell_web;
+-- The lead, who enters colleagues, asks of one address whether somebody of this clinic signs in with it; of those no role
+-- shows them, they do not learn it.
+create function door.signs_in_here(asked text) returns boolean language sql stable security definer set search_path = public as $$
+  select 'lead' = any(array(select door.clinic_roles())) and exists (
+    select 1 from bothwell_user u join bothwell_person p on p.id = u.person_id
+    where lower(u.email) = lower(asked) and p.clinic_id = door.clinic() and p.id not in (select door.intimates()))
+$$;
 create policy seen on bothwell_user for select to bothwell_viewer using (
   person_id = (select door.me())
   or ((select door.writes_everywhere('person.name')) and person_id = any(array(select p.id from bothwell_person p))

@@ -113,8 +113,6 @@ class World:
     today: date = field(default=date.min)
     to_be_rung: frozenset[UUID] = frozenset()
     """People whose call after a session with a dose is not done yet."""
-    with_task: frozenset[UUID] = frozenset()
-    """People about whom a safety task is open."""
     shelters: tuple[Sheltered, ...] = ()
     """Those that stand, and those that have ended."""
     close: frozenset[tuple[UUID, UUID]] = frozenset()
@@ -241,8 +239,17 @@ def _relations(world: World, viewer: UUID, item: Item) -> frozenset[Relation]:
         return relations_to_couple(world, viewer, pair)
     if item.subject:
         found = relations_to_person(world, viewer, item.subject)
+        if item.kind == "person.name":
+            found |= _still_in_care(world, viewer, item.subject)
         return found - {Relation.COUPLES_THERAPIST} if _is_of_before(world, item) else found
     return _roles_about_nobody(world, viewer, item.kind)
+
+
+def _still_in_care(world: World, viewer: UUID, subject: UUID) -> frozenset[Relation]:
+    """The couples therapist of a couple that has parted still reads what the two did together, and reads it by name."""
+    parted = (pair for pair in world.pairs if pair.parted_at and subject in pair.partners)
+    found = frozenset().union(*(relations_to_couple(world, viewer, pair) for pair in parted))
+    return found & {Relation.COUPLES_THERAPIST}
 
 
 def _roles_about_nobody(world: World, viewer: UUID, kind: str) -> frozenset[Relation]:
@@ -284,8 +291,6 @@ def _open(world: World, viewer: UUID, relation: Relation, way: str, item: Item) 
             return item.subject is not None and (item.subject, world.today) in world.dosing_days
         case ["L"]:
             return item.subject in world.to_be_rung
-        case ["T"]:
-            return item.subject in world.with_task
         case ["A"]:
             return item.author == viewer
         case ["C"]:

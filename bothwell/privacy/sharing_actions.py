@@ -3,6 +3,7 @@
 Neither decides who may see: they record what a person chose, and the policies do the rest at the next request.
 """
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Protocol
 from uuid import UUID
@@ -32,6 +33,7 @@ class Item(Protocol):
     clinic_id: UUID
     subject_id: UUID | None
     couple_id: UUID | None
+    author_id: UUID | None
 
 
 @transaction.atomic
@@ -136,6 +138,35 @@ def _tell_audience(grant: Grant, *, only_who_opened: bool = False) -> None:
     """Wake the open pages of the grant's receivers, and of nobody else: timing would tell."""
     with connection.cursor() as cursor:
         cursor.execute("select door.tell_audience(%s, %s)", [grant.id, only_who_opened])
+
+
+def receive_common(*, by: Person, items: Iterable[Item]) -> None:
+    """Note that one of the two has read these lines of what is theirs in common, so that they keep them at a parting.
+
+    One's own need no note: they stay by whose they are. One query when all were read before; one line in the log.
+    """
+    others = {item.id: item for item in items if item.author_id != by.id}
+    known = Receipt.objects.filter(author=by, item_id__in=list(others)).values_list("item_id", flat=True)
+    for id in known:
+        others.pop(id, None)
+    if not others:
+        return
+    with transaction.atomic():
+        Receipt.objects.bulk_create(
+            [
+                Receipt(
+                    clinic_id=by.clinic_id,
+                    subject_id=item.subject_id,
+                    author=by,
+                    item_kind=IN_COMMON,
+                    item_id=item.id,
+                )
+                for item in others.values()
+            ],
+            ignore_conflicts=True,
+        )
+        couple = next(iter(others.values())).couple_id
+        audit.log("opened", by=by, couple=couple, item_kind=IN_COMMON)
 
 
 @transaction.atomic

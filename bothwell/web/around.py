@@ -4,7 +4,7 @@ It reads only what the partner may see; the safety circle is never among them.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
@@ -63,6 +63,30 @@ def nearby(person: Person) -> Nearby:
         partner=theirs.person if theirs else None,
         side=mine.side if mine else "",
         team=_team(person, couple),
+    )
+
+
+def in_common(surroundings: Nearby) -> Nearby:
+    """Whose common record somebody reads: of the couple they are in; after a parting, of the one they were in last.
+
+    What it is made into only ever reads: a couple that has parted takes no new entry. Two queries more, after a parting.
+    """
+    if surroundings.couple is not None:
+        return surroundings
+    who = surroundings.person
+    last = (
+        Membership.objects.select_related("couple")
+        .filter(person=who, couple__parted_at__isnull=False)
+        .order_by("-couple__parted_at")
+        .first()
+    )
+    if last is None:
+        return surroundings
+    other = (
+        Membership.objects.select_related("person").filter(couple=last.couple_id).exclude(person=who).first()
+    )
+    return replace(
+        surroundings, couple=last.couple, partner=other.person if other else None, side=last.side, team={}
     )
 
 

@@ -29,9 +29,9 @@ from bothwell.privacy.shelter_actions import withheld
 from bothwell.privacy.signing_actions import propose_agreement
 from bothwell.refusal import Refused
 from bothwell.web.asking import by_script, post_or_back, require
-from bothwell.web.couple_asking import attempt, status_of, therapist_and_couple
+from bothwell.web.couple_asking import attempt, session_of, status_of, therapist_and_couple
 from bothwell.web.couple_chart import Chart, local, members_of, read
-from bothwell.web.couple_session import PlanForm, say_if_too_soon
+from bothwell.web.couple_session import PlanForm, say_if_at_odds
 from bothwell.web.score import Story
 from bothwell.web.score_wide import draw
 
@@ -185,7 +185,7 @@ def plan(request: HttpRequest, couple_id: UUID) -> HttpResponse:
         form, lambda: actions.plan_session(by=who, couple=pair, **form.cleaned_data)
     ):
         messages.success(request, "Planned. Both see it on their pages.")
-        say_if_too_soon(request, pair, form.cleaned_data["at"])
+        say_if_at_odds(request, who, pair, session_of(pair, form.cleaned_data["request_id"]))
         return redirect("couple", couple_id=pair.id)
     return _desk(request, who, pair, form)
 

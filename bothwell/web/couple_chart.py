@@ -40,6 +40,8 @@ from bothwell.web import score
 
 State = CoupleSession.State
 DOSING_RELEASE = ReleaseClass.DOSING_SUMMARY.value
+SAID_SHOWN = 8
+"""So many of the latest things said of exercises stand on the agenda."""
 LINES = (MeasureKind.INDIVIDUAL.value, MeasureKind.PREDOSE.value, MeasureKind.RELATIONSHIP.value)
 """Answers that make a line; screens about safety do not."""
 
@@ -117,6 +119,9 @@ class Chart:
     def voices(self) -> tuple[Voice, Voice]:
         return (self.a, self.b)
 
+    def voice_of(self, person_id: UUID | None) -> Voice | None:
+        return next((voice for voice in self.voices if voice.person.id == person_id), None)
+
     @cached_property
     def held(self) -> list[CoupleSession]:
         return [one for one in self.sessions if one.state == State.HELD]
@@ -167,6 +172,14 @@ class Chart:
         done = [one.on_day for one in self.done if one.given_id == given.id]
         return story.Promise(title_of(given.exercise), begins, story.weeks_of(begins, ends, done, self.today))
 
+    @property
+    def how_it_went(self) -> list[tuple[str, Voice | None, ExerciseDone]]:
+        """What the two said of their exercises, the latest first: they wrote it to each other and to their therapist."""
+        titles = {given.id: title_of(given.exercise) for given in self.given}
+        said = [one for one in self.done if (one.how or one.words) and one.given_id in titles]
+        latest = list(reversed(said))[:SAID_SHOWN]
+        return [(titles[one.given_id], self.voice_of(one.author_id), one) for one in latest]
+
     @cached_property
     def agreement(self) -> DisclosureAgreement | None:
         """The newest version both have signed."""
@@ -198,9 +211,11 @@ class Chart:
 
     @cached_property
     def standing_notes(self) -> list[ProgressNote]:
-        """The progress notes that nothing stands in the place of, by their sessions."""
+        """The progress notes that nothing stands in the place of, by their sessions; none of one that was not held,
+        so that what the last one sent home stays on the agenda.
+        """
         corrected = {note.corrects_id for note in self.notes}
-        on = {one.id: one.at for one in self.sessions}
+        on = {one.id: one.at for one in self.held}
         standing_now = [note for note in self.notes if note.id not in corrected and note.session_id in on]
         return sorted(standing_now, key=lambda note: (on[note.session_id], note.recorded_at))
 
@@ -390,9 +405,7 @@ def read(couple: Couple, a_wants: str = "", b_wants: str = "") -> Chart:
 
 
 def members_of(couples: Sequence[Couple]) -> dict[UUID, dict[str, Person]]:
-    """The two of each couple by side. After parting their names are no longer the therapist's to see: a
-    letter stands.
-    """
+    """The two of each couple by side; where a name is not the viewer's to see, a letter stands."""
     rows = list(Membership.objects.filter(couple__in=couples).order_by("side"))
     known = {person.id: person for person in Person.objects.filter(id__in=[row.person_id for row in rows])}
     found: dict[UUID, dict[str, Person]] = {}

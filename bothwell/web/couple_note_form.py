@@ -88,7 +88,7 @@ class ProgressNoteForm(forms.Form):
         }
         given = {key: cleaned.get(name) for key, name in names.items()}
         read = note_forms.checked(chosen.code, given, timezone.localdate())
-        for key, fault in read.faults.items():
+        for key, fault in (note_forms.at_odds(chosen.code, read.kept) | read.faults).items():
             self.add_error(names[key], fault)
         cleaned["answers"] = read.kept
         return cleaned
@@ -111,6 +111,11 @@ class ProgressNoteForm(forms.Form):
     def structures(self) -> list[tuple[NoteForm, list[Asked]]]:
         """Each form with what it alone asks."""
         return [(form, self._rows(form, form.own)) for form in note_forms.forms()]
+
+    @property
+    def marked(self) -> list[BoundField]:
+        """The fields with something wrong, in the order of the page."""
+        return [field for field in self if field.errors]
 
     def _rows(self, form: NoteForm, questions: Sequence[Question]) -> list[Asked]:
         return [

@@ -3,7 +3,6 @@
 The progress note is part of the record; the therapist's own notes have a page of their own and never stand here.
 """
 
-from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -32,7 +31,14 @@ from bothwell.integration.session_actions import as_seen
 from bothwell.privacy import audit
 from bothwell.refusal import Refused, Stale
 from bothwell.web.asking import by_script
-from bothwell.web.couple_asking import DayAndTime, attempt, session_of, status_of, therapist_and_couple
+from bothwell.web.couple_asking import (
+    DayAndTime,
+    attempt,
+    names_of,
+    session_of,
+    status_of,
+    therapist_and_couple,
+)
 from bothwell.web.couple_chart import Chart, read
 from bothwell.web.couple_drafts import drafts_in, keep_by_hand, on_the_page, recorded
 from bothwell.web.couple_note_form import CorrectionForm, RecordForm, as_it_stands, begun_from, from_draft
@@ -40,6 +46,8 @@ from bothwell.web.drafts import carry
 from bothwell.web.given import renewed
 
 RECORD = "couple.progress"
+RECORDED = "Recorded. What you wrote for both is on their pages now."
+NOT_HELD = "Recorded: it was not held, and is off the calendar of both."
 MOVED = "Moved. Both see the new time."
 MOVED_BACK = (
     "Moved to a time that lies in the past. It waits for its note; if this was a slip, move it again. Neither of the two "
@@ -86,13 +94,15 @@ def session(request: HttpRequest, couple_id: UUID, session_id: UUID) -> HttpResp
     if "as_draft" in request.POST:
         if attempt(form, lambda: keep_by_hand(request, who, Sheet(one))):
             return redirect("couple_session", couple_id=pair.id, session_id=one.id)
+    elif one.state != CoupleSession.State.PLANNED and _is_kept(who, one, form):
+        # A second press of the button: the first one counted.
+        return redirect("couple_session", couple_id=pair.id, session_id=one.id)
     elif one.state == CoupleSession.State.HELD:
-        if _is_kept(who, one, form):  # a second press of the button: the first one counted
-            return redirect("couple_session", couple_id=pair.id, session_id=one.id)
         form.add_error(None, "This session is recorded already. What you wrote now was not kept.")
     elif form.is_valid() and attempt(form, lambda: _record(who, one, form.cleaned_data)):
         recorded(who, request.POST)
-        messages.success(request, "Recorded. What you wrote for both is on their pages now.")
+        is_held = session_of(pair, one.id).state == CoupleSession.State.HELD
+        messages.success(request, RECORDED if is_held else NOT_HELD)
         return redirect("couple_session", couple_id=pair.id, session_id=one.id)
     return _page(request, who, chart, one, record=form)
 
@@ -168,6 +178,7 @@ def _page(request: HttpRequest, who: Person, chart: Chart, one: CoupleSession, *
         "summary_form": bound.get("summary_form") or TextForm(prefix="summary"),
         "has_begun": has_begun,
         "is_held": one.state == CoupleSession.State.HELD,
+        "is_recorded": one.state == CoupleSession.State.HELD or bool(written["notes"]),
         "is_planned": one.state == CoupleSession.State.PLANNED,
         "hold": actions.hold_on(who, chart.couple),
         "too_soon": too_soon_after_a_dose(chart.couple, one.at)
@@ -218,10 +229,14 @@ def _standing(one: CoupleSession) -> dict[str, Any]:
     return {"at": one.at, "minutes": one.minutes, "place": one.place, "was": as_seen(one)}
 
 
-def say_if_too_soon(request: HttpRequest, pair: Couple, at: datetime) -> None:
-    """A word to the therapist when a session follows a dose sooner than the protocol wants; nothing else is said."""
-    if told := too_soon_after_a_dose(pair, at):
+def say_if_at_odds(request: HttpRequest, who: Person, pair: Couple, one: CoupleSession) -> None:
+    """A word to the therapist when a session follows a dose sooner than the protocol wants, or meets another couple's."""
+    if told := too_soon_after_a_dose(pair, one.at):
         messages.warning(request, told)
+    for other in actions.met_then(who, one) if one.at > timezone.now() else ():
+        names = " and ".join(names_of(other.couple).values()) if other.couple else "another couple"
+        at = timezone.localtime(other.at).strftime("%H:%M")
+        messages.warning(request, f"You meet {names} then as well: from {at}, {other.minutes} minutes.")
 
 
 @require_POST
@@ -236,7 +251,7 @@ def move(request: HttpRequest, couple_id: UUID, session_id: UUID) -> HttpRespons
 
     if form.is_valid() and attempt(form, act):
         messages.success(request, MOVED_BACK if form.cleaned_data["at"] <= timezone.now() else MOVED)
-        say_if_too_soon(request, pair, form.cleaned_data["at"])
+        say_if_at_odds(request, who, pair, session_of(pair, one.id))
         return redirect("couple_session", couple_id=pair.id, session_id=one.id)
     one = session_of(pair, session_id)
     carry(form, was=as_seen(one))

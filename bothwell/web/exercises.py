@@ -21,7 +21,7 @@ from bothwell.instruments.instrument import Gain
 from bothwell.integration import doing_actions as actions
 from bothwell.integration.library import Exercise, With, exercise, exercises, title_of
 from bothwell.integration.models import ExerciseDone, ExerciseGiven
-from bothwell.privacy.sharing_actions import receive
+from bothwell.privacy.sharing_actions import receive, receive_common
 from bothwell.refusal import Refused
 from bothwell.web.around import Nearby, local_now, nearby
 from bothwell.web.asking import require_partner, told
@@ -57,7 +57,10 @@ def running(surroundings: Nearby) -> list[Running]:
         return []
     who, now = surroundings.person, timezone.now()
     known = actions.given_to(surroundings.couple)
-    found = [row for row in reversed(known) if row.until is None or row.until >= now][:MOST_RUNNING]
+    is_over = not surroundings.couple.is_together  # then all there was is shown
+    found = [row for row in reversed(known) if is_over or row.until is None or row.until >= now][
+        :MOST_RUNNING
+    ]
     said: dict[UUID, list[ExerciseDone]] = {}
     for done in (
         ExerciseDone.objects.select_related("author")
@@ -233,6 +236,7 @@ def _given_page(
     mine = next((each for each in running(surroundings) if each.row.id == row.id), None)
     if mine is None:
         raise Http404
+    receive_common(by=who, items=mine.done)
     at = _at_step(request, mine.known)
     if form is not None:
         at |= {"step": at["of"] + 1, "is_over": True, "words": ""}

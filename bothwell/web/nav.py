@@ -31,10 +31,17 @@ STAFF: tuple[tuple[str, str, frozenset[Role]], ...] = (
 )
 
 
+KNOWN_ROLES = "_roles_when_first_asked"
+
+
 def roles_of(person: Person) -> frozenset[Role]:
-    """The roles a member of staff holds now."""
+    """The roles a member of staff holds now; asked once of a person that was read, so once a request of its viewer."""
+    if (known := person.__dict__.get(KNOWN_ROLES)) is not None:
+        return frozenset(known)
     held = StaffRole.objects.filter(open_at(timezone.now()), person=person).values_list("role", flat=True)
-    return frozenset(Role(role) for role in held)
+    roles = frozenset(Role(role) for role in held)
+    person.__dict__[KNOWN_ROLES] = roles
+    return roles
 
 
 def is_in_a_safety_circle(person: Person) -> bool:

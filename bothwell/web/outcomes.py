@@ -193,6 +193,7 @@ def _shown(row: Analysis, run: AnalysisRun) -> dict[str, Any]:
         "under_way": actions.is_under_way(run),
         "result": result,
         "taken_back": is_done and bool(actions.was_taken_back([run.id])),
+        "is_of_moments": question.way is Way.MOMENTS,
         "caution": CAUTION if is_few else "",
         "left": [WHY[why] for each in result.get("left", ()) if (why := Why(each)) in WHY],
         "parts": _parts(result),

@@ -94,6 +94,7 @@ def as_picture(shown: Mapping[str, Any], name: str) -> HttpResponse:
 
     context = dict(shown) | {"paper": printed.picture_style(STYLE)}
     if name != "paths":
+        context["alone"] = True
         context["one"] = next(one for one in shown["courses"] if one.key == name)
     template = shown["picture"] if name == "paths" else "outcomes/_course.svg.html"
     return _file(

@@ -76,9 +76,10 @@ def paths(question: Question, result: Mapping[str, Any]) -> Paths:
     """The two partners one above the other: what goes before on the left, what is asked about on the right."""
     one, other = scores()[question.predictor], scores()[question.outcome]
     what = "change in" if question.way is Way.CHANGE else ""
+    beside = ", beside usual" if question.way is Way.MOMENTS else ""
     boxes = tuple(
-        Box(x, y, (whose, *in_lines(f"{what} {score.words}".strip())))
-        for score, x in ((one, LEFT_X), (other, RIGHT_X))
+        Box(x, y, (f"{whose}{how}", *in_lines(f"{what} {score.words}".strip())))
+        for score, x, how in ((one, LEFT_X, beside), (other, RIGHT_X, ""))
         for whose, y in (("one partner’s", TOP_Y), ("the other’s", LOW_Y))
     )
     actor, partner = result["paths"]["actor"], result["paths"]["partner"]
@@ -96,7 +97,7 @@ def paths(question: Question, result: Mapping[str, Any]) -> Paths:
         ),
         curve=_curve(),
         alike="" if alike is None else number(alike),
-        description=_described(one, other, actor, partner),
+        description=_described(question, actor, partner),
     )  # fmt: skip
 
 
@@ -139,11 +140,16 @@ def _curve() -> str:
     return f"M{x},{top}C{x + 30},{top + 40} {x + 30},{low - 40} {x},{low}"
 
 
-def _described(one: Score, other: Score, actor: Mapping[str, float], partner: Mapping[str, float]) -> str:
+def _described(question: Question, actor: Mapping[str, float], partner: Mapping[str, float]) -> str:
+    one, other = scores()[question.predictor].words, scores()[question.outcome].words
+    if question.way is Way.CHANGE:
+        told, then = f"change in {one}", f"change in {other}"
+    else:
+        told, then = f"{one}, beside what is usual for them,", other
     return (
-        f"Two partners who are not told apart. From one’s own {one.words} to one’s own {other.words}: "
-        f"{number(actor['estimate'])} ({interval(actor['low'], actor['high'])}). From the partner’s {one.words} to one’s "
-        f"own {other.words}: {number(partner['estimate'])} ({interval(partner['low'], partner['high'])})."
+        f"Two partners who are not told apart. From one’s own {told} to one’s own {then}: "
+        f"{number(actor['estimate'])} ({interval(actor['low'], actor['high'])}). From the partner’s {told} to one’s "
+        f"own {then}: {number(partner['estimate'])} ({interval(partner['low'], partner['high'])})."
     )
 
 
@@ -172,6 +178,7 @@ class Course:
     marks: tuple[Tick, ...]
     rows: tuple[Mapping[str, Any], ...]
     better: str
+    points: str
     description: str
     width: int = C_WIDTH
     height: int = C_HEIGHT
@@ -207,6 +214,7 @@ def course(key: str, points: Sequence[Mapping[str, Any]]) -> Course:
         marks=tuple(Tick(y(value), f"{value:g}") for value in _marks(low, high)),
         rows=tuple(points),
         better="lower is better" if score.hoped == "falling" else "higher is better",
+        points=f"points, of {score.scale.least:g} to {score.scale.most:g}",
         description=_course_words(score, points),
     )
 

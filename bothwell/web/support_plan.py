@@ -24,9 +24,9 @@ from bothwell.integration.doing_actions import SHARED, own_couple
 from bothwell.integration.models import CoupleSession, PlanReview, SupportPlan, WarningSign
 from bothwell.integration.session_actions import hold_on, is_therapist_of
 from bothwell.privacy import audit
-from bothwell.privacy.sharing_actions import receive
+from bothwell.privacy.sharing_actions import receive, receive_common
 from bothwell.refusal import Refused
-from bothwell.web.around import Nearby, local_now, nearby
+from bothwell.web.around import Nearby, in_common, local_now, nearby
 from bothwell.web.asking import by_script, not_ones_own, post_or_back, require, require_partner, told
 
 MOST_SHOWN = 12
@@ -102,6 +102,8 @@ def _receive(who: Person, seen: dict[str, Any]) -> None:
     """Note that the versions and looks on the page were opened: what one had opened outlives a parting."""
     for row in ([seen["plan"]] if seen["plan"] else []) + seen["looks"]:
         receive(by=who, item_kind=SHARED, item=row)
+    if not who.is_staff_member:
+        receive_common(by=who, items=[each.row for each in seen["signs"]])
 
 
 # -------------------------------------------------------------------------------------------------- the two
@@ -131,10 +133,11 @@ def ours(request: HttpRequest) -> HttpResponse:
     ):
         messages.success(request, "Named. Both of you see it.")
         return redirect("us-plan")
-    seen = read(surroundings.couple, who) if surroundings.couple else {}
-    if seen:
+    common = in_common(surroundings)
+    seen = read(common.couple, who) if common.couple else {}
+    if surroundings.couple:
         _receive(who, seen)
-    context = {"nearby": surroundings, "form": form, **seen}
+    context = {"nearby": surroundings, "common": common, "form": form, **seen}
     if by_script(request):
         return render(request, "support/ours.html#living", context)
     return render(request, "support/ours.html", context, status=422 if form.is_bound else 200)

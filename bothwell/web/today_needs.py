@@ -77,11 +77,12 @@ def sittings_of(who: Person) -> list[Sitting]:
 
     A questionnaire the clinic no longer has cannot be answered, so it is left out.
     """
-    rows = waiting_in_turn(who)
+    rows = list(due(who))
     if not rows:
         return []
-    known = shelf.find_all(who.clinic_id, [(row.instrument, row.instrument_version) for row in rows])
     waves = in_force(who.clinic_id).waves
+    rows = _in_turn(rows, waves)
+    known = shelf.find_all(who.clinic_id, [(row.instrument, row.instrument_version) for row in rows])
     by_wave: dict[str, list[Request]] = {}
     for row in rows:
         if (row.instrument, row.instrument_version) in known:
@@ -95,8 +96,10 @@ def waiting_in_turn(who: Person) -> list[Request]:
     No occasion begins with a question about wishing to be dead.
     """
     rows = list(due(who))
-    waves = in_force(who.clinic_id).waves if rows else ()
+    return _in_turn(rows, in_force(who.clinic_id).waves) if rows else []
 
+
+def _in_turn(rows: Iterable[Request], waves: tuple[Wave, ...]) -> list[Request]:
     def turn(row: Request) -> tuple[datetime, str, tuple[float, str]]:
         wave = battery.wave_of(waves, row.wave)
         return row.due_at, row.wave, battery.turn(wave, row.instrument, is_screen=row.kind == Kind.SUICIDE)

@@ -20,12 +20,15 @@ from bothwell.pathway.models import DecisionSignature, JointDecision
 from bothwell.web.appointments import HAS_A_DAY
 from bothwell.web.around import greeting, local_now
 from bothwell.web.asking import by_script
+from bothwell.web.clinic import ENROL, next_steps
 from bothwell.web.nav import CARES, roles_of
 from bothwell.web.records_requests import waiting_for
 from bothwell.web.tasks import SEE_TASKS, waiting
 from bothwell.web.today_evaluating import evaluating
 
 SHOWN_AHEAD = timedelta(days=7)
+JUST_NOW = timedelta(hours=-2)
+SHOWN_BEHIND = timedelta(days=-366)
 
 
 def staff_day(request: HttpRequest, who: Person) -> HttpResponse:
@@ -37,8 +40,12 @@ def staff_day(request: HttpRequest, who: Person) -> HttpResponse:
         "roles": roles,
         "is_bedside": bool(roles & {Role.PRESCRIBER, Role.NURSE}),
         "at_bed": _at_bed(who),
+        "next_steps": next_steps(who) if roles & {*OFFICE} else [],
+        "enrol": ENROL,
+        "may_set_up": Role.LEAD in roles,
         "sessions": _schedule(who) if roles & {*OFFICE, Role.PRESCRIBER, Role.NURSE} else None,
-        "together": _together(who) if Role.COUPLES_THERAPIST in roles else None,
+        "together": _together(who, JUST_NOW, SHOWN_AHEAD) if Role.COUPLES_THERAPIST in roles else None,
+        "without_note": _together(who, SHOWN_BEHIND, JUST_NOW) if Role.COUPLES_THERAPIST in roles else [],
         "decisions": _to_sign(who) if roles & {Role.PRESCRIBER, Role.COUPLES_THERAPIST} else None,
         "evaluating": evaluating(who) if roles & CARES else [],
         "waiting": waiting() if roles & SEE_TASKS else None,
@@ -70,15 +77,18 @@ def _schedule(who: Person) -> list[DosingSession]:
     )
 
 
-def _together(who: Person) -> list[dict[str, Any]]:
-    """Couples sessions of the next days with the two names, in two queries."""
+def _together(who: Person, since: timedelta, until: timedelta) -> list[dict[str, Any]]:
+    """Couples sessions still planned between the two, from now, with the two names, in two queries. Those that lie
+    behind have no note yet.
+    """
     now = timezone.now()
     mine = Assignment.objects.filter(open_at(now), staff=who, role=Role.COUPLES_THERAPIST).values("couple")
     planned = list(
         CoupleSession.objects.filter(
             couple__in=mine,
             state=CoupleSession.State.PLANNED,
-            at__range=(now - timedelta(hours=2), now + SHOWN_AHEAD),
+            at__gte=now + since,
+            at__lt=now + until,
         ).order_by("at")
     )
     names: dict[Any, list[str]] = {}

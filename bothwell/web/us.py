@@ -1,5 +1,7 @@
 """Us: what are we working on? What was given, what both agreed, and one's own line; nothing over both.
 
+After a parting: what was common until then, as far as it stays with the reader.
+
 What one of the two has not given is not here in any form: no gap, no count, no mark that it exists.
 """
 
@@ -20,8 +22,8 @@ from bothwell.integration.warmth import DONE, warm_word
 from bothwell.messaging.message_actions import has_new
 from bothwell.privacy import audit
 from bothwell.privacy.models import DisclosureAgreement, Receipt
-from bothwell.privacy.sharing_actions import receive
-from bothwell.web.around import Nearby, nearby
+from bothwell.privacy.sharing_actions import receive, receive_common
+from bothwell.web.around import Nearby, in_common, nearby
 from bothwell.web.asking import by_script, require_partner
 from bothwell.web.couple_cycle import CycleSeen, cycle_for
 from bothwell.web.exercises import Running, running
@@ -31,9 +33,13 @@ from bothwell.web.score import Side
 from bothwell.web.score_upright import draw
 from bothwell.web.support_plan import plan_card
 from bothwell.web.us_agreed import quiet_times
-from bothwell.web.us_checkin import week_card
+from bothwell.web.us_checkin import Week, week_card
 
 SHARED_KIND = "couple.shared"
+HELD = CoupleSession.State.HELD
+MOST_SESSIONS = 80
+MOST_SAID = 6
+"""What was said lately about one exercise, as `us/_at_home.html` cuts it."""
 
 STILL_AHEAD = timedelta(hours=2)
 """A couples session counts as one to come until so long after it began."""
@@ -53,14 +59,16 @@ def us(request: HttpRequest) -> HttpResponse:
 
 
 def _context(who: Person, surroundings: Nearby, hides_own_line: bool = False) -> dict[str, Any]:
+    common = in_common(surroundings)
     given_to_me, taken_back = theirs(who, surroundings)
     shared = sorted([*given_to_me, *mine(surroundings)], key=lambda each: each.given_at, reverse=True)
-    sessions = _sessions(surroundings)
+    sessions = _sessions(common)
     over = timezone.now() - STILL_AHEAD
     planned = [row for row in sessions if row.state == CoupleSession.State.PLANNED and row.at > over][:5]
     summaries = _summaries(surroundings)
-    given = running(surroundings)
-    _open(who, given_to_me, sessions, summaries, given)
+    given, weeks = running(common), week_card(common)
+    if surroundings.couple:
+        _open(who, given_to_me, sessions, summaries, given, weeks["newest_week"])
     story = own_story(
         surroundings,
         sessions,
@@ -69,19 +77,21 @@ def _context(who: Person, surroundings: Nearby, hides_own_line: bool = False) ->
     )
     return {
         "nearby": surroundings,
+        "common": common,
         "shared": shared,
         "taken_back": taken_back,
         "sessions": planned,
+        "met": [] if surroundings.couple else [row for row in reversed(sessions) if row.state == HELD],
         "summaries": summaries,
         "exercises": given,
-        "agreement": _agreement(who, surroundings),
+        "agreement": _agreement(who, common),
         "pause": pause_of(surroundings.couple),
         "score": draw(story, Side(surroundings.side), hidden=hides_own_line) if story else None,
         "quiet": quiet_times(surroundings),
-        "cycle": _cycle(who, surroundings),
-        "support": plan_card(surroundings),
+        "cycle": _cycle(who, common),
+        "support": plan_card(common),
         "warm_done": _warm(surroundings),
-        **week_card(surroundings),
+        **weeks,
         "has_new_messages": has_new(who),
     }
 
@@ -104,11 +114,14 @@ def _warm(surroundings: Nearby) -> str:
 
 
 def _sessions(surroundings: Nearby) -> list[CoupleSession]:
-    """The couple's sessions as far as the picture reaches, oldest first."""
-    if surroundings.couple is None:
+    """The couple's sessions as far as the picture reaches, oldest first; of a couple that parted, its last ones."""
+    couple = surroundings.couple
+    if couple is None:
         return []
-    rows = CoupleSession.objects.filter(couple=surroundings.couple, at__gte=timezone.now() - LOOKS_BACK)
-    return list(rows.exclude(state=CoupleSession.State.CANCELLED).order_by("at")[:80])
+    rows = CoupleSession.objects.filter(couple=couple).exclude(state=CoupleSession.State.CANCELLED)
+    if couple.is_together:
+        return list(rows.filter(at__gte=timezone.now() - LOOKS_BACK).order_by("at")[:MOST_SESSIONS])
+    return list(rows.order_by("-at")[:MOST_SESSIONS])[::-1]
 
 
 def _summaries(surroundings: Nearby) -> list[SharedSummary]:
@@ -144,6 +157,7 @@ def _open(
     sessions: list[CoupleSession],
     summaries: list[SharedSummary],
     given: list[Running],
+    week: Week | None,
 ) -> None:
     """Note what was opened for the first time: seen is told from never seen, and kept by both at parting."""
     items: list[tuple[str, Any]] = [(actions.ITEM_KIND, each.version) for each in given_to_me]
@@ -154,6 +168,8 @@ def _open(
     for kind, item in items:
         if item.id not in known:
             receive(by=who, item_kind=kind, item=item)
+    said = [done for each in given for done in each.done[:MOST_SAID]]
+    receive_common(by=who, items=[*said, *(week.rows if week else [])])
 
 
 urlpatterns: list[URLPattern] = [

@@ -21,8 +21,9 @@ from bothwell.dosing.models import DosingSession
 from bothwell.integration import agreement_actions as actions
 from bothwell.integration import agreements as rules
 from bothwell.integration.models import CoupleAgreement
+from bothwell.privacy.sharing_actions import receive_common
 from bothwell.refusal import Refused
-from bothwell.web.around import Nearby, nearby
+from bothwell.web.around import Nearby, in_common, nearby
 from bothwell.web.asking import by_script, require_partner, told
 
 
@@ -131,7 +132,10 @@ def agreed(request: HttpRequest) -> HttpResponse:
         if _proposed(who, bound):
             messages.success(request, "Proposed, with your yes. It holds once both of you have said yes.")
             return redirect("us-agreed")
-    context = {"nearby": surroundings, "quiet_form": quiet, "own_form": own, **_listed(surroundings)}
+    if surroundings.couple:
+        receive_common(by=who, items=actions.said_about(surroundings.couple))
+    listed = _listed(in_common(surroundings))
+    context = {"nearby": surroundings, "quiet_form": quiet, "own_form": own, **listed}
     if by_script(request):
         return render(request, "us/agreed.html#living", context)
     return render(request, "us/agreed.html", context, status=422 if bound else 200)

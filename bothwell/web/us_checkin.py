@@ -19,8 +19,9 @@ from bothwell.integration import checkins as rules
 from bothwell.integration.doing_actions import lines_of, send_checkin
 from bothwell.integration.models import CoupleCheckin
 from bothwell.integration.warmth import WRITTEN, monday_of, warm_word
+from bothwell.privacy.sharing_actions import receive_common
 from bothwell.refusal import Refused
-from bothwell.web.around import Nearby, local_now, nearby
+from bothwell.web.around import Nearby, in_common, local_now, nearby
 from bothwell.web.asking import by_script, require_partner
 
 ON_A_PAGE = 26
@@ -43,32 +44,33 @@ class Week:
 
     monday: date
     said: list[Shown]
+    rows: list[CoupleCheckin]
 
     @property
     def sunday(self) -> date:
         return self.monday + timedelta(days=6)
 
 
-def weeks_of(surroundings: Nearby, before: date | None = None) -> list[Week]:
+def weeks_of(common: Nearby, before: date | None = None) -> list[Week]:
     """What both wrote to each other, newest week first, as far as the viewer can see it. One query."""
-    couple, partner = surroundings.couple, surroundings.partner
+    couple, partner = common.couple, common.partner
     if couple is None or partner is None:
         return []
-    rows = CoupleCheckin.objects.filter(couple=couple).order_by("-week", "id")
+    found = CoupleCheckin.objects.filter(couple=couple).order_by("-week", "id")
     if before:
-        rows = rows.filter(week__lt=before)
+        found = found.filter(week__lt=before)
+    rows = list(found[:ON_A_PAGE])
     people = {
-        surroundings.person.id: ("You", surroundings.side, True),
-        partner.id: (partner.name_used, surroundings.other_side, False),
+        common.person.id: ("You", common.side, True),
+        partner.id: (partner.name_used, common.other_side, False),
     }
     order = {who: number for number, who in enumerate(sorted(people, key=lambda who: people[who][1]))}
-    said = [
-        rules.Said(row.author_id, row.week, lines_of(row))
-        for row in rows[:ON_A_PAGE]
-        if row.author_id in people
-    ]
+    said = [rules.Said(row.author_id, row.week, lines_of(row)) for row in rows if row.author_id in people]
+    kept: dict[date, list[CoupleCheckin]] = {}
+    for row in rows:
+        kept.setdefault(row.week, []).append(row)
     return [
-        Week(week, [Shown(*people[each.author], each.lines) for each in theirs])
+        Week(week, [Shown(*people[each.author], each.lines) for each in theirs], kept[week])
         for week, theirs in rules.by_week(said, order)
     ]
 
@@ -117,7 +119,9 @@ def week(request: HttpRequest) -> HttpResponse:
             return redirect("us-week")
     surroundings = nearby(who)
     before = _day(request.GET.get("before", ""))
-    weeks = weeks_of(surroundings, before)
+    weeks = weeks_of(in_common(surroundings), before)
+    if surroundings.couple:
+        receive_common(by=who, items=[row for each in weeks for row in each.rows])
     context = {
         "nearby": surroundings,
         "form": form,
@@ -144,12 +148,12 @@ def _wrote(who: UUID, surroundings: Nearby, monday: date) -> bool:
     return CoupleCheckin.objects.filter(couple=surroundings.couple, author_id=who, week=monday).exists()
 
 
-def week_card(surroundings: Nearby) -> dict[str, Any]:
+def week_card(common: Nearby) -> dict[str, Any]:
     """What the page of both shows: the newest lines, and whether one's own of this week are sent."""
-    if surroundings.couple is None:
+    if common.couple is None:
         return {}
-    weeks = weeks_of(surroundings)
-    this = monday_of(local_now(surroundings.person).date())
+    weeks = weeks_of(common)
+    this = monday_of(local_now(common.person).date())
     mine = any(each.mine for week in weeks if week.monday == this for each in week.said)
     return {
         "newest_week": weeks[0] if weeks else None,

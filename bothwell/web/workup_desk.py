@@ -171,10 +171,6 @@ class Desk:
 
     # --------------------------------------------------------------------------------------------- the course
 
-    @cached_property
-    def met(self) -> frozenset[str]:
-        return course_actions.met_gates(self.course) if self.course else frozenset()
-
     def open_steps(self) -> list[dict[str, Any]]:
         """The steps this viewer could ask for, each gate with whether a row proves it or somebody vouches for
         it.
@@ -185,10 +181,9 @@ class Desk:
         attestable = course_actions.attestable(self.course)
         asked = self.bound.get("step")
         rows = []
-        for way in sorted(
-            course_actions.open_steps(self.course, self.viewer),
-            key=lambda way: way.event != steps.Kind.ADVANCE,
-        ):
+        ways = course_actions.open_steps(self.course, self.viewer)
+        met = course_actions.met_gates(self.course, {name for way in ways for name in (*way.gates, *own)})
+        for way in sorted(ways, key=lambda way: way.event != steps.Kind.ADVANCE):
             names = dict.fromkeys((*way.gates, *(own if way.event is steps.Kind.ADVANCE else ())))
             is_asked = asked is not None and (asked.data.get("kind"), asked.data.get("to")) == (
                 way.event,
@@ -203,7 +198,7 @@ class Desk:
                         {
                             "name": name,
                             "words": course_actions.gate_words(self.course, name),
-                            "met": name in self.met,
+                            "met": name in met,
                             "attest": name in attestable,
                             "ticked": name in ticked,
                         }

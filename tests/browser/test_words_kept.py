@@ -211,3 +211,27 @@ def test_what_is_opened_or_typed_while_the_page_is_looking_again_stays(
     answer_when(lambda: place.fill("Room with the round table"))
     expect(place).to_have_value("Room with the round table")
     other.close()
+
+
+def test_the_part_of_the_story_one_chose_stays_though_the_page_is_just_looking_again(
+    visitor: Callable[..., Visitor],
+) -> None:
+    amara = visitor(PHONE)
+    page = amara.log_in("amara@demo.invalid")
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    page.route("**/score?living=1", hold)
+    page.goto(f"{amara.stack.address}/score")
+    while not held:  # it looks again as soon as it is followed
+        page.wait_for_timeout(50)
+    whole = page.locator(".score-span").inner_text()
+    page.get_by_role("link", name="A month").click()
+    page.wait_for_timeout(500)
+    while held:
+        held.pop().continue_()
+    page.wait_for_timeout(2_000)
+    expect(page.locator("[data-zoom=month]")).to_have_attribute("aria-current", "true")
+    expect(page.locator(".score-span")).not_to_have_text(whole)

@@ -1,9 +1,11 @@
 """Enrolling, inviting, assigning, parting: what each leaves in the database, and who may not."""
 
 from datetime import timedelta
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from django.db import connection
 from django.db.models import F
 from django.utils import timezone
 
@@ -30,7 +32,7 @@ from bothwell.enrolment import (
     team_actions,
 )
 from bothwell.enrolment.people_actions import NewPartner, Reach
-from bothwell.models import Device, DosingSession
+from bothwell.models import CloseTo, Device, DosingSession
 from bothwell.pathway.models import Course, ProtocolVersion
 from bothwell.pathway.protocol_actions import load_protocols, sign_protocol
 from bothwell.privacy import door
@@ -346,6 +348,43 @@ def test_a_colleague_joins_with_roles_and_a_link(cast: Cast, request_id: UUID) -
         assert Invitation.objects.filter(person=ida).count() == 1
     with door.opened(cast.coordinator.id), pytest.raises(Refused, match="clinic lead"):
         staff_actions.add_staff(**{**new, "by": cast.coordinator})  # type: ignore[arg-type]
+
+
+def test_no_two_colleagues_are_entered_under_one_address(cast: Cast, request_id: UUID) -> None:
+    new: dict[str, Any] = {"by": cast.lead, "title": "RN", "roles": [Role.NURSE]}
+    with door.opened(cast.lead.id):
+        staff_actions.add_staff(**new, name_used="Ida", email="ida@example.org", request_id=request_id)
+        for taken in ("Ida@example.org", f"{cast.nurse.id}@EXAMPLE.org", f"{cast.a.id}@example.org"):
+            with pytest.raises(Refused, match="belongs to somebody here already"):
+                staff_actions.add_staff(**new, name_used="Ivo", email=taken, request_id=uuid4())
+        ivo = staff_actions.add_staff(**new, name_used="Ivo", email="", request_id=uuid4())
+        with pytest.raises(Refused, match="belongs to somebody here already"):
+            staff_actions.correct_address(by=cast.lead, person=ivo, email="ida@example.org")
+        staff_actions.correct_address(by=cast.lead, person=ivo, email="ivo@example.org")
+        staff_actions.correct_address(by=cast.lead, person=ivo, email="ivo@example.org")
+
+
+def test_only_the_lead_learns_that_an_address_is_somebodys_and_not_of_whom_no_role_shows_them(
+    cast: Cast,
+) -> None:
+    address = f"{cast.a.id}@example.org"
+
+    def told(who: Person) -> bool:
+        with door.opened(who.id), connection.cursor() as cursor:
+            cursor.execute("select door.signs_in_here(%s)", [address])
+            return bool(cursor.fetchone()[0])
+
+    assert told(cast.lead)
+    assert not any(told(who) for who in (cast.b, cast.nurse, cast.coordinator, cast.couples_therapist))
+    with loading():
+        CloseTo.objects.create(
+            clinic=cast.clinic,
+            staff=cast.lead,
+            subject=cast.b,
+            author=cast.coordinator,
+            how=CloseTo.How.FRIEND,
+        )
+    assert not told(cast.lead)
 
 
 def test_a_role_ends_unless_it_is_the_last_leads_or_somebody_is_cared_for_in_it(cast: Cast) -> None:

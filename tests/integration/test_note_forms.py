@@ -164,6 +164,34 @@ def test_what_is_likely_to_hold_again_is_offered_again() -> None:
 
 
 @pytest.mark.parametrize(
+    ("answers", "keys"),
+    [
+        ({"mode": "one", "attendance.a": "whole", "attendance.b": "late"}, {"mode"}),
+        ({"mode": "one"}, {"mode"}),
+        ({"mode": "one", "attendance.b": "away"}, set()),
+        ({"mode": "room", "attendance.b": "away"}, {"mode"}),
+        ({"mode": "room", "attendance.a": "away", "attendance.b": "away"}, {"mode"}),
+        ({"attendance.a": "away", "attendance.b": "away"}, {"mode"}),
+        ({"mode": "room", "attendance.a": "whole", "attendance.b": "left"}, set()),
+        ({"mode": "one", "attendance.b": "away", "position.b": "pursues", "step.b": "5"}, {"position.b"}),
+        ({"mode": "one", "attendance.b": "away", "escalation.b": 0, "escalation.a": 2}, {"escalation.b"}),
+        ({"mode": "none"}, set()),
+        ({"mode": "none", "attendance.a": "away", "attendance.b": "away"}, set()),
+        ({"mode": "none", "attendance.a": "whole", "minutes": 50, "alliance.b": "firm"},
+         {"attendance.a", "minutes", "alliance.b"}),
+    ],
+)  # fmt: skip
+def test_of_who_was_not_there_nothing_was_seen(answers: dict[str, Any], keys: set[str]) -> None:
+    assert checked("eft", answers, TODAY).kept == answers
+    assert note_forms.at_odds("eft", answers).keys() == keys
+
+
+def test_what_was_seen_in_one_session_is_not_offered_as_seen_in_the_next() -> None:
+    kept = detail("eft", {"position.a": "pursues", "step.a": "6", "mode": "one", "attendance.b": "away"})
+    assert note_forms.carried(kept) == {"step.a": "6"}
+
+
+@pytest.mark.parametrize(
     ("text", "told"),
     [
         ("nonsense [", "not TOML"),

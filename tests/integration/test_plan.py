@@ -4,7 +4,6 @@ from datetime import date, timedelta
 from uuid import UUID, uuid4
 
 import pytest
-from django.db import IntegrityError
 from django.utils import timezone
 
 from bothwell.integration import plan_actions as actions
@@ -24,7 +23,7 @@ from bothwell.privacy import door
 from bothwell.privacy.glass_actions import break_glass
 from bothwell.privacy.keeping_actions import kept_first
 from bothwell.privacy.signing_actions import sign_consent
-from bothwell.refusal import Refused, Stale
+from bothwell.refusal import Refused, SentBefore, Stale
 from tests.cast import Cast, make_cast
 from tests.conftest import loading
 
@@ -272,5 +271,5 @@ def test_a_second_press_finds_what_the_first_kept_and_nobody_elses(cast: Cast) -
         assert kept_first(sign(cast.a))
         assert not kept_first(sign(cast.a))
         assert WarningSign.objects.count() == 1
-    with door.opened(cast.b.id), pytest.raises(IntegrityError):
+    with door.opened(cast.b.id), pytest.raises(SentBefore):
         kept_first(sign(cast.b))

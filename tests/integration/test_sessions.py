@@ -15,6 +15,7 @@ from bothwell.integration.models import Modality
 from bothwell.integration.process_note_actions import write_process_note
 from bothwell.models import (
     AuditEntry,
+    CoupleHold,
     CoupleSession,
     ExerciseGiven,
     Insight,
@@ -81,6 +82,26 @@ def share(author: Person, words: str, *audiences: Relation) -> InsightVersion:
         return given
 
 
+# ------------------------------------------------------------------------------------------------------- hold
+
+
+def test_a_hold_rests_what_is_to_come_and_keeps_nothing_that_was_out_of_the_record(cast: Cast) -> None:
+    held = plan(cast, -1)
+    today = timezone.localtime(held.at).date()
+    with loading():
+        hold = CoupleHold.objects.create(clinic=cast.clinic, couple=cast.couple, placed_on=today)
+    assert record(cast, held).state == CoupleSession.State.HELD
+    with pytest.raises(Refused, match="on hold"):
+        plan(cast, 48)
+    with loading():
+        later = CoupleSession.objects.create(
+            clinic=cast.clinic, couple=cast.couple, author=cast.couples_therapist, at=held.at, number=9
+        )
+        CoupleHold.objects.filter(id=hold.id).update(placed_on=today - timedelta(days=1))
+    with pytest.raises(Refused, match="on hold"):
+        record(cast, later)
+
+
 # ------------------------------------------------------------------------------------------------------- plan
 
 
@@ -102,6 +123,20 @@ def test_nobody_else_plans(cast: Cast, who: str) -> None:
     with door.opened(by.id), pytest.raises(Refused, match="own couples therapist"):
         actions.plan_session(
             by=by, couple=cast.couple, at=timezone.now(), minutes=60, place="", request_id=uuid4()
+        )
+
+
+def test_a_year_that_was_mistyped_is_asked_about(cast: Cast) -> None:
+    with pytest.raises(Refused, match="Look at the year again"):
+        plan(cast, 24 * 800)
+    session, dana = plan(cast, 24 * 700), cast.couples_therapist
+    with door.opened(dana.id), pytest.raises(Refused, match="Look at the year again"):
+        actions.move_session(
+            by=dana,
+            session_id=session.id,
+            at=timezone.now() + timedelta(days=800),
+            minutes=60,
+            place="Room 2",
         )
 
 

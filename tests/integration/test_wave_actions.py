@@ -118,6 +118,17 @@ def test_who_parted_is_not_asked_again_what_they_answered_at_the_beginning(cast:
     assert asked(cast.a, "intake") == before
 
 
+def test_what_waited_unanswered_when_they_parted_waits_once(cast: Cast) -> None:
+    planned(cast, BEGAN + DAY)
+    with loading():
+        Couple.objects.filter(id=cast.couple.id).update(parted_at=BEGAN + 2 * DAY)
+        Membership.objects.filter(couple=cast.couple).update(until=BEGAN + 2 * DAY)
+    planned(cast, BEGAN + 3 * DAY)
+    waits = [instrument for _, instrument in asked(cast.a, "intake")]
+    assert "audit-c" in waits
+    assert len(waits) == len(set(waits))
+
+
 def test_a_skeleton_is_asked_once_the_clinic_has_loaded_its_words(cast: Cast) -> None:
     planned(cast, BEGAN + DAY)
     assert "ecr-s" not in {instrument for _, instrument in asked(cast.a, "intake")}

@@ -258,14 +258,20 @@ PLANS = {
 }
 
 
+DIFFERENT_IDS = st.lists(
+    st.integers(1, 2**64).map(lambda number: UUID(int=number)), max_size=3, unique_by=lambda id: id.hex[-8:]
+)
+"""No two of one person's sessions share what their occasions are called by."""
+
+
 @st.composite
 def sessions(draw: st.DrawFn, near: datetime) -> tuple[Session, ...]:
     found = []
-    for _ in range(draw(st.integers(0, 3))):
+    for id in draw(DIFFERENT_IDS):
         scheduled = near + draw(st.timedeltas(timedelta(days=-5), timedelta(days=5)))
         outcome = draw(st.sampled_from(["", "cancelled", "discharged", "turned_back"]))
         started = scheduled if outcome == "discharged" else None
-        found.append(Session(UUID(int=draw(st.integers(1, 2**64))), scheduled, started, outcome))
+        found.append(Session(id, scheduled, started, outcome))
     return tuple(found)
 
 

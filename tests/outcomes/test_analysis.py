@@ -1,6 +1,8 @@
 """What a clinic asks is answered of those alone who gave it to research, and no two answers give anybody away."""
 
+import json
 import os
+import random
 import subprocess
 import sys
 from itertools import combinations, pairwise
@@ -15,6 +17,7 @@ from bothwell.outcomes import actions, run_actions
 from bothwell.outcomes.asking import Question, Way
 from bothwell.outcomes.choosing import split
 from bothwell.outcomes.models import Analysis, AnalysisRun
+from bothwell.outcomes.sentences import CAUTION
 from bothwell.privacy import door
 from bothwell.refusal import Refused
 from tests.conftest import loading
@@ -81,6 +84,47 @@ def test_beside_each_other_at_each_time() -> None:
     assert run.state == "done", run.reason
     assert run.result["paths"]["partner"]["estimate"] < 0
     assert "usual for them" in run.result["sentences"][0]
+
+
+def test_two_scores_that_only_both_get_better_over_the_weeks_are_not_linked() -> None:
+    made, chance = many(20), random.Random(7)
+    with loading():
+        for _, a, b in made.couples:
+            for who in (a, b):
+                for week in (0, 4, 8, 12, 16):
+                    answer(made, who, "gad-7", week, max(0, round(18 - 0.7 * week + chance.gauss(0, 1.5))))
+                    answer(made, who, "pcl-5", week, max(0, round(70 - 3 * week + chance.gauss(0, 4))))
+    run = asked(made, Question(Way.MOMENTS, "pcl-5.total", "gad-7.total", 0, 16))
+    assert run.state == "done", run.reason
+    for link in run.result["paths"].values():
+        assert link["low"] <= 0 <= link["high"], link
+    assert any(line["words"].endswith("with each week that goes by") for line in run.result["table"])
+    assert any("course of the weeks" in sentence for sentence in run.result["sentences"])
+
+
+def test_a_table_of_ones_own_is_told_to_hold_changes_where_changes_were_asked_about() -> None:
+    made = many(12)
+    result = asked(made, CHANGE).result
+    assert 'table[["csi16_total_change"]]' in result["r"] and 'table[["phq9_total_change"]]' in result["r"]
+    assert "_change is the score at week 16 less the score at the beginning" in result["r"]
+    assert "_change" not in asked(made, MOMENTS).result["r"]
+
+
+@pytest.mark.parametrize("question", [CHANGE, MOMENTS, FIRST])
+def test_a_notebook_keeps_every_word_of_caution(question: Question) -> None:
+    result = asked(many(12), question).result
+    first = json.loads(result["notebook"])["cells"][0]["source"]
+    told = "".join(first)
+    assert all(sentence in told for sentence in (*result["sentences"], CAUTION))
+    assert "held even" in told and "data.csv" in told
+
+
+@pytest.mark.parametrize("question", [CHANGE, MOMENTS])
+def test_a_notebook_counts_couples_as_the_page_does(question: Question) -> None:
+    result = asked(many(12), question).result
+    cells = ["".join(cell["source"]) for cell in json.loads(result["notebook"])["cells"]]
+    assert sum('summary(found, df="couples")' in cell for cell in cells) == 2  # the table, and the figure
+    assert "couples less effects" in result["r"] and result["r"] in cells[-1]
 
 
 def test_no_name_and_no_key_of_anybody_stands_in_a_result() -> None:

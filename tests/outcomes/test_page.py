@@ -119,6 +119,18 @@ def test_every_file_says_what_the_page_says_and_no_more() -> None:
     assert client.get(f"/outcomes/{run.analysis_id}/9/outcomes.csv").status_code == 404
 
 
+def test_a_picture_taken_away_says_what_it_shows_and_in_which_points() -> None:
+    made = many(12)
+    run = asked(made, MOMENTS)
+    client, root = client_for(made.lead), f"/outcomes/{run.analysis_id}"
+    drawn = client.get(f"{root}/{run.number}/phq-9.total.svg").content.decode()
+    assert ">Depression (PHQ-9)</text>" in drawn and ">points, of 0 to 27</text>" in drawn
+    page = client.get(root).content.decode()
+    assert "points, of 0 to 27" in page and ">Depression (PHQ-9)</text>" not in page
+    assert page.count("beside usual</text>") == 2  # of both that come first, and of neither outcome
+    assert "not of one person beside another" in page and "rest on other couples" in page
+
+
 def test_counts_under_five_stand_on_no_page_and_in_no_file() -> None:
     made = many(12)
     run = asked(made, RELIABLE)

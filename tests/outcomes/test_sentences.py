@@ -70,6 +70,14 @@ def test_a_moment_is_told_with_higher_or_lower(numbers: tuple[float, ...], end: 
     )
 
 
+@pytest.mark.parametrize(("question", "weeks"), [(CHANGE, False), (MOMENTS, True)])
+def test_what_is_held_even_is_told(question: Question, weeks: bool) -> None:
+    found = path(-0.4, -0.6, -0.2)
+    line = told(question, {"n_couples": 34, "paths": {"actor": found, "partner": found}})[-2]
+    assert line.startswith("Each of the two links is told with the other held even.")
+    assert ("course of the weeks" in line) is weeks
+
+
 def test_an_interval_that_ends_at_zero_has_one_side() -> None:
     assert either_way(0.0, 0.5, "more", "less") == "95 % interval: 0 to 0.5 more"
     assert either_way(-0.5, 0.0, "more", "less") == "95 % interval: 0 to 0.5 less"
@@ -99,6 +107,7 @@ def test_what_comes_first_is_told_both_ways_round_between_partners_and_within_on
         "the other’s depression fell by 0.1 points more in the next"
     )
     assert "their own satisfaction with the relationship" in lines[2] and "their own depression" in lines[2]
+    assert "the levels both scores began at, held even" in lines[-2]
     assert lines[-1] == NOT_BECAUSE and "Earlier is not because" in lines[-1]
 
 

@@ -11,6 +11,7 @@ from uuid import UUID, uuid4
 
 import pytest
 from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from bothwell.enrolment import couple_actions
@@ -417,6 +418,18 @@ def test_a_session_still_ahead_hides_nothing_of_todays_visit(clinic: Clinic) -> 
     with loading():
         DosingSession.objects.filter(id=today.id).update(ended_at=now)
     assert met() == {"discharge_signed"}
+
+
+def test_of_a_few_gates_no_more_is_read_than_they_need(clinic: Clinic) -> None:
+    clinic.session(arrived_at=timezone.now())
+    with clinic.eyes_of(clinic.cast.prescriber) as course:
+        every = course_actions.met_gates(course)
+        assert "no_dose_given" in every
+        for name in (*every, "consents_signed", "discharge_signed"):
+            assert course_actions.met_gates(course, {name}) == every & {name}
+        with CaptureQueriesContext(connection) as seen:
+            course_actions.met_gates(course, {"disclosure_agreement_signed"})
+        assert len(seen) <= 3
 
 
 def test_sessions_remain_counts_from_the_block_and_is_not_met_by_who_sees_none(clinic: Clinic) -> None:

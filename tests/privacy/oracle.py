@@ -289,12 +289,4 @@ def _dosing(cursor: Any, now: datetime) -> dict[str, Any]:
                  and not exists (select 1 from bothwell_nextdaycall c where c.session_id = s.id and c.is_closed)""",
         )
     )
-    with_task = frozenset(
-        who
-        for (who,) in _rows(
-            cursor,
-            """select f.subject_id from bothwell_safetyflag f
-               where not exists (select 1 from bothwell_safetyflagclosed c where c.flag_id = f.id)""",
-        )
-    )
-    return {"dosing_days": days, "today": now.date(), "to_be_rung": to_be_rung, "with_task": with_task}
+    return {"dosing_days": days, "today": now.date(), "to_be_rung": to_be_rung}

@@ -87,8 +87,6 @@ class Plan:
     """Who is sheltered, and whether that still stands."""
     close: tuple[tuple[int, int, bool], ...] = ()
     """Who of the staff is, or is close to, whom in care, and whether that still holds."""
-    open_tasks: frozenset[int] = frozenset()
-    """About whom a safety task was raised that nobody has closed."""
     read_older: frozenset[int] = frozenset()
     """Who opened the words their partner gave first, before any shelter."""
 
@@ -110,7 +108,6 @@ FULL = Plan(
     dosing=("today", "yesterday", "none", "cancelled"),
     sheltered=((2, True), (0, False)),
     close=((6, 2, True), (5, 0, False)),
-    open_tasks=frozenset({1}),
 )
 """A world in which everything that can be given is given, and every broken glass is open."""
 
@@ -136,7 +133,6 @@ BARE = Plan(
     dosing=("today", "dosed", "none", "none"),
     sheltered=((1, True), (0, False)),
     close=((5, 4, True), (6, 3, True)),
-    open_tasks=frozenset({0}),
 )
 """A world in which everything given was taken back, and a couple has parted."""
 
@@ -204,7 +200,6 @@ PLANS = st.builds(
         st.tuples(st.sampled_from(STAFF), _TOUCHED, st.booleans()).filter(lambda each: each[0] != each[1]),
         most=2,
     ),
-    open_tasks=st.frozensets(st.sampled_from(PATIENTS), max_size=3),
     read_older=st.frozensets(st.sampled_from((0, 1, 2)), max_size=3),
 )
 
@@ -667,8 +662,6 @@ def _about_person(b: Builder, person: Any) -> None:
     b.write()
     common = {"clinic": clinic, "subject": person, "couple": couple, "author": author}
     for name, kind in PERSON_ROWS:
-        if name == "SafetyFlagClosed" and place in b.plan.open_tasks:
-            continue
         model = getattr(tables, name)
         known: dict[str, Any] = {
             k: v for k, v in common.items() if any(f.name == k for f in model._meta.fields)
@@ -889,7 +882,6 @@ def _given(b: Builder) -> None:
         to_be_rung=frozenset(
             built.people[place].id for place, day in zip(PATIENTS, plan.dosing, strict=True) if day == "dosed"
         ),
-        with_task=frozenset(built.people[place].id for place in PATIENTS if place in plan.open_tasks),
     )
 
 

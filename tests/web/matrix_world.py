@@ -252,8 +252,8 @@ class _Layer:
     def contacts(self) -> None:
         for name, who in (("own", self.chart.person), ("partners", self.chart.partner)):
             of = SELF if name == "own" else PARTNER
-            acts = ("therapist_a",) if name == "own" else ()  # a safety task about this one is open
-            readers = (*BESIDE, "couples_therapist", "safety", *acts, *OFFICE)
+            therapist = "therapist_a" if name == "own" else "therapist_b"
+            readers = (*BESIDE, "couples_therapist", "safety", therapist, *OFFICE)
             word = self.chart.word(f"{name} telephone", of, *readers)
             tables.Contact.objects.update_or_create(
                 subject=who, defaults={"clinic": self.cast.clinic, "full_name": word, "safe_phone": word}

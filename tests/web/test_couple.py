@@ -16,6 +16,7 @@ from bothwell.models import (
     Consent,
     CoupleSession,
     DisclosureAgreement,
+    ExerciseDone,
     ExerciseGiven,
     Insight,
     Person,
@@ -25,7 +26,7 @@ from bothwell.models import (
 )
 from bothwell.privacy import door
 from bothwell.privacy.circles import Relation
-from tests.cast import assign, client_for, person
+from tests.cast import assign, client_for, pair, person
 from tests.conftest import loading
 from tests.web.desks import Desk, desk, full_story
 
@@ -153,7 +154,7 @@ def test_a_hidden_line_and_a_line_never_answered_look_the_same(plain: Desk) -> N
 
 def _shape(text: str) -> str:
     """The page without what differs at every look: tokens, form numbers."""
-    return re.sub(r'value="[\w-]+"|X-CSRFToken[^}]*', "", text)
+    return re.sub(r'value="[\w:-]+"|X-CSRFToken[^}]*', "", text)
 
 
 def test_each_release_opens_its_own_questionnaires(plain: Desk) -> None:
@@ -321,6 +322,37 @@ def test_a_session_is_planned_once_however_often_the_button_is_pressed(plain: De
         assert post(plain, "/plan", **given)[0] == 302
     with door.opened(plain.cast.a.id):
         assert CoupleSession.objects.get().place == "Room 2"
+
+
+def test_how_an_exercise_went_is_read_by_the_therapist_it_was_written_to(plain: Desk) -> None:
+    given = plain.exercise("one_thank_you_a_day", days_ago=20, done=(9,))
+    with loading():
+        ExerciseDone.objects.create(
+            clinic=plain.cast.clinic, couple=plain.cast.couple, subject=plain.cast.a, author=plain.cast.a,
+            given=given, on_day=timezone.localdate() - timedelta(days=2), how="hard", words="I could not begin.",
+        )  # fmt: skip
+    page = " ".join(dana(plain).get(f"/couples/{plain.cast.couple.id}").content.decode().split())
+    assert "How it went, as they said" in page
+    assert re.search(r"Amara</span> \w+ \d+ \w+: it was hard\. I could not begin\.", page)
+    assert page.count("it was hard") == 1
+
+
+def test_who_meets_another_couple_then_is_told_of_it(plain: Desk) -> None:
+    cast, dana = plain.cast, plain.cast.couples_therapist
+    at = (timezone.localtime() + timedelta(days=3)).replace(hour=10, minute=0, second=0, microsecond=0)
+    with loading():
+        others = [person(cast.clinic, name) for name in ("Noor", "Lars")]
+        theirs = pair(cast.clinic, *others)
+        assign(dana, "couples_therapist", couple=theirs)
+        CoupleSession.objects.create(
+            clinic=cast.clinic, couple=theirs, author=dana, number=1, at=at, minutes=60
+        )
+    client, told = client_for(dana), "You meet Noor and Lars then as well: from 10:00, 60 minutes."
+    for minutes, is_told in ((50, True), (-50, True), (60, False), (-60, False)):
+        when = (at + timedelta(minutes=minutes)).strftime("%Y-%m-%dT%H:%M")
+        asked = {"at": when, "minutes": "60", "request_id": uuid4()}
+        page = client.post(f"/couples/{cast.couple.id}/plan", asked, follow=True).content.decode()
+        assert "Planned. Both see it" in page and (told in page) is is_told, minutes
 
 
 def test_a_plan_without_a_time_is_asked_for_it_and_keeps_the_rest(plain: Desk) -> None:
@@ -545,6 +577,8 @@ def test_after_parting_the_chart_says_so_and_takes_nothing(told: Desk) -> None:
         told.cast.couple.save()
     text = page(told)
     assert "They parted on" in text
+    assert "Amara" in text and "Ben" in text, "what is read of the two is read by name"
+    assert "Partner A" not in text
     assert "Plan a session" not in text
     assert "On the drive home" not in text
     status, text = post(told, "/exercises", code="say_it_back", words="", weeks=2, request_id=str(uuid4()))

@@ -98,11 +98,42 @@ def test_how_long_it_lasted_is_never_filled_in_from_the_plan(plain: Desk) -> Non
     assert field and "value=" not in field[0]
 
 
+def test_a_session_that_nobody_came_to_is_recorded_and_what_was_promised_stays(plain: Desk) -> None:
+    post(plain, f"/sessions/{plain.session(-7).id}", **NOTE, **EFT)
+    session = plain.session(-0.01)
+    missed = {
+        "modality": "eft",
+        "focus": "Neither came",
+        "text": "They rang too late.",
+        "common-mode": "none",
+    }
+    path = f"/sessions/{session.id}"
+    status, text = post(plain, path, **missed, summary="We missed you.")
+    assert status == 422 and "nothing for both to read" in text and "They rang too late." in text
+    for _ in range(2):  # pressed twice, kept once
+        assert post(plain, path, **missed)[0] == 302
+    with door.opened(plain.cast.couples_therapist.id):
+        session.refresh_from_db()
+        note = ProgressNote.objects.get(session=session)
+    assert session.state == "cancelled"
+    text = look(plain, path)
+    for words in ("Not held.", "Nobody: it was not held", "They rang too late.", "Correct this note"):
+        assert words in text
+    assert "Add for both" not in text
+    story = look(plain, "")
+    assert "One evening each." in story and "Last focus: The chase" in story
+    status, text = post(
+        plain, f"/notes/{note.id}/correct", **missed | {"common-mode": "room"}, reason="Wrong"
+    )
+    assert status == 422 and "not changed by a correction" in text
+
+
 def test_a_wrong_answer_is_said_at_its_place_and_every_word_stays(plain: Desk) -> None:
     path = f"/sessions/{plain.session(-0.01).id}"
     status, text = post(plain, path, **NOTE, **{**EFT, "common-escalation-a": "14"})
     assert status == 422
     assert "A whole number from 0 to 10 belongs here." in text
+    assert "Nothing is recorded yet." in text and 'href="#id_common-escalation-a"' in text
     for kept in ('value="14"', "They saw it.", "One evening each.", "Asking softly"):
         assert kept in text
     assert re.search(r'<option value="6" selected>', text)

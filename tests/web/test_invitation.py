@@ -62,6 +62,24 @@ def test_a_weak_password_is_explained_and_the_address_kept(cast: Cast) -> None:
     assert not User.objects.filter(email="bo@example.org").exists()
 
 
+@pytest.mark.parametrize(
+    ("password", "why"),
+    [
+        ("passwordpassword", "over again"),
+        ("Password Password!", "over again"),
+        ("aaaaaaaaaaaaaa", "over again"),
+        ("1password2024!", "a little around it"),
+    ],
+)
+def test_a_common_word_in_disguise_is_refused_in_a_plain_sentence(
+    cast: Cast, password: str, why: str
+) -> None:
+    answer = Client().post(invited(cast), {**LOGIN, "password": password})
+    assert answer.status_code == 422
+    assert why in answer.content.decode()
+    assert not User.objects.filter(email="bo@example.org").exists()
+
+
 def test_an_address_in_use_is_refused_in_words_and_the_link_stays_good(cast: Cast) -> None:
     path = invited(cast)
     answer = Client().post(path, {**LOGIN, "email": f"{cast.a.id}@example.org"})

@@ -11,6 +11,7 @@ from django.utils import timezone
 from bothwell.instruments.catalogue import load
 from bothwell.models import (
     Assignment,
+    Clinic,
     CoupleSession,
     Course,
     JointDecision,
@@ -19,6 +20,7 @@ from bothwell.models import (
     Receipt,
     Request,
     Response,
+    Room,
     SessionSummary,
 )
 from bothwell.pathway import assessment_actions
@@ -235,6 +237,26 @@ def test_a_session_leads_the_nurse_to_its_room_and_nobody_who_finds_none_there(c
         assert "/room/" not in page
 
 
+def test_a_session_that_is_over_waits_for_its_note_until_it_has_one(cast: Cast) -> None:
+    with loading():
+        over, _ = (
+            CoupleSession.objects.create(
+                clinic=cast.clinic, couple=cast.couple, author=cast.couples_therapist, number=number, at=at
+            )
+            for number, at in (
+                (1, timezone.now() - timedelta(days=9)),
+                (2, timezone.now() + timedelta(days=1)),
+            )
+        )
+    address = f"/couples/{cast.couple.id}/sessions/{over.id}"
+    page = client_for(cast.couples_therapist).get("/today").content.decode()
+    assert "Couples sessions without a note" in page and page.count(address) == 1
+    assert "without a note" not in client_for(cast.prescriber).get("/today").content.decode()
+    note = {"modality": "other", "focus": "Coming home", "text": "They came."}
+    assert client_for(cast.couples_therapist).post(address, note).status_code == 302
+    assert "without a note" not in client_for(cast.couples_therapist).get("/today").content.decode()
+
+
 def test_staff_see_their_own_day(cast: Cast) -> None:
     session_of(cast, cast.a, timezone.now())
     course = course_of(cast, cast.b)
@@ -282,6 +304,28 @@ def statements_of(who: Person) -> int:
     with CaptureQueriesContext(connection) as seen:
         client.get("/today")
     return len(seen)
+
+
+def test_the_office_is_told_what_comes_next_until_the_clinic_is_ready(cast: Cast) -> None:
+    words = "What the clinic still needs"
+    with loading():
+        Room.objects.filter(clinic=cast.clinic).delete()
+        Clinic.objects.filter(id=cast.clinic.id).update(crisis_lines=[{"name": "x", "number": "1"}])
+    page = client_for(cast.lead).get("/today").content.decode()
+    assert page.count(words) == 1
+    assert 'href="/clinic/rooms"' in page and 'href="/clinic/texts"' in page
+    assert "The first couple" not in page and "The first colleagues" not in page
+    page = client_for(cast.coordinator).get("/today").content.decode()
+    assert "Rooms and monitors" in page and 'href="/clinic/rooms"' not in page
+    assert words not in client_for(cast.nurse).get("/today").content.decode()
+
+
+def test_where_everybody_is_ready_but_nobody_came_the_first_couple_comes_next() -> None:
+    with loading():
+        clinic = Clinic.objects.create(name="New", is_demo=True, set_up_at=timezone.now())
+        joy = person(clinic, "Joy", "staff", "coordinator")
+    page = client_for(joy).get("/today").content.decode()
+    assert 'href="/enrol"' in page and "The first couple" in page
 
 
 def test_the_number_of_statements_does_not_grow_with_what_is_due(cast: Cast) -> None:

@@ -2,14 +2,23 @@
 
 import re
 from datetime import timedelta
+from uuid import uuid4
 
 import pytest
 from django.db import connection
+from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from bothwell.integration.agreement_actions import propose
+from bothwell.integration.agreements import Kind
+from bothwell.integration.checkins import Lines
+from bothwell.integration.doing_actions import do_exercise, send_checkin
+from bothwell.integration.plan_actions import name_sign
+from bothwell.integration.warmth import monday_of
 from bothwell.models import (
     ConsentText,
+    Couple,
     CoupleSession,
     DisclosureAgreement,
     ExerciseDone,
@@ -188,6 +197,61 @@ def test_after_parting_what_both_had_read_stays_and_the_rest_is_gone(cast: Cast)
     assert "Read by one." not in page
     assert "from A" not in page
     assert "taken back" not in page
+
+
+def part_them(cast: Cast) -> None:
+    with loading():
+        Membership.objects.filter(couple=cast.couple).update(until=timezone.now())
+        Couple.objects.filter(id=cast.couple.id).update(parted_at=timezone.now())
+
+
+def test_after_parting_each_finds_their_own_part_and_what_they_had_read_and_nothing_else(cast: Cast) -> None:
+    today = timezone.localdate()
+    given = exercise(cast, "Ten minutes in the evening")
+    with door.opened(cast.a.id):
+        send_checkin(by=cast.a, week=monday_of(today), today=today, lines=Lines("my own line"))
+        do_exercise(by=cast.a, given_id=given.id, words="I did it", on_day=today)
+        name_sign(by=cast.a, words="my own sign", request_id=uuid4())
+        propose(by=cast.a, kind=Kind.OTHER, days=None, words="my own wish", request_id=uuid4())
+    pages = ("/us", "/us/week", "/us/agreed", "/us/plan")
+    mine = ("my own line", "my own sign", "my own wish")
+    of_a, of_b = client_for(cast.a), client_for(cast.b)
+    for client in (of_a, of_b):
+        for page in pages:
+            client.get(page)
+    with door.opened(cast.b.id):
+        send_checkin(by=cast.b, week=monday_of(today), today=today, lines=Lines("never read"))
+        name_sign(by=cast.b, words="never read either", request_id=uuid4())
+    part_them(cast)
+
+    def told(client: Client) -> str:
+        return " ".join(client.get(page).content.decode() for page in pages)
+
+    assert all(words in told(of_a) for words in (*mine, "I did it", "parted here on"))
+    assert "never read" not in told(of_a)
+    assert all(words in told(of_b) for words in (*mine, "I did it", "never read", "never read either"))
+    for words in (told(of_a), told(of_b)):
+        for way in (
+            "exercise-done",
+            "Send to both",
+            "Propose it",
+            "It no longer holds",
+            "Withdraw it",
+            "Take off",
+        ):
+            assert way not in words, "a chart that is closed offers no entry"
+
+
+def test_after_parting_nothing_is_noted_any_more(cast: Cast) -> None:
+    today = timezone.localdate()
+    with door.opened(cast.a.id):
+        send_checkin(by=cast.a, week=monday_of(today), today=today, lines=Lines("unread"))
+    part_them(cast)
+    for who in (cast.a, cast.b):
+        for page in ("/us", "/us/week", "/us/agreed", "/us/plan"):
+            assert client_for(who).get(page).status_code == 200
+    with loading():
+        assert not Receipt.objects.filter(clinic=cast.clinic).exists()
 
 
 def test_the_number_of_statements_does_not_grow(cast: Cast) -> None:

@@ -8,6 +8,7 @@ for (const place of document.querySelectorAll("[data-live]")) follow(place);
 function follow(place) {
   const stream = new EventSource(place.dataset.live);
   let waits = false;
+  let asked = "";
   let wereOpen = new Set();
   let ticks = new Map();
 
@@ -19,7 +20,8 @@ function follow(place) {
     waits = isInHand();
     if (waits) return;
     const headers = { "X-By-Itself": "1" };
-    await window.htmx.ajax("GET", place.dataset.fragment, { target: place, swap: "innerHTML", headers });
+    asked = place.dataset.fragment;
+    await window.htmx.ajax("GET", asked, { target: place, swap: "innerHTML", headers });
   }
 
   function goOn() {
@@ -35,7 +37,9 @@ function follow(place) {
       return;
     }
     waits = isInHand();
-    if (waits) event.detail.shouldSwap = false;
+    const isOfBefore = asked !== place.dataset.fragment; // somebody has gone on to another part of it meanwhile
+    if (waits || isOfBefore) event.detail.shouldSwap = false;
+    if (isOfBefore) setTimeout(refresh, 0);
     wereOpen = openOnes(place);
     ticks = new Map(keepsTicks(place) ? ticksOf(place).map((box) => [tickOf(box), box.checked]) : []);
   });

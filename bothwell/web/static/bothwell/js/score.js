@@ -194,10 +194,13 @@ document.addEventListener("change", (event) => {
 });
 
 async function bring({ href, id }, toPicture) {
-  await window.htmx.ajax("GET", href, { target: "#score-view", select: "#score-view", swap: "outerHTML" });
-  history.replaceState(history.state, "", href);
+  // Said first: a page that brings itself up to date meanwhile must not put back the part that was left.
   const living = document.querySelector("#living[data-fragment]");
   if (living) living.dataset.fragment = fragment(href);
+  // From an element of its own: behind a page that is just bringing itself up to date it would wait, and come to nothing.
+  const place = "#score-view";
+  await window.htmx.ajax("GET", href, { source: place, target: place, select: place, swap: "outerHTML" });
+  history.replaceState(history.state, "", href);
   prepareAll();
   const view = document.getElementById("score-view");
   const mark = marksInSight().find((hit) => hit.getAttribute("tabindex") === "0");
