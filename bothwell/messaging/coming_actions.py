@@ -59,7 +59,7 @@ def own(person: Person, span: Span) -> list[Entry]:
     return _sorted(
         [
             *map(_visit, _near(visits, "scheduled_at", span)),
-            *map(_together, _near(together, "at", span)),
+            *map(entry_of_session, _near(together, "at", span)),
             *map(entry_of, _near(appointments, "at", span)),
         ],
         span,
@@ -73,7 +73,7 @@ def of_staff(staff: Person, span: Span) -> list[Entry]:
     appointments = Appointment.objects.select_related("staff", "subject").filter(staff=staff)
     return _sorted(
         [
-            *map(_together, _near(together, "at", span)),
+            *map(entry_of_session, _near(together, "at", span)),
             *map(entry_of, _near(appointments, "at", span)),
         ],
         span,
@@ -120,7 +120,8 @@ def _visit(row: DosingSession) -> Entry:
     )
 
 
-def _together(row: CoupleSession) -> Entry:
+def entry_of_session(row: CoupleSession) -> Entry:
+    """A couples session as a line of a list."""
     return Entry(
         What.TOGETHER,
         row.id,

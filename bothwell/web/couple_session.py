@@ -28,6 +28,7 @@ from bothwell.integration.models import (
 )
 from bothwell.integration.note_draft_actions import Sheet
 from bothwell.integration.session_actions import as_seen
+from bothwell.messaging import coming_actions as coming
 from bothwell.privacy import audit
 from bothwell.refusal import Refused, Stale
 from bothwell.web.asking import by_script
@@ -60,7 +61,12 @@ class PlanForm(forms.Form):
 
     at = DayAndTime(label="Day and time", error_messages={"required": "Choose a day and a time."})
     minutes = forms.IntegerField(label="Minutes", initial=60, min_value=10, max_value=300)
-    place = forms.CharField(label="Place", required=False, max_length=80)
+    place = forms.CharField(
+        label="Place",
+        required=False,
+        max_length=80,
+        help_text="“Video” stands for the clinic’s video room: its door then opens for all three.",
+    )
     request_id = forms.UUIDField(widget=forms.HiddenInput, initial=uuid4)
 
 
@@ -177,6 +183,7 @@ def _page(request: HttpRequest, who: Person, chart: Chart, one: CoupleSession, *
         "session_path": reverse("couple_session", args=[chart.couple.id, one.id]),
         "summary_form": bound.get("summary_form") or TextForm(prefix="summary"),
         "has_begun": has_begun,
+        "video": coming.video_address(coming.entry_of_session(one), who.clinic.video_link, timezone.now()),
         "is_held": one.state == CoupleSession.State.HELD,
         "is_recorded": one.state == CoupleSession.State.HELD or bool(written["notes"]),
         "is_planned": one.state == CoupleSession.State.PLANNED,

@@ -324,6 +324,25 @@ def test_a_session_is_planned_once_however_often_the_button_is_pressed(plain: De
         assert CoupleSession.objects.get().place == "Room 2"
 
 
+def test_the_door_of_the_video_room_is_one_for_all_three(plain: Desk) -> None:
+    cast, soon = plain.cast, timezone.now() + timedelta(minutes=10)
+    with loading():
+        cast.clinic.video_link = "https://video.example.org/{room}"
+        cast.clinic.save(update_fields=["video_link"])
+        made = {"clinic": cast.clinic, "couple": cast.couple, "author": cast.couples_therapist, "at": soon}
+        here = CoupleSession.objects.create(**made, number=8, place="Room 2")
+        video = CoupleSession.objects.create(**made, number=9, place="Video")
+
+    def doors(client: Client, path: str) -> list[str]:
+        return re.findall(r'href="(https://video[^"]+)"', client.get(path).content.decode())
+
+    pages = f"/couples/{cast.couple.id}/sessions"
+    assert doors(dana(plain), f"{pages}/{here.id}") == []
+    (door_of_hers,) = doors(dana(plain), f"{pages}/{video.id}")
+    for who in (cast.a, cast.b, cast.couples_therapist):
+        assert doors(client_for(who), "/appointments") == [door_of_hers]
+
+
 def test_how_an_exercise_went_is_read_by_the_therapist_it_was_written_to(plain: Desk) -> None:
     given = plain.exercise("one_thank_you_a_day", days_ago=20, done=(9,))
     with loading():
