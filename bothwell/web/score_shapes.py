@@ -15,6 +15,7 @@ from bothwell.web.score import Line, Row, SessionState, Side
 
 WIDTH, HEIGHT = 1012, 696
 LEFT, RIGHT = 118, 1006
+BAND_NAMES = 1000  # where the names of bands end
 FIRST_DAY_X, LAST_DAY_X = 127, 990
 A_TOP, A_EDGE, STAVE, B_EDGE, B_BOTTOM = 62, 246, 365, 484, 668
 PANEL = 162  # height of a whole scale

@@ -5,7 +5,7 @@ It knows one side at a time and computes nothing over both; a line that is not g
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from itertools import pairwise
 
@@ -25,6 +25,7 @@ from bothwell.web.score_shapes import (
     A_TOP,
     B_BOTTOM,
     B_EDGE,
+    BAND_NAMES,
     CHARACTER_OF_QUOTE,
     CHECK_INS,
     LEFT,
@@ -39,6 +40,7 @@ from bothwell.web.score_shapes import (
     Text,
     Totals,
     apart,
+    box_of,
     dots,
     first_free,
     leaves,
@@ -71,6 +73,7 @@ def draw_side(story: Story, voice: Voice, days: Days, mirrored: bool, taken: lis
     ring = _ring(line, points, days) if line and not voice.is_given else None
     taken += _line_boxes(points)
     first, last = _end_labels(() if voice.is_given else points, above, taken)
+    bands = _bands(line, totals, edge, outer) if line and totals else ()
     return SideDrawing(
         side=voice.side,
         name=voice.name,
@@ -78,7 +81,7 @@ def draw_side(story: Story, voice: Voice, days: Days, mirrored: bool, taken: lis
         absent="" if line else voice.absent,
         edge_y=edge,
         outer_y=outer,
-        bands=_bands(line, totals, edge, outer) if line and totals else (),
+        bands=bands,
         ticks=_ticks(line, totals) if line and totals else (),
         points=tuple(points),
         polyline="" if voice.is_given or not line or not totals else _polyline(_through(line, totals, days)),
@@ -86,7 +89,7 @@ def draw_side(story: Story, voice: Voice, days: Days, mirrored: bool, taken: lis
         first=first,
         last=last,
         ring=ring[0] if ring else None,
-        ring_label=_ring_label(*ring, above, taken) if ring else None,
+        ring_label=_ring_label(*ring, above, bands, taken) if ring else None,
         better=_arrow(line, voice.side, mirrored) if line else "",
         better_y=_arrow_middle(voice.side) + 4,
         doses=_doses(voice, days, edge, outer),
@@ -176,7 +179,10 @@ def _ring(line: Line, points: Sequence[Place], days: Days) -> tuple[Place, Held]
     return (points[place], held) if 0 <= place < len(points) else None
 
 
-def _ring_label(place: Place, held: Held, above: bool, taken: list[Box]) -> Text | None:
+def _ring_label(
+    place: Place, held: Held, above: bool, bands: Iterable[BandStrip], taken: list[Box]
+) -> Text | None:
+    """The words beside the ring; on the name of a band only where there is no other room."""
     away, towards = (-16, 27) if above else (27, -16)
     further = 1.5
     candidates = [
@@ -185,8 +191,12 @@ def _ring_label(place: Place, held: Held, above: bool, taken: list[Box]) -> Text
         Text(place.x - 13, place.y + towards, held.words, "end"),
         Text(place.x - 13, place.y + towards * further, held.words, "end"),
         Text(place.x + 13, place.y + towards * further, held.words),
+        Text(place.x - 13, place.y + away, held.words, "end"),
+        Text(place.x - 13, place.y + away * further, held.words, "end"),
     ]
-    return first_free(candidates, 12.5, taken)
+    names = [box_of(Text(BAND_NAMES, band.name_y, band.name, "end"), 11.5) for band in bands if band.name]
+    clear = [one for one in candidates if not any(box_of(one, 12.5).touches(name) for name in names)]
+    return first_free([*clear, *candidates], 12.5, taken)
 
 
 def _bands(line: Line, totals: Totals, edge: float, outer: float) -> tuple[BandStrip, ...]:

@@ -212,6 +212,17 @@ def test_whatever_the_totals_every_mark_and_word_stays_on_the_paper(
     assert all(score.a.points[i].y < A_EDGE for i in range(len(score.a.points)))
 
 
+@pytest.mark.parametrize("weeks", range(8, 12))
+def test_a_change_however_late_is_not_written_over_the_name_of_a_band(weeks: int) -> None:
+    totals = (14,) * weeks + (9, 8, 7)
+    told = replace(story(), b=replace(story().b, line=weekly("phq-9", totals)))
+    side = score_wide.draw(told).b
+    assert side.ring_label
+    label = box_of(side.ring_label, 12.5)
+    names = [box_of(Text(1000, band.name_y, band.name, "end"), 11.5) for band in side.bands if band.name]
+    assert names and not any(label.touches(name) for name in names)
+
+
 def test_bands_fill_a_side_from_edge_to_border_without_gap_or_overlap() -> None:
     for mirrored in (True, False):
         for side in score_wide.draw(story(), mirrored=mirrored).sides:
