@@ -22,9 +22,10 @@ def _added(visitor: Callable[..., Visitor]) -> str:
     lead = visitor()
     lead.log_in("margaret@demo.invalid")
     page = lead.go("/clinic/rooms")
-    page.get_by_label("Identifier the monitor sends").fill(device)
-    page.get_by_label("What you call it").fill("Monitor that falls silent")
-    page.get_by_role("button", name="Add monitor").click()
+    added = page.locator("form").filter(has=page.get_by_role("button", name="Add monitor"))
+    added.get_by_label("Identifier the monitor sends").fill(device)
+    added.get_by_label("What you call it").fill("Monitor that falls silent")
+    added.get_by_role("button").click()
     expect(page.get_by_text(device)).to_be_visible()
     return device
 

@@ -391,9 +391,10 @@ def the_lead_adds_a_monitor(walk: Walk) -> None:
     margaret = walk.as_staff("margaret")
     walk.device = uuid.uuid4().hex[:16].upper()
     page = margaret.go("/clinic/rooms")
-    page.get_by_label("Identifier the monitor sends").fill(walk.device)
-    page.get_by_label("What you call it").fill("Monitor of the walk")
-    page.get_by_role("button", name="Add monitor").click()
+    added = page.locator("form").filter(has=page.get_by_role("button", name="Add monitor"))
+    added.get_by_label("Identifier the monitor sends").fill(walk.device)
+    added.get_by_label("What you call it").fill("Monitor of the walk")
+    added.get_by_role("button").click()
     expect(page.get_by_text(walk.device)).to_be_visible()
     margaret.look()
 

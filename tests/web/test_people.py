@@ -110,8 +110,9 @@ def test_a_member_of_staff_is_no_patient(cast: Cast) -> None:
 
 def test_contact_is_shown_by_role_and_changed_by_the_office(cast: Cast) -> None:
     path = f"/people/{cast.a.id}/contact"
-    assert "Amara Full" in text(client_for(cast.nurse).get(path))
-    assert "Amara Full" not in text(client_for(cast.therapist_a).get(path))
+    for who in (cast.nurse, cast.therapist_a, cast.couples_therapist):
+        assert "Amara Full" in text(client_for(who).get(path))
+    assert "Amara Full" not in text(client_for(cast.therapist_b).get(path))
     client = client_for(cast.coordinator)
     seen_at = client.get(path).context["form"]["seen_at"].value()
     given = {"name_used": "Amara", "safe_phone": "555 0199", "seen_at": seen_at}
